@@ -1,0 +1,41 @@
+# Everything a person or a pipeline does with this tree. Needs git, make and Python 3.11 or newer; makes .venv itself.
+.PHONY: demo test test-slow lint types imports bench clean help
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+WORKERS ?= 2
+
+help: ## List what there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.venv/installed: pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[emulator]' --group dev
+	@touch $@
+
+demo: .venv/installed ## Plan, apply and plan again, against the built-in emulator: no account, no token
+	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo/run.sh
+
+test: lint types imports .venv/installed ## All that CI runs
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet
+
+test-slow: lint types imports .venv/installed ## The same and every slow test
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet -m 'slow or not slow'
+
+lint: .venv/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: .venv/installed
+	$(BIN)/mypy
+
+imports: .venv/installed
+	$(BIN)/lint-imports
+
+bench: .venv/installed ## Measure speed and memory; writes docs/performance.md
+	$(BIN)/python -m tests.bench
+
+clean: ## Remove what the other targets made
+	rm -rf .venv .acrsync .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* dist build

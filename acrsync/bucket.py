@@ -1,0 +1,119 @@
+"""What a bucket is: its fields, the one form in which each is compared, and how each travels.
+
+Why a table and not a class: absent, null and empty are three things, and a class would need a sentinel for each
+field and repeat the schema.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from acrsync.model import JSON, MARK, Attrs, Live
+
+
+def same(value: JSON) -> JSON:
+    """Return the value as it is."""
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One attribute that a manifest may set."""
+
+    immutable: bool = False
+    canonical: Callable[[JSON], JSON] = same  # the one form that compares; idempotent
+    encode: Callable[[JSON], JSON] = same  # canonical -> request body
+
+
+def canonical_labels(value: JSON) -> JSON:
+    """Return labels as a sorted list without doubles and empty strings; null and `[""]` are no labels.
+
+    Source: Console API, "List Buckets" shows `[""]` where no label is set.
+    """
+    items = value.split(",") if isinstance(value, str) else value or []
+    return sorted({str(item) for item in items if item != ""})
+
+
+def canonical_template(value: JSON) -> JSON:
+    """Return a template as a mapping, or None for no template; text that is no JSON object stays text.
+
+    Key order is kept for writing and plays no part in comparing.
+    """
+    if isinstance(value, str):
+        try:
+            parsed = json.loads(value) if value.strip() else None
+            json.dumps(parsed, allow_nan=False)  # NaN and 1e999 are no JSON: they do not compare
+        except (ValueError, RecursionError):
+            return value
+        # GUESS: `[]` is an empty mapping too; servers written in PHP cannot tell the two apart.
+        value = parsed if parsed in (None, []) or isinstance(parsed, dict) else value
+    return value or None
+
+
+def encode_template(value: JSON) -> JSON:
+    """Return the JSON text that travels. GUESS: an empty text clears a template."""
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def canonical_number(value: JSON) -> JSON:
+    """Return a whole number also where the server sent it as text."""
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
+# Source: Console API, "Create Bucket" and "Update Bucket". What an update does not list cannot be changed.
+FIELDS: Mapping[str, Field] = {
+    "name": Field(),
+    "region": Field(immutable=True),
+    "type": Field(immutable=True),
+    "net_type": Field(immutable=True, canonical=canonical_number),
+    "labels": Field(canonical=canonical_labels),
+    "metadata_template": Field(canonical=canonical_template, encode=encode_template),
+}
+FACTS = ("uid", "num", "state", "size", "access_permission", "created_at", "updated_at")
+NUMBERS = ("uid", "num")
+
+REGIONS = ("eu-west-1", "us-west-2", "ap-southeast-1")
+CHINA = "cn-north-1"  # a deployment of its own, on acrcloud.cn
+TYPES = ("File", "Live", "LiveRec", "LiveTimeshift")
+# Values that exist on the server and cannot be created.
+LEGACY_REGIONS = ("global",)
+LEGACY_TYPES = ("DedupFile",)
+
+
+def canonical(attrs: Attrs) -> Attrs:
+    """Return the attributes in the form that compares, in the order of the table; other keys are dropped."""
+    return {key: field.canonical(attrs[key]) for key, field in FIELDS.items() if key in attrs}
+
+
+def decode(row: Mapping[str, JSON]) -> Live:
+    """Return one row of the API as a live bucket."""
+    attrs = canonical({"labels": [], "metadata_template": None, **row})
+    labels = attrs["labels"]
+    marks = tuple(label for label in labels if label.startswith(MARK))
+    facts = {key: canonical_number(row[key]) if key in NUMBERS else row[key] for key in FACTS if key in row}
+    return Live(
+        id=int(row["id"]),
+        attrs={**attrs, "labels": [label for label in labels if not label.startswith(MARK)]},
+        marks=marks,
+        facts=facts,
+    )
+
+
+def encode(attrs: Attrs, *, marks: tuple[str, ...] = ()) -> dict[str, JSON]:
+    """Return the request body for these attributes; marks travel with the labels."""
+    body = {key: FIELDS[key].encode(value) for key, value in attrs.items()}
+    if "labels" in body or marks:
+        body["labels"] = [*body.get("labels", ()), *marks]
+    return body
+
+
+def content_path(live: Live) -> str:
+    """Return the name of the list that counts what the bucket holds.
+
+    Source: Console API, "Bucket Files", "Bucket Channels", "Dedup Files". GUESS: `channels` serves LiveRec and
+    LiveTimeshift too, and a type we do not know answers under `files`.
+    """
+    kind = str(live.attrs.get("type", ""))
+    return "channels" if kind.startswith("Live") else "dedup-files" if kind == "DedupFile" else "files"

@@ -1,0 +1,151 @@
+"""The two sides of a comparison as frozen data: what a manifest asks for, and what the API last said."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from acrsync.diagnostics import Span
+
+# The YAML and JSON border: mypy cannot express recursive JSON without casts at every key.
+JSON = Any
+Attrs = Mapping[str, JSON]  # canonical values by field name; an absent key means "not ours" or "not said"
+
+MARK = "acrsync:"  # labels that begin so belong to acrsync, not to the manifest's `labels`
+PROTECTED = "acrsync:protected"
+
+
+class Prune(StrEnum):
+    """Which buckets that the manifest does not name may be deleted.
+
+    - `never`: none.
+    - `stack`: those that carry this stack's mark.
+    - `account`: all, except foreign and shared rows and rows of a type or region that the schema does not know.
+    """
+
+    NEVER = "never"
+    STACK = "stack"
+    ACCOUNT = "account"
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """One bucket as the manifest asks for it."""
+
+    attrs: Attrs  # always holds `name`
+    span: Span | None = None
+    id: int | None = None
+    was: str | None = None
+    protect: bool | None = None  # None: not said, so a mark that is there stays
+
+    @property
+    def name(self) -> str:
+        return str(self.attrs["name"])
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """A name in `removed`: the bucket is deleted, or with `forget` only loses its mark."""
+
+    name: str
+    forget: bool = False
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """One objection that a person has accepted: one guard, one bucket, one reason."""
+
+    guard: str
+    id: int
+    reason: str = ""
+    span: Span | None = None
+
+    def __str__(self) -> str:
+        return f"{self.guard}:{self.id}"
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many deletes and replaces one apply may hold: a number, or a percentage of the buckets that are ours."""
+
+    value: int
+    percent: bool = False
+
+    def of(self, ours: int) -> int:
+        """Return the number allowed where `ours` buckets are ours; a percentage but 0 % allows at least 1."""
+        if not self.percent:
+            return self.value
+        return max(1, ours * self.value // 100) if self.value else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """Everything that the files said, defaults already applied, in the files' order."""
+
+    desired: tuple[Desired, ...] = ()
+    removed: tuple[Removed, ...] = ()
+    approvals: tuple[Approval, ...] = ()
+    stack: str | None = None
+    account_uid: int | None = None
+    ownership: bool = False  # `ownership: label`
+    prune: Prune = Prune.NEVER
+    deletes_limit: Limit = Limit(30, percent=True)
+    files: tuple[str, ...] = ()
+    spans: Mapping[str, Span] = field(default_factory=dict)  # of top-level keys that were said
+
+    @property
+    def mark(self) -> str | None:
+        """The label that this stack's buckets carry; None where marks are not written."""
+        return f"{MARK}{self.stack}" if self.ownership and self.stack else None
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """One bucket as the API last showed it."""
+
+    id: int
+    attrs: Attrs  # every manageable field, canonical, labels without marks
+    marks: tuple[str, ...] = ()  # sorted labels that begin with `acrsync:`
+    facts: Attrs = field(default_factory=dict)  # read-only server data: uid, num, access_permission, created_at, ...
+
+    @property
+    def name(self) -> str:
+        return str(self.attrs["name"])
+
+    @property
+    def uid(self) -> int | None:
+        value = self.facts.get("uid")
+        return value if isinstance(value, int) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A listing that is proven complete, in server order (newest first)."""
+
+    rows: tuple[Live, ...] = ()
+    endpoint: str = ""  # the API's address without credentials, as it is shown to people
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Reference:
+    """A project or container that uses a bucket."""
+
+    kind: str  # base-project, bm-cs-project, bm-bd-project or fs-container
+    id: int
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name} (id {self.id})"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What guards must know beyond the listing, read only for the buckets that a plan renames, replaces or deletes."""
+
+    # Items that the bucket's own content list counts, by bucket id; None: that list answered 403 or 404, `num` decides.
+    contents: Mapping[int, int | None] = field(default_factory=dict)
+    references: Mapping[int, tuple[Reference, ...]] = field(default_factory=dict)  # by bucket id
+    unreadable: tuple[str, ...] = ()  # the reference lists that could not be read
