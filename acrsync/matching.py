@@ -1,0 +1,210 @@
+"""Which live bucket each manifest entry means: by `id`, else by `was`, else by `name`.
+
+Why errors and not guesses: a wrong match renames or deletes somebody's bucket. Whatever could mean two things is
+told with both of them and the line to paste, and every bucket that is part of such a question is left alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from acrsync.diagnostics import Diagnostic, Severity
+from acrsync.model import Desired, Live
+from acrsync.visible import lookalike, visible
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Every entry once: in a pair, to be created, or named in a diagnostic."""
+
+    pairs: tuple[tuple[Desired, Live], ...]
+    unmatched: tuple[Desired, ...]
+    in_question: frozenset[int]  # ids of buckets that an error speaks of; nothing is done to them
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def match(desired: Iterable[Desired], own: Sequence[Live], *, foreign: Sequence[Live] = ()) -> Matching:
+    """Match entries with the account's own buckets; rows of other accounts only explain why a name is taken."""
+    matcher = _Matcher(tuple(sorted(desired, key=lambda entry: entry.name)), own)
+    matcher.by_id()
+    matcher.by_was()
+    matcher.by_name(foreign)
+    matcher.refuse_taken_names()
+    return matcher.matching()
+
+
+def describe(live: Live) -> str:
+    """Return one bucket in words, enough to tell it from its namesake."""
+    facts = live.facts
+    return (
+        f"{visible(live.name)} (id {live.id}, {visible(str(live.attrs.get('region')))}, "
+        f"{visible(str(live.attrs.get('type')))}, {facts.get('num', 'unknown')} items, "
+        f"created {visible(str(facts.get('created_at', 'unknown')))})"
+    )
+
+
+def error(code: str, summary: str, detail: str, *, fix: str, entry: Desired | None = None) -> Diagnostic:
+    """Return a planning error at the place of an entry."""
+    return Diagnostic(Severity.ERROR, code, summary, detail, fix, entry.span if entry else None)
+
+
+@dataclass(slots=True)
+class _Matcher:
+    """The claims made so far; lives for one call of `match`."""
+
+    entries: Sequence[Desired]
+    own: Sequence[Live]
+    claims: dict[int, Desired] = field(default_factory=dict)  # bucket id -> the entry that means it
+    settled: set[str] = field(default_factory=set)  # names of entries that are matched or in an error
+    unmatched: list[Desired] = field(default_factory=list)
+    in_question: set[int] = field(default_factory=set)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    rows: Mapping[int, Live] = field(init=False)
+    named: Mapping[str, list[Live]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rows = {row.id: row for row in self.own}
+        self.named = defaultdict(list)
+        for row in self.own:
+            self.named[row.name].append(row)
+
+    def refuse(self, entry: Desired, diagnostic: Diagnostic, rows: Iterable[Live] = ()) -> None:
+        self.settled.add(entry.name)
+        self.in_question.update(row.id for row in rows)
+        self.diagnostics.append(diagnostic)
+
+    def claim(self, entry: Desired, row: Live) -> None:
+        other = self.claims.get(row.id)
+        if other is None:
+            self.claims[row.id] = entry
+            self.settled.add(entry.name)
+            return
+        detail = f"{visible(other.name)} and {visible(entry.name)} both mean bucket {describe(row)}."
+        fix = "keep `id` or `was` in one of the two entries; to rename a bucket and create its name anew, apply twice."
+        self.refuse(entry, error("E203", "One bucket is claimed twice", detail, fix=fix, entry=entry), [row])
+
+    def free(self, name: str) -> bool:
+        """Tell whether a name is not live, or is given up by the entry that claims its bucket."""
+        return all(row.id in self.claims and self.claims[row.id].name != name for row in self.named.get(name, ()))
+
+    def by_id(self) -> None:
+        for entry in self.entries:
+            if entry.id is None:
+                continue
+            row = self.rows.get(entry.id)
+            if row is not None:
+                self.claim(entry, row)
+                continue
+            namesakes = self.named.get(entry.name, [])
+            now = f" The name belongs to {describe(namesakes[0])}." if namesakes else " No bucket bears the name."
+            fix = f"write `id: {namesakes[0].id}`, or remove `id`." if namesakes else "remove `id`, or correct it."
+            detail = f"Bucket {visible(entry.name)} has `id: {entry.id}`, which the account does not list.{now}"
+            self.refuse(entry, error("E201", "Bucket id is not listed", detail, fix=fix, entry=entry), namesakes)
+
+    def by_was(self) -> None:
+        """Follow `was` from the ends of chains, as long as another one can be followed."""
+        pending = []
+        for entry in self.entries:
+            if entry.was is None or entry.id is not None:
+                continue
+            old = self.named.get(entry.was, [])
+            if len(old) == 1:
+                pending.append((entry, old[0]))
+            elif old:
+                self.refuse(entry, self.ambiguous(entry, entry.was, old), old)
+            else:
+                self.hint(entry, f"No bucket is named {visible(entry.was)} any more.")
+        progress = True
+        while progress:
+            progress = False
+            for entry, row in tuple(pending):
+                if self.free(entry.name):
+                    pending.remove((entry, row))
+                    self.claim(entry, row)
+                    progress = True
+        for entry, row in pending:
+            self.not_followed(entry, row)
+
+    def not_followed(self, entry: Desired, old: Live) -> None:
+        """Explain a `was` whose new name is live and stays: spent where the old bucket has an entry, else an error."""
+        if old.id in self.claims or any(other.name == old.name for other in self.entries):
+            self.hint(entry, f"{visible(entry.name)} is live, and {visible(old.name)} has an entry of its own.")
+            return
+        new = self.named[entry.name]
+        detail = (
+            f"Bucket {visible(entry.name)} was {visible(old.name)}, but both are live: {describe(old)} and "
+            f"{', '.join(map(describe, new))}. Which of them is meant cannot be known."
+        )
+        fix = f"remove `was: {visible(old.name)}`, or write `id: {old.id}` and move the other one out of the way."
+        self.refuse(entry, error("E206", "Old and new name are both live", detail, fix=fix, entry=entry), [old, *new])
+
+    def hint(self, entry: Desired, why: str) -> None:
+        fix = f"remove `was: {visible(str(entry.was))}`."
+        self.diagnostics.append(
+            Diagnostic(Severity.HINT, "H201", "This `was` has done its work", why, fix=fix, span=entry.span)
+        )
+
+    def ambiguous(self, entry: Desired, name: str, rows: Sequence[Live]) -> Diagnostic:
+        listed = "; ".join(map(describe, rows))
+        fix = f"say which one is meant: `id: {rows[0].id}`" + "".join(f" or `id: {row.id}`" for row in rows[1:]) + "."
+        detail = f"{len(rows)} buckets are named {visible(name)}: {listed}."
+        return error("E202", "Two live buckets bear one managed name", detail, fix=fix, entry=entry)
+
+    def by_name(self, foreign: Sequence[Live]) -> None:
+        alike: dict[str, list[Live]] = defaultdict(list)
+        for row in self.own:
+            if row.id not in self.claims:
+                alike[lookalike(row.name)].append(row)
+        abroad = {row.name: row for row in foreign}
+        for entry in self.entries:
+            if entry.name in self.settled:
+                continue
+            rows = self.named.get(entry.name, [])
+            if len(rows) > 1:
+                self.refuse(entry, self.ambiguous(entry, entry.name, rows), rows)
+            elif rows:
+                self.claim(entry, rows[0])
+            elif similar := alike.get(lookalike(entry.name)):
+                self.refuse(entry, self.similar(entry, similar[0]), similar)
+            elif entry.name in abroad:
+                detail = f"{visible(entry.name)} is listed, but for another account: {describe(abroad[entry.name])}."
+                fix = "choose another name, or correct `account: {uid: ...}`."
+                self.refuse(entry, error("E208", "Name belongs to another account", detail, fix=fix, entry=entry))
+            else:
+                self.unmatched.append(entry)
+
+    def similar(self, entry: Desired, row: Live) -> Diagnostic:
+        detail = f"{visible(entry.name)} is not live, but {describe(row)} is: they differ only in case, space or form."
+        fix = f"write the name as it is live, or, to rename that bucket, add `was: {visible(row.name)}`."
+        return error("E207", "A live name looks like this one", detail, fix=fix, entry=entry)
+
+    def refuse_taken_names(self) -> None:
+        """Refuse each rename onto a name that a bucket of this account keeps."""
+        leaving = {row_id for row_id, entry in self.claims.items() if entry.name != self.rows[row_id].name}
+        alike: dict[str, list[Live]] = defaultdict(list)
+        for row in self.own:
+            if row.id not in leaving:
+                alike[lookalike(row.name)].append(row)
+        for row_id in leaving:
+            entry, row = self.claims[row_id], self.rows[row_id]
+            staying = alike.get(lookalike(entry.name))
+            if not staying:
+                continue
+            detail = f"{describe(row)} shall be named {visible(entry.name)}, but {describe(staying[0])} stays."
+            fix = "give that bucket another name or delete it first, in an apply of its own."
+            self.refuse(
+                entry,
+                error("E204", "A rename onto a bucket that stays", detail, fix=fix, entry=entry),
+                [row, *staying],
+            )
+
+    def matching(self) -> Matching:
+        pairs = ((entry, self.rows[row_id]) for row_id, entry in self.claims.items() if row_id not in self.in_question)
+        return Matching(
+            pairs=tuple(sorted(pairs, key=lambda pair: pair[0].name)),
+            unmatched=tuple(self.unmatched),
+            in_question=frozenset(self.in_question),
+            diagnostics=tuple(self.diagnostics),
+        )

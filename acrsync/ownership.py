@@ -1,0 +1,39 @@
+"""Whose bucket it is: the account's uid, a stack's marks, and what `prune` may take."""
+
+from acrsync.bucket import CHINA, LEGACY_REGIONS, LEGACY_TYPES, REGIONS, TYPES
+from acrsync.model import MARK, PROTECTED, Desired, Live, Manifest, Prune, Snapshot
+from acrsync.plan import Marks
+
+
+def account_uid(manifest: Manifest, snapshot: Snapshot) -> int | None:
+    """Return our own uid: `account.uid`, else the only one listed, else None."""
+    if manifest.account_uid is not None:
+        return manifest.account_uid
+    listed = {row.uid for row in snapshot.rows if row.uid is not None}
+    return listed.pop() if len(listed) == 1 else None
+
+
+def wanted_marks(manifest: Manifest, desired: Desired, live: Live | None) -> Marks:
+    """Return the marks to add and remove; only ever those that are missing or there."""
+    if manifest.mark is None:
+        return Marks()
+    there = set(live.marks) if live else set()
+    wanted = {manifest.mark} | ({PROTECTED} if desired.protect else set())
+    unwanted = {mark for mark in there if mark.startswith(MARK) and mark not in (manifest.mark, PROTECTED)}
+    unwanted |= {PROTECTED} if desired.protect is False else set()
+    return Marks(add=tuple(sorted(wanted - there)), remove=tuple(sorted(unwanted & there)))
+
+
+def prunable(manifest: Manifest, row: Live) -> bool:
+    """Tell whether `prune` may take an own bucket that the manifest does not name."""
+    if row.facts.get("access_permission", "private") != "private":
+        return False
+    known = row.attrs.get("region") in (*REGIONS, CHINA, *LEGACY_REGIONS)
+    known = known and row.attrs.get("type") in (*TYPES, *LEGACY_TYPES)
+    match manifest.prune:
+        case Prune.STACK:
+            return manifest.mark in row.marks
+        case Prune.ACCOUNT:
+            return known
+        case Prune.NEVER:
+            return False

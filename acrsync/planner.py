@@ -1,0 +1,239 @@
+"""The one decision: what to do about every bucket, and in which order.
+
+Pure, total and deterministic: the same manifest and snapshot give the same plan, whatever the order of their parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
+
+from acrsync.bucket import CHINA, FIELDS, REGIONS, TYPES
+from acrsync.diagnostics import Diagnostic, in_reading_order
+from acrsync.matching import describe, error, match
+from acrsync.model import Attrs, Desired, Live, Manifest, Prune, Removed, Snapshot
+from acrsync.ownership import account_uid, prunable, wanted_marks
+from acrsync.plan import Create, Delete, Keep, Kept, Marks, Plan, Replace, Update, Work
+from acrsync.visible import visible
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """A bucket that a replacement deleted and could not yet create again."""
+
+    attrs: Attrs  # all that it had, overlaid with what the manifest asked for
+    marks: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Decisions:
+    """What is decided so far; lives for one call of `make_plan`."""
+
+    work: list[Work] = field(default_factory=list)
+    kept: list[Keep] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    taken: set[int] = field(default_factory=set)  # ids about which something is decided
+
+
+def make_plan(manifest: Manifest, snapshot: Snapshot, *, lost: Mapping[str, Lost] | None = None) -> Plan:
+    """Return what would make the account match the manifest.
+
+    `lost` holds, by name, what an unfinished replacement left to be created again.
+    """
+    uid = account_uid(manifest, snapshot)
+    own = tuple(row for row in snapshot.rows if uid is None or row.uid in (uid, None))
+    foreign = tuple(row for row in snapshot.rows if uid is not None and row.uid not in (uid, None))
+    matching = match(manifest.desired, own, foreign=foreign)
+    decisions = _Decisions(diagnostics=list(matching.diagnostics), taken=set(matching.in_question))
+    for desired, live in matching.pairs:
+        decisions.taken.add(live.id)
+        _decide(decisions, manifest, desired, live)
+    for desired in matching.unmatched:
+        _decide_create(decisions, manifest, desired, (lost or {}).get(desired.name))
+    _decide_removed(decisions, manifest, own)
+    _decide_pruned(decisions, manifest, own)
+    unnamed = (row for row in own if row.id not in decisions.taken or row.id in matching.in_question)
+    decisions.kept.extend(Keep(row, Kept.UNMANAGED) for row in unnamed)
+    decisions.kept.extend(Keep(row, Kept.FOREIGN) for row in foreign)
+    work, problems = _creatable(decisions.work, snapshot.endpoint)
+    return Plan(
+        waves=tuple(_waves(work, alone=not snapshot.rows, names={row.name for row in snapshot.rows})),
+        kept=tuple(sorted(decisions.kept, key=lambda keep: (keep.kept, keep.name, keep.live.id))),
+        manifest=manifest,
+        uid=uid,
+        endpoint=snapshot.endpoint,
+        diagnostics=in_reading_order((*decisions.diagnostics, *problems)),
+    )
+
+
+def differing(desired: Attrs, live: Attrs) -> tuple[str, ...]:
+    """Return the fields that the manifest mentions and that differ, in the order of the table.
+
+    An immutable field that the server does not show is not compared: a guess must not replace a bucket.
+    """
+    return tuple(
+        key
+        for key, spec in FIELDS.items()
+        if key in desired and (desired[key] != live[key] if key in live else not spec.immutable)
+    )
+
+
+def _decide(decisions: _Decisions, manifest: Manifest, desired: Desired, live: Live) -> None:
+    fields = differing(desired.attrs, live.attrs)
+    marks = wanted_marks(manifest, desired, live)
+    immutable = [key for key in fields if FIELDS[key].immutable]
+    if immutable:
+        whole = replace(desired, attrs={**live.attrs, **desired.attrs})
+        keeps = Marks(add=marks.applied_to(live.marks))
+        reason = f"{' and '.join(immutable)} cannot change in place"
+        decisions.work.append(Replace(whole, live, fields, reason, keeps))
+    elif fields or marks != Marks():
+        reason = f"differs in {', '.join(fields)}" if fields else "ownership"
+        decisions.work.append(Update(desired, live, fields, reason, marks))
+    else:
+        decisions.kept.append(Keep(live, Kept.IN_SYNC, desired))
+
+
+def _decide_create(decisions: _Decisions, manifest: Manifest, desired: Desired, lost: Lost | None) -> None:
+    marks = wanted_marks(manifest, desired, None)
+    if lost is None:
+        decisions.work.append(Create(desired, "not in the account", marks))
+        return
+    whole = replace(desired, attrs={**lost.attrs, **desired.attrs})
+    marks = Marks(add=marks.applied_to(lost.marks))
+    decisions.work.append(Create(whole, "finishes a replacement that was interrupted", marks))
+
+
+def _decide_removed(decisions: _Decisions, manifest: Manifest, own: Sequence[Live]) -> None:
+    for removed in sorted(manifest.removed, key=lambda entry: entry.name):
+        rows = [row for row in own if row.name == removed.name]
+        claimed = [row for row in rows if row.id in decisions.taken]
+        if claimed or len(rows) > 1:
+            decisions.taken.update(row.id for row in rows)
+            decisions.diagnostics.append(_removal_in_question(removed, rows, claimed=bool(claimed)))
+        elif rows and not removed.forget:
+            decisions.taken.add(rows[0].id)
+            decisions.work.append(Delete(rows[0], "listed in `removed`"))
+        elif rows and manifest.mark in rows[0].marks:
+            decisions.taken.add(rows[0].id)
+            unchanged = Desired({"name": removed.name}, removed.span)
+            forget = Marks(remove=(str(manifest.mark),))
+            decisions.work.append(Update(unchanged, rows[0], (), "forgotten: the mark goes, the bucket stays", forget))
+
+
+def _removal_in_question(removed: Removed, rows: Sequence[Live], *, claimed: bool) -> Diagnostic:
+    listed = "; ".join(map(describe, rows))
+    if claimed:
+        detail = f"{visible(removed.name)} is listed in `removed`, but an entry in `buckets` means it: {listed}."
+        fix = f"remove {visible(removed.name)} from `removed`, or the entry that claims it."
+    else:
+        detail = f"{len(rows)} buckets are named {visible(removed.name)}: {listed}."
+        fix = "delete the one that is meant by hand."
+    return replace(error("E203", "One bucket is claimed twice", detail, fix=fix), span=removed.span)
+
+
+def _decide_pruned(decisions: _Decisions, manifest: Manifest, own: Sequence[Live]) -> None:
+    """Decide about buckets that nothing names; an empty manifest never prunes."""
+    if manifest.prune is Prune.NEVER or not manifest.desired:
+        return
+    for row in own:
+        if row.id not in decisions.taken and prunable(manifest, row):
+            decisions.taken.add(row.id)
+            decisions.work.append(Delete(row, f"not in the manifest (`prune: {manifest.prune}`)"))
+
+
+def _creatable(work: Iterable[Work], endpoint: str) -> tuple[list[Work], list[Diagnostic]]:
+    """Split off creates and replaces of values that exist on the server and cannot be created."""
+    possible: list[Work] = []
+    problems = []
+    for change in work:
+        match change:
+            case Create() | Replace():
+                problem = _not_creatable(change.desired, endpoint)
+            case _:
+                problem = None
+        if problem is None:
+            possible.append(change)
+        else:
+            problems.append(problem)
+    return possible, problems
+
+
+def _not_creatable(desired: Desired, endpoint: str) -> Diagnostic | None:
+    """Source: Console API, "Create Bucket"; `cn-north-1` is the only region of acrcloud.cn, which has no other."""
+    host = urlsplit(endpoint).hostname or ""
+    regions: tuple[str, ...] = (CHINA,) if host.endswith("acrcloud.cn") else REGIONS
+    if not host.endswith(("acrcloud.cn", "acrcloud.com")):
+        regions = (*REGIONS, CHINA)
+    for key, allowed in (("region", regions), ("type", TYPES)):
+        value = desired.attrs.get(key)
+        if value not in allowed:
+            detail = f"Bucket {visible(desired.name)} would have to be created with {key} {visible(str(value))}."
+            fix = f"choose one of {', '.join(allowed)}, or the name of a bucket that exists."
+            return error("E209", "This value cannot be created", detail, fix=fix, entry=desired)
+    return None
+
+
+def _waves(work: Sequence[Work], *, alone: bool, names: set[str]) -> Iterator[tuple[Work, ...]]:
+    """Yield the phases in order, each sorted by name: renames, creates, updates, replaces, deletes.
+
+    Where nothing is listed (`alone`), the first create goes by itself: its answer shows which account this is.
+    """
+    ordered = sorted(work, key=lambda change: change.name)
+    renames = [change for change in ordered if isinstance(change, Update) and "name" in change.fields]
+    yield from _rename_waves(renames, names)
+    creates = tuple(change for change in ordered if isinstance(change, Create))
+    for wave in (creates[:1], creates[1:]) if alone else (creates,):
+        if wave:
+            yield wave
+    updates = tuple(change for change in ordered if isinstance(change, Update) and "name" not in change.fields)
+    replaces = tuple(change for change in ordered if isinstance(change, Replace))
+    deletes = tuple(change for change in ordered if isinstance(change, Delete))
+    yield from (wave for wave in (updates, replaces, deletes) if wave)
+
+
+def _rename_waves(renames: Sequence[Update], names: set[str]) -> Iterator[tuple[Update, ...]]:
+    """Yield renames so that each name is free when it is taken; a cycle goes through a temporary name."""
+    steps = [step for chain, cyclic in _chains(renames) for step in _steps(chain, names, cyclic=cyclic)]
+    for depth in sorted({depth for depth, _ in steps}):
+        yield tuple(sorted((step for at, step in steps if at == depth), key=lambda step: step.name))
+
+
+def _chains(renames: Sequence[Update]) -> Iterator[tuple[list[Update], bool]]:
+    """Yield runs of renames in which each waits for the name that the next one gives up, and whether it is a cycle."""
+    holders = {change.live.name: change for change in renames}
+    awaited = {change.name for change in renames}
+    seen: set[int] = set()
+    for start in sorted(renames, key=lambda change: change.live.name in awaited):
+        chain: list[Update] = []
+        link: Update | None = start
+        while link is not None and link.live.id not in seen:
+            seen.add(link.live.id)
+            chain.append(link)
+            link = holders.get(link.name)
+        if chain:
+            yield chain, link is start
+
+
+def _steps(chain: list[Update], names: set[str], *, cyclic: bool) -> Iterator[tuple[int, Update]]:
+    """Yield the renames of one chain, last link first, each with the depth of its wave and what it waits for."""
+    last_needs: tuple[int, ...] = ()
+    if cyclic:
+        first = chain[0]
+        temporary = _temporary_name(first.live, names)
+        aside = replace(first.desired, attrs={"name": temporary})
+        yield 0, Update(aside, first.live, ("name",), "frees its name for a swap")
+        set_aside = replace(first.live, attrs={**first.live.attrs, "name": temporary})
+        chain = [replace(first, live=set_aside), *chain[1:]]
+        last_needs = (first.live.id,)
+    for depth, link in enumerate(reversed(chain), start=int(cyclic)):
+        yield depth, replace(link, needs=last_needs)
+        last_needs = (link.live.id,)
+
+
+def _temporary_name(live: Live, names: set[str]) -> str:
+    name = f"{live.name[:200]}.acrsync-{live.id}"
+    while name in names:
+        name += "-"
+    return name
