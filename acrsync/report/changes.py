@@ -1,0 +1,143 @@
+"""One change in words: a line that says what happens to which bucket, and beneath it only what changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from acrsync.bucket import FIELDS
+from acrsync.diff import ABSENT, FieldChange, field_changes, set_changes
+from acrsync.model import JSON, Attrs, Live
+from acrsync.plan import Action, Create, Delete, Marks, Replace, Update, Work, action_of
+from acrsync.report.style import Style, Tone, as_json, shown, shown_all, shown_path
+from acrsync.visible import visible
+
+NO_ATTRS: Attrs = {}
+SIGNS = {
+    Action.CREATE: ("+", Tone.GOOD),
+    Action.RENAME: ("~", Tone.CHANGED),
+    Action.UPDATE: ("~", Tone.CHANGED),
+    Action.REPLACE: ("±", Tone.REPLACED),
+    Action.DELETE: ("-", Tone.BAD),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One attribute under a change."""
+
+    name: str
+    lines: tuple[str, ...]
+
+
+def live_of(change: Work) -> Live | None:
+    """Return the bucket that a change touches; None where it does not exist yet."""
+    match change:
+        case Create():
+            return None
+        case Update() | Replace() | Delete():
+            return change.live
+
+
+def title(change: Work, *, style: Style) -> str:
+    """Return the sign and the name, for a rename both names."""
+    sign, tone = SIGNS[action_of(change)]
+    live = live_of(change)
+    old = f"{shown(live.name)} -> " if live and live.name != change.name else ""
+    return f"{style.paint(sign, tone)} {style.paint(old + shown(change.name), Tone.STRONG)}"
+
+
+def headline(change: Work, *, style: Style) -> str:
+    """Return what is done to which bucket, and why; what is destroyed is named in full."""
+    facts = ""
+    match change:
+        case Update():
+            facts = f" (id {change.live.id})"
+        case Replace() | Delete():
+            facts = f" ({_identity(change.live)})"
+        case Create():
+            pass
+    return title(change, style=style) + facts + remark(change.reason, style=style)
+
+
+def remark(text: str, *, style: Style) -> str:
+    """Return what stands behind a line, in the words of whoever decided it."""
+    return style.paint(f"  # {visible(text)}", Tone.FAINT) if text else ""
+
+
+def _identity(live: Live) -> str:
+    num = live.facts.get("num")
+    items = "unknown number of items" if num is None else f"{shown(num)} item{'' if num == 1 else 's'}"
+    return f"id {live.id}, {shown(live.attrs.get('region'))}, {shown(live.attrs.get('type'))}, {items}"
+
+
+def details(change: Work, *, style: Style) -> Iterator[str]:
+    """Yield the attributes that change, their names in one column."""
+    rows = tuple(_rows(change, style))
+    width = max((len(row.name) for row in rows), default=0)
+    for row in rows:
+        for index, line in enumerate(row.lines):
+            yield f"{row.name if index == 0 else '':{width}}  {line}"
+
+
+def _rows(change: Work, style: Style) -> Iterator[Row]:
+    match change:
+        case Create():
+            for key, value in change.desired.attrs.items():
+                if key != "name":
+                    yield Row(key, _value_lines(key, value))
+            yield from _marks_row(change.marks, style)
+        case Update() | Replace():
+            if isinstance(change, Replace):
+                yield Row("id", (f"{change.live.id} -> a new one",))
+            for key in change.fields:
+                if key != "name":
+                    yield Row(key, _change_lines(key, change, style))
+            yield from _marks_row(change.marks, style)
+        case Delete():
+            pass
+
+
+def _value_lines(key: str, value: JSON) -> tuple[str, ...]:
+    match key, value:
+        case "labels", list():
+            return (shown_all(value),)
+        case "metadata_template", dict():
+            return tuple(f"{shown(name)}: {as_json(descriptor)}" for name, descriptor in value.items())
+        case _, None:
+            return ("none",)
+        case _:
+            return (shown(value),)
+
+
+def _change_lines(key: str, change: Update | Replace, style: Style) -> tuple[str, ...]:
+    before, after = change.live.attrs.get(key), change.desired.attrs[key]
+    match key, before or NO_ATTRS, after or NO_ATTRS:
+        case "labels", _, _:
+            return (_added_and_removed(*set_changes(before or (), after), style),)
+        case "metadata_template", dict() as old, dict() as new:
+            return tuple(_template_line(field, style) for field in field_changes(old, new))
+        case _:
+            forced = isinstance(change, Replace) and FIELDS[key].immutable
+            arrow = f"{_value_lines('', before)[0]} -> {_value_lines('', after)[0]}"
+            return (arrow + (style.paint("  # forces replacement", Tone.REPLACED) if forced else ""),)
+
+
+def _template_line(change: FieldChange, style: Style) -> str:
+    path = shown_path(change.path)
+    if change.before is ABSENT:
+        return f"{style.paint('+', Tone.GOOD)} {path}: {as_json(change.after)}"
+    if change.after is ABSENT:
+        return f"{style.paint('-', Tone.BAD)} {path}: {as_json(change.before)}"
+    return f"{style.paint('~', Tone.CHANGED)} {path}: {as_json(change.before)} -> {as_json(change.after)}"
+
+
+def _marks_row(marks: Marks, style: Style) -> Iterator[Row]:
+    if marks.add or marks.remove:
+        yield Row("marks", (_added_and_removed(marks.add, marks.remove, style),))
+
+
+def _added_and_removed(added: tuple[str, ...], removed: tuple[str, ...], style: Style) -> str:
+    parts = [style.paint(f"+ {shown_all(added)}", Tone.GOOD)] if added else []
+    parts += [style.paint(f"- {shown_all(removed)}", Tone.BAD)] if removed else []
+    return "  ".join(parts)

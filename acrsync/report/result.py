@@ -1,0 +1,95 @@
+"""An apply as text for people: the end of each change, what was not done, and whether it was seen to be so."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+
+from acrsync.diagnostics import Diagnostic, in_reading_order
+from acrsync.outcome import Outcome, Status
+from acrsync.plan import Action, Plan, Work, action_of
+from acrsync.report.changes import live_of, remark, title
+from acrsync.report.messages import indented, joined, message
+from acrsync.report.run import Run
+from acrsync.report.style import Style, Tone, harmless
+from acrsync.report.text import account_line
+
+# How each end is shown: as done or not, in which colour, and what the word alone does not say.
+DONE: Mapping[Status, tuple[Tone, str]] = {
+    Status.CREATED: (Tone.GOOD, ""),
+    Status.ADOPTED: (Tone.GOOD, "created by a request whose answer was lost, found by listing"),
+    Status.UPDATED: (Tone.GOOD, ""),
+    Status.REPLACED: (Tone.GOOD, ""),
+    Status.DELETED: (Tone.GOOD, ""),
+    Status.ALREADY: (Tone.FAINT, "as wanted before; nothing was sent"),
+    Status.KEPT: (Tone.FAINT, "left alone"),
+}
+NOT_DONE: Mapping[Status, tuple[Tone, str]] = {
+    Status.STALE: (Tone.CHANGED, "changed by someone else since it was planned; nothing was sent"),
+    Status.REFUSED: (Tone.CHANGED, "a guard objected right before the write; nothing was sent"),
+    Status.FAILED: (Tone.BAD, ""),
+    Status.UNKNOWN: (Tone.BAD, "no answer, and no listing could settle what became of it; it was not sent again"),
+    Status.SKIPPED: (Tone.CHANGED, "the run ended before its turn"),
+}
+ENDS = {**DONE, **NOT_DONE}
+WIDTH = max(map(len, Status))
+
+
+def result_text(plan: Plan, run: Run, *, style: Style) -> str:
+    """Return the end of each change in plan order, the sum of it, and whether the account was seen to be so."""
+    outcomes = _every_outcome(plan, run.outcomes or ())
+    lines: list[str] = []
+    told: set[Diagnostic] = set()  # what ended the run stands at every change that it skipped: in full only once
+    for outcome in outcomes:
+        diagnostic = outcome.diagnostic
+        if diagnostic is None or diagnostic in told:
+            lines.append(indented(_outcome(outcome, _why(outcome), style), 2))
+            continue
+        told.add(diagnostic)
+        lines.append(indented(_outcome(outcome, "", style), 2))
+        lines.append(indented(message(diagnostic, style=style), 6))
+    blocks = [account_line(plan, style=style), "\n".join(lines)]
+    blocks += [message(diagnostic, style=style) for diagnostic in in_reading_order(run.diagnostics)]
+    blocks.append(_verdict(outcomes, verified=run.verified, style=style))
+    return joined(blocks)
+
+
+def outcome_line(outcome: Outcome, *, style: Style) -> str:
+    """Return the end of one change on one line, for progress and logs."""
+    return harmless(_outcome(outcome, _why(outcome), style))
+
+
+def _why(outcome: Outcome) -> str:
+    return outcome.diagnostic.summary if outcome.diagnostic else ENDS[outcome.status][1]
+
+
+def _every_outcome(plan: Plan, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:
+    """Return one outcome for each change, in plan order; what has none was skipped."""
+    ends = {_key(outcome.change): outcome for outcome in outcomes}
+    return tuple(ends.get(_key(change)) or Outcome(change, Status.SKIPPED) for change in plan.work)
+
+
+def _key(change: Work) -> tuple[Action, str, int | None]:
+    live = live_of(change)
+    return action_of(change), change.name, live.id if live else None
+
+
+def _outcome(outcome: Outcome, why: str, style: Style) -> str:
+    tone, _ = ENDS[outcome.status]
+    before = live_of(outcome.change)
+    ids = dict.fromkeys(live.id for live in (before, outcome.live) if live)
+    facts = f" (id {' -> '.join(map(str, ids))})" if ids else ""
+    word = style.paint(f"{outcome.status:{WIDTH}}", tone)
+    return f"{word}  {title(outcome.change, style=style)}{facts}{remark(why, style=style)}"
+
+
+def _verdict(outcomes: tuple[Outcome, ...], *, verified: bool, style: Style) -> str:
+    ends = Counter(outcome.status for outcome in outcomes)
+    done = ", ".join(f"{ends[status]} {status}" for status in DONE if ends[status])
+    left = ", ".join(f"{ends[status]} {status}" for status in NOT_DONE if ends[status])
+    lines = [style.paint(f"Applied: {done or 'nothing'}.{f' Not done: {left}.' if left else ''}", Tone.STRONG)]
+    if verified:
+        lines.append(style.paint("Verified: the account was read again and is as planned.", Tone.GOOD))
+    else:
+        lines.append(style.paint("Not verified. Run `acrsync plan` to see how the account differs.", Tone.CHANGED))
+    return "\n".join(lines)

@@ -1,0 +1,83 @@
+"""Colour or none, and values as they are shown: nothing from outside can move the cursor, hide text or give orders."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from acrsync.diff import Path
+from acrsync.model import JSON
+from acrsync.visible import visible
+
+# Words that need no quotes: with them, a name cannot pretend to be two, or to be followed by an id of its choice.
+_PLAIN_WORD = re.compile(r"\w[\w.:/@+&-]*")
+# Source: actions/runner, ActionCommand: `::` counts after leading space too, `##[` anywhere in a line.
+_BRACKET_COMMAND = re.compile(r"#(?=#(?:vso|teamcity)?\[)")
+_COLON_COMMAND = re.compile(r"^([^\S\n]*):(?=:)", re.MULTILINE)
+
+
+class Tone(StrEnum):
+    """What a colour stands for; the value is its SGR code."""
+
+    GOOD = "32"
+    CHANGED = "33"
+    BAD = "31"
+    REPLACED = "35"
+    ADVICE = "36"
+    STRONG = "1"
+    FAINT = "2"
+
+
+@dataclass(frozen=True, slots=True)
+class Style:
+    """With colour or without; the signs and words are the same, so nothing is lost without."""
+
+    colour: bool = False
+
+    def paint(self, text: str, tone: Tone) -> str:
+        return f"\x1b[{tone}m{text}\x1b[0m" if self.colour and text else text
+
+
+PLAIN = Style()
+COLOURED = Style(colour=True)
+
+
+def harmless(text: str) -> str:
+    """Return text with the beginning of what a pipeline's runner would take for a command written as an escape."""
+    return _COLON_COMMAND.sub(r"\1\\x3a", _BRACKET_COMMAND.sub(r"\\x23", text))
+
+
+def harmless_json(text: str) -> str:
+    """Return JSON text that means the same and holds no such command; `##[` can only stand within its strings."""
+    return _BRACKET_COMMAND.sub(r"\\u0023", text)
+
+
+def shown(value: JSON) -> str:
+    """Return one value on one line: a plain word as it is, everything else as JSON."""
+    if isinstance(value, str) and _PLAIN_WORD.fullmatch(value):
+        return visible(value)
+    return as_json(value)
+
+
+def as_json(value: JSON) -> str:
+    """Return one value as JSON on one line, with nothing in it that hides."""
+    return visible(json.dumps(value, ensure_ascii=False))
+
+
+def shown_all(values: Sequence[str]) -> str:
+    """Return a list on one line."""
+    return ", ".join(map(shown, values)) or "none"
+
+
+def shown_path(path: Path) -> str:
+    """Return a path as `album.options[1]`."""
+    steps = (f"[{step}]" if isinstance(step, int) else f".{shown(step)}" for step in path)
+    return "".join(steps).removeprefix(".")
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun, as "1 bucket" or "2 buckets"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

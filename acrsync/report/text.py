@@ -1,0 +1,110 @@
+"""A plan as text for people; the same words with colour and without."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from itertools import pairwise
+
+from acrsync.diagnostics import in_reading_order
+from acrsync.model import Approval
+from acrsync.plan import Action, Kept, Objection, Plan
+from acrsync.report.changes import details, headline, live_of
+from acrsync.report.digest import digest
+from acrsync.report.messages import hanging, indented, joined, message
+from acrsync.report.style import Style, Tone, counted, shown
+from acrsync.visible import visible
+
+NAMES_SHOWN = 10
+COUNTED = (Action.CREATE, Action.RENAME, Action.UPDATE, Action.REPLACE, Action.DELETE)
+
+
+def plan_text(plan: Plan, *, style: Style) -> str:
+    """Return the whole plan, refused or not: what would be done, what stands against it, and its digest."""
+    blocks = [account_line(plan, style=style), _changes(plan, style), _left_alone(plan), _notes(plan)]
+    blocks += [message(diagnostic, style=style) for diagnostic in in_reading_order(plan.diagnostics)]
+    touched = {live.id for change in plan.work if (live := live_of(change))}
+    blocks += [message(o.diagnostic, style=style) for o in plan.objections if o.id not in touched]
+    blocks.append(_conclusion(plan, style))
+    return joined(blocks)
+
+
+def account_line(plan: Plan, *, style: Style) -> str:
+    """Return whose buckets these are, by uid and endpoint."""
+    who = style.paint(f"Account {'unknown' if plan.uid is None else plan.uid}", Tone.STRONG)
+    where = f" at {visible(plan.endpoint)}" if plan.endpoint else ""
+    stack = f", stack {shown(plan.manifest.stack)}" if plan.manifest.stack else ""
+    return who + where + stack
+
+
+def _changes(plan: Plan, style: Style) -> str:
+    """Return all changes; where one has more than its headline, an empty line sets it apart."""
+    lines = []
+    for before, block in pairwise(("", *_change_blocks(plan, style))):
+        if before and "\n" in before + block:
+            lines.append("")
+        lines.append(block)
+    return "\n".join(lines)
+
+
+def _change_blocks(plan: Plan, style: Style) -> Iterator[str]:
+    """Yield each change with its objections beneath; a bucket that is changed in two steps bears them at the first."""
+    told: set[int | None] = {None}
+    for change in plan.work:
+        live = live_of(change)
+        bucket_id = live.id if live else None
+        lines = [headline(change, style=style)]
+        lines += [indented(line, 4) for line in details(change, style=style)]
+        if bucket_id not in told:
+            told.add(bucket_id)
+            lines += [_objection(o, style) for o in plan.objections if o.id == bucket_id]
+            lines += [_approved(approval, style) for approval in plan.approved if approval.id == bucket_id]
+        yield indented("\n".join(lines), 2)
+
+
+def _objection(objection: Objection, style: Style) -> str:
+    return indented(message(objection.diagnostic, style=style), 4)
+
+
+def _approved(approval: Approval, style: Style) -> str:
+    reason = f" ({visible(approval.reason)})" if approval.reason else ""
+    return indented(style.paint(f"approved by {visible(str(approval))}{reason}", Tone.GOOD), 4)
+
+
+def _left_alone(plan: Plan) -> str:
+    return "\n".join(
+        f"{heading}: {counted(len(names), 'bucket')}, {why}: {_some(names)}."
+        for kept, heading, why in (
+            (Kept.UNMANAGED, "Unmanaged", "left alone"),
+            (Kept.FOREIGN, "Foreign", "of other accounts, never touched"),
+        )
+        if (names := [keep.name for keep in plan.kept if keep.kept is kept])
+    )
+
+
+def _some(names: list[str]) -> str:
+    rest = len(names) - NAMES_SHOWN
+    return ", ".join(map(shown, names[:NAMES_SHOWN])) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _notes(plan: Plan) -> str:
+    return "\n".join(hanging("note: ", note) for note in plan.notes)
+
+
+def _conclusion(plan: Plan, style: Style) -> str:
+    counts = plan.counts()
+    work = ", ".join(f"{counts[action]} to {action}" for action in COUNTED if counts[action])
+    kept = Counter(keep.kept for keep in plan.kept)
+    words = {Kept.IN_SYNC: "unchanged", Kept.UNMANAGED: "unmanaged", Kept.FOREIGN: "foreign"}
+    rest = ", ".join(f"{kept[key]} {word}" for key, word in words.items() if kept[key])
+    if work:
+        lines = [f"Plan: {work}.{f' {rest}.' if rest else ''}"]
+    elif plan.can_apply:
+        lines = ["No changes. The account matches the manifest."]
+    else:
+        lines = [f"Plan: nothing.{f' {rest}.' if rest else ''}"]
+    if not plan.can_apply:
+        against = [counted(len(plan.objections), "objection")] if plan.objections else []
+        against += [counted(len(plan.errors), "error")] if plan.errors else []
+        lines.append(f"Refused: {' and '.join(against)}. Nothing is applied until there is none.")
+    return "\n".join((*(style.paint(line, Tone.STRONG) for line in lines), f"Digest: {digest(plan)}"))
