@@ -1,0 +1,77 @@
+"""Plain data in, frozen dataclasses out: how profiles, fault plans and control bodies are read.
+
+Why: three kinds of document want the same three things (no unknown key, no wrong value, a message that names the
+place), and the annotations of a dataclass already say all of it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields
+from pathlib import Path
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Record = TypeVar("Record", bound="DataclassInstance")
+
+
+def read_yaml(path: Path) -> object:
+    """Return what a YAML file holds.
+
+    Raises: ValueError when the file cannot be read or is not YAML.
+    """
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def mapping(document: object, where: str) -> Mapping[str, object]:
+    """Return `document` as a mapping with text keys; nothing at all counts as an empty one.
+
+    Raises: ValueError when it is anything else.
+    """
+    if document is None:
+        return {}
+    if isinstance(document, Mapping) and all(isinstance(key, str) for key in document):
+        return document
+    raise ValueError(f"{where} must be a mapping with text keys")
+
+
+def decode(kind: type[Record], document: object, where: str) -> Record:
+    """Return a `kind` built from a mapping, each value checked against the annotation of its field.
+
+    Raises: ValueError when a key is unknown or missing, or a value does not fit.
+    """
+    given = mapping(document, where)
+    hints = get_type_hints(kind)
+    if unknown := sorted(set(given) - set(hints)):
+        raise ValueError(f"{where} has no {unknown[0]!r}; it knows {', '.join(sorted(hints))}")
+    required = {field.name for field in fields(kind) if field.default is field.default_factory is MISSING}
+    if missing := sorted(required - set(given)):
+        raise ValueError(f"{where} needs {missing[0]!r}")
+    return kind(**{key: _fit(value, hints[key], f"{where}, {key}") for key, value in given.items()})
+
+
+def _fit(value: object, hint: Any, where: str) -> object:
+    """Return the value as the annotation wants it; lists become tuples, and one item may stand for a list of one."""
+    if get_origin(hint) is Literal:
+        if any(value == choice and type(value) is type(choice) for choice in get_args(hint)):
+            return value
+        raise ValueError(f"{where} must be one of {', '.join(str(choice) for choice in get_args(hint))}")
+    if get_origin(hint) is UnionType:
+        inner = next(part for part in get_args(hint) if part is not type(None))
+        return None if value is None else _fit(value, inner, where)
+    if get_origin(hint) is tuple:
+        items = value if isinstance(value, list | tuple) else [value]
+        return tuple(_fit(item, get_args(hint)[0], where) for item in items)
+    if hint is float and type(value) is int:
+        return float(value)
+    if type(value) is not hint:
+        raise ValueError(f"{where} must be {'a whole number' if hint is int else hint.__name__}")
+    if isinstance(value, int | float) and not 0 <= value < 2**53:
+        raise ValueError(f"{where} must not be negative, nor beyond 2**53")
+    return value

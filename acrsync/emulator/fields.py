@@ -1,0 +1,101 @@
+"""The fields that a client may set: how each is read from a body, and Laravel's sentences where it does not fit.
+
+Source: reference 1.3 and 1.5; where they are silent, the switches of `profile` decide.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from acrsync.emulator.profile import Profile
+
+Labels = tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """One body. Each method returns a value to store and notes in `errors` what is wrong with the one that was sent."""
+
+    body: Mapping[str, object]
+    profile: Profile
+    errors: dict[str, list[str]] = field(default_factory=dict)
+
+    def choice(self, key: str, choices: Sequence[str]) -> str:
+        """Return one of the choices, which has to be there."""
+        given = self.body.get(key)
+        if given is None or given == "":
+            self.errors[key] = [f"The {key} field is required."]
+        elif given not in choices:
+            self.errors[key] = [f"The selected {key} is invalid."]
+        return str(given)
+
+    def name(self) -> str:
+        """Return the name, which has to be there. No rule for names is documented: row 13 of the unknowns."""
+        given, longest = self.body.get("name"), self.profile.name_max_length
+        if given is None or (isinstance(given, str) and not given.strip()):
+            self.errors["name"] = ["The name field is required."]
+            return ""
+        if not isinstance(given, str):
+            self.errors["name"] = ["The name must be a string."]
+            return ""
+        name = given.strip() if self.profile.name_spaces == "trimmed" else given
+        if longest and len(name) > longest and self.profile.name_too_long == "refuse_422":
+            self.errors["name"] = [f"The name may not be greater than {longest} characters."]
+        if self.profile.name_characters == "ascii" and not name.isascii():
+            self.errors["name"] = ["The name format is invalid."]
+        return name[:longest] if longest else name
+
+    def labels(self, old: Labels) -> Labels:
+        """Return the labels, or the old ones where the body says nothing.
+
+        They behave like a column of texts joined by commas: none reads back as one empty text, and a label with a comma
+        as two (reference 1.4). Source for text in a PUT: Console API, "Update Bucket"; GUESS: a POST takes it too.
+        """
+        given = self.body.get("labels")
+        if "labels" not in self.body:
+            return old
+        if given is None or given in ("", [], [""]):
+            return old if self.profile.labels_emptied == "ignored" else no_labels(self.profile.labels_emptied)
+        if isinstance(given, str):
+            return tuple(given.split(",")) if self.profile.labels_as_text == "split" else (given,)
+        if not isinstance(given, list) or not all(isinstance(label, str) for label in given):
+            self.errors["labels"] = ["The labels must be an array of strings."]
+            return old
+        return tuple(",".join(given).split(",")) if self.profile.label_comma == "split" else tuple(given)
+
+    def template(self) -> str | None:
+        """Return the template: any text, verbatim (reference 3); row 12 of the unknowns."""
+        given = self.body.get("metadata_template")
+        if given is None or given == "":
+            return "" if given == "" and self.profile.template_empty == "kept" else None
+        if isinstance(given, dict) and self.profile.template_object == "encode":
+            return json.dumps(given, separators=(",", ":"))
+        if not isinstance(given, str):
+            self.errors["metadata_template"] = ["The metadata template must be a string."]
+            return None
+        if self.profile.template_invalid == "refuse_422" and not _is_json(given):
+            self.errors["metadata_template"] = ["The metadata template must be a valid JSON string."]
+        return given
+
+    def net_type(self) -> int:
+        """Return 0, 1 or 2, sent as number or as text."""
+        given = self.body.get("net_type")
+        if given is None or given == "":
+            return self.profile.net_type_default
+        if given in ("0", "1", "2") or (type(given) is int and given in (0, 1, 2)):
+            return int(str(given))
+        self.errors["net_type"] = ["The selected net type is invalid."]
+        return 0
+
+
+def no_labels(form: str) -> Labels:
+    """Return what a bucket without labels stores, in one of the forms of rows 9 and 11 of the unknowns."""
+    return {"empty_text": ("",), "empty_list": ()}.get(form)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

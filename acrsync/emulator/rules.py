@@ -1,0 +1,231 @@
+"""What the API accepts, refuses and answers, apart from HTTP and from where the rows lie.
+
+Source: Console API docs, as docs/acrcloud-api.md sums them up ("reference"); where they are silent, the switches of
+`profile` decide.
+"""
+
+import time
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TypeVar, assert_never
+
+from acrsync.emulator import shapes
+from acrsync.emulator.fields import Fields, no_labels
+from acrsync.emulator.lag import Delay, Lag
+from acrsync.emulator.profile import Profile
+from acrsync.emulator.seeds import ACRCLOUD_MUSIC, REGIONS, TYPES
+from acrsync.emulator.store import Bucket, Store
+
+Json = dict[str, object]
+Row = TypeVar("Row")
+
+
+class Refused(Exception):
+    """The API's no, with its status and body."""
+
+    def __init__(self, status: int, body: Mapping[str, object]) -> None:
+        super().__init__(status)
+        self.status = status
+        self.body = body
+
+
+class Invalid(Exception):
+    """Fields that do not validate, with Laravel's sentences for each."""
+
+    def __init__(self, errors: Mapping[str, list[str]]) -> None:
+        super().__init__(errors)
+        self.errors = errors
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The API as one account meets it in one request."""
+
+    profile: Profile
+    store: Store
+    lag: Lag
+    uid: int
+    now: float
+    delay: Delay
+
+    def list_buckets(self, query: Mapping[str, str]) -> list[Bucket]:
+        """Return all rows that pass the filters, in the order of lists. Source: reference 1.6."""
+        rows = [row for row in self.lag.listed(self._known(), self.now).values() if self._is_visible(row)]
+        if region := query.get("region"):
+            rows = [row for row in rows if row.region == region]
+        if type_ := query.get("type"):
+            rows = [row for row in rows if row.type == type_]
+        if search := query.get("search"):
+            rows = [row for row in rows if self._finds(search, row.name)]
+        return self.ordered(rows)
+
+    def ordered(self, rows: list[Row]) -> list[Row]:
+        """Return rows, given by rising id, as lists show them: newest first (reference 1.6)."""
+        return rows if self.profile.list_order == "id_ascending" else rows[::-1]
+
+    def _finds(self, search: str, name: str) -> bool:
+        """Say whether `search` finds a name. Undocumented; one public client sends it (reference 1.6)."""
+        match self.profile.search_rule:
+            case "substring":
+                return search.casefold() in name.casefold()
+            case "prefix":
+                return name.casefold().startswith(search.casefold())
+            case "ignored":
+                return True
+        assert_never(self.profile.search_rule)
+
+    def _known(self) -> Mapping[int, Bucket]:
+        """Return the rows that may be visible, by rising id."""
+        rows = self.store.buckets()
+        if self.profile.foreign_rows == "hidden":
+            return rows
+        return dict(sorted({ACRCLOUD_MUSIC.id: ACRCLOUD_MUSIC, **rows}.items()))
+
+    def _is_visible(self, row: Bucket) -> bool:
+        return row.uid == self.uid or self.profile.foreign_rows == "listed"
+
+    def bucket(self, id_: int, *, to_write: bool = False) -> Bucket:
+        """Return one row. GUESS: to a write a foreign row is as unknown as none, also where lists show it.
+
+        Raises: Refused, in the form of row 4 of the unknowns.
+        """
+        row = self._known().get(id_)
+        if row is None or not self._is_visible(row) or (to_write and row.uid != self.uid):
+            raise self.unknown(id_)
+        return row
+
+    def unknown(self, id_: int) -> Refused:
+        """Return the no to an id that does not exist or is not ours."""
+        match self.profile.unknown_id:
+            case "error_404":
+                return Refused(404, {"error": "Not Found"})
+            case "error_403":
+                return Refused(403, {"error": "Forbidden"})
+            case "message_404":
+                return Refused(404, {"message": f"No query results for model [App\\Models\\Bucket] {id_}"})
+        assert_never(self.profile.unknown_id)
+
+    def shown(self, row: Bucket) -> Json:
+        """Return a row as answers show it."""
+        return shapes.bucket(row, self.profile, self.lag.count(row.id, self._num(row), self.now))
+
+    def _num(self, row: Bucket) -> int:
+        return row.files + (row.channels if self.profile.num_counts == "files_and_channels" else 0)
+
+    def create(self, body: Mapping[str, object]) -> Json:
+        """Create a bucket and return it as shown. Source: Console API, "Create Bucket"."""
+        fields, stamp = Fields(body, self.profile), self._stamp()
+        row = Bucket(
+            uid=self.uid,
+            name=fields.name(),
+            region=fields.choice("region", REGIONS),
+            type=fields.choice("type", TYPES),
+            net_type=fields.net_type(),
+            labels=fields.labels(no_labels(self.profile.labels_omitted)),
+            metadata_template=fields.template(),
+            created_at=stamp,
+            updated_at=stamp,
+        )
+        self._refuse_taken(row, fields)
+        if fields.errors:
+            raise Invalid(fields.errors)
+        quota = self.profile.bucket_quota
+        if quota and sum(row.uid == self.uid for row in self.store.buckets().values()) >= quota:
+            raise Refused(403, {"error": f"Your plan allows {quota} buckets."})
+        stored = self.store.save(row)
+        self.lag.hide(stored.id, None, self.delay, self.now)
+        answer = self.shown(stored)
+        if self.profile.net_type_shown == "text_on_create" and isinstance(body.get("net_type"), str):
+            answer["net_type"] = str(stored.net_type)
+        return answer
+
+    def update(self, id_: int, body: Mapping[str, object]) -> Json:
+        """Change what the body names and return the row. Source: Console API, "Update Bucket": name, labels, template.
+
+        Everything else in the body is ignored without a word (reference 7.5), unless row 8 of the unknowns says not.
+        """
+        old, fields = self.bucket(id_, to_write=True), Fields(body, self.profile)
+        new = replace(
+            old,
+            name=fields.name() if "name" in body else old.name,
+            labels=fields.labels(old.labels),
+            metadata_template=fields.template() if "metadata_template" in body else old.metadata_template,
+            net_type=fields.net_type() if self._takes_net_type(fields) else old.net_type,
+        )
+        if new.name != old.name:
+            self._refuse_taken(new, fields)
+        if fields.errors:
+            raise Invalid(fields.errors)
+        if new != old or self.profile.updated_at_moves == "on_any_put":
+            new = self.store.save(replace(new, updated_at=self._stamp()))
+            self.lag.hide(id_, old, self.delay, self.now)
+        return self.shown(new)
+
+    def _takes_net_type(self, fields: Fields) -> bool:
+        """Say whether a PUT changes net_type, and object to it and its like where that is the rule."""
+        given = [key for key in ("region", "type", "net_type") if key in fields.body]
+        if self.profile.put_immutable == "refuse_422":
+            fields.errors.update({key: [f"The {key} field is prohibited."] for key in given})
+        return self.profile.put_immutable == "apply_net_type" and "net_type" in given
+
+    def delete(self, id_: int) -> None:
+        """Delete a bucket. Source: Console API, "Delete Bucket": "you need to clean the bucket first"."""
+        try:
+            row = self.bucket(id_, to_write=True)
+        except Refused:
+            if self.profile.delete_unknown_id == "succeed_204":
+                return
+            raise
+        if (row.files or row.channels) and self.profile.delete_with_content != "cascade":
+            status = int(self.profile.delete_with_content.removeprefix("refuse_"))
+            raise Refused(status, {"error": "You need to clean the bucket first."})
+        if self.profile.delete_referenced == "refuse_422" and self._is_referenced(row):
+            raise Refused(422, {"error": "The bucket is used by a project."})
+        self.store.delete(id_)
+        self.lag.hide(id_, row, self.delay, self.now)
+
+    def _is_referenced(self, row: Bucket) -> bool:
+        return any(one.uid == self.uid and {row.id, row.name} & set(one.buckets) for one in self.store.referrers())
+
+    def set_content(self, row: Bucket, *, files: int, channels: int, seconds: int) -> Json:
+        """Let a bucket hold so much, which no call of the API does here, and return it as shown."""
+        new = replace(row, files=files, channels=channels, seconds=seconds)
+        if self.profile.updated_at_moves == "on_content_too":
+            new = replace(new, updated_at=self._stamp())
+        if self.profile.num_lag_seconds:
+            self.lag.hide_count(row.id, self._num(row), self.now + self.profile.num_lag_seconds)
+        return self.shown(self.store.save(new))
+
+    def _refuse_taken(self, wanted: Bucket, fields: Fields) -> None:
+        """Object to a name that is taken. GUESS: refused, within the account, as MySQL compares (reference 1.7)."""
+        if self.profile.duplicate_names == "allow" or "name" in fields.errors:
+            return
+        equality, scope = self.profile.name_equality, self.profile.name_scope
+        name = _folded(wanted.name, equality)
+        for row in self.store.buckets().values():
+            if (
+                _folded(row.name, equality) == name
+                and row.id != wanted.id
+                and row.uid == wanted.uid
+                and (scope != "account_and_region" or row.region == wanted.region)
+                and (scope != "account_and_type" or row.type == wanted.type)
+            ):
+                fields.errors["name"] = ["The name has already been taken."]
+                return
+
+    def _stamp(self) -> str:
+        """Return now as the API writes it: no zone, UTC (reference 1.4)."""
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(self.now))
+
+
+@lru_cache(maxsize=100_000)
+def _folded(name: str, equality: str) -> str:
+    """Return the form in which two names are the same. MySQL's usual collations ignore case and trailing space."""
+    if equality == "exact":
+        return name
+    if equality == "ignore_case":
+        return name.rstrip().casefold()
+    parts = unicodedata.normalize("NFKD", name.rstrip())
+    return "".join(part for part in parts if not unicodedata.combining(part)).casefold()
