@@ -1,0 +1,65 @@
+"""Files without mistakes to the manifest that they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from acrsync.bucket import canonical
+from acrsync.diagnostics import Span
+from acrsync.manifest.rules import Entry, entries
+from acrsync.manifest.tree import PlacedList, PlacedMapping, Tree
+from acrsync.model import JSON, Approval, Desired, Limit, Manifest, Prune, Removed
+
+
+def manifest(trees: Sequence[Tree]) -> Manifest:
+    """Return what the files say together; they are known to have no mistakes."""
+    said: Mapping[str, JSON] = {key: value for tree in trees for key, value in tree.data.items()}
+    spans: dict[str, Span] = {}
+    for tree in trees:
+        for key in tree.data:
+            spans.setdefault(key, tree.span((), key=key))
+    return Manifest(
+        desired=tuple(_desired(entry) for entry in entries(trees, "buckets")),
+        removed=tuple(
+            Removed(entry.data["name"], forget=entry.data.get("forget", False), span=entry.span)
+            for entry in entries(trees, "removed")
+        ),
+        approvals=tuple(
+            Approval(entry.data["guard"], entry.data["id"], entry.data.get("reason", ""), entry.span)
+            for entry in entries(trees, "allow")
+        ),
+        stack=said.get("stack"),
+        account_uid=said.get("account", {}).get("uid"),
+        ownership="ownership" in said,
+        prune=Prune(said.get("prune", Prune.NEVER)),
+        deletes_limit=_limit(said.get("limits", {}).get("deletes", "30%")),
+        files=tuple(tree.file for tree in trees),
+        spans=spans,
+    )
+
+
+def _desired(entry: Entry) -> Desired:
+    data = entry.data
+    attrs = canonical({**entry.tree.data.get("defaults", {}), **data})
+    return Desired(
+        attrs={key: _plain(value) for key, value in attrs.items()},
+        span=entry.span,
+        id=data.get("id"),
+        was=data.get("was"),
+        protect=data.get("protect"),
+    )
+
+
+def _plain(value: JSON) -> JSON:
+    """Return a value without places, as every other part of acrsync knows it."""
+    match value:
+        case PlacedMapping():
+            return {key: _plain(inner) for key, inner in value.items()}
+        case PlacedList():
+            return [_plain(inner) for inner in value]
+        case _:
+            return value
+
+
+def _limit(deletes: int | str) -> Limit:
+    return Limit(deletes) if isinstance(deletes, int) else Limit(int(deletes.removesuffix("%")), percent=True)

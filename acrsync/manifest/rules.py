@@ -1,0 +1,218 @@
+"""What a schema cannot say: names, labels' edges, what refers to what, and files that belong together.
+
+Every rule reads what is there and has the right kind, so that one mistake does not hide another one.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from acrsync.diagnostics import Diagnostic, Span
+from acrsync.manifest.problems import error, quoted, short
+from acrsync.manifest.scalars import written
+from acrsync.manifest.tree import PlacedList, PlacedMapping, Tree
+from acrsync.visible import lookalike, visible
+
+_ONCE = ("stack", "account", "ownership", "prune", "limits")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One item of a list of a manifest."""
+
+    tree: Tree
+    path: tuple[str, int]
+    data: PlacedMapping
+
+    @property
+    def span(self) -> Span:
+        return self.tree.span(self.path)
+
+    def at(self, key: str) -> Span:
+        return self.tree.span((*self.path, key))
+
+    def text(self, key: str) -> str | None:
+        value = self.data.get(key)
+        return value if isinstance(value, str) else None
+
+
+def entries(trees: Iterable[Tree], section: str) -> Iterator[Entry]:
+    """Yield the items of one list in all files that are mappings, as they have to be."""
+    for tree in trees:
+        items = tree.data.get(section) if isinstance(tree.data, PlacedMapping) else None
+        for at, item in enumerate(items if isinstance(items, PlacedList) else ()):
+            if isinstance(item, PlacedMapping):
+                yield Entry(tree, (section, at), item)
+
+
+def check(trees: Sequence[Tree], *, complete: bool) -> Iterator[Diagnostic]:
+    """Yield what is wrong beyond shape; `complete` is false where a file could not be read, which may say the rest."""
+    buckets = tuple(entries(trees, "buckets"))
+    removed = tuple(entries(trees, "removed"))
+    # A `<<:`, which is refused, may have meant to say what seems to be missing.
+    merging = {tree.file for tree in trees if any(problem.code == "E114" for problem in tree.problems)}
+    for entry in buckets:
+        yield from _own_rules(entry, merging=entry.tree.file in merging)
+    for tree in trees:
+        yield from _labels(tree, ("defaults",), _section(tree, "defaults"))
+    yield from _names(buckets)
+    yield from _ids(buckets)
+    yield from _removed(buckets, removed)
+    yield from _circles(buckets)
+    yield from _said_once(trees)
+    if complete:
+        yield from _whole(trees, buckets)
+
+
+def name_problem(name: str) -> tuple[str, str] | None:
+    """Return why a name cannot stand in a manifest and what to write, None where it can."""
+    if name != name.strip():
+        return f"The name {quoted(name)} begins or ends with a space.", f"write name: {written(name.strip())}"
+    if visible(name) != name:
+        kept = "".join(character for character in name if visible(character) == character)
+        return f"The name {quoted(name)} holds a character that shows nothing.", f"write name: {written(kept)}"
+    composed = unicodedata.normalize("NFC", name)
+    if composed != name:
+        detail = f"The name {quoted(name)} is not in Unicode form NFC, so that it looks like another one."
+        return detail, f"write the name in form NFC: name: {written(composed)}"
+    return None
+
+
+def label_problem(label: str) -> tuple[str, str] | None:
+    """Return why a label cannot stand in a manifest, beyond what the schema says, and what to write."""
+    if label == label.strip():
+        return None
+    return f"The label {quoted(label)} begins or ends with a space.", f"write {written(label.strip())}"
+
+
+def _section(tree: Tree, key: str) -> PlacedMapping:
+    value = tree.data.get(key) if isinstance(tree.data, PlacedMapping) else None
+    return value if isinstance(value, PlacedMapping) else PlacedMapping()
+
+
+def _own_rules(entry: Entry, *, merging: bool) -> Iterator[Diagnostic]:
+    name, was = entry.text("name"), entry.text("was")
+    if name and (problem := name_problem(name)):
+        yield error("E140", problem[0], fix=problem[1], span=entry.at("name"))
+    if name and name == was:
+        detail = f"{short(name)} has its own name as its former one."
+        yield error("E145", detail, fix="write the old name after `was:`, or remove it.", span=entry.at("was"))
+    yield from _labels(entry.tree, entry.path, entry.data)
+    defaults = _section(entry.tree, "defaults")
+    for key, example in (("region", "eu-west-1"), ("type", "File")):
+        if key not in entry.data and key not in defaults and not merging:
+            detail = f"{short(name or 'A bucket')} has no `{key}`, and the `defaults` of this file have none."
+            yield error("E133", detail, fix=f"add {key}: {example}, here or under `defaults:`.", span=entry.span)
+
+
+def _labels(tree: Tree, path: tuple[str | int, ...], holder: PlacedMapping) -> Iterator[Diagnostic]:
+    labels = holder.get("labels")
+    for at, label in enumerate(labels if isinstance(labels, PlacedList) else ()):
+        if isinstance(label, str) and (problem := label_problem(label)):
+            yield error("E135", problem[0], fix=problem[1], span=tree.span((*path, "labels", at)))
+
+
+def _names(buckets: Iterable[Entry]) -> Iterator[Diagnostic]:
+    alike: dict[str, Entry] = {}
+    for entry in buckets:
+        name = entry.text("name")
+        if not name:
+            continue
+        first = alike.setdefault(lookalike(name), entry)
+        if first is entry:
+            continue
+        if name == first.text("name"):
+            detail = f"The bucket {short(name)} is at {first.span} already; one of the two would be without effect."
+            yield error("E141", detail, fix="remove one of them, or give it another name.", span=entry.at("name"))
+        else:
+            other = f"{quoted(first.text('name'))} at {first.span}"
+            detail = f"{quoted(name)} and {other} differ only in case, space or Unicode form; one passes for the other."
+            yield error("E142", detail, fix="write the same name, or one that differs more.", span=entry.at("name"))
+
+
+def _ids(buckets: Iterable[Entry]) -> Iterator[Diagnostic]:
+    first: dict[int, Entry] = {}
+    for entry in buckets:
+        bucket_id = entry.data.get("id")
+        if isinstance(bucket_id, int) and first.setdefault(bucket_id, entry) is not entry:
+            detail = f"Bucket {bucket_id} is meant at {first[bucket_id].span} already; it can have one entry only."
+            yield error("E143", detail, fix="remove one of the two `id:` lines.", span=entry.at("id"))
+
+
+def _removed(buckets: Iterable[Entry], removed: Iterable[Entry]) -> Iterator[Diagnostic]:
+    kept = {name: entry for entry in buckets if (name := entry.text("name"))}
+    gone: dict[str, Entry] = {}
+    for entry in removed:
+        name = entry.text("name")
+        if not name:
+            continue
+        if name in kept:
+            detail = f"{short(name)} shall be there according to {kept[name].span}, and shall not according to this."
+            yield error("E144", detail, fix="remove one of the two entries.", span=entry.at("name"))
+        if gone.setdefault(name, entry) is not entry:
+            detail = f"{short(name)} is removed at {gone[name].span} already."
+            yield error("E141", detail, fix="remove one of the two entries.", span=entry.at("name"))
+
+
+def _circles(buckets: Iterable[Entry]) -> Iterator[Diagnostic]:
+    """Yield each circle of renames once; an entry with `id` is matched by that and takes no part."""
+    renamed = {
+        name: (was, entry)
+        for entry in buckets
+        if (name := entry.text("name")) and (was := entry.text("was")) and name != was and "id" not in entry.data
+    }
+    settled: set[str] = set()
+    for start in renamed:
+        walk: list[str] = []
+        name = start
+        while name in renamed and name not in settled:
+            settled.add(name)
+            walk.append(name)
+            name = renamed[name][0]
+        if name in walk:
+            circle = walk[walk.index(name) :]
+            told = ", ".join(f"{short(one)} was {short(renamed[one][0])}" for one in circle)
+            detail = f"Nobody can tell where to begin: {told}."
+            fix = "write `id: NUMBER` instead of `was:` in each of these entries."
+            yield error("E146", detail, fix=fix, span=renamed[name][1].at("was"))
+
+
+def _said_once(trees: Iterable[Tree]) -> Iterator[Diagnostic]:
+    first: dict[str, Span] = {}
+    for tree in trees:
+        for key in _ONCE:
+            if isinstance(tree.data, PlacedMapping) and key in tree.data:
+                span = tree.span((), key=key)
+                if first.setdefault(key, span) is not span:
+                    detail = f"`{key}` holds for all files together and is said at {first[key]} already."
+                    yield error("E150", detail, fix="remove it from one of the two files.", span=span)
+
+
+def _whole(trees: Sequence[Tree], buckets: Iterable[Entry]) -> Iterator[Diagnostic]:
+    """Yield what only all files together can say."""
+    said = {
+        key: (tree, value)
+        for tree in reversed(trees)
+        if isinstance(tree.data, dict)
+        for key, value in tree.data.items()
+    }
+    if "version" not in said:
+        span = Span(trees[0].file, 1, 1) if trees else None
+        detail = "No file says which version of the manifest format this is."
+        yield error("E151", detail, fix="add the line version: 1", span=span)
+    if "ownership" in said and "stack" not in said:
+        detail = "`ownership: label` writes the stack's name into a label, and there is no `stack`."
+        span = said["ownership"][0].span((), key="ownership")
+        yield error("E152", detail, fix="add a name for this set of buckets, as in stack: radio-prod", span=span)
+    if "ownership" in said:
+        return
+    fix = "add ownership: label" + ("" if "stack" in said else ", and a name as in stack: radio-prod")
+    if "prune" in said and said["prune"][1] == "stack":
+        detail = "`prune: stack` takes buckets that carry this stack's mark, and without `ownership: label` none does."
+        yield error("E153", detail, fix=fix, span=said["prune"][0].span(("prune",)))
+    for entry in buckets:
+        if entry.data.get("protect") is True:
+            detail = "`protect: true` marks the bucket on the server, which only `ownership: label` allows."
+            yield error("E153", detail, fix=fix, span=entry.at("protect"))

@@ -1,0 +1,101 @@
+"""What a plain (unquoted) YAML scalar means, where all YAML readers agree on it, and how a text is written.
+
+Why not the rules of one YAML version: `no` is false, `012` is ten and `1:30` is ninety for a YAML 1.1 reader, and all
+three are something else for a YAML 1.2 reader. A manifest is read by editors, linters and people too, so a value on
+which they differ is refused, and so is a number that cannot pass through JSON unchanged.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import yaml
+
+from acrsync.model import JSON
+from acrsync.visible import visible
+
+
+@dataclass(frozen=True, slots=True)
+class Trap:
+    """A plain scalar that is refused: why, and what to write if no text is meant."""
+
+    why: str
+    otherwise: str = ""
+
+    def fix(self, text: str) -> str:
+        return f"write {written(text)} if text is meant{self.otherwise}."
+
+
+_WORDS: Mapping[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+_YES_AND_NO = frozenset(
+    form for word in ("y", "n", "yes", "no", "on", "off") for form in (word, word.capitalize(), word.upper())
+)
+_SIGNS = frozenset("0123456789+-.")
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,14})")
+_NUMBER = ", or a plain decimal number if that is meant"
+_DIFFER = "it is a number for some YAML readers and text for others"
+# In this order; the first that holds explains.
+_TRAPS: tuple[tuple[re.Pattern[str], Trap], ...] = (
+    (re.compile(r"[-+]?0[0-9]+"), Trap("YAML 1.1 readers take a number that begins with 0 for an octal one", _NUMBER)),
+    (re.compile(r"[-+]?[0-9]+"), Trap("a number of more than 15 digits does not keep them all everywhere")),
+    (re.compile(r"[-+]?[0-9][0-9_]*"), Trap(_DIFFER, _NUMBER)),
+    (re.compile(r"[-+]?0[bBoOxX][0-9a-fA-F_]+"), Trap(_DIFFER, _NUMBER)),
+    (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), Trap("YAML 1.1 readers take it for base 60")),
+    (
+        re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?", re.DOTALL),
+        Trap("it is a date for some YAML readers and text for others"),
+    ),
+    (
+        re.compile(r"[-+]?(\.[0-9_]+|[0-9][0-9_]*(\.[0-9_]*)?)([eE][-+]?[0-9]+)?"),
+        Trap("a manifest has whole numbers only", _NUMBER),
+    ),
+    (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), Trap("JSON has no such number")),
+)
+_TRUTH = Trap("it is true or false for YAML 1.1 readers and text for others", ", or true or false if that is meant")
+_OPERATOR = Trap("YAML 1.1 readers give it a meaning of its own")
+
+
+def plain(text: str) -> JSON | Trap:
+    """Return null, a truth value, a whole number or the text itself; a Trap where readers differ."""
+    if text in _WORDS:
+        return _WORDS[text]
+    if text[0] in _SIGNS:
+        if _INTEGER.fullmatch(text):
+            return int(text)
+        return next((trap for pattern, trap in _TRAPS if pattern.fullmatch(text)), text)
+    if text in _YES_AND_NO:
+        return _TRUTH
+    return _OPERATOR if text in ("=", "<<") else text
+
+
+def flow(value: JSON) -> str:
+    """Return a value as YAML in one line, as people write it."""
+    match value:
+        case str():
+            return written(value)
+        case Mapping():
+            return "{" + ", ".join(f"{written(key)}: {flow(inner)}" for key, inner in value.items()) + "}"
+        case list() | tuple():
+            return f"[{', '.join(map(flow, value))}]"
+        case _:
+            return json.dumps(value)
+
+
+def written(text: str) -> str:
+    """Return a text as it stands in block and flow context: without quotes where nothing could misread it.
+
+    What shows nothing is escaped, so that what a reviewer sees is what is there.
+    """
+    ordinary = all(character.isalnum() or character in " _-./" for character in text)
+    if ordinary and text[:1].isalpha() and not text.endswith(" ") and plain(text) == text:
+        return text
+    as_is = visible(text) == text
+    return yaml.dump(text, default_style='"', allow_unicode=as_is, width=sys.maxsize).rstrip("\n")

@@ -1,0 +1,43 @@
+"""The JSON Schemas that acrsync ships."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.resources import files
+
+from acrsync.model import JSON
+
+
+def schema_text(name: str) -> str:
+    """Return the text of `schemas/<name>.v1.json`."""
+    package = files("acrsync")
+    shipped = package / "schemas"
+    folder = shipped if shipped.is_dir() else package / ".." / "schemas"  # beside the package in an editable install
+    return (folder / f"{name}.v1.json").read_text(encoding="utf-8")
+
+
+def schema(name: str) -> Mapping[str, JSON]:
+    """Return a schema as data."""
+    loaded: Mapping[str, JSON] = json.loads(schema_text(name))
+    return loaded
+
+
+def inlined(name: str, part: str | None = None) -> Mapping[str, JSON]:
+    """Return a schema, or one of its `$defs`, without references: following one costs as much as what it refers to."""
+    whole = schema(name)
+    definitions: Mapping[str, JSON] = whole["$defs"]
+    result: Mapping[str, JSON] = _resolved(definitions[part] if part else whole, definitions)
+    return result
+
+
+def _resolved(value: JSON, definitions: Mapping[str, JSON]) -> JSON:
+    match value:
+        case {"$ref": str(reference)}:
+            return _resolved(definitions[reference.removeprefix("#/$defs/")], definitions)
+        case dict():
+            return {key: _resolved(inner, definitions) for key, inner in value.items() if key != "$defs"}
+        case list():
+            return [_resolved(inner, definitions) for inner in value]
+        case _:
+            return value

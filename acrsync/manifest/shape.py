@@ -1,0 +1,122 @@
+"""Which keys stand where and what kind of value they take: the schema's answer, in words for people.
+
+jsonschema finds the mistakes. What it says about them is not shown: it names neither the place in the file nor what
+to write instead.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from acrsync.diagnostics import Diagnostic, Span
+from acrsync.manifest.problems import error, short
+from acrsync.manifest.schemas import inlined
+from acrsync.manifest.tree import PlacedList, PlacedMapping, Tree
+from acrsync.manifest.wording import Mistake, told
+from acrsync.model import JSON, Attrs
+
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator, ValidationError
+
+Path = tuple[str | int, ...]
+
+
+def check(trees: Iterable[Tree]) -> Iterator[Diagnostic]:
+    """Yield every mistake of shape; a value that reading the YAML has refused already is not told again."""
+    whole = _validator(inlined("manifest"))
+    template = _validator({**inlined("manifest", "metadata_template"), "type": ["object", "null"]})
+    for tree in trees:
+        known = {problem.span for problem in tree.problems}
+        for mistake in _mistakes(whole, tree.data):
+            yield from (problem for problem in told(mistake, tree.span) if problem.span not in known)
+        for path, text in _template_texts(tree.data):
+            yield from _text_mistakes(template, text, tree.span(path))
+
+
+def attrs_checker() -> Callable[[Attrs], Mapping[str, str]]:
+    """Return what tells which of a bucket's attributes a manifest cannot hold, and why."""
+    validator = _validator(inlined("manifest", "bucket"))
+    nowhere = Span("", 0, 0)
+
+    def problems(attrs: Attrs) -> Mapping[str, str]:
+        found: dict[str, str] = {}
+        for mistake in _mistakes(validator, attrs):
+            for problem in told(mistake, lambda _path, _key=None: nowhere):
+                found.setdefault(str(mistake.path[0]), problem.detail)
+        return found
+
+    return problems
+
+
+def _validator(schema: Mapping[str, JSON]) -> Draft202012Validator:
+    from jsonschema import Draft202012Validator
+
+    return Draft202012Validator(schema)
+
+
+def _mistakes(validator: Draft202012Validator, data: JSON, *, within: Path = ()) -> Iterator[Mistake]:
+    """Yield the mistakes of what lies at a path; a value of the wrong kind has no other."""
+    by_path: dict[Path, list[ValidationError]] = {}
+    for found in validator.iter_errors(data):
+        by_path.setdefault((*within, *found.absolute_path), []).append(found)
+    for path, errors in by_path.items():
+        wrong_kind = [found for found in errors if found.validator == "type"]
+        for found in wrong_kind or errors:
+            schema = found.schema if isinstance(found.schema, Mapping) else {}
+            yield Mistake(path, str(found.validator), found.validator_value, found.instance, schema)
+
+
+def _template_texts(data: JSON) -> Iterator[tuple[Path, str]]:
+    """Yield the place and the text of each template that is written as JSON."""
+    if not isinstance(data, PlacedMapping):
+        return
+    buckets = data.get("buckets")
+    holders: list[tuple[Path, JSON]] = [(("defaults",), data.get("defaults"))]
+    holders += [(("buckets", at), entry) for at, entry in enumerate(buckets if isinstance(buckets, PlacedList) else ())]
+    for path, holder in holders:
+        text = holder.get("metadata_template") if isinstance(holder, PlacedMapping) else None
+        if isinstance(text, str):
+            yield (*path, "metadata_template"), text
+
+
+def _text_mistakes(validator: Draft202012Validator, text: str, span: Span) -> Iterator[Diagnostic]:
+    try:
+        template = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+        json.dumps(template, ensure_ascii=False).encode()
+    except (ValueError, RecursionError) as problem:
+        detail = f"`metadata_template` is a text, so it has to be JSON; {_why(problem)}."
+        instead = "{artist: {default: unknown}}" if text.strip() else "{}"
+        fix = f"write the template as a mapping: metadata_template: {instead}"
+        yield error("E136", detail, fix=fix, span=span)
+        return
+    for mistake in _mistakes(validator, template, within=("metadata_template",)):
+        yield from told(mistake, lambda _path, _key=None: span)
+
+
+def _once(pairs: Sequence[tuple[str, JSON]]) -> Mapping[str, JSON]:
+    data: dict[str, JSON] = {}
+    for key, value in pairs:
+        if key in data:
+            message = f"the key {key} is said twice"
+            raise ValueError(message)
+        data[key] = value
+    return data
+
+
+def _no_number(name: str) -> JSON:
+    message = f"{name} is no number of JSON"
+    raise ValueError(message)
+
+
+def _why(problem: ValueError | RecursionError) -> str:
+    match problem:
+        case json.JSONDecodeError():
+            return f"at line {problem.lineno}, column {problem.colno} of the text: {problem.msg}"
+        case UnicodeEncodeError():
+            return "an escape in it is half of a surrogate pair, which is no character"
+        case RecursionError():
+            return "it is nested too deep"
+        case _:
+            return short(str(problem))

@@ -1,0 +1,58 @@
+"""Bytes to text: what is no text, or holds characters that YAML parsers treat differently, is refused here."""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Iterator
+
+from acrsync.diagnostics import Diagnostic, Span
+from acrsync.manifest.problems import error, short
+from acrsync.visible import visible
+
+_LINE_END = re.compile("\r\n|\r|\n")
+# What YAML forbids, what it takes for the end of a line while editors do not, and what turns the direction of a text.
+_FORBIDDEN = re.compile(
+    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+_BEYOND_UNICODE = re.compile(r"\\U(?!000|0010)[0-9A-Fa-f]{8}")  # PyYAML without libyaml fails on such an escape
+_DIRECTIVE = re.compile(r"(\A|(?<=[\r\n]))%[^\r\n]*")
+
+
+def decoded(data: bytes, file: str) -> str | Diagnostic:
+    """Return a file's text without its byte order mark."""
+    try:
+        return data.removeprefix(codecs.BOM_UTF8).decode("utf-8")
+    except UnicodeDecodeError as problem:
+        before = problem.object[: problem.start].decode("utf-8")
+        utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+        byte = f"the byte 0x{problem.object[problem.start]:02x} is part of no character"
+        detail = f"A manifest is UTF-8 text; {'the file looks like UTF-16' if utf_16 else byte}."
+        return error("E104", detail, fix="save the file as UTF-8.", span=span_after(before, file))
+
+
+def unreadable(text: str, file: str) -> Iterator[Diagnostic]:
+    """Yield what keeps a text from being parsed, each kind at its first place."""
+    if found := _FORBIDDEN.search(text):
+        detail = f"{visible(found[0])} shows nothing and may hide something, so it stands in no manifest as it is."
+        fix = f'remove it, or write it in double quotes as "\\u{ord(found[0]):04x}".'
+        yield error("E105", detail, fix=fix, span=span_after(text[: found.start()], file))
+    if found := _BEYOND_UNICODE.search(text):
+        detail = f"The escape {found[0]} names no character."
+        fix = "write the character itself, or its number in Unicode."
+        yield error("E105", detail, fix=fix, span=span_after(text[: found.start()], file))
+    if "\t" in text:
+        lines = sum("\t" in line for line in _LINE_END.split(text))
+        detail = f"YAML readers differ on tabs, and this file has them in {lines} line{'s' * (lines > 1)}."
+        fix = 'replace them by spaces, or inside a text by "\\t" in double quotes.'
+        yield error("E106", detail, fix=fix, span=span_after(text[: text.index("\t")], file))
+    for directive in _DIRECTIVE.finditer(text):
+        detail = f"A line that begins with % speaks to the YAML reader: {short(directive[0])}."
+        fix = "remove the line; inside a text put spaces before the %."
+        yield error("E112", detail, fix=fix, span=span_after(text[: directive.start()], file))
+
+
+def span_after(before: str, file: str) -> Span:
+    """Return the place that follows this beginning of a text."""
+    lines = _LINE_END.split(before)
+    return Span(file, len(lines), len(lines[-1]) + 1)

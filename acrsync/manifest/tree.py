@@ -1,0 +1,259 @@
+"""YAML text to data that knows where every part of it was written.
+
+Why events: PyYAML's own constructors keep no positions, let the later of two equal keys win and turn `no` into false.
+Building the data from the parser's events costs less than they do, and every such mistake is seen in the same walk,
+at its place. The limits on depth and aliases act here, before anything has grown.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+import yaml
+
+from acrsync.diagnostics import Diagnostic, Span
+from acrsync.manifest.problems import error, quoted, short
+from acrsync.manifest.scalars import Trap, plain, written
+from acrsync.manifest.syntax import one_parser_only, syntax_error
+from acrsync.model import JSON
+
+if TYPE_CHECKING:
+    Loader = type[yaml.CBaseLoader] | type[yaml.BaseLoader]
+
+FASTEST: Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # there is no libyaml everywhere
+
+Place = tuple[int, int]  # line and column, 1-based
+
+MAX_DEPTH = 32
+MAX_ALIASED = 1_000_000  # values that all aliases of a file together stand for
+
+
+class PlacedList(list[JSON]):
+    """A YAML sequence; `places` holds line and column of each item, one after the other."""
+
+    __slots__ = ("places",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = array("I")
+
+
+class PlacedMapping(dict[str, JSON]):
+    """A YAML mapping; `places` holds line and column of each key and of its value, in the order of the keys."""
+
+    __slots__ = ("places",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = array("I")
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """One file's data, and what its YAML got wrong."""
+
+    file: str
+    root: PlacedList  # the document as its only item; no item where the text could not be read to its end
+    problems: tuple[Diagnostic, ...]
+
+    @property
+    def data(self) -> JSON:
+        return self.root[0] if self.root else None
+
+    def span(self, path: Iterable[str | int], key: str | None = None) -> Span:
+        """Return the place of the value at a path, or of one of its keys.
+
+        A path that goes on inside a text, as that of a template in JSON does, gives the place of the text.
+        """
+        value: JSON = self.root
+        places, at = self.root.places, 0
+        for step in (0, *path):
+            match value:
+                case PlacedList():
+                    places, at = value.places, 2 * int(step)
+                    value = value[int(step)]
+                case PlacedMapping():
+                    places, at = value.places, 4 * list(value).index(str(step)) + 2
+                    value = value[str(step)]
+        if isinstance(value, PlacedMapping) and key is not None:
+            places, at = value.places, 4 * list(value).index(key)
+        return Span(self.file, places[at], places[at + 1])
+
+
+def read(text: str, file: str, *, loader: Loader = FASTEST) -> Tree:
+    """Return the data of a text; where it cannot be read to its end, only the problems up to there."""
+    builder = _Builder(text, file)
+    try:
+        for event in yaml.parse(text, Loader=loader):
+            builder.take(event)
+    except _StopReading:
+        builder.root = PlacedList()
+    except yaml.MarkedYAMLError as problem:
+        builder.problems.append(syntax_error(problem, file))
+        builder.root = PlacedList()
+    return Tree(file, builder.root, tuple(builder.problems))
+
+
+class _StopReading(Exception):
+    """The rest of the text is not worth reading; the problem is already told."""
+
+
+class _Wants(Enum):
+    """What the next value is, where it is not the value of a key."""
+
+    ITEM = "an item of a list"
+    KEY = "a key"
+    NOTHING = "the value of a key that was refused"
+
+
+_ITEM, _KEY, _NOTHING = _Wants
+
+
+@dataclass(frozen=True, slots=True)
+class _Anchored:
+    """What an anchor names: a value, and of how many values it consists; none while it is not yet complete."""
+
+    value: JSON
+    size: int | None
+
+
+class _Builder:
+    """Takes events one by one; `container` is what is being filled, `key` where the next value goes in it."""
+
+    def __init__(self, text: str, file: str) -> None:
+        self.text = text
+        self.file = file
+        self.problems: list[Diagnostic] = []
+        self.root = PlacedList()
+        self.container: PlacedList | PlacedMapping = self.root
+        self.key: str | _Wants = _ITEM
+        self.outer: list[tuple[PlacedList | PlacedMapping, str | _Wants, bool, str | None, int]] = []
+        self.anchors: dict[str, _Anchored] = {}
+        self.values = 0
+        self.aliased = 0
+        self.flow = False  # inside brackets or braces
+
+    def take(self, event: yaml.Event) -> None:
+        mark = event.start_mark
+        assert mark is not None, "An event without a place. This is a bug in acrsync."
+        place = (mark.line + 1, mark.column + 1)
+        match event:
+            case yaml.ScalarEvent():
+                self.scalar(event, place)
+            case yaml.MappingStartEvent():
+                self.start(event, PlacedMapping(), place)
+            case yaml.SequenceStartEvent():
+                self.start(event, PlacedList(), place)
+            case yaml.CollectionEndEvent():
+                self.end()
+            case yaml.AliasEvent():
+                self.alias(str(event.anchor), place)
+            case yaml.DocumentStartEvent() if self.root:
+                fix = "put the second document into a file of its own and name both files."
+                self.refuse("E111", "A manifest is one YAML document; a second one begins here.", fix, place)
+                raise _StopReading
+
+    def refuse(self, code: str, detail: str, fix: str, place: Place) -> None:
+        self.problems.append(error(code, detail, fix=fix, span=Span(self.file, *place)))
+
+    def scalar(self, event: yaml.ScalarEvent, place: Place) -> None:
+        text = event.value
+        value = text if event.style else plain(text)
+        if text == "<<" and not event.style and self.key is _KEY:
+            detail = "`<<` merges mappings for YAML 1.1 readers only; in a manifest a key replaces a default whole."
+            self.refuse("E114", detail, "put what the buckets share under `defaults:`.", place)
+            self.key = _NOTHING
+            return
+        if isinstance(value, Trap):
+            self.refuse("E117", f"{quoted(text)} without quotes is not safe: {value.why}.", value.fix(text), place)
+            value = text
+        if (event.style or self.flow) and (mistake := one_parser_only(event, self.text, key=self.key is _KEY)):
+            self.refuse(*mistake, place)
+        self.values += 1
+        if event.tag is not None or event.anchor is not None:
+            self.describe(event, place, _Anchored(value, 1))
+        self.put(value, place)
+
+    def start(self, event: yaml.CollectionStartEvent, container: PlacedList | PlacedMapping, place: Place) -> None:
+        if len(self.outer) == MAX_DEPTH:
+            detail = f"Lists and mappings lie in one another more than {MAX_DEPTH} deep; a manifest needs 7."
+            self.refuse("E120", detail, "remove brackets or indentation here.", place)
+            raise _StopReading
+        self.values += 1
+        if event.tag is not None or event.anchor is not None:
+            self.describe(event, place, _Anchored(container, None))
+        self.put(container, place)
+        self.outer.append((self.container, self.key, self.flow, event.anchor, self.values))
+        self.container, self.flow = container, bool(event.flow_style)
+        self.key = _ITEM if isinstance(container, PlacedList) else _KEY
+
+    def end(self) -> None:
+        complete = self.container
+        self.container, self.key, self.flow, anchor, values = self.outer.pop()
+        if anchor is not None and self.anchors[anchor].value is complete:
+            self.anchors[anchor] = _Anchored(complete, self.values - values + 1)
+
+    def alias(self, anchor: str, place: Place) -> None:
+        anchored = self.anchors.get(anchor, _Anchored(None, None))
+        if anchored.size is None:
+            why = "lies inside what it stands for" if anchor in self.anchors else "stands for nothing said before"
+            self.refuse("E118", f"The alias *{anchor} {why}.", f"write the value instead of *{anchor}.", place)
+            self.put(None, place)
+            return
+        self.values += anchored.size
+        self.aliased += anchored.size
+        if self.aliased > MAX_ALIASED:
+            detail = f"The aliases up to here stand for more than {MAX_ALIASED} values, as those of an alias bomb do."
+            self.refuse("E119", detail, "write values instead of aliases, or split the manifest.", place)
+            raise _StopReading
+        self.put(anchored.value, place)
+
+    def describe(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, place: Place, anchored: _Anchored) -> None:
+        """Remember the anchor of a value and refuse its tag."""
+        if event.tag is not None:
+            tag = short(event.tag.replace("tag:yaml.org,2002:", "!!"))
+            detail = f"The tag {tag} would change what the value is; a manifest has plain values only."
+            self.refuse("E113", detail, "remove the tag; write text that looks like a number in quotes.", place)
+        if event.anchor is None:
+            return
+        if event.anchor in self.anchors:
+            detail = f"The anchor &{event.anchor} is there already; what its alias means would depend on the place."
+            self.refuse("E118", detail, f"give one of the two another name, such as &{event.anchor}-2.", place)
+        self.anchors[event.anchor] = anchored
+
+    def put(self, value: JSON, place: Place) -> None:
+        """Place a value, or a key, where the next one goes."""
+        container, key = self.container, self.key
+        match container:
+            case PlacedList():
+                container.append(value)
+            case PlacedMapping() if isinstance(key, str):
+                container[key] = value
+                self.key = _KEY
+            case PlacedMapping() if key is _KEY:
+                self.key = self.checked_key(value, container, place)
+                if self.key is _NOTHING:
+                    return
+            case _:
+                self.key = _KEY
+                return
+        container.places.extend(place)
+
+    def checked_key(self, key: JSON, mapping: PlacedMapping, place: Place) -> str | _Wants:
+        if not isinstance(key, str):
+            composed = isinstance(key, PlacedList | PlacedMapping)
+            detail = "A list or a mapping is no key." if composed else f"The key {quoted(key)} is no text."
+            fix = "write a text as key." if composed else f"write the key in quotes: {written(quoted(key))}"
+            self.refuse("E116", f"{detail} Every key of a manifest is a text.", fix, place)
+            return _NOTHING
+        if key in mapping:
+            at = 4 * list(mapping).index(key)
+            first = Span(self.file, mapping.places[at], mapping.places[at + 1])
+            detail = f"`{short(key)}` is said at {first} already; YAML readers would drop one of the two."
+            self.refuse("E115", detail, "remove one of them.", place)
+            return _NOTHING
+        return key

@@ -1,0 +1,236 @@
+"""An account as a manifest: what can be managed as entries, the rest as comments that say why."""
+
+from pathlib import Path
+
+import pytest
+
+from acrsync.bucket import decode
+from acrsync.manifest import dump, entry, load_texts
+from acrsync.model import Snapshot
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "manifest-export"
+# Source: Console API, "List Buckets".
+VENDOR_ROWS = [
+    {"id": 14791, "name": "test", "type": "Live", "region": "eu-west-1", "labels": ["TV"], "net_type": 1},
+    {"id": 14556, "name": "adsfasdf", "type": "LiveTimeshift", "region": "eu-west-1", "labels": [""], "net_type": 1},
+    {
+        "id": 12310,
+        "name": "eu_shared_bucket2",
+        "type": "LiveRec",
+        "region": "eu-west-1",
+        "labels": ["Radio"],
+        "net_type": 1,
+    },
+    {
+        "id": 12309,
+        "name": "eu_shared_bucket",
+        "type": "LiveRec",
+        "region": "eu-west-1",
+        "labels": ["Radio"],
+        "net_type": 1,
+    },
+    {"id": 1159, "name": "us_bucket", "type": "File", "region": "global", "labels": ["Music"], "net_type": 0, "num": 7},
+    {"id": 1116, "name": "offline-bucket", "type": "File", "region": "eu-west-1", "labels": ["Music"], "net_type": 2},
+]
+
+
+def snapshot(*rows, **common):
+    usual = {"id": 1, "uid": 19, "type": "File", "region": "eu-west-1", "net_type": 1, **common}
+    return Snapshot(
+        tuple(decode({**usual, "id": 100 - at, **row}) for at, row in enumerate(rows)), "https://api.example"
+    )
+
+
+def exported(*rows, uid=19, **common):
+    """Export, check that it loads and wants what is there, and return the text without its head."""
+    live = snapshot(*rows, **common)
+    text = dump(live, uid=uid)
+    loaded = load_texts({"acrsync.yaml": text.encode()})
+    assert loaded.diagnostics == ()
+    assert loaded.manifest is not None
+    assert loaded.manifest.account_uid == uid
+    by_name = {row.name: row for row in live.rows}
+    for desired in loaded.manifest.desired:
+        assert desired.attrs == {key: by_name[desired.name].attrs[key] for key in desired.attrs}
+    return text.split("buckets:", 1)[1]
+
+
+def test_the_vendor_s_sample_account_as_a_manifest(golden):
+    golden(GOLDEN / "vendor.txt", dump(snapshot(*VENDOR_ROWS), uid=19))
+
+
+def test_entries_are_sorted_by_name_and_say_everything():
+    text = exported(
+        {
+            "name": "b",
+            "labels": ["Z", "A: b"],
+            "metadata_template": '{"z": {}, "a": {"type": "select", "options": ["1", "b"]}}',
+        },
+        {"name": "a", "labels": [""], "metadata_template": ""},
+    )
+    assert text == (
+        "\n"
+        "  - name: a\n"
+        "    region: eu-west-1\n"
+        "    type: File\n"
+        "    net_type: 1\n"
+        "    labels: []\n"
+        "    metadata_template: {}\n"
+        "  - name: b\n"
+        "    region: eu-west-1\n"
+        "    type: File\n"
+        "    net_type: 1\n"
+        '    labels: ["A: b", Z]\n'
+        "    metadata_template:\n"
+        "      z: {}\n"
+        "      a:\n"
+        "        type: select\n"
+        '        options: ["1", b]\n'
+    )
+
+
+def test_an_empty_account_is_a_manifest_without_buckets():
+    assert exported() == " []\n"
+
+
+def test_an_unknown_account_number_is_not_written():
+    assert "account" not in dump(snapshot({"name": "a"}), uid=None).split("version", 1)[1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "no",
+        "123",
+        "2020-01-01",
+        "a: b",
+        "1_000",
+        "null",
+        "~",
+        "- x",
+        "#x",
+        "'",
+        '"',
+        "a#b",
+        "{x}",
+        "*x",
+        "é",
+        "🎧",
+        "\\",
+        "==",
+    ],
+)
+def test_names_that_yaml_could_misread_come_back_as_they_are(name):
+    loaded = load_texts({"a": dump(snapshot({"name": name}), uid=19).encode()})
+    assert loaded.manifest is not None
+    assert [desired.name for desired in loaded.manifest.desired] == [name]
+
+
+@pytest.mark.parametrize(
+    ("row", "why"),
+    [
+        ({"name": "x", "uid": 7}, "another account (uid 7)"),
+        ({"name": "x "}, "ends with a space"),
+        ({"name": "x\ny"}, "shows nothing"),
+        ({"name": "x\u202ey"}, "shows nothing"),
+        ({"name": "cafe\u0301"}, "NFC"),
+        ({"name": ""}, "is empty"),
+        ({"name": "x" * 256}, "256 characters"),
+        ({"name": "x", "region": "mars"}, '`region` is "mars", which this acrsync does not know'),
+        ({"name": "x", "type": "Video"}, '`type` is "Video", which this acrsync does not know'),
+        ({"name": "x", "region": None}, "`region` is null, which this acrsync does not know"),
+    ],
+)
+def test_a_bucket_that_cannot_be_managed_is_a_comment_that_says_why(row, why):
+    text = exported({"name": "fine"}, row)
+    assert text.count("- name:") == 1
+    (comment,) = [line for line in text.splitlines() if line.startswith("#   ")]
+    assert "(id 99)" in comment
+    assert why in comment
+
+
+@pytest.mark.parametrize(
+    ("names", "why"), [(("x", "x"), "Several buckets bear this name"), (("Music", "music"), "only in case")]
+)
+def test_buckets_that_could_be_taken_for_one_another_are_both_comments(names, why):
+    text = exported(*({"name": name} for name in names))
+    assert text.startswith(" []\n")
+    assert text.count(why) == 2
+
+
+def test_a_name_that_cannot_be_managed_keeps_no_other_bucket_out():
+    assert exported({"name": "music"}, {"name": "music "}).count("- name: music\n") == 1
+
+
+def test_a_namesake_of_an_unknown_type_makes_the_name_ambiguous_all_the_same():
+    assert "- name" not in exported({"name": "music"}, {"name": "music", "type": "Video"})
+
+
+def test_rows_of_several_accounts_without_knowing_which_is_ours_are_all_comments():
+    text = dump(snapshot({"name": "a", "uid": 1}, {"name": "b", "uid": 2}), uid=None)
+    assert "buckets: []\n" in text
+    assert text.count("several accounts (uid 1, 2)") == 2
+
+
+@pytest.mark.parametrize(
+    ("row", "key", "why"),
+    [
+        ({"metadata_template": "{oops"}, "metadata_template", "no JSON object"),
+        ({"metadata_template": "[1]"}, "metadata_template", "no JSON object"),
+        ({"metadata_template": '{"a": 1}'}, "metadata_template", "`a` is 1"),
+        ({"metadata_template": '{"a": {"required": true}}'}, "metadata_template", "`required` is no key"),
+        ({"metadata_template": '{"a": {"default": "\\ud800"}}'}, "metadata_template", "surrogate"),
+        ({"labels": ["a,b"]}, "labels", "comma"),
+        ({"labels": [" a"]}, "labels", "begins or ends with a space"),
+        ({"labels": ["\ud800"]}, "labels", "surrogate"),
+        ({"net_type": 7}, "net_type", "`net_type` is 7"),
+        ({"net_type": None}, "net_type", "`net_type` is null"),
+    ],
+)
+def test_a_value_that_cannot_be_managed_is_left_out_with_a_comment(row, key, why):
+    text = exported({"name": "music", **row})
+    assert f"    {key}:" not in text
+    (comment,) = [line for line in text.splitlines() if f"# {key} is not managed" in line]
+    assert why in comment
+
+
+def test_a_bucket_that_is_listed_without_a_region_is_a_comment():
+    row = decode({"id": 7, "uid": 19, "name": "music", "type": "File"})
+    text = dump(Snapshot((row,)), uid=19)
+    assert '"music" (id 7): `region` is null, which this acrsync does not know.' in text
+    assert load_texts({"a": text.encode()}).diagnostics == ()
+
+
+def test_marks_are_mentioned_and_not_managed():
+    text = exported({"name": "music", "labels": ["a", "acrsync:radio\nx", "acrsync:protected"]})
+    assert "    # Marks on the server: acrsync:protected, acrsync:radio\\x0ax\n" in text
+    assert "    labels: [a]\n" in text
+
+
+def test_nothing_that_a_bucket_holds_ends_a_comment():
+    evil = "x\nremoved: [{name: music}]\r\u2028\u0085"
+    rows = [{"name": evil}, {"name": "a", "metadata_template": '{"a\\nb": {"x\\ny": 1}}', "region": "eu-west-1"}]
+    text = exported(*rows, {"name": "b", "type": evil}, {"name": "c", "labels": [f" {evil}"]})
+    for line in text.splitlines()[1:]:
+        assert line.startswith(("#", "  "))
+
+
+def test_a_field_name_that_is_too_long_for_a_yaml_line_is_written_as_a_key_all_the_same():
+    exported({"name": "music", "metadata_template": f'{{"{"x" * 3000}": {{"default": "y"}}, "{"z" * 3000}": {{}}}}'})
+
+
+@pytest.mark.parametrize(
+    ("attrs", "text"),
+    [
+        ({"name": "music", "region": "eu-west-1", "type": "File"}, "- name: music\n  region: eu-west-1\n  type: File"),
+        ({"labels": [], "name": "no", "net_type": 0}, '- name: "no"\n  net_type: 0\n  labels: []'),
+        ({"name": "a", "metadata_template": None}, "- name: a\n  metadata_template: {}"),
+        ({"name": "a", "metadata_template": "{oops"}, '- name: a\n  metadata_template: "{oops"'),
+        (
+            {"name": "a", "metadata_template": {"b": {"default": "1"}}},
+            '- name: a\n  metadata_template:\n    b:\n      default: "1"',
+        ),
+    ],
+)
+def test_one_bucket_is_written_as_an_entry_to_paste(attrs, text):
+    assert entry(attrs) == text

@@ -1,0 +1,62 @@
+"""Every kind of mistake, as people see it: golden files, and the same with every parser."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from acrsync.diagnostics import Diagnostic
+from acrsync.manifest import load_texts
+from acrsync.manifest.problems import SUMMARIES
+from acrsync.manifest.tree import FASTEST, read
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "manifest"
+CASES = sorted(path for path in GOLDEN.iterdir() if path.suffix != ".txt")
+# Told about paths and bytes, in test_manifest_loading.py; and by parsers in their own words, in test_manifest_tree.py.
+ELSEWHERE = {"E100", "E101", "E102", "E104", "E105", "E106"}
+
+
+def shown(diagnostic: Diagnostic) -> str:
+    head = f"{diagnostic.span}: {diagnostic.severity}[{diagnostic.code}]: {diagnostic.summary}"
+    return f"{head}\n  {diagnostic.detail}\n  fix: {diagnostic.fix}\n"
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
+def test_mistakes_are_told_at_their_place_with_what_to_do(case, golden):
+    files = sorted(case.glob("*.yaml")) if case.is_dir() else [case]
+    result = load_texts({path.name: path.read_bytes() for path in files})
+    assert result.manifest is None
+    told = "".join(shown(diagnostic) for diagnostic in result.diagnostics)
+    # What a syntax error says and where differs between the parsers.
+    told = re.sub(r":\d+: (error\[E110\]: .*)\n.*\n.*\n", r": \1\n", told)
+    golden(case.with_suffix(".txt"), told)
+
+
+def test_every_kind_of_mistake_has_a_case():
+    told = {code for path in GOLDEN.glob("*.txt") for code in re.findall(r"\[(E\d+)\]", path.read_text("utf-8"))}
+    assert told | ELSEWHERE == set(SUMMARIES)
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.rglob("*.yaml")), ids=lambda path: path.stem)
+def test_both_parsers_find_the_same(path):
+    text = path.read_text("utf-8")
+    with_libyaml, without = read(text, "f", loader=FASTEST), read(text, "f", loader=yaml.BaseLoader)
+    assert with_libyaml.data == without.data
+    assert [(told.code, told.span) for told in with_libyaml.problems if told.code != "E110"] == [
+        (told.code, told.span) for told in without.problems if told.code != "E110"
+    ]
+
+
+@pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.txt")), ids=lambda path: path.stem)
+def test_no_message_is_the_raw_text_of_a_library(path):
+    told = path.read_text("utf-8")
+    for raw in (
+        "is not of type",
+        "is not one of",
+        "was unexpected",
+        "is a required property",
+        "does not match",
+        "Traceback",
+    ):
+        assert raw not in told

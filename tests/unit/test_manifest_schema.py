@@ -1,0 +1,97 @@
+"""The schema that editors and the loader share."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from acrsync.bucket import CHINA, FIELDS, LEGACY_REGIONS, LEGACY_TYPES, REGIONS, TYPES
+from acrsync.manifest import load_texts, schema, schema_text
+from acrsync.manifest.wording import TELLERS
+
+SCHEMA = schema("manifest")
+# Keywords that lead to others and are never what a mistake is about.
+STRUCTURE = {"properties", "items", "if"}
+
+
+def parts(value) -> Iterator[dict]:
+    """Yield every schema inside a schema."""
+    for inner in [*value.get("properties", {}).values(), *value.get("$defs", {}).values()]:
+        yield inner
+        yield from parts(inner)
+    for key in ("items", "additionalProperties"):
+        if isinstance(value.get(key), dict):
+            yield value[key]
+            yield from parts(value[key])
+
+
+def test_the_schema_is_a_valid_schema_with_its_own_name():
+    Draft202012Validator.check_schema(SCHEMA)
+    assert SCHEMA["$id"] == "urn:acrsync:manifest:v1"
+    assert json.loads(schema_text("manifest")) == SCHEMA
+
+
+def test_everything_is_described():
+    bare = [part for part in parts(SCHEMA) if "description" not in part and "$ref" not in part]
+    assert bare == []
+
+
+def test_every_mapping_with_keys_of_ours_refuses_others():
+    assert all(part["additionalProperties"] is False for part in parts(SCHEMA) if "properties" in part)
+
+
+def test_every_value_of_an_enum_is_described_in_both_ways_that_editors_know():
+    for part in parts(SCHEMA):
+        if "enum" in part:
+            assert len(part["enum"]) == len(part["enumDescriptions"]) == len(part["markdownEnumDescriptions"])
+
+
+def test_patterns_mean_the_same_in_every_dialect():
+    patterns = [part["pattern"] for part in parts(SCHEMA) if "pattern" in part]
+    assert len(patterns) == 3
+    for pattern in patterns:
+        assert not re.search(r"\\[dDsSwWbBAZ]", pattern)
+
+
+def test_every_example_and_default_is_valid():
+    for part in parts(SCHEMA):
+        validator = Draft202012Validator({**part, "$defs": SCHEMA["$defs"]})
+        for example in [*part.get("examples", ()), *([part["default"]] if "default" in part else ())]:
+            validator.validate(example)
+
+
+def test_every_check_of_the_schema_has_words_for_people():
+    used = {key for part in [SCHEMA, *parts(SCHEMA)] for key in part if key in Draft202012Validator.VALIDATORS}
+    assert used - STRUCTURE - {"$ref"} <= set(TELLERS)
+
+
+def test_the_schema_knows_the_fields_regions_and_types_of_a_bucket():
+    definitions = SCHEMA["$defs"]
+    assert list(definitions["bucket"]["properties"])[: len(FIELDS)] == list(FIELDS)
+    assert set(SCHEMA["properties"]["defaults"]["properties"]) == set(FIELDS) - {"name"}
+    assert definitions["region"]["enum"] == [*REGIONS, CHINA, *LEGACY_REGIONS]
+    assert definitions["type"]["enum"] == [*TYPES, *LEGACY_TYPES]
+
+
+@pytest.mark.parametrize(
+    ("stack", "fine"),
+    [
+        ("a", True),
+        ("radio-prod", True),
+        ("0.1_2-x", True),
+        ("a" * 63, True),
+        ("a" * 64, False),
+        ("-a", False),
+        ("Radio", False),
+        ("ra dio", False),
+        ("radio\n", False),  # in Python `$` also stands before a last newline
+        ("protected", False),
+        ("protected2", True),
+        ("", False),
+    ],
+)
+def test_a_stack_is_named_like_a_host(stack, fine):
+    text = f"version: 1\nstack: {json.dumps(stack)}\n"
+    assert (load_texts({"a.yaml": text.encode()}).manifest is not None) is fine
