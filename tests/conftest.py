@@ -8,7 +8,17 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+from conformance import (  # noqa: F401 - fixtures for every test
+    _complaints,
+    records_fit_their_schema,
+    requests_and_answers_fit_the_description,
+)
+
+hypothesis.settings.register_profile("acrsync", deadline=None)  # machines are noisy; time is for benchmarks
+hypothesis.settings.load_profile("acrsync")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -1,0 +1,5 @@
+"""An ACRCloud account as planning and applying see it: observe, read, count, create, update, delete."""
+
+from acrsync.acrcloud.account import Account
+
+__all__ = ["Account"]

@@ -1,0 +1,66 @@
+"""Who refers to a bucket: rows of the four lists of projects and containers, reduced to that."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from acrsync.model import JSON, Live, Reference
+
+# The list's name and what one row of it is. Source: Console API; bm-bd-projects by the official command line only.
+LISTS = {
+    "base-projects": "base-project",
+    "bm-cs-projects": "bm-cs-project",
+    "bm-bd-projects": "bm-bd-project",
+    "fs-containers": "fs-container",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A project or container and what it says of buckets; everything else of its row, secrets too, is dropped."""
+
+    id: int
+    name: str
+    bucket_ids: frozenset[int]
+    bucket_names: frozenset[str]  # casefolded; GUESS: the server finds a name as its database does, in any case
+
+
+def user_of(row: JSON) -> User:
+    """Return one row.
+
+    Buckets are embedded, or named by id or, in a container, by name; `bucket_group` holds ids as text.
+    Raises: KeyError, TypeError or ValueError where the row does not say which buckets it uses, which is not "none".
+    """
+    entries = row["buckets"] if "bucket_group" not in row else row.get("buckets")
+    if not isinstance(entries, list | None):
+        raise TypeError("`buckets` is no list")
+    bucket_ids = {int(text) for text in re.findall(r"[0-9]+", str(row.get("bucket_group") or ""))}
+    bucket_names = set()
+    for entry in entries or ():
+        match entry:
+            case {"id": bucket_id}:
+                bucket_ids.add(int(bucket_id))
+            case int():
+                bucket_ids.add(entry)
+            case str():
+                bucket_names.add(entry.casefold())
+                bucket_ids.update({int(entry)} if re.fullmatch(r"[0-9]+", entry) else ())
+            case _:
+                raise TypeError("an entry of `buckets` is neither bucket nor id nor name")
+    return User(int(row["id"]), str(row.get("name", "")), frozenset(bucket_ids), frozenset(bucket_names))
+
+
+def references_to(touched: Iterable[Live], users: Mapping[str, Iterable[User]]) -> Mapping[int, tuple[Reference, ...]]:
+    """Return who uses which of these buckets, by bucket id; `users` are by the name of their list."""
+    found = {
+        live.id: tuple(
+            Reference(LISTS[name], user.id, user.name)
+            for name, rows in users.items()
+            for user in rows
+            if live.id in user.bucket_ids or live.name.casefold() in user.bucket_names
+        )
+        for live in touched
+    }
+    return {bucket_id: references for bucket_id, references in found.items() if references}

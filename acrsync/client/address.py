@@ -1,0 +1,81 @@
+"""Where the token may go, and what it may look like: both are checked before anything is sent."""
+
+import re
+from ipaddress import ip_address
+from urllib.parse import SplitResult, urlsplit
+
+from acrsync.errors import RemoteError
+from acrsync.visible import visible
+
+_GRAPHIC = re.compile(r"[!-~]+")  # printable ASCII without the space
+_HOST = re.compile(r"[0-9a-z]([0-9a-z._-]*[0-9a-z])?|[0-9a-f:]*::?[0-9a-f.:]*")  # a name, IPv4, or IPv6
+
+
+def checked_base_url(url: str) -> str:
+    """Return the address in the form `https://host`: without `/api`, which paths begin with, and trailing slashes.
+
+    Raises: RemoteError where the token would travel in clear, or the address is none.
+    """
+    parts = _split(url.strip())
+    if parts is None:
+        raise _refused(f"{visible(url.rpartition('@')[2])!r} is no http or https address.")
+    if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
+        raise _refused(f"The address of {parts.hostname} holds more than scheme, host, port and path.")
+    if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
+        raise _refused(f"{parts.hostname} over plain http would send the token in clear; only loopback may have that.")
+    return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/api').rstrip('/')}"
+
+
+def checked_token(token: str) -> str:
+    """Return the token. Raises: RemoteError, which does not show it, where it cannot stand in a header."""
+    if _GRAPHIC.fullmatch(token):
+        return token
+    what = "holds a space, a line break or a character outside ASCII" if token else "is empty"
+    raise RemoteError(
+        "E402",
+        "The token cannot be sent",
+        f"The token {what}, so it was not copied whole, or more than it was.",
+        fix="copy the token again from the ACRCloud console, Account, Developer Settings.",
+    )
+
+
+def checked_path(path: str) -> str:
+    """Return the path. Raises: ValueError where it could lead to another host."""
+    if not path.startswith("/") or path.startswith("//") or "\\" in path:
+        raise ValueError(f"a path begins with one slash, as in '/api/buckets': {visible(path)!r}")
+    return path
+
+
+def origin(url: str) -> tuple[str, str | None, int | None]:
+    """Return scheme, host and port: what a connection is made to."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname, parts.port
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a host can only be this machine; names other than `localhost` are not looked up."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _split(url: str) -> SplitResult | None:
+    """Return the parts of an address, None where it is none."""
+    if not _GRAPHIC.fullmatch(url):
+        return None
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # raises where it is no number
+    except ValueError:
+        return None
+    return parts if parts.scheme in ("http", "https") and _HOST.fullmatch(parts.hostname or "") else None
+
+
+def _refused(detail: str) -> RemoteError:
+    return RemoteError(
+        "E401",
+        "The endpoint cannot be used",
+        detail,
+        fix="use an https address, as in --endpoint https://api-v2.acrcloud.com.",
+    )

@@ -1,0 +1,68 @@
+"""When the next attempt may be sent."""
+
+import random
+import threading
+import time
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+BACKOFF_MAX_S = 120.0  # as in urllib3
+RETRIES_OF_TRUE = 3  # what urllib3 takes where nobody says a number
+_RANDOM = random.SystemRandom()
+
+
+def attempts_of(retries: bool | int | None) -> int:
+    """Return how often a request may be sent: once more than `retries`; False and None are none, True is three."""
+    return 1 + (RETRIES_OF_TRUE if retries is True else max(0, int(retries or 0)))
+
+
+def backoff(failures: int, factor: float) -> float:
+    """Return the seconds to wait after so many failures in a row: none after the first, then 2, 4, 8 ... factors.
+
+    Jitter of up to one factor keeps threads that failed together from coming back together.
+    """
+    rest = factor * 2 ** min(failures - 1, 32) if failures > 1 else 0.0
+    return min(rest, BACKOFF_MAX_S) + _RANDOM.uniform(0, factor)
+
+
+def retry_after(value: str | None) -> float:
+    """Return the seconds that a `Retry-After` header asks for, given as number or as date; 0 where it says nothing."""
+    text = (value or "").strip()
+    if text.isascii() and text.isdigit():
+        return float(text[:9])
+    try:
+        when = parsedate_to_datetime(text)
+    except ValueError:
+        return 0.0
+    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+class Pace:
+    """What all threads of one client wait for: a throttling server's pause. An interrupt ends all waiting."""
+
+    def __init__(self, cancel: threading.Event | None) -> None:
+        self._cancel = cancel or threading.Event()
+        self._lock = threading.Lock()
+        self._paused_until = 0.0
+
+    @property
+    def cancelled(self) -> bool:
+        return self._cancel.is_set()
+
+    def pause(self, seconds: float) -> None:
+        """Hold every thread back for that long from now; pauses that overlap are one."""
+        with self._lock:
+            self._paused_until = max(self._paused_until, time.monotonic() + seconds)
+
+    def wait(self, seconds: float, *, deadline: float) -> bool:
+        """Wait that long and for the pause; False, at once, where that would pass the deadline."""
+        ready = time.monotonic() + seconds
+        while not self.cancelled:
+            now = time.monotonic()
+            until = max(ready, self._paused_until)
+            if max(until, now) >= deadline:
+                return False
+            if until <= now:
+                return True
+            self._cancel.wait(until - now)
+        return True
