@@ -31,8 +31,8 @@ class Clock(Protocol):
         """Return seconds that only grow."""
         ...
 
-    def wait(self, seconds: float) -> None:
-        """Wait, at most that long: a first interrupt ends it."""
+    def wait(self, seconds: float) -> bool:
+        """Wait that long; False, at once, after a first interrupt."""
         ...
 
 
@@ -60,10 +60,17 @@ class Applier:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def outcomes(self) -> Iterator[Outcome]:
-        """Apply the plan and yield the end of each change, in plan order, as soon as it is settled."""
-        with ThreadPoolExecutor(self.settings.parallelism, thread_name_prefix="apply") as pool:
+        """Apply the plan and yield the end of each change, in plan order, as soon as it is settled.
+
+        Whoever stops asking stops the apply: what has not begun is not begun any more.
+        """
+        pool = ThreadPoolExecutor(self.settings.parallelism, thread_name_prefix="apply")
+        try:
             for wave in self.plan.waves:
                 yield from self._settled([pool.submit(self._try, change) for change in wave])
+                self._halt_in_an_unknown_account()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
     def _settled(self, futures: Sequence[Future[Outcome]]) -> Iterator[Outcome]:
         """Yield outcomes in order; from the first unknown create on, when the whole wave has ended."""
@@ -74,20 +81,19 @@ class Applier:
                 held.append(outcome)
             else:
                 yield self._end(outcome)
-        for outcome in self._resolved(held):
+        for outcome in self._resolved(held) if held else ():
             yield self._end(outcome)
 
     def _end(self, outcome: Outcome) -> Outcome:
         if not isinstance(outcome.change, Create):
             self._ended_well[outcome.change.live.id] = outcome.status in WELL
-        self.means.journal.outcome(outcome)
         return outcome
 
     def _try(self, change: Work) -> Outcome:
         if (reason := self._not_begun(change)) is not None:
-            return Outcome(change, Status.SKIPPED, reason)
+            return self._noted(Outcome(change, Status.SKIPPED, reason))
         attempt = Attempt(self.means, change)
-        outcome = attempt.outcome()
+        outcome = self._noted(attempt.outcome())
         with self._lock:
             if outcome.live is not None:
                 self.known.add(outcome.live.id)
@@ -99,6 +105,18 @@ class Applier:
                 detail = f"{SILENCES} changes in a row got no answer, so nothing more is sent."
                 self._halted = _trouble("E504", "The API does not answer", detail, "run apply again when it does.")
         return outcome
+
+    def _noted(self, outcome: Outcome) -> Outcome:
+        """Record an outcome as soon as it is known: what a crash finds unrecorded, the next run must ask about."""
+        self.means.journal.outcome(outcome)
+        return outcome
+
+    def _halt_in_an_unknown_account(self) -> None:
+        """End the run where no bucket was listed and the first create, which goes alone, did not show its account."""
+        if self.means.uid is not None and not self.known and self._halted is None:
+            detail = f"No bucket showed that this is account {self.means.uid}, so nothing more is sent."
+            fix = "see what became of the first create."
+            self._halted = _trouble("E513", "The account is not confirmed", detail, fix)
 
     def _not_begun(self, change: Work) -> Diagnostic | None:
         """Return why a change is not to be begun, None where it may."""
@@ -113,17 +131,17 @@ class Applier:
 
     def _resolved(self, held: list[Outcome]) -> list[Outcome]:
         """Find what unknown creates became, by listing, when no write is in flight. Nothing is sent again."""
-        deadline = self.clock.now() + self.settings.settle_s
-        while any(outcome.lost == "create" for outcome in held):
+        for _ in looks(self.clock, settle_s=self.settings.settle_s):
             try:
                 rows = self.means.remote.observe().rows
-            except RemoteError:
-                rows = ()
-            held = [self._adopted(outcome, rows) for outcome in held]
-            if self.clock.now() >= deadline or self.stop.is_set():
+            except AccessDenied as error:
+                self._halted = error.diagnostic
                 break
-            if any(outcome.lost == "create" for outcome in held):
-                self.clock.wait(POLL_S)
+            except RemoteError:
+                continue
+            held = [self._adopted(outcome, rows) for outcome in held]
+            if self.stop.is_set() or not any(outcome.lost == "create" for outcome in held):
+                break
         return held
 
     def _adopted(self, outcome: Outcome, rows: Sequence[Live]) -> Outcome:
@@ -142,7 +160,18 @@ class Applier:
             return outcome
         self.known.add(found[0].id)
         status = Status.ADOPTED if isinstance(change, Create) else Status.REPLACED
-        return Outcome(change, status, live=found[0], wrote=True)
+        return self._noted(Outcome(change, status, live=found[0], wrote=True))
+
+
+def looks(clock: Clock, *, settle_s: float) -> Iterator[None]:
+    """Yield for each look at a list that lags: now, each second, and last when the time is over or interrupted."""
+    deadline = clock.now() + settle_s
+    yield
+    more = True
+    while more:
+        left_s = deadline - clock.now()
+        more = clock.wait(max(0.0, min(POLL_S, left_s))) and left_s > POLL_S
+        yield
 
 
 def _trouble(code: str, summary: str, detail: str, fix: str) -> Diagnostic:

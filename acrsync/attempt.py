@@ -22,14 +22,12 @@ from acrsync.visible import visible
 class Journal(Protocol):
     """Where an apply writes down what it is about to do, before it does it."""
 
-    def intent(
-        self, verb: Verb, change: Work, *, bucket_id: int | None, attrs: Attrs, marks: tuple[str, ...] | None
-    ) -> None:
+    def intent(self, verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...]) -> None:
         """Record a write that is about to be sent; returns only when it cannot be lost any more."""
         ...
 
     def outcome(self, outcome: Outcome) -> None:
-        """Record how a change ended."""
+        """Record how a change ended; once more where a lost answer was settled later."""
         ...
 
 
@@ -94,7 +92,7 @@ class Attempt:
 
     def _post(self, change: Create | Replace, marks: tuple[str, ...], status: Status) -> Outcome:
         attrs = change.desired.attrs
-        self._intend("create", None, attrs, marks)
+        self._intend("create", attrs, marks)
         live = self.means.remote.create(attrs, marks=marks)
         self._sent()
         if self.means.uid is not None and live.uid not in (self.means.uid, None):
@@ -118,7 +116,7 @@ class Attempt:
         attrs = {key: desired[key] for key in change.fields}
         if marks != fresh.marks:
             attrs.setdefault("labels", fresh.attrs["labels"])
-        self._intend("update", fresh.id, attrs, marks)
+        self._intend("update", attrs, marks)
         after = remote.update(fresh.id, attrs, marks=marks if "labels" in attrs else ())
         self._sent()
         return self._as_answered(after, {**fresh.attrs, **attrs}, marks, Status.UPDATED)
@@ -137,7 +135,7 @@ class Attempt:
             return Outcome(change, Status.ALREADY)
         if refused := self._not_to_be_deleted(change, fresh):
             return refused
-        self._intend("delete", fresh.id, {}, None)
+        self._intend("delete", {}, ())
         self.means.remote.delete(fresh.id)
         self._sent()
         return Outcome(change, Status.DELETED, wrote=True)
@@ -152,13 +150,13 @@ class Attempt:
             return refused
         marks = change.marks.applied_to(fresh.marks)
         # Recorded with all that the new bucket shall have: should the run end here, the next one can still create it.
-        self._intend("delete", fresh.id, change.desired.attrs, marks)
+        self._intend("delete", change.desired.attrs, marks)
         self.means.remote.delete(fresh.id)
         self._sent()
         return self._post(change, marks, Status.REPLACED)
 
-    def _intend(self, verb: Verb, bucket_id: int | None, attrs: Attrs, marks: tuple[str, ...] | None) -> None:
-        self.means.journal.intent(verb, self.change, bucket_id=bucket_id, attrs=attrs, marks=marks)
+    def _intend(self, verb: Verb, attrs: Attrs, marks: tuple[str, ...]) -> None:
+        self.means.journal.intent(verb, self.change, attrs=attrs, marks=marks)
         self.sending = verb
 
     def _sent(self) -> None:

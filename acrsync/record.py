@@ -10,9 +10,9 @@ import json
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from acrsync.errors import AcrsyncError
@@ -22,6 +22,7 @@ from acrsync.plan import Create, Work, action_of
 from acrsync.planner import Lost
 
 FORMAT_VERSION = "1.0"
+RETRIES = timedelta(minutes=5)  # that long, with all retries, may a write take to be sent
 
 
 class RecordError(AcrsyncError):
@@ -32,7 +33,7 @@ class Record:
     """A run being recorded; safe to use from several threads."""
 
     def __init__(self, directory: Path) -> None:
-        now = datetime.now(UTC)
+        now = _now()
         self.id = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
         self.path = directory / f"{self.id}.jsonl"
         self._lock = threading.Lock()
@@ -41,6 +42,7 @@ class Record:
             directory.mkdir(parents=True, exist_ok=True)
             _ignore(directory)
             self._file = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+            _keep_name(directory)
         except OSError as error:
             raise _cannot_write(self.path, error) from error
 
@@ -53,25 +55,21 @@ class Record:
         )
         self._sync()
 
-    def intent(
-        self, verb: Verb, change: Work, *, bucket_id: int | None, attrs: Attrs, marks: tuple[str, ...] | None
-    ) -> None:
+    def intent(self, verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...]) -> None:
         """Record a write that is about to be sent; returns when it is on disk.
 
         Raises: RecordError, and then nothing may be sent.
         """
         if self._broken is not None:
             raise _cannot_write(self.path, self._broken)
-        entry = {"verb": verb, "name": change.name, "action": action_of(change), "id": bucket_id}
-        self._write("intent", entry | {"attrs": dict(attrs), "marks": list(marks or ())})
+        self._write("intent", {**_named(change), "verb": verb, "attrs": dict(attrs), "marks": list(marks)})
         self._sync()
 
     def outcome(self, outcome: Outcome) -> None:
-        """Record how a change ended; never raises, an outcome that is missing counts as unknown."""
+        """Record how a change ended, the last time for good; never raises, an outcome that is missing is unknown."""
         change = outcome.change
         entry = {
-            "name": change.name,
-            "action": action_of(change),
+            **_named(change),
             "status": outcome.status,
             "wrote": outcome.wrote,
             "lost": outcome.lost,
@@ -91,10 +89,10 @@ class Record:
         self._file.close()
 
     def _write(self, event: str, entry: Mapping[str, JSON]) -> None:
-        line = {"event": event, "time": datetime.now(UTC).isoformat(timespec="milliseconds"), **entry}
+        line = {"event": event, "time": _now().isoformat(timespec="milliseconds"), **entry}
         with self._lock:
             try:
-                self._file.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
+                self._file.write(json.dumps(line).encode() + b"\n")
                 self._file.flush()
             except OSError as error:
                 self._broken = error
@@ -115,65 +113,114 @@ class Unfinished:
 
     path: Path
     id: str
+    uid: int | None  # the account that it wrote to, None where that was not known
     crashed: bool  # it never said how it ended
     counts: Mapping[str, int]  # outcomes by status; "open" counts writes of which no outcome is recorded
-    open_creates_at: datetime | None  # when the last create was sent of which nobody knows what became
+    # By when the last create was sent of which nobody knows what became, or part of a replacement that is half done.
+    open_creates_at: datetime | None
     lost: Mapping[str, Lost] = field(default_factory=dict)  # by name
 
 
 def unfinished(directory: Path, *, endpoint: str) -> tuple[Unfinished, ...]:
-    """Return the runs against this endpoint that did not end verified and were not closed by a later one, by age."""
+    """Return the runs against this endpoint that did not end verified and were not closed by a later one, by age.
+
+    Raises: RecordError where a record cannot be read, as it may tell of a create that must not be sent again.
+    """
     found = []
     for path in sorted(directory.glob("*.jsonl")) if directory.is_dir() else ():
-        lines = tuple(_lines(path))
-        if not lines or lines[0].get("event") != "run" or lines[0].get("endpoint") != endpoint:
-            continue
-        ends = [line for line in lines if line["event"] in ("end", "closed")]
-        if not any(line["event"] == "closed" or line.get("verified") for line in ends):
-            found.append(_unfinished(path, lines, crashed=not ends))
+        try:
+            text = path.read_bytes().splitlines()
+            if any(map(_closes, _lines(text[-1:]))):
+                continue
+            lines = tuple(_lines(text))
+            if lines and lines[0]["event"] == "run" and lines[0]["endpoint"] == endpoint:
+                if lines[0]["format_version"].partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
+                    raise ValueError(lines[0]["format_version"])
+                found.append(_unfinished(path, lines))
+        except (OSError, LookupError, TypeError, ValueError) as error:
+            raise _cannot_read(path, error) from error
     return tuple(found)
 
 
-def close(runs: tuple[Unfinished, ...], *, by: str) -> None:
-    """Note in each record that a later run found everything as wanted."""
-    line = {"event": "closed", "time": datetime.now(UTC).isoformat(timespec="milliseconds"), "by": by}
+def read(path: Path) -> tuple[Mapping[str, JSON], ...]:
+    """Return the lines of one record, its run first. Raises: RecordError where it is none, or of a newer format."""
+    try:
+        lines = tuple(_lines(path.read_bytes().splitlines()))
+    except OSError as error:
+        why = error.strerror or str(error)
+    else:
+        run = lines[0] if lines else {}
+        known = str(run.get("format_version")).partition(".")[0] == FORMAT_VERSION.partition(".")[0]
+        if run.get("event") == "run" and known and {"endpoint", "plan"} <= run.keys():
+            return lines
+        why = f"it is no run record of format {FORMAT_VERSION}"
+    raise RecordError(
+        "E063", "This run record cannot be read", f"{path}: {why}.", fix="name a run: `ls .acrsync/runs` lists them."
+    )
+
+
+def close(runs: Iterable[Unfinished], *, by: str) -> None:
+    """Note in each record that a later run found everything as wanted. Raises: RecordError."""
+    line = {"event": "closed", "time": _now().isoformat(timespec="milliseconds"), "by": by}
     for run in runs:
         try:
-            with run.path.open("ab") as file:
-                file.write(json.dumps(line).encode() + b"\n")
+            with run.path.open("r+b") as file:
+                cut_short = file.read()[-1:] not in (b"", b"\n")  # a crash in the middle of a line
+                file.write(b"\n" * cut_short + json.dumps(line).encode() + b"\n")
         except OSError as error:
             raise _cannot_write(run.path, error) from error
 
 
-def _unfinished(path: Path, lines: tuple[Mapping[str, JSON], ...], *, crashed: bool) -> Unfinished:
-    intents = {line["name"]: line for line in lines if line["event"] == "intent"}
-    outcomes = {line["name"]: line for line in lines if line["event"] == "outcome"}
+def _closes(line: Mapping[str, JSON]) -> bool:
+    """Tell whether a line says that nothing is left of its run."""
+    return line["event"] == "closed" or (line["event"] == "end" and bool(line["verified"]))
+
+
+def _unfinished(path: Path, lines: tuple[Mapping[str, JSON], ...]) -> Unfinished:
+    intents = {_key(line): line for line in lines if line["event"] == "intent"}  # the last one of each change
+    outcomes = {_key(line): line for line in lines if line["event"] == "outcome"}
+    first_known = {_key(line): line["time"] for line in reversed(lines) if line["event"] == "outcome"}
     counts: dict[str, int] = {}
     open_creates, lost = [], {}
-    for name, intent in intents.items():
-        outcome = outcomes.get(name)
+    for key, intent in intents.items():
+        outcome = outcomes.get(key)
         status = outcome["status"] if outcome else "open"
-        if intent["verb"] == "create" and (outcome is None or outcome.get("lost") == "create"):
-            open_creates.append(datetime.fromisoformat(intent["time"]))
-        if intent["action"] == "replace" and status not in WELL:
-            lost[name] = Lost(intent["attrs"], tuple(intent["marks"]))
         counts[status] = counts.get(status, 0) + 1
-    return Unfinished(path, str(lines[0]["id"]), crashed, counts, max(open_creates, default=None), lost)
+        half_done = intent["action"] == "replace" and (not outcome or (outcome["wrote"] and status not in WELL))
+        if half_done:
+            lost[intent["name"]] = Lost(intent["attrs"], tuple(intent["marks"]))
+        if half_done or (intent["action"] == "create" and (not outcome or outcome["lost"])):
+            # One that was killed while it waited for its turn may have sent as long after its intent as retries go on.
+            latest = datetime.fromisoformat(intent["time"]) + RETRIES
+            known = datetime.fromisoformat(first_known[key]) if key in first_known else latest
+            open_creates.append(min(known, latest, _now()))
+    run, crashed = lines[0], not any(line["event"] == "end" for line in lines)
+    return Unfinished(path, run["id"], run["uid"], crashed, counts, max(open_creates, default=None), lost)
 
 
-def _lines(path: Path) -> Iterator[Mapping[str, JSON]]:
-    """Yield the lines of a record; a last line that a crash cut short is left out."""
-    try:
-        text = path.read_bytes()
-    except OSError as error:
-        raise RecordError("E062", "The run record cannot be read", f"{path}: {error.strerror}", fix="") from error
-    for line in text.splitlines():
+def _lines(text: Iterable[bytes]) -> Iterator[Mapping[str, JSON]]:
+    """Yield the lines of a record, without one that a crash cut short: no write is sent before its intent is whole."""
+    for line in text:
         try:
             value = json.loads(line)
         except ValueError:
-            return
+            continue
         if isinstance(value, dict) and "event" in value:
             yield value
+
+
+def _key(line: Mapping[str, JSON]) -> JSON:
+    return line["action"], line["name"], line["id"]
+
+
+def _named(change: Work) -> dict[str, JSON]:
+    """Return what tells a change from all others of its run."""
+    bucket_id = None if isinstance(change, Create) else change.live.id
+    return {"name": change.name, "action": action_of(change), "id": bucket_id}
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
 
 
 def _shown(live: Live) -> dict[str, JSON]:
@@ -185,6 +232,25 @@ def _ignore(directory: Path) -> None:
     ignore = directory.parent / ".gitignore"
     if directory.parent.name == ".acrsync" and not ignore.exists():
         ignore.write_text("*\n", encoding="utf-8")
+
+
+def _keep_name(directory: Path) -> None:
+    """Have the disk keep a new file's name, too, which the file's own flush need not do."""
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _cannot_read(path: Path, error: Exception) -> RecordError:
+    why = error.strerror if isinstance(error, OSError) else f"it is no run record of format {FORMAT_VERSION}"
+    return RecordError(
+        "E062",
+        "A run record cannot be read",
+        f"{path}: {why}. It may tell of a create whose end nobody knows, and that must not be sent again.",
+        fix="look at what it says, see to it by hand, and move the file away.",
+    )
 
 
 def _cannot_write(path: Path, error: OSError) -> RecordError:

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from acrsync.applier import POLL_S, Clock
-from acrsync.attempt import differences, does_not_show, is_as_wanted
-from acrsync.model import Live, Snapshot
+from acrsync.applier import Clock, looks
+from acrsync.attempt import differences, does_not_show
+from acrsync.model import Live, Manifest, Snapshot
 from acrsync.outcome import WELL, Outcome, Status
 from acrsync.plan import Create, Delete, Plan, Replace, Update, Work
 from acrsync.remote import Reader
@@ -44,18 +44,29 @@ def verify(
     replan: Callable[[Snapshot], Plan],
 ) -> Verification:
     """Observe until every write of this run shows, for at most `settle_s` seconds, and plan again."""
-    deadline = clock.now() + settle_s
-    while True:
+    written = _last_of_each(outcomes)
+    for _ in looks(clock, settle_s=settle_s):
         snapshot = remote.observe()
         rows = {row.id: row for row in snapshot.rows}
-        if all(_shows(outcome, rows) for outcome in _last_of_each(outcomes)) or clock.now() >= deadline:
+        if all(_is_past_waiting(outcome) or not _missing(outcome, rows) for outcome in written):
             break
-        clock.wait(POLL_S)
-    last = {id(outcome) for outcome in _last_of_each(outcomes)}
+    last = {id(outcome) for outcome in written}
     read = tuple(_read_back(outcome, rows) if id(outcome) in last else outcome for outcome in outcomes)
     again = replan(snapshot)
     own, other = _leftovers(again, read, {row.id for row in before.rows})
     return Verification(read, snapshot, again, own, other)
+
+
+def with_new_ids(manifest: Manifest, outcomes: Sequence[Outcome]) -> Manifest:
+    """Return the manifest with the new `id` of each bucket that was replaced: planning again must mean that one."""
+    new: dict[int | None, int] = {
+        outcome.change.live.id: outcome.live.id
+        for outcome in outcomes
+        if isinstance(outcome.change, Replace) and outcome.live is not None
+    }
+    return replace(
+        manifest, desired=tuple(replace(entry, id=new.get(entry.id, entry.id)) for entry in manifest.desired)
+    )
 
 
 def _last_of_each(outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -68,43 +79,39 @@ def _last_of_each(outcomes: Sequence[Outcome]) -> list[Outcome]:
     return list(last.values())
 
 
-def _shows(outcome: Outcome, rows: Mapping[int, Live]) -> bool:
-    """Tell whether the listing shows what was written."""
-    change = outcome.change
+def _is_past_waiting(outcome: Outcome) -> bool:
+    """Tell whether no listing can show more: an unknown create was listed for already, and may never come."""
+    return outcome.status is Status.UNKNOWN and isinstance(outcome.change, Create | Replace)
+
+
+def _missing(outcome: Outcome, rows: Mapping[int, Live]) -> tuple[str, ...]:
+    """Return, for people, what of a write the listing does not show: of every field, also those that were not sent."""
+    change, seen = outcome.change, outcome.live
+    if isinstance(change, Delete | Replace) and change.live.id in rows:
+        return ("it is still listed",)
     match change:
-        case Create() | Replace() if outcome.live is not None:
-            row = rows.get(outcome.live.id)
-            gone = isinstance(change, Create) or change.live.id not in rows
-            return gone and row is not None and is_as_wanted(row, change.desired.attrs, outcome.live.marks)
-        case Create() | Replace():
-            return False
-        case Update():
-            row = rows.get(change.live.id)
-            attrs = outcome.live.attrs if outcome.live else change.desired.attrs
-            return row is not None and is_as_wanted(row, attrs, change.marks.applied_to(change.live.marks))
         case Delete():
-            return change.live.id not in rows
+            return ()
+        case Update() if seen is None:  # the answer was lost
+            seen = replace(change.live, marks=change.marks.applied_to(change.live.marks))
+        case _:
+            pass
+    row = rows.get(seen.id) if seen else None
+    if seen is None or row is None:
+        return ("it is not listed",)
+    return differences(row, {**seen.attrs, **change.desired.attrs}, seen.marks)
 
 
 def _read_back(outcome: Outcome, rows: Mapping[int, Live]) -> Outcome:
     """Return the outcome that the listing bears out."""
-    change = outcome.change
-    if _shows(outcome, rows):
-        if outcome.status is not Status.UNKNOWN or isinstance(change, Create | Replace):
-            return outcome
-        settled = Status.DELETED if isinstance(change, Delete) else Status.UPDATED
-        return replace(outcome, status=settled, diagnostic=None, lost=None)
-    if outcome.status is Status.UNKNOWN:
+    missing = _missing(outcome, rows)
+    if outcome.lost == "create" or (not missing and outcome.status is not Status.UNKNOWN):
         return outcome
-    row = rows.get(outcome.live.id) if outcome.live else None
-    if isinstance(change, Delete):
-        found: tuple[str, ...] = ("it is still listed",)
-    elif row is None or outcome.live is None:
-        found = ("it is not listed",)
-    else:
-        attrs = outcome.live.attrs if isinstance(change, Update) else change.desired.attrs
-        found = differences(row, attrs, outcome.live.marks)
-    return replace(outcome, status=Status.FAILED, diagnostic=does_not_show(found))
+    if missing:
+        told = outcome.diagnostic or does_not_show(missing)  # a lost answer is told already, and says more
+        return replace(outcome, status=Status.FAILED, diagnostic=told)
+    settled = Status.DELETED if isinstance(outcome.change, Delete) else Status.UPDATED
+    return replace(outcome, status=settled, diagnostic=None, lost=None)
 
 
 def _leftovers(

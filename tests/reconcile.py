@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 
+from acrsync import record
 from acrsync.applier import Applier, Settings
 from acrsync.attempt import Means
 from acrsync.guards import guarded, needs_references, objections_to, touched
-from acrsync.model import Manifest
-from acrsync.outcome import Outcome
+from acrsync.model import JSON, Manifest
+from acrsync.outcome import ExitCode, Outcome
 from acrsync.plan import Plan, Update
 from acrsync.planner import make_plan
 from acrsync.remote import Remote
-from acrsync.verify import Verification, verify
+from acrsync.report import Run, plan_document
+from acrsync.verify import Verification, verify, with_new_ids
 from doubles import FakeClock, ListJournal
 
 
@@ -29,18 +34,22 @@ def plan_for(manifest: Manifest, remote: Remote) -> Plan:
     return guarded(plan, remote.evidence(touched(plan), references=needs_references(plan)))
 
 
-def reconcile(manifest: Manifest, remote: Remote, *, parallelism: int = 1, clock=None, stop=None) -> Reconciled:
-    snapshot = remote.observe()
-    plan = make_plan(manifest, snapshot)
-    evidence = remote.evidence(touched(plan), references=needs_references(plan))
-    plan = guarded(plan, evidence)
+def reconcile(manifest: Manifest, remote: Remote, **how) -> Reconciled:
+    return applied(plan_for(manifest, remote), remote, **how)
+
+
+def applied(
+    plan: Plan, remote: Remote, *, parallelism: int = 1, clock=None, stop=None, journal=None, settle_s: float = 30
+) -> Reconciled:
+    """Apply a plan that was just made, or one that was saved."""
     if not plan.can_apply:
         return Reconciled(plan)
+    manifest, snapshot = plan.manifest, remote.observe()
     approved = {str(approval) for approval in manifest.approvals}
     means = Means(
         remote=remote,
-        journal=ListJournal(),
-        evidence=evidence,
+        journal=journal or ListJournal(),
+        evidence=remote.evidence(tuple(touched(plan)), references=needs_references(plan)),
         recheck=lambda change, now: [o for o in objections_to(change, manifest, now) if o.approval not in approved],
         uid=plan.uid,
         named={row.name: row for row in snapshot.rows},
@@ -53,7 +62,7 @@ def reconcile(manifest: Manifest, remote: Remote, *, parallelism: int = 1, clock
         clock=clock,
         stop=stop or threading.Event(),
         known={row.id for row in snapshot.rows},
-        settings=Settings(parallelism=parallelism),
+        settings=Settings(parallelism, settle_s),
     )
     outcomes = tuple(applier.outcomes())
     verification = verify(
@@ -61,7 +70,20 @@ def reconcile(manifest: Manifest, remote: Remote, *, parallelism: int = 1, clock
         before=snapshot,
         remote=remote,
         clock=clock,
-        settle_s=30,
-        replan=lambda seen: make_plan(manifest, seen),
+        settle_s=settle_s,
+        replan=lambda seen: make_plan(with_new_ids(manifest, outcomes), seen),
     )
     return Reconciled(plan, verification.outcomes, verification)
+
+
+def recorded(plan: Plan, remote: Remote, directory: Path, **how) -> tuple[Mapping[str, JSON], ...]:
+    """Apply a plan and return the lines of its record."""
+    journal = record.Record(directory)
+    document = plan_document(plan, Run(datetime(2026, 8, 1, tzinfo=UTC), ExitCode.DONE))
+    journal.begin(document, endpoint=plan.endpoint, uid=plan.uid, version="0.0.0")
+    try:
+        done = applied(plan, remote, journal=journal, **how)
+    finally:
+        journal.end(exit_code=0, verified=False)
+    assert done.verification is not None, plan.objections
+    return record.read(journal.path)

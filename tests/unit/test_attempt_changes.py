@@ -1,0 +1,249 @@
+"""One change: read again, written once, its answer looked at."""
+
+import pytest
+
+from acrsync.diagnostics import Diagnostic, Severity
+from acrsync.model import Evidence
+from acrsync.outcome import Status
+from acrsync.plan import Create, Delete, Marks, Objection, Replace, Update
+from engine import Apply, Troubled, denied, half_silent, lost, raising, refused, silent
+from report_plans import desired, live, plan_of
+
+MUSIC = live(7, "music", labels=["Music"])
+RELABEL = Update(desired("music", labels=["News"]), MUSIC, ("labels",), "differs")
+MARK = Marks(add=("acrsync:radio",))
+DELETE = Delete(MUSIC, "removed")
+MOVED = Replace(
+    desired("music", region="us-west-2", type="File", net_type=1, labels=["Music"], metadata_template=None),
+    MUSIC,
+    ("region",),
+    "region cannot change in place",
+)
+CREATE = Create(desired("music", region="eu-west-1", type="File", labels=["News"]), "not there")
+
+
+def apply(change, *rows, **rest):
+    return Apply(Troubled().holding(*rows), plan_of((change,)), **rest)
+
+
+def objecting(change, evidence):
+    message = Diagnostic(Severity.ERROR, "E301", "Bucket is not empty", "")
+    return [Objection("content", message, change.live.id)] if evidence.contents.get(change.live.id) else []
+
+
+# Updates.
+
+
+def test_an_update_sends_what_differs_and_nothing_else():
+    job = apply(Update(desired("music", labels=["News"], net_type=1), MUSIC, ("labels",), ""), MUSIC)
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, outcome.live.attrs["labels"]) == (Status.UPDATED, True, ["News"])
+    assert job.journal.intents == [("update", "music", {"labels": ["News"]}, ())]
+
+
+def test_an_update_of_what_is_already_as_wanted_writes_nothing():
+    job = apply(RELABEL, live(7, "music", labels=["News"]))
+    assert job.one().status is Status.ALREADY
+    assert job.account.writes == []
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        ([live(7, "music", labels=["TV"])], "a field that the manifest mentions"),
+        ([live(7, "renamed", labels=["Music"])], "the name"),
+        ([live(7, "music", labels=["Music"], marks=("acrsync:tv",))], "a mark"),
+        ([], "it is gone"),
+    ],
+)
+def test_an_update_of_what_someone_else_changed_is_stale_and_left_alone(now, reason):
+    job = apply(RELABEL, *now)
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, job.account.writes) == (Status.STALE, False, []), reason
+
+
+def test_an_update_goes_on_where_only_a_field_that_is_not_ours_has_changed():
+    job = apply(RELABEL, live(7, "music", labels=["Music"], metadata_template='{"a": {}}'))
+    assert job.one().status is Status.UPDATED
+
+
+def test_a_mark_travels_with_the_labels_just_read():
+    bare = Update(desired("music"), MUSIC, (), "ownership", MARK)
+    job = apply(bare, live(7, "music", labels=["Added meanwhile", "Music"]))
+    outcome = job.one()
+    assert outcome.status is Status.UPDATED
+    assert outcome.live.attrs["labels"] == ["Added meanwhile", "Music"]
+    assert outcome.live.marks == ("acrsync:radio",)
+
+
+def test_a_guard_that_objects_now_refuses_an_update():
+    job = apply(RELABEL, MUSIC, recheck=objecting, evidence=Evidence(contents={7: 3}))
+    outcome = job.one()
+    assert (outcome.status, outcome.diagnostic.code, job.account.writes) == (Status.REFUSED, "E301", [])
+
+
+def test_an_ignored_field_is_a_failure_that_shows_both_values():
+    job = apply(RELABEL, MUSIC)
+    job.account.column = lambda labels: "Music"
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, outcome.diagnostic.code) == (Status.FAILED, True, "E505")
+    assert "labels is ['Music'], not ['News']" in outcome.diagnostic.detail
+
+
+def test_a_field_that_changed_unasked_is_a_failure():
+    job = apply(RELABEL, MUSIC)
+    job.account.after["update"] = [lambda: job.account.rows[7].update(net_type=2)]
+    job.account.update = lambda *a, **k: (Troubled.update(job.account, *a, **k), job.account.show(7))[1]
+    outcome = job.one()
+    assert (outcome.status, outcome.diagnostic.code) == (Status.FAILED, "E505")
+    assert "net_type is 2, not 1" in outcome.diagnostic.detail
+
+
+def test_an_answer_that_is_older_than_the_write_is_read_again():
+    job = apply(RELABEL, MUSIC)
+    job.account.update = lambda *a, **k: (Troubled.update(job.account, *a, **k), MUSIC)[1]
+    assert job.one().status is Status.UPDATED
+
+
+# Deletes.
+
+
+def test_a_delete_removes_what_is_as_planned():
+    job = apply(DELETE, MUSIC)
+    assert job.one().status is Status.DELETED
+    assert job.journal.intents == [("delete", "music", {}, ())]
+    assert job.account.rows == {}
+
+
+def test_a_delete_of_what_is_gone_writes_nothing():
+    job = apply(DELETE)
+    assert (job.one().status, job.account.writes) == (Status.ALREADY, [])
+
+
+@pytest.mark.parametrize(
+    ("now", "reason"),
+    [
+        (live(7, "music", labels=["Music"], num=1), "it holds something now"),
+        (live(7, "music", labels=["TV"]), "any field counts, mentioned or not"),
+        (live(7, "music", labels=["Music"], marks=("acrsync:protected",)), "a mark"),
+    ],
+)
+def test_a_delete_leaves_alone_what_has_changed_since_the_plan(now, reason):
+    job = apply(DELETE, now)
+    assert (job.one().status, job.account.writes) == (Status.STALE, []), reason
+
+
+def test_content_that_only_the_content_list_shows_refuses_a_delete():
+    job = apply(DELETE, MUSIC, recheck=objecting)
+    job.account.files[7] = 2
+    assert (job.one().status, job.account.writes) == (Status.REFUSED, [])
+
+
+# Replacements.
+
+
+def test_a_replacement_records_all_that_the_bucket_shall_have_before_it_deletes():
+    job = apply(MOVED, MUSIC)
+    outcome = job.one()
+    assert (outcome.status, outcome.live.id != 7) == (Status.REPLACED, True)
+    whole = dict(MOVED.desired.attrs)
+    assert job.journal.intents == [("delete", "music", whole, ()), ("create", "music", whole, ())]
+    assert outcome.live.attrs["labels"] == ["Music"]
+
+
+def test_marks_survive_a_replacement():
+    marked = live(7, "music", labels=["Music"], marks=("acrsync:radio",))
+    moved = Replace(MOVED.desired, marked, ("region",), "", Marks(add=("acrsync:radio",)))
+    assert apply(moved, marked).one().live.marks == ("acrsync:radio",)
+
+
+def test_a_replacement_whose_create_is_refused_counts_as_written():
+    job = apply(MOVED, MUSIC)
+    job.account.before["create"] = [refused()]
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, outcome.lost) == (Status.FAILED, True, None)
+
+
+def test_a_replacement_whose_delete_is_refused_creates_nothing():
+    job = apply(MOVED, MUSIC)
+    job.account.before["delete"] = [refused(409)]
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, job.account.writes) == (Status.FAILED, False, [])
+
+
+def test_a_replacement_whose_delete_is_lost_creates_nothing_in_this_run():
+    job = apply(MOVED, MUSIC)
+    job.account.after["delete"] = [half_silent()]
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, outcome.lost) == (Status.UNKNOWN, True, "delete")
+    assert job.account.writes == ["DELETE 7"]
+
+
+def test_a_replacement_that_was_made_already_is_known_by_its_name():
+    job = apply(MOVED, live(8, "music", region="us-west-2", labels=["Music"]))
+    assert (job.one().status, job.account.writes) == (Status.ALREADY, [])
+
+
+def test_a_replacement_of_what_somebody_else_deleted_is_stale():
+    job = apply(MOVED)
+    assert (job.one().status, job.account.writes) == (Status.STALE, [])
+
+
+# Creates.
+
+
+def test_a_create_sends_all_that_the_manifest_says():
+    job = apply(Create(CREATE.desired, "", MARK), live(1, "other"))
+    outcome = job.one()
+    assert (outcome.status, outcome.live.marks) == (Status.CREATED, ("acrsync:radio",))
+    assert job.journal.intents == [("create", "music", dict(CREATE.desired.attrs), ("acrsync:radio",))]
+
+
+@pytest.mark.parametrize(
+    ("there", "status", "reason"),
+    [
+        (live(7, "music", labels=["News"]), Status.ALREADY, "a saved plan applied twice"),
+        (live(7, "music", labels=["TV"]), Status.STALE, "somebody else created it otherwise"),
+    ],
+)
+def test_a_name_that_is_there_by_now_is_never_created(there, status, reason):
+    job = apply(CREATE, there)
+    assert (job.one().status, job.account.writes) == (status, []), reason
+
+
+def test_a_create_that_landed_in_another_account_is_told():
+    job = apply(CREATE, live(1, "other"))
+    job.account.uid = 20
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, outcome.diagnostic.code) == (Status.FAILED, True, "E503")
+
+
+@pytest.mark.parametrize(
+    ("change", "verb", "hook", "expected", "reason"),
+    [
+        (CREATE, "create", lost(), (Status.UNKNOWN, True, "create"), "a POST without an answer"),
+        (CREATE, "create", refused(), (Status.FAILED, False, None), "a POST that was refused"),
+        (CREATE, "create", silent(), (Status.FAILED, False, None), "a POST that was never taken"),
+        (RELABEL, "update", half_silent(), (Status.UNKNOWN, True, "update"), "a PUT whose answers were all lost"),
+        (RELABEL, "update", silent(), (Status.FAILED, False, None), "a PUT that never got through"),
+        (RELABEL, "read", silent(), (Status.FAILED, False, None), "the read before a PUT"),
+        (DELETE, "delete", half_silent(), (Status.UNKNOWN, True, "delete"), "a DELETE whose answers were all lost"),
+        (DELETE, "delete", denied(), (Status.FAILED, False, None), "a DELETE that the token may not send"),
+    ],
+)
+def test_the_outcome_says_what_may_have_been_done(change, verb, hook, expected, reason):
+    job = apply(change, *([] if change is CREATE else [MUSIC]), live(1, "other"), settle_s=0)
+    job.account.before[verb] = [hook]
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, outcome.lost) == expected, reason
+
+
+@pytest.mark.parametrize("change", [CREATE, RELABEL, DELETE, MOVED])
+def test_nothing_is_sent_that_could_not_be_recorded(change):
+    from acrsync.record import RecordError
+
+    job = apply(change, *([] if change is CREATE else [MUSIC]))
+    job.journal.intent = lambda *a, **k: raising(RecordError("E061", "The run record cannot be written", ""))()
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, outcome.diagnostic.code) == (Status.FAILED, False, "E061")
+    assert job.account.writes == []
