@@ -34,8 +34,8 @@ types: .venv/installed
 imports: .venv/installed
 	$(BIN)/lint-imports
 
-bench: .venv/installed ## Measure speed and memory; writes docs/performance.md
-	$(BIN)/python -m tests.bench
+bench: .venv/installed ## Measure, and write docs/performance.md; with BASE=main compare with that version
+	@cd tests && ../$(BIN)/python -m bench $(if $(BASE),--base $(BASE))
 
 clean: ## Remove what the other targets made
-	rm -rf .venv .acrsync .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* dist build
+	rm -rf .venv .acrsync .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .bench dist build

@@ -9,6 +9,7 @@ from acrsync.bucket import FIELDS
 from acrsync.diff import ABSENT, FieldChange, field_changes, set_changes
 from acrsync.model import JSON, Attrs, Live
 from acrsync.plan import Action, Create, Delete, Marks, Replace, Update, Work, action_of
+from acrsync.report.messages import indented
 from acrsync.report.style import Style, Tone, as_json, shown, shown_all, shown_path
 from acrsync.visible import visible
 
@@ -28,6 +29,25 @@ class Row:
 
     name: str
     lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One change as it is shown: a line, the attributes that change, and what there is to say of it."""
+
+    change: Work
+    head: str
+    rows: tuple[Row, ...] = ()
+    messages: tuple[str, ...] = ()
+
+    def text(self) -> str:
+        """Return the lines, those beneath the first one moved to the right and the names of attributes in a column."""
+        width = max((len(row.name) for row in self.rows), default=0)
+        lines = [self.head]
+        for row in self.rows:
+            for index, line in enumerate(row.lines):
+                lines.append(indented(f"{'' if index else row.name:{width}}  {line}", 4))
+        return "\n".join((*lines, *(indented(text, 4) for text in self.messages)))
 
 
 def live_of(change: Work) -> Live | None:
@@ -71,16 +91,8 @@ def _identity(live: Live) -> str:
     return f"id {live.id}, {shown(live.attrs.get('region'))}, {shown(live.attrs.get('type'))}, {items}"
 
 
-def details(change: Work, *, style: Style) -> Iterator[str]:
-    """Yield the attributes that change, their names in one column."""
-    rows = tuple(_rows(change, style))
-    width = max((len(row.name) for row in rows), default=0)
-    for row in rows:
-        for index, line in enumerate(row.lines):
-            yield f"{row.name if index == 0 else '':{width}}  {line}"
-
-
-def _rows(change: Work, style: Style) -> Iterator[Row]:
+def rows(change: Work, *, style: Style) -> Iterator[Row]:
+    """Yield the attributes that change."""
     match change:
         case Create():
             for key, value in change.desired.attrs.items():

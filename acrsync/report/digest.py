@@ -81,7 +81,8 @@ def _changed(change: Update | Replace) -> dict[str, JSON]:
 
 
 def _desired(desired: Desired) -> JSON:
-    return {"attrs": dict(desired.attrs), "id": desired.id, "was": desired.was, "protect": desired.protect}
+    said = {"attrs": dict(desired.attrs), "id": desired.id, "was": desired.was, "protect": desired.protect}
+    return said if desired.marks is None else {**said, "marks": sorted(desired.marks)}
 
 
 def _marks(marks: Marks) -> JSON:

@@ -170,6 +170,7 @@ def _desired(desired: Desired) -> dict[str, JSON]:
         "id": desired.id,
         "was": desired.was,
         "protect": desired.protect,
+        "marks": None if desired.marks is None else list(desired.marks),
         "source": _span(desired.span),
     }
 

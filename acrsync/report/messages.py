@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from acrsync.diagnostics import Diagnostic, Severity, in_reading_order
 from acrsync.report.style import Style, Tone, harmless
@@ -37,6 +38,16 @@ def hanging(lead: str, text: str) -> str:
 def indented(text: str, width: int) -> str:
     """Return the lines of a text moved to the right, empty ones left empty."""
     return "\n".join(line and " " * width + line for line in text.split("\n"))
+
+
+def spaced(blocks: Iterable[str]) -> str:
+    """Return the blocks beneath each other; where one has more than a line, an empty line sets it apart."""
+    lines = []
+    for before, block in pairwise(("", *blocks)):
+        if before and "\n" in before + block:
+            lines.append("")
+        lines.append(block)
+    return "\n".join(lines)
 
 
 def joined(blocks: Iterable[str]) -> str:

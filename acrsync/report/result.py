@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from acrsync.diagnostics import Diagnostic, in_reading_order
 from acrsync.outcome import Outcome, Status
 from acrsync.plan import Action, Plan, Work, action_of
-from acrsync.report.changes import live_of, remark, title
+from acrsync.report.changes import Entry, live_of, remark, title
 from acrsync.report.messages import indented, joined, message
 from acrsync.report.run import Run
 from acrsync.report.style import Style, Tone, harmless
@@ -37,21 +37,25 @@ WIDTH = max(map(len, Status))
 
 def result_text(plan: Plan, run: Run, *, style: Style) -> str:
     """Return the end of each change in plan order, the sum of it, and whether the account was seen to be so."""
-    outcomes = _every_outcome(plan, run.outcomes or ())
-    lines: list[str] = []
-    told: set[Diagnostic] = set()  # what ended the run stands at every change that it skipped: in full only once
-    for outcome in outcomes:
+    lines = "\n".join(indented(entry.text(), 2) for entry in ends(plan, run, style=style))
+    blocks = [account_line(plan, style=style), lines]
+    blocks += [message(diagnostic, style=style) for diagnostic in in_reading_order(run.diagnostics)]
+    applied, verified = ended(plan, run)
+    tone = Tone.GOOD if run.verified else Tone.CHANGED
+    return joined((*blocks, f"{style.paint(applied, Tone.STRONG)}\n{style.paint(verified, tone)}"))
+
+
+def ends(plan: Plan, run: Run, *, style: Style) -> Iterator[Entry]:
+    """Yield the end of each change; what ended the run stands at every change that it skipped, in full only once."""
+    told: set[Diagnostic] = set()
+    for outcome in _every_outcome(plan, run.outcomes or ()):
         diagnostic = outcome.diagnostic
         if diagnostic is None or diagnostic in told:
-            lines.append(indented(_outcome(outcome, _why(outcome), style), 2))
+            yield Entry(outcome.change, _outcome(outcome, _why(outcome), style))
             continue
         told.add(diagnostic)
-        lines.append(indented(_outcome(outcome, "", style), 2))
-        lines.append(indented(message(diagnostic, style=style), 6))
-    blocks = [account_line(plan, style=style), "\n".join(lines)]
-    blocks += [message(diagnostic, style=style) for diagnostic in in_reading_order(run.diagnostics)]
-    blocks.append(_verdict(outcomes, verified=run.verified, style=style))
-    return joined(blocks)
+        said = message(diagnostic, style=style)
+        yield Entry(outcome.change, _outcome(outcome, "", style), messages=(said,))
 
 
 def outcome_line(outcome: Outcome, *, style: Style) -> str:
@@ -83,13 +87,12 @@ def _outcome(outcome: Outcome, why: str, style: Style) -> str:
     return f"{word}  {title(outcome.change, style=style)}{facts}{remark(why, style=style)}"
 
 
-def _verdict(outcomes: tuple[Outcome, ...], *, verified: bool, style: Style) -> str:
-    ends = Counter(outcome.status for outcome in outcomes)
-    done = ", ".join(f"{ends[status]} {status}" for status in DONE if ends[status])
-    left = ", ".join(f"{ends[status]} {status}" for status in NOT_DONE if ends[status])
-    lines = [style.paint(f"Applied: {done or 'nothing'}.{f' Not done: {left}.' if left else ''}", Tone.STRONG)]
-    if verified:
-        lines.append(style.paint("Verified: the account was read again and is as planned.", Tone.GOOD))
-    else:
-        lines.append(style.paint("Not verified. Run `acrsync plan` to see how the account differs.", Tone.CHANGED))
-    return "\n".join(lines)
+def ended(plan: Plan, run: Run) -> tuple[str, str]:
+    """Return what was done and what not, in numbers, and whether the account was seen to be so."""
+    found = Counter(outcome.status for outcome in _every_outcome(plan, run.outcomes or ()))
+    done = ", ".join(f"{found[status]} {status}" for status in DONE if found[status])
+    left = ", ".join(f"{found[status]} {status}" for status in NOT_DONE if found[status])
+    applied = f"Applied: {done or 'nothing'}.{f' Not done: {left}.' if left else ''}"
+    if run.verified:
+        return applied, "Verified: the account was read again and is as planned."
+    return applied, "Not verified. Run `acrsync plan` to see how the account differs."

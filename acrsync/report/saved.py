@@ -200,6 +200,7 @@ def _desired(at: At) -> Desired:
         id=at["id"].maybe(At.number),
         was=at["was"].maybe(At.text),
         protect=at["protect"].maybe(At.flag),
+        marks=at["marks"].maybe(lambda marks: marks.each(At.text)),
     )
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from itertools import pairwise
 
 from acrsync.diagnostics import in_reading_order
 from acrsync.model import Approval
-from acrsync.plan import Action, Kept, Objection, Plan
-from acrsync.report.changes import details, headline, live_of
+from acrsync.plan import Action, Kept, Plan
+from acrsync.report.changes import Entry, headline, live_of, rows
 from acrsync.report.digest import digest
-from acrsync.report.messages import hanging, indented, joined, message
+from acrsync.report.messages import hanging, indented, joined, message, spaced
 from acrsync.report.style import Style, Tone, counted, shown
 from acrsync.visible import visible
 
@@ -21,12 +20,10 @@ COUNTED = (Action.CREATE, Action.RENAME, Action.UPDATE, Action.REPLACE, Action.D
 
 def plan_text(plan: Plan, *, style: Style) -> str:
     """Return the whole plan, refused or not: what would be done, what stands against it, and its digest."""
-    blocks = [account_line(plan, style=style), _changes(plan, style), _left_alone(plan), _notes(plan)]
-    blocks += [message(diagnostic, style=style) for diagnostic in in_reading_order(plan.diagnostics)]
-    touched = {live.id for change in plan.work if (live := live_of(change))}
-    blocks += [message(o.diagnostic, style=style) for o in plan.objections if o.id not in touched]
-    blocks.append(_conclusion(plan, style))
-    return joined(blocks)
+    shown = (indented(entry.text(), 2) for entry in entries(plan, style=style))
+    conclusion = (style.paint(line, Tone.STRONG) for line in verdict(plan))
+    blocks = [account_line(plan, style=style), spaced(shown), *remarks(plan, style=style)]
+    return joined((*blocks, "\n".join((*conclusion, f"Digest: {digest(plan)}"))))
 
 
 def account_line(plan: Plan, *, style: Style) -> str:
@@ -37,38 +34,34 @@ def account_line(plan: Plan, *, style: Style) -> str:
     return who + where + stack
 
 
-def _changes(plan: Plan, style: Style) -> str:
-    """Return all changes; where one has more than its headline, an empty line sets it apart."""
-    lines = []
-    for before, block in pairwise(("", *_change_blocks(plan, style))):
-        if before and "\n" in before + block:
-            lines.append("")
-        lines.append(block)
-    return "\n".join(lines)
-
-
-def _change_blocks(plan: Plan, style: Style) -> Iterator[str]:
-    """Yield each change with its objections beneath; a bucket that is changed in two steps bears them at the first."""
+def entries(plan: Plan, *, style: Style) -> Iterator[Entry]:
+    """Yield each change with its objections; a bucket that is changed in two steps bears them at the first."""
     told: set[int | None] = {None}
     for change in plan.work:
         live = live_of(change)
         bucket_id = live.id if live else None
-        lines = [headline(change, style=style)]
-        lines += [indented(line, 4) for line in details(change, style=style)]
+        said: list[str] = []
         if bucket_id not in told:
             told.add(bucket_id)
-            lines += [_objection(o, style) for o in plan.objections if o.id == bucket_id]
-            lines += [_approved(approval, style) for approval in plan.approved if approval.id == bucket_id]
-        yield indented("\n".join(lines), 2)
-
-
-def _objection(objection: Objection, style: Style) -> str:
-    return indented(message(objection.diagnostic, style=style), 4)
+            said += [
+                message(objection.diagnostic, style=style) for objection in plan.objections if objection.id == bucket_id
+            ]
+            said += [_approved(approval, style) for approval in plan.approved if approval.id == bucket_id]
+        yield Entry(change, headline(change, style=style), tuple(rows(change, style=style)), tuple(said))
 
 
 def _approved(approval: Approval, style: Style) -> str:
     reason = f" ({visible(approval.reason)})" if approval.reason else ""
-    return indented(style.paint(f"approved by {visible(str(approval))}{reason}", Tone.GOOD), 4)
+    return style.paint(f"approved by {visible(str(approval))}{reason}", Tone.GOOD)
+
+
+def remarks(plan: Plan, *, style: Style) -> list[str]:
+    """Return what there is to say of the plan as a whole: what it leaves alone, notes, errors, objections."""
+    blocks = [_left_alone(plan), _notes(plan)]
+    blocks += [message(diagnostic, style=style) for diagnostic in in_reading_order(plan.diagnostics)]
+    touched = {live.id for change in plan.work if (live := live_of(change))}
+    blocks += [message(o.diagnostic, style=style) for o in plan.objections if o.id not in touched]
+    return [block for block in blocks if block]
 
 
 def _left_alone(plan: Plan) -> str:
@@ -91,7 +84,8 @@ def _notes(plan: Plan) -> str:
     return "\n".join(hanging("note: ", note) for note in plan.notes)
 
 
-def _conclusion(plan: Plan, style: Style) -> str:
+def verdict(plan: Plan) -> tuple[str, ...]:
+    """Return what would be done, in numbers, and whether anything stands against it."""
     counts = plan.counts()
     work = ", ".join(f"{counts[action]} to {action}" for action in COUNTED if counts[action])
     kept = Counter(keep.kept for keep in plan.kept)
@@ -107,4 +101,4 @@ def _conclusion(plan: Plan, style: Style) -> str:
         against = [counted(len(plan.objections), "objection")] if plan.objections else []
         against += [counted(len(plan.errors), "error")] if plan.errors else []
         lines.append(f"Refused: {' and '.join(against)}. Nothing is applied until there is none.")
-    return "\n".join((*(style.paint(line, Tone.STRONG) for line in lines), f"Digest: {digest(plan)}"))
+    return tuple(lines)

@@ -9,9 +9,6 @@ from typing import Any
 
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from reconcile import plan_for
-from report_plans import EVERYTHING, RUN
-from strategies import accounts, manifests
 
 from acrsync.diagnostics import Diagnostic, Severity, Span
 from acrsync.errors import AcrsyncError
@@ -19,6 +16,9 @@ from acrsync.model import Approval, Desired, Limit, Live, Manifest, Prune, Remov
 from acrsync.plan import Create, Delete, Keep, Kept, Marks, Objection, Plan, Replace, Update
 from acrsync.report import COLOURED, FORMATS, PLAIN, digest, load_plan, plan_text
 from acrsync.report.digest import checksum
+from reconcile import plan_for
+from report_plans import EVERYTHING, RUN
+from strategies import accounts, manifests
 
 JSON_TEXT = FORMATS["json"]
 

@@ -5,6 +5,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+
+from acrsync.diagnostics import Diagnostic, Severity, Span
+from acrsync.model import Approval, Limit, Prune, Removed
+from acrsync.plan import Marks, Plan, Work
+from acrsync.report import digest
 from report_plans import (
     CREATE,
     DELETE,
@@ -17,11 +22,6 @@ from report_plans import (
     error,
     unmanaged,
 )
-
-from acrsync.diagnostics import Diagnostic, Severity, Span
-from acrsync.model import Approval, Limit, Prune, Removed
-from acrsync.plan import Marks, Plan, Work
-from acrsync.report import digest
 
 Edit = Callable[[Plan], Plan]
 
@@ -75,6 +75,7 @@ MEANING: list[tuple[str, Edit]] = [
     ("what a rename waits for", change(UPDATE, needs=())),
     ("`was`", change(RENAME, desired=replace(RENAME.desired, was=None))),
     ("`protect`", change(UPDATE, desired=replace(UPDATE.desired, protect=None))),
+    ("marks that are wanted exactly", change(UPDATE, desired=replace(UPDATE.desired, marks=()))),
     ("another action", lambda plan: replace(plan, waves=(*plan.waves[:-1], (replace(CREATE, desired=desired("x")),)))),
     ("a change less", lambda plan: replace(plan, waves=plan.waves[:-1])),
     ("another order", lambda plan: replace(plan, waves=(plan.waves[1], plan.waves[0], *plan.waves[2:]))),

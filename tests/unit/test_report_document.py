@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-from report_plans import CREATE, DELETE, EVERYTHING, IN_SYNC, RENAME, REPLACE, RUN, UPDATE, desired, live, plan_of
 
 from acrsync.diagnostics import Diagnostic, Severity
 from acrsync.outcome import ExitCode, Outcome, Status
 from acrsync.plan import Plan, Update, Work
 from acrsync.report import FORMATS, Run, plan_document
+from report_plans import CREATE, DELETE, EVERYTHING, IN_SYNC, RENAME, REPLACE, RUN, UPDATE, desired, live, plan_of
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "plan.v1.json").read_text(encoding="utf-8"))
 USAGE = Diagnostic(Severity.ERROR, "E001", "No such option", "--colour", "write `--color`.")

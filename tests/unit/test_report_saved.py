@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from report_plans import CREATE, EVERYTHING, RUN, UPDATE, error, plan_of
 
 from acrsync.diagnostics import Diagnostic, Severity, Span
 from acrsync.errors import AcrsyncError
@@ -18,6 +17,7 @@ from acrsync.outcome import ExitCode
 from acrsync.plan import Create, Delete, Keep, Marks, Objection, Plan, Replace, Update
 from acrsync.report import FORMATS, Run, digest, load_plan
 from acrsync.report.digest import checksum
+from report_plans import CREATE, EVERYTHING, RUN, UPDATE, error, plan_of
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -190,7 +190,7 @@ CARRIED: dict[type[DataclassInstance], str] = {
     Marks: "add remove",
     Objection: "guard diagnostic id approval",
     Manifest: "desired removed approvals stack account_uid ownership prune deletes_limit files spans",
-    Desired: "attrs span id was protect",
+    Desired: "attrs span id was protect marks",
     Removed: "name forget span",
     Approval: "guard id reason span",
     Live: "id attrs marks facts",

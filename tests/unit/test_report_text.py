@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from report_plans import CREATE, DELETE, RENAME, REPLACE, RUN, UPDATE, error, live, plan_of, unmanaged
 
 from acrsync.diagnostics import Diagnostic, Severity, Span
 from acrsync.outcome import Outcome, Status
@@ -13,6 +12,7 @@ from acrsync.plan import Delete, Plan
 from acrsync.report import COLOURED, FORMATS, PLAIN, diagnostics_text, outcome_line, plan_text
 from acrsync.report.result import ENDS
 from acrsync.report.style import harmless, shown, shown_path
+from report_plans import CREATE, DELETE, RENAME, REPLACE, RUN, UPDATE, error, live, plan_of, unmanaged
 
 NAMES = [
     ("music", "music", "a plain word stands as it is"),

@@ -7,6 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+
+from acrsync.diagnostics import Diagnostic, Severity, Span
+from acrsync.model import JSON, Approval, Live, Manifest
+from acrsync.outcome import ExitCode, Outcome, Status
+from acrsync.plan import Create, Delete, Kept, Marks, Objection, Plan, Replace, Update, Work
+from acrsync.report import COLOURED, FORMATS, PLAIN, diagnostics_text, plan_text, result_text
 from report_plans import (
     CREATE,
     DELETE,
@@ -23,12 +29,6 @@ from report_plans import (
     plan_of,
     unmanaged,
 )
-
-from acrsync.diagnostics import Diagnostic, Severity, Span
-from acrsync.model import JSON, Approval, Live, Manifest
-from acrsync.outcome import ExitCode, Outcome, Status
-from acrsync.plan import Create, Delete, Kept, Marks, Objection, Plan, Replace, Update, Work
-from acrsync.report import COLOURED, FORMATS, PLAIN, diagnostics_text, plan_text, result_text
 
 HERE = Path(__file__).parent
 Golden = Callable[[Path, str], None]

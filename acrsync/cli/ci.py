@@ -1,0 +1,94 @@
+"""What a pipeline gets beyond the answer: GitHub annotations, outputs and a summary; GitLab sections to fold.
+
+All of it goes to stderr or to the files that the runner names: stdout stays the answer. Nothing here fails a run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from acrsync.cli import environment, output
+from acrsync.diagnostics import Diagnostic
+from acrsync.plan import Delete, Plan, Replace
+from acrsync.report import FORMATS, Run, digest, github_text
+
+
+def report(plan: Plan | None, run: Run) -> None:
+    """Tell GitHub, where a run is one of its own, how it ended."""
+    if environment("GITHUB_ACTIONS") is None:
+        return
+    told = [*plan.diagnostics, *_objections(plan)] if plan else []
+    told += [*run.diagnostics, *(o.diagnostic for o in run.outcomes or () if o.diagnostic)]
+    if told:
+        output.say(github_text(from_the_top(told)).rstrip("\n"))
+    _append("GITHUB_OUTPUT", "".join(f"{key}={value}\n" for key, value in _outputs(plan, run).items()))
+    _append("GITHUB_STEP_SUMMARY", FORMATS["markdown"](plan, run))
+
+
+def _objections(plan: Plan) -> Iterator[Diagnostic]:
+    """Yield what guards say; what they say of a delete stands at the line that asks for it."""
+    removed = {entry.name: entry.span for entry in plan.manifest.removed}
+    asked = {change.live.id: removed.get(change.name) for change in plan.work if isinstance(change, Delete)}
+    for objection in plan.objections:
+        said = objection.diagnostic
+        yield replace(said, span=said.span or asked.get(objection.id or 0))
+
+
+def _outputs(plan: Plan | None, run: Run) -> dict[str, str]:
+    """Return what later steps may ask for; without a plan nobody knows whether there are changes, so it is not said."""
+    found = {"exit_code": str(int(run.exit_code))}
+    if plan is not None:
+        deletes = any(isinstance(change, Delete | Replace) for change in plan.work)
+        found |= {"has_changes": _word(plan.work), "has_deletes": _word(deletes), "digest": digest(plan)}
+    return found
+
+
+def _word(claim: object) -> str:
+    return "true" if claim else "false"
+
+
+def _append(variable: str, text: str) -> None:
+    path = environment(variable)
+    if path is None:
+        return
+    try:
+        with Path(path).open("a", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        output.say(f"warning: {variable} cannot be written: {error.strerror}.")
+
+
+def from_the_top(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+    """Return messages with paths as the pipeline counts them: from the top of the checkout, where it says which."""
+    top = environment("GITHUB_WORKSPACE") or environment("CI_PROJECT_DIR")
+    return [_from(Path(top).resolve(), diagnostic) for diagnostic in diagnostics] if top else diagnostics
+
+
+def _from(top: Path, diagnostic: Diagnostic) -> Diagnostic:
+    span = diagnostic.span
+    if span is None or not (path := Path(span.file).resolve()).is_relative_to(top):
+        return diagnostic
+    return replace(diagnostic, span=replace(span, file=path.relative_to(top).as_posix()))
+
+
+@contextmanager
+def section(name: str, title: str) -> Iterator[None]:
+    """Make what is written within the block a section that GitLab's log can fold.
+
+    Source: docs.gitlab.com, "Custom collapsible sections".
+    """
+    if environment("GITLAB_CI") is None:
+        yield
+        return
+    output.say(f"\x1b[0Ksection_start:{_second()}:{name}\r\x1b[0K{title}")
+    try:
+        yield
+    finally:
+        output.say(f"\x1b[0Ksection_end:{_second()}:{name}\r\x1b[0K")
+
+
+def _second() -> int:
+    return int(output.now().timestamp())

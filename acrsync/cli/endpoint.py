@@ -1,0 +1,228 @@
+"""Which account is spoken to: the endpoint, the token, the way there, and an emulator where one is asked for."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from acrsync.cli import environment, output
+from acrsync.cli.options import Common
+from acrsync.errors import AcrsyncError
+from acrsync.remote import Remote
+
+if TYPE_CHECKING:
+    from acrsync.client import Client
+    from acrsync.emulator import Running
+
+DEFAULT_ENDPOINT = "https://api-v2.acrcloud.com"
+EMULATOR = "emulator:"
+STATE = Path(".acrsync")
+VENDOR_DOMAINS = ("acrcloud.com", "acrcloud.cn")
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """An account that can be used, and what was sent to it."""
+
+    remote: Remote
+    endpoint: str
+    client: Client
+
+    @property
+    def sent(self) -> Mapping[str, int]:
+        """Requests so far, by method."""
+        return self.client.sent
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A token, and the endpoint that its source names."""
+
+    token: str
+    source: str
+    base_url: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Credentials(source={self.source!r})"
+
+
+@contextmanager
+def opened(common: Common, *, read_only: bool, cancel: threading.Event | None = None) -> Iterator[Access]:
+    """Yield the account; with `read_only` its transport can send nothing but GET."""
+    from acrsync.acrcloud import Account
+    from acrsync.client import Client
+
+    with ExitStack() as stack:
+        if common.endpoint is not None and common.endpoint.startswith(EMULATOR):
+            running = stack.enter_context(_emulator_at(common.endpoint, read_only=read_only))
+            url, token, endpoint = running.url, running.token, common.endpoint
+            proxies: Mapping[str, str] = {}
+        else:
+            credentials = _credentials(common.token_file)
+            url = endpoint = _endpoint(common.endpoint, credentials)
+            token, proxies = credentials.token, _proxies(url)
+        client = Client(
+            token,
+            url,
+            read_only=read_only,
+            timeout_s=common.timeout_s,
+            proxies=proxies,
+            ca_bundle=_ca_bundle(),
+            cancel=cancel,
+            debug=output.say if common.debug else None,
+        )
+        stack.enter_context(client)
+        yield Access(Account(client, endpoint=endpoint), endpoint, client)
+
+
+@contextmanager
+def _emulator_at(endpoint: str, *, read_only: bool) -> Iterator[Running]:
+    state = endpoint.removeprefix(EMULATOR)
+    if not state and not read_only:
+        private_folder(STATE)
+    with emulated(state=state or str(STATE / "emulator.db")) as running:
+        yield running
+
+
+@contextmanager
+def emulated(**options: Any) -> Iterator[Running]:
+    """Run the emulator, which is an extra. Raises: AcrsyncError where it is not installed or cannot start."""
+    try:
+        from acrsync.emulator import serve
+    except ImportError as error:
+        raise AcrsyncError(
+            "E010",
+            "The emulator is not installed",
+            f"It needs the package {error.name}.",
+            fix='install it: pip install "acrsync[emulator]"',
+        ) from error
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(serve(**options))
+        except (ValueError, OSError) as error:
+            raise AcrsyncError(
+                "E017", "The emulator cannot start", f"{error}.", fix="correct the file, folder or port that is named."
+            ) from error
+        yield running
+
+
+def private_folder(path: Path) -> None:
+    """Make `.acrsync/`, which git is told to leave alone."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        ignore = path / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+    except OSError as error:
+        raise AcrsyncError(
+            "E011", "A folder cannot be made", f"{path}: {error.strerror}.", fix="work in a folder you may write to."
+        ) from error
+
+
+def _endpoint(named: str | None, credentials: Credentials) -> str:
+    """Return where the token goes: a host that was named for this run, or one of the vendor's, or this machine."""
+    from acrsync.client.address import checked_base_url
+
+    if named is not None:
+        return checked_base_url(named)
+    if credentials.base_url is None:
+        return DEFAULT_ENDPOINT
+    url = checked_base_url(credentials.base_url)
+    host = urlsplit(url).hostname or ""
+    vendors = any(host == domain or host.endswith(f".{domain}") for domain in VENDOR_DOMAINS)
+    if not vendors and host not in ("localhost", "127.0.0.1", "::1"):
+        raise AcrsyncError(
+            "E012",
+            "The token does not go there",
+            f"{credentials.source} names {url} as base_url, which is neither ACRCloud's nor this machine.",
+            fix=f"name it for this run, if you mean it: --endpoint {url}",
+        )
+    return url
+
+
+def _credentials(token_file: Path | None) -> Credentials:
+    """Return the token: `--token-file`, else the environment, else the official command line's login."""
+    if token_file is not None:
+        return Credentials(_read(token_file).strip(), f"--token-file {token_file}")
+    for name in ("ACRSYNC_TOKEN", "ACRCLOUD_ACCESS_TOKEN"):
+        if token := environment(name):
+            return Credentials(token.strip(), name)
+    config = Path.home() / ".acrcloud" / "config.json"
+    if config.exists():
+        return _from_official_login(config)
+    raise AcrsyncError(
+        "E013",
+        "No token",
+        "Neither --token-file, ACRSYNC_TOKEN, ACRCLOUD_ACCESS_TOKEN nor ~/.acrcloud/config.json has one.",
+        fix="make a personal access token in the ACRCloud console (Account, Developer Settings) and put it into the "
+        "environment variable ACRSYNC_TOKEN; or try acrsync without an account: --endpoint emulator:",
+    )
+
+
+def _from_official_login(config: Path) -> Credentials:
+    try:
+        values = json.loads(_read(config))
+    except ValueError as error:
+        raise AcrsyncError(
+            "E014", "The login of acrcloud-cli cannot be read", f"{config} is not JSON.", fix="run `acrcloud login`."
+        ) from error
+    token = values.get("access_token") if isinstance(values, dict) else None
+    if not isinstance(token, str) or not token.strip():
+        raise AcrsyncError(
+            "E013", "No token", f"{config} holds no access_token.", fix="set the environment variable ACRSYNC_TOKEN."
+        )
+    base_url = values.get("base_url")
+    return Credentials(token.strip(), str(config), base_url if isinstance(base_url, str) and base_url else None)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not text"
+        raise AcrsyncError(
+            "E015",
+            "The token cannot be read",
+            f"{path}: {reason}.",
+            fix="name a file that holds the token and nothing else.",
+        ) from error
+
+
+def _proxies(url: str) -> Mapping[str, str]:
+    """Return the proxy for https from HTTPS_PROXY, unless NO_PROXY names the host; nothing else is ever used."""
+    proxy = environment("HTTPS_PROXY") or environment("https_proxy")
+    if proxy is None:
+        return {}
+    from urllib.request import proxy_bypass
+
+    host = urlsplit(url).netloc.rpartition("@")[2]
+    if proxy_bypass(host):
+        return {}
+    return {"https": proxy}
+
+
+def _ca_bundle() -> str | None:
+    """Return the file or folder of certificates to trust, None for the usual ones."""
+    bundle = environment("REQUESTS_CA_BUNDLE") or environment("SSL_CERT_FILE")
+    if bundle is None:
+        return None
+    import ssl
+
+    kind = "capath" if Path(bundle).is_dir() else "cafile"
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(**{kind: bundle})
+    except OSError as error:
+        reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        raise AcrsyncError(
+            "E016",
+            "The CA bundle cannot be read",
+            f"REQUESTS_CA_BUNDLE or SSL_CERT_FILE names {bundle}: {reason}.",
+            fix="correct it, or unset it to use the usual certificates.",
+        ) from error
+    return bundle

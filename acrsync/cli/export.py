@@ -1,0 +1,49 @@
+"""`acrsync export`: the account as a manifest that plans to nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from acrsync.cli.options import Common, common
+
+if TYPE_CHECKING:  # `--help` imports every command
+    from acrsync.outcome import ExitCode
+
+
+@click.command("export")
+@common
+@click.option(
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file, which must not be there yet."
+)
+def command(where: Common, out: Path | None) -> ExitCode:
+    """Print the account as a manifest, ready to commit.
+
+    Planning it gives no changes. What cannot be managed stands in it as comments that say why.
+    """
+    from acrsync import manifest as manifests
+    from acrsync.cli import output
+    from acrsync.cli.endpoint import opened
+    from acrsync.errors import AcrsyncError
+    from acrsync.model import Manifest
+    from acrsync.outcome import ExitCode
+    from acrsync.ownership import account_uid
+
+    if out is not None and out.exists():
+        raise AcrsyncError(
+            "E006",
+            "The file exists",
+            f"{out} would be overwritten, and what was written into it by hand would be lost.",
+            fix="choose another name for --out, or remove the file first.",
+        )
+    with opened(where, read_only=True) as access:
+        snapshot = access.remote.observe()
+    text = manifests.dump(snapshot, uid=account_uid(Manifest(), snapshot))
+    if out is None:
+        output.answer(text)
+        return ExitCode.DONE
+    output.save(out, text)
+    output.say(f"Wrote {out}. `acrsync plan {out}` shows how it compares with the account.")
+    return ExitCode.DONE

@@ -1,0 +1,202 @@
+"""Options that several commands share, and the values they arrive as."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:  # `--help` imports every command
+    from acrsync.model import Approval, Limit
+
+Function = Callable[..., Any]
+DEFAULT_PATH = "acrsync.yaml"
+RECORDS = Path(".acrsync/runs")
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """Where the account is, and how to speak about it."""
+
+    endpoint: str | None
+    token_file: Path | None
+    timeout_s: float
+    color: str
+    debug: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """What `plan` and `apply` share."""
+
+    paths: tuple[Path, ...]
+    prune: bool
+    max_deletes: Limit | None
+    allow: tuple[Approval, ...]
+    parallelism: int
+    settle_s: float
+    format: str
+    out: tuple[tuple[str, Path], ...]
+    detailed_exitcode: bool
+
+
+class Finite(click.FloatRange):
+    """A number within bounds; `nan`, which no comparison refuses, is none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number = float(super().convert(value, param, ctx))
+        if math.isnan(number):
+            self.fail("nan is not a number.", param, ctx)
+        return number
+
+
+def common(function: Function) -> Function:
+    """Add the options that every command with an account has; they arrive as `common`."""
+
+    @click.option(
+        "--endpoint",
+        envvar="ACRSYNC_ENDPOINT",
+        show_envvar=True,
+        metavar="URL|emulator:...",
+        help="Where the API is; `emulator:` is on this machine and needs no account.",
+    )
+    @click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help="Read the token from a file.")
+    @click.option(
+        "--timeout",
+        type=Finite(0, 86_400, min_open=True),
+        default=60,
+        show_default=True,
+        metavar="S",
+        help="Seconds for one request, to its last byte.",
+    )
+    @color
+    @click.option("--debug", is_flag=True, help="Log each request to stderr, without secrets.")
+    @functools.wraps(function)
+    def wrapper(
+        *, endpoint: str | None, token_file: Path | None, timeout: float, color: str, debug: bool, **rest: Any
+    ) -> Any:
+        return function(Common(endpoint, token_file, timeout, color, debug), **rest)
+
+    return wrapper
+
+
+def color(function: Function) -> Function:
+    """Add `--color`."""
+    return click.option(
+        "--color",
+        type=click.Choice(["auto", "always", "never"]),
+        default="auto",
+        show_default=True,
+        help="Colour; NO_COLOR turns it off, too.",
+    )(function)
+
+
+def planning(function: Function) -> Function:
+    """Add the options that `plan` and `apply` share; they arrive as `planning`."""
+
+    @paths
+    @click.option(
+        "--format",
+        "format_",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="What stdout carries.",
+    )
+    @click.option(
+        "--out",
+        multiple=True,
+        callback=_outputs,
+        metavar="[FORMAT:]FILE",
+        help="Also write the plan to FILE; as json it is a saved plan. Repeatable.",
+    )
+    @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 where a plan has changes.")
+    @click.option("--prune", is_flag=True, help="Delete what the manifest does not name (see `prune:`).")
+    @click.option("--max-deletes", callback=_limit, metavar="N|P%", help="Allow so many deletes and replaces.")
+    @click.option("--allow", multiple=True, callback=_approvals, metavar="GUARD:ID", help="Approve one objection.")
+    @click.option(
+        "--parallelism",
+        type=click.IntRange(1, 64),
+        default=4,
+        show_default=True,
+        metavar="N",
+        help="Changes made at the same time.",
+    )
+    @click.option(
+        "--settle",
+        type=Finite(0, 3600),
+        default=30,
+        show_default=True,
+        metavar="S",
+        help="Seconds by which the list may lag behind writes.",
+    )
+    @functools.wraps(function)
+    def wrapper(  # noqa: PLR0913 - one for each option
+        *args: Any,
+        paths: tuple[Path, ...],
+        prune: bool,
+        max_deletes: Limit | None,
+        allow: tuple[Approval, ...],
+        parallelism: int,
+        settle: float,
+        format_: str,
+        out: tuple[tuple[str, Path], ...],
+        detailed_exitcode: bool,
+        **rest: Any,
+    ) -> Any:
+        shared = Planning(paths, prune, max_deletes, allow, parallelism, settle, format_, out, detailed_exitcode)
+        return function(*args, shared, **rest)
+
+    return wrapper
+
+
+def paths(function: Function) -> Function:
+    """Add PATH..., which defaults to acrsync.yaml."""
+    argument = click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
+    return argument(function)
+
+
+def _outputs(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tuple[tuple[str, Path], ...]:
+    from acrsync.report import FORMATS
+
+    found = []
+    for value in values:
+        name, colon, path = value.partition(":")
+        if colon and name in FORMATS:
+            found.append((name, Path(path)))
+        elif colon and re.fullmatch(r"[a-z-]{2,}", name):
+            raise click.BadParameter(f"{name} is none of the formats {', '.join(FORMATS)} (a file: ./{value}).")
+        else:
+            found.append(("json", Path(value)))
+    return tuple(found)
+
+
+def _limit(_: click.Context, __: click.Parameter, value: str | None) -> Limit | None:
+    if value is None:
+        return None
+    from acrsync.model import Limit
+
+    match = re.fullmatch(r"([0-9]+)(%?)", value)
+    if match is None:
+        raise click.BadParameter(f"{value!r} is neither a number nor a percentage.")
+    return Limit(int(match[1]), percent=bool(match[2]))
+
+
+def _approvals(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tuple[Approval, ...]:
+    from acrsync.guards import APPROVABLE
+    from acrsync.model import Approval
+
+    found = []
+    for value in values:
+        guard, _colon, bucket_id = value.rpartition(":")
+        if guard not in set(APPROVABLE) or not re.fullmatch("[0-9]+", bucket_id):
+            guards = ", ".join(sorted(APPROVABLE))
+            raise click.BadParameter(f"{value!r} is not GUARD:ID with a guard that can be approved ({guards}).")
+        found.append(Approval(guard, int(bucket_id), "--allow"))
+    return tuple(found)

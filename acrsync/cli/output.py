@@ -1,0 +1,155 @@
+"""What goes to stdout and stderr, and how: stdout carries the answer, stderr everything else."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, TextIO
+
+if TYPE_CHECKING:  # loaded by every command, `--version` too, so it loads nothing that it may not need
+    from datetime import datetime
+    from pathlib import Path
+
+    from acrsync.diagnostics import Diagnostic
+    from acrsync.outcome import ExitCode
+
+
+def prepare() -> None:
+    """Make the streams accept every character, escaped where need be, and open those that are closed (`>&-`)."""
+    sys.stdin = sys.stdin or _nothing("r")
+    sys.stdout = sys.stdout or _nothing("w")
+    sys.stderr = sys.stderr or _nothing("w")
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _nothing(mode: Literal["r", "w"]) -> TextIO:
+    """Return a stream to nowhere. It takes the lowest free number: the closed one's, before any other file does."""
+    return os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8")
+
+
+class Unwritten(Exception):
+    """The answer could not be written, as on a full disk; said already."""
+
+
+def answer(text: str) -> None:
+    """Write to stdout. A reader that has gone away (`| head`) ends the writing, not the program.
+
+    Raises: Unwritten.
+    """
+    if not _write(sys.stdout, text):
+        raise Unwritten
+
+
+def last_answer(text: str) -> None:
+    """Write to stdout what became of a run: that it cannot be written is said, and changes no exit code."""
+    _write(sys.stdout, text)
+
+
+def say(text: str) -> None:
+    """Write a line to stderr."""
+    _write(sys.stderr, text + "\n")
+
+
+def close() -> None:
+    """Flush both streams, so that Python has nothing left to fail on at its own end."""
+    _write(sys.stdout, "")
+    _write(sys.stderr, "")
+
+
+def _write(stream: TextIO, text: str) -> bool:
+    """Tell whether the text was written, or was not because nobody reads it."""
+    try:
+        stream.write(text)
+        stream.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if isinstance(error, BrokenPipeError):
+            return True
+        if stream is sys.stdout:
+            _say_unwritten(error)
+        return False
+    return True
+
+
+def _say_unwritten(error: OSError) -> None:
+    from acrsync.diagnostics import Diagnostic, Severity
+    from acrsync.report import PLAIN, diagnostics_text
+
+    fix = "free some space, or write to another place."
+    diagnostic = Diagnostic(Severity.ERROR, "E004", "The output cannot be written", f"{error.strerror}.", fix)
+    say(diagnostics_text((diagnostic,), style=PLAIN).rstrip("\n"))
+
+
+def coloured(color: str, stream: TextIO) -> bool:
+    """Tell whether a stream gets colour: `--color`, then NO_COLOR, then whether it is a terminal."""
+    if color != "auto":
+        return color == "always"
+    return not os.environ.get("NO_COLOR") and stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def failed(diagnostics: Sequence[Diagnostic], code: ExitCode, arguments: Sequence[str]) -> ExitCode:
+    """Report a run that ended before it had an answer, in the format that was asked for, and return the code."""
+    from acrsync.cli import ci
+    from acrsync.report import COLOURED, FORMATS, PLAIN, Run, diagnostics_text
+
+    run = Run(timestamp=now(), exit_code=code, diagnostics=tuple(diagnostics))
+    if wants_json(arguments):
+        last_answer(FORMATS["json"](None, run))
+    else:
+        style = COLOURED if coloured(_colour_of(arguments), sys.stderr) else PLAIN
+        say(diagnostics_text(diagnostics, style=style).rstrip("\n"))
+    ci.report(None, run)
+    return code
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Tell whether `--format json` was given, also where the rest of the command line is wrong."""
+    return _last(arguments, "--format") == "json"
+
+
+def _colour_of(arguments: Sequence[str]) -> str:
+    given = _last(arguments, "--color")
+    return given if given in ("always", "never") else "auto"
+
+
+def _last(arguments: Sequence[str], option: str) -> str | None:
+    value = None
+    for position, argument in enumerate(arguments):
+        if argument.startswith(f"{option}="):
+            value = argument.partition("=")[2]
+        elif argument == option and position + 1 < len(arguments):
+            value = arguments[position + 1]
+    return value
+
+
+def now() -> datetime:
+    """Return the time, with its zone."""
+    from datetime import UTC, datetime
+
+    return datetime.now(UTC)
+
+
+def save(path: Path, text: str) -> None:
+    """Write a file whole or not at all; what is no regular file, such as /dev/stdout, is written to as it is."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        if path.exists() and not path.is_file():
+            path.write_text(text, encoding="utf-8")
+            return
+        try:
+            unfinished.write_text(text, encoding="utf-8")
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+    except OSError as error:
+        from acrsync.errors import AcrsyncError
+
+        raise AcrsyncError(
+            "E005",
+            "A file cannot be written",
+            f"{path}: {error.strerror or error}. Nothing is left half-written.",
+            fix="choose a folder that exists and that you may write to.",
+        ) from error

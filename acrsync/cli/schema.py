@@ -1,0 +1,25 @@
+"""`acrsync schema`: prints a JSON Schema."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:  # `--help` imports every command
+    from acrsync.outcome import ExitCode
+
+
+@click.command("schema")
+@click.argument("name", type=click.Choice(["manifest", "plan", "run"]), default="manifest")
+def command(name: str) -> ExitCode:
+    """Print a JSON Schema.
+
+    Of the manifest (for editors), of the JSON of a plan, or of a run record.
+    """
+    from acrsync.cli import output
+    from acrsync.manifest import schema_text
+    from acrsync.outcome import ExitCode
+
+    output.answer(schema_text(name))
+    return ExitCode.DONE

@@ -1,0 +1,89 @@
+"""A run as markdown for a comment or a job's summary: what is destroyed first and never cut, the rest folded.
+
+Why code blocks: nothing within one is a link, a mention, a table or HTML, whatever a bucket is called.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from acrsync.plan import Plan
+from acrsync.report.changes import Entry, live_of
+from acrsync.report.digest import digest
+from acrsync.report.messages import spaced
+from acrsync.report.parts import parts
+from acrsync.report.run import Run
+from acrsync.report.style import PLAIN, counted, harmless
+from acrsync.visible import visible
+
+LIMIT_BYTES = 60_000  # Source: GitHub refuses a comment of more than 65,536 characters
+SPARE_BYTES = 200  # kept free for what stands around a fold, and for the last line
+_FENCE = re.compile(r"^( {0,3})`(?=``)", re.MULTILINE)
+_NOT_OF_A_STACK = re.compile(r"[^a-z0-9._-]")
+
+
+def markdown_text(plan: Plan | None, run: Run) -> str:
+    """Return at most LIMIT_BYTES; the first line is the mark by which a bot finds its own comment again."""
+    found = parts(plan, run, style=PLAIN)
+    text = _head(plan, found.sums)
+    if found.destroyed:
+        text += _never_cut(found.destroyed, LIMIT_BYTES - SPARE_BYTES - _size(text))
+    left_out = 0
+    folds = []
+    for action, entries in found.rest:
+        said = any(entry.messages for entry in entries)
+        folds.append((action.capitalize(), said, tuple(entry.text() for entry in entries)))
+    remarks = (found.remarks_title, found.trouble, found.remarks)
+    for title, is_open, blocks in (remarks, *folds) if found.trouble else (*folds, remarks):
+        fitting = tuple(_fitting(blocks, LIMIT_BYTES - 2 * SPARE_BYTES - _size(text)))
+        left_out += len(blocks) - len(fitting)
+        if fitting:
+            state = " open" if is_open else ""
+            text += f"\n<details{state}><summary>{title}</summary>\n\n{_fenced(fitting)}\n</details>\n"
+    return text + (f"\n{left_out} more did not fit here.\n" if left_out else "")
+
+
+def _head(plan: Plan | None, sums: tuple[str, ...]) -> str:
+    stack = _NOT_OF_A_STACK.sub("", plan.manifest.stack or "") if plan else ""
+    head = f"<!-- acrsync:{stack} -->\n**{' '.join(sums)}**\n"
+    if plan:
+        head += f"\nAccount {'unknown' if plan.uid is None else plan.uid} at {_code(plan.endpoint)}"
+        head += f"{f', stack {_code(stack)}' if stack else ''}. Digest: {_code(digest(plan))}\n"
+    return head
+
+
+def _never_cut(destroyed: tuple[Entry, ...], room: int) -> str:
+    """Return all that is destroyed, in as many words as there is room for."""
+    title = f"\n### Destroys {counted(len(destroyed), 'bucket')}\n\n"
+    ids = ", ".join(str(live.id) for entry in destroyed if (live := live_of(entry.change)))
+    for blocks in ([entry.text() for entry in destroyed], [entry.head for entry in destroyed], [f"- ids {ids}"]):
+        text = title + _fenced(blocks)
+        if _size(text) <= room:
+            return text
+    return f"{title}These are too many to name here: read the whole plan before you approve it.\n"
+
+
+def _fitting(blocks: Iterable[str], room: int) -> Iterator[str]:
+    for block in blocks:
+        size = _size(_inert(block)) + len("\n\n")
+        if size <= room:
+            room -= size
+            yield block
+
+
+def _fenced(blocks: Iterable[str]) -> str:
+    return f"```diff\n{_inert(spaced(blocks))}\n```\n"
+
+
+def _inert(text: str) -> str:
+    r"""Return text that neither ends its code block nor speaks to a runner; what would begins with an escape."""
+    return _FENCE.sub(r"\1\\x60", harmless(text))
+
+
+def _code(text: str) -> str:
+    return f"`{visible(text).replace('`', chr(92) + 'x60')}`"
+
+
+def _size(text: str) -> int:
+    return len(text.encode())

@@ -1,0 +1,57 @@
+"""A run taken apart for formats that arrange it themselves: the sum of it, what is destroyed, the rest, remarks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from acrsync.diagnostics import in_reading_order
+from acrsync.plan import Action, Delete, Plan, Replace, action_of
+from acrsync.report.changes import Entry
+from acrsync.report.messages import message
+from acrsync.report.result import ended, ends
+from acrsync.report.run import Run
+from acrsync.report.style import Style, counted
+from acrsync.report.text import COUNTED, entries, remarks, verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a person reads of a run, in the order of its weight."""
+
+    sums: tuple[str, ...]  # a line each: plain words and numbers, nothing from outside
+    destroyed: tuple[Entry, ...] = ()
+    rest: tuple[tuple[Action, tuple[Entry, ...]], ...] = ()  # by what is done; first what has something said of it
+    remarks: tuple[str, ...] = ()  # a block each
+    trouble: bool = False  # the remarks hold what refused or failed, and come first; else they come last
+
+    @property
+    def remarks_title(self) -> str:
+        return "Messages" if self.trouble else "Notes"
+
+
+def parts(plan: Plan | None, run: Run, *, style: Style) -> Parts:
+    """Return the parts of a plan, of an apply, or of a run that ended before there was a plan."""
+    told = tuple(message(diagnostic, style=style) for diagnostic in in_reading_order(run.diagnostics))
+    if plan is None:
+        end = "Failed" if run.exit_code else "Valid"
+        return Parts((f"{end}: {counted(len(told), 'message')}.",), remarks=told, trouble=True)
+    if run.outcomes is None:
+        shown, sums, told = tuple(entries(plan, style=style)), verdict(plan), (*remarks(plan, style=style), *told)
+    else:
+        shown, sums = tuple(ends(plan, run, style=style)), ended(plan, run)
+    return Parts(
+        sums,
+        tuple(entry for entry in shown if isinstance(entry.change, Replace | Delete)),
+        tuple(_by_action(shown)),
+        told,
+        trouble=bool(run.exit_code) or not plan.can_apply,
+    )
+
+
+def _by_action(shown: tuple[Entry, ...]) -> Iterator[tuple[Action, tuple[Entry, ...]]]:
+    for action in COUNTED:
+        if action not in (Action.REPLACE, Action.DELETE):
+            found = sorted((e for e in shown if action_of(e.change) is action), key=lambda entry: not entry.messages)
+            if found:
+                yield action, tuple(found)

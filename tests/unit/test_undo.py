@@ -1,0 +1,452 @@
+"""What an undo asks for, and what it leaves and tells, for every sort of change and every way it can end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from acrsync.diagnostics import Severity
+from acrsync.errors import UnknownOutcome
+from acrsync.matching import describe
+from acrsync.model import JSON, Approval, Attrs, Desired, Limit, Live, Manifest, Prune, Removed, Snapshot
+from acrsync.outcome import ExitCode
+from acrsync.plan import Create, Marks, Plan, Replace, Update, action_of
+from acrsync.report import FORMATS, Run, digest, load_plan
+from acrsync.undo import Undone, undo
+from doubles import MemoryAccount
+from reconcile import plan_for, recorded
+from report_plans import RUN
+
+Lines = tuple[Mapping[str, JSON], ...]
+PLACE: dict[str, JSON] = {"region": "eu-west-1", "type": "File"}
+OURS: dict[str, JSON] = {"stack": "radio", "ownership": True}
+
+
+def entry(name: str, *, bucket: int | None = None, **attrs: JSON) -> Desired:
+    return Desired({"name": name, **PLACE, **attrs}, id=bucket)
+
+
+def run(manifest: Manifest, account: MemoryAccount, directory: Path) -> Lines:
+    """Apply a manifest with everything approved and return the record."""
+    approvals = tuple(Approval(guard, number) for guard in ("replace", "takeover", "rename-like") for number in (1, 2))
+    return recorded(
+        plan_for(replace(manifest, approvals=approvals, deletes_limit=Limit(9)), account), account, directory
+    )
+
+
+def taken_back(lines: Lines, account: MemoryAccount, *approvals: Approval) -> tuple[Undone, Plan]:
+    undone = undo(lines, account.observe(), approvals=approvals)
+    return undone, plan_for(undone.manifest, account)
+
+
+def left(undone: Undone) -> str:
+    """Return the only thing that an undo leaves, in words."""
+    (diagnostic,) = undone.told
+    assert (diagnostic.severity, diagnostic.code, diagnostic.summary) == (
+        Severity.WARNING, "W221", "This is not taken back"
+    )  # fmt: skip
+    return f"{diagnostic.detail} | {diagnostic.fix}".removesuffix(" | ")
+
+
+def asks_for_nothing(undone: Undone, account: MemoryAccount) -> bool:
+    plan = plan_for(undone.manifest, account)
+    return plan.can_apply and plan.work == ()
+
+
+# The manifest --------------------------------------------------------------------------------------------------------
+
+
+def test_an_undo_asks_in_the_name_of_the_stack_for_the_account_and_prunes_nothing(tmp_path: Path) -> None:
+    account = MemoryAccount()
+    manifest = Manifest((entry("one"),), **OURS, prune=Prune.STACK, deletes_limit=Limit(7))
+    lines = run(manifest, account, tmp_path)
+    approval = Approval("in-use", 5, "--allow")
+    undone, _ = taken_back(lines, account, approval)
+    assert undone.manifest == Manifest(
+        removed=(Removed("one"),), approvals=(approval,), stack="radio", ownership=True, deletes_limit=Limit(9)
+    )
+    account.seed(id=1, name="two")
+    lines = run(Manifest((entry("two", labels=["TV"]),)), account, tmp_path)
+    assert taken_back(lines, account)[0].manifest.account_uid == 19
+
+
+def test_a_run_without_a_write_leaves_nothing_to_take_back(tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "one"})
+    plan = plan_for(Manifest((entry("one", labels=["TV"]),)), account)
+    account.rows[1]["labels"] = "TV"  # already as wanted: nothing is sent
+    undone, _ = taken_back(recorded(plan, account, tmp_path), account)
+    assert (undone.manifest.desired, undone.manifest.removed, undone.told) == ((), (), ())
+
+
+def test_the_plan_of_an_undo_can_be_saved_like_any_other(tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "one", "labels": ["acrsync:tv"]})
+    lines = run(Manifest((entry("one", labels=["TV"]),), **OURS), account, tmp_path)
+    _, plan = taken_back(lines, account)
+    saved = load_plan(FORMATS["json"](plan, Run(RUN.timestamp, ExitCode.DONE))).plan
+    assert saved == plan
+    assert saved.manifest.desired[0].marks == ("acrsync:tv",)
+    other = replace(plan.manifest, desired=(replace(plan.manifest.desired[0], marks=()),))
+    assert digest(replace(plan, manifest=other)) != digest(plan)
+
+
+# Updates -------------------------------------------------------------------------------------------------------------
+
+
+def test_only_the_fields_that_the_run_changed_get_their_old_values(tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "one", "labels": ["Music"]})
+    lines = run(Manifest((entry("one", labels=["TV"], metadata_template=None),)), account, tmp_path)
+    account.rows[1]["metadata_template"] = '{"somebody": {}}'
+    undone, plan = taken_back(lines, account)
+    assert undone.manifest.desired == (Desired({"name": "one", "labels": ["Music"]}, id=1, marks=()),)
+    assert undone.told == ()
+    assert [(action_of(change), change.name) for change in plan.work] == [("update", "one")]
+
+
+def test_a_field_that_somebody_changed_since_stays_and_the_others_go_back(tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "one", "labels": ["Music"], "metadata_template": '{"a":{}}'})
+    lines = run(
+        Manifest((Desired({**entry("new").attrs, "labels": ["TV"], "metadata_template": None}, id=1),)),
+        account,
+        tmp_path,
+    )
+    account.rows[1] |= {"labels": "Somebody", "metadata_template": '{"somebody":{}}'}
+    undone, plan = taken_back(lines, account)
+    assert left(undone) == f"Bucket {describe(account.show(1))}: its labels and metadata_template changed since."
+    assert undone.manifest.desired == (Desired({"name": "one"}, id=1, marks=()),)
+    assert [action_of(change) for change in plan.work] == ["rename"]
+
+
+def test_what_has_its_old_value_again_is_left_without_a_word(tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "one", "labels": ["Music"]})
+    lines = run(Manifest((entry("one", labels=["TV"]),)), account, tmp_path)
+    account.rows[1]["labels"] = "Music"
+    undone, _ = taken_back(lines, account)
+    assert undone.told == ()
+    assert asks_for_nothing(undone, account)
+
+
+def test_a_bucket_that_is_gone_cannot_be_changed_back(tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "one", "labels": ["Music"]})
+    lines = run(Manifest((entry("one", labels=["TV"]),)), account, tmp_path)
+    before = replace(account.show(1), attrs={**account.show(1).attrs, "labels": ["Music"]})
+    del account.rows[1]
+    undone, _ = taken_back(lines, account)
+    assert left(undone) == f"Bucket {describe(before)}: it is gone."
+    assert undone.manifest.desired == ()
+
+
+@pytest.mark.parametrize("writes", [1, 2, 3])
+def test_a_swap_that_was_cut_off_goes_back_from_where_it_stopped(writes: int, tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "a"}, {"id": 2, "name": "b"})
+    lines = run(Manifest((entry("b", bucket=1), entry("a", bucket=2))), account, tmp_path)
+    told = [line for line in lines if line["event"] in ("run", "intent", "outcome")][: 1 + 2 * writes]
+    names = {1: {1: "a", 2: "b.acrsync-2"}, 2: {1: "b", 2: "b.acrsync-2"}, 3: {1: "b", 2: "a"}}[writes]
+    for bucket_id, name in names.items():
+        account.rows[bucket_id]["name"] = name
+    for cut in (told, told[:-1]):  # also where the outcome of the last step is not on disk any more
+        undone, plan = taken_back(tuple(cut), account)
+        assert plan.can_apply
+        ends = {change.live.id: change.name for change in plan.work if isinstance(change, Update)}
+        assert {**names, **ends} == {1: "a", 2: "b"}
+        assert undone.told == ()
+
+
+def test_an_old_name_that_somebody_took_since_is_left_to_them(tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "one", "labels": ["Music"]})
+    lines = run(Manifest((entry("new", bucket=1, labels=["TV"]),)), account, tmp_path)
+    account.seed(id=5, name="ONE")
+    undone, plan = taken_back(lines, account)
+    assert left(undone) == (
+        f"Bucket {describe(account.show(1))}: its old name one belongs to {describe(account.show(5))} now."
+    )
+    assert plan.can_apply
+    assert [(action_of(change), change.name) for change in plan.work] == [("update", "new")]
+
+
+def test_a_name_that_another_rename_of_the_undo_frees_is_free(tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "a"}, {"id": 2, "name": "b"})
+    lines = run(Manifest((entry("b", bucket=1), entry("c", bucket=2))), account, tmp_path)
+    undone, plan = taken_back(lines, account)
+    assert undone.told == ()
+    assert [change.name for change in plan.work] == ["a", "b"]
+
+
+# Creates -------------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_run_created_is_removed(tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "other"})
+    lines = run(Manifest((entry("one"),)), account, tmp_path)
+    undone, plan = taken_back(lines, account)
+    assert undone.manifest.removed == (Removed("one"),)
+    assert undone.told == ()
+    assert plan.can_apply
+    assert [(action_of(change), change.name) for change in plan.work] == [("delete", "one")]
+
+
+def test_what_is_gone_already_needs_no_word(tmp_path: Path) -> None:
+    account = MemoryAccount()
+    lines = run(Manifest((entry("one"),)), account, tmp_path)
+    account.rows.clear()
+    undone, _ = taken_back(lines, account)
+    assert (undone.manifest.removed, undone.told) == ((), ())
+
+
+@pytest.mark.parametrize(
+    ("since", "why"),
+    [
+        ({"labels": "Somebody"}, "it has changed since"),
+        ({"name": "by-somebody"}, "it has changed since"),
+        ({"labels": "acrsync:tv"}, "it has changed since"),
+        ({"num": 1}, "it is not known to be empty any more"),
+        ({"num": None}, "it is not known to be empty any more"),
+    ],
+)
+def test_a_created_bucket_that_people_use_since_stays(since: dict[str, object], why: str, tmp_path: Path) -> None:
+    account = MemoryAccount()
+    lines = run(Manifest((entry("one"),)), account, tmp_path)
+    (bucket_id,) = account.rows
+    account.rows[bucket_id] |= since
+    undone, _ = taken_back(lines, account)
+    assert left(undone) == f"Bucket {describe(account.show(bucket_id))}: {why}."
+    assert asks_for_nothing(undone, account)
+
+
+def test_a_created_bucket_that_is_protected_stays(tmp_path: Path) -> None:
+    account = MemoryAccount()
+    lines = run(Manifest((replace(entry("one"), protect=True),), **OURS), account, tmp_path)
+    undone, _ = taken_back(lines, account)
+    assert left(undone).endswith(": it carries the mark acrsync:protected.")
+    assert asks_for_nothing(undone, account)
+
+
+def test_a_created_bucket_whose_name_is_borne_twice_stays(tmp_path: Path) -> None:
+    account = MemoryAccount()
+    lines = run(Manifest((entry("one"),)), account, tmp_path)
+    account.seed(id=5, name="one")
+    undone, _ = taken_back(lines, account)
+    assert left(undone).endswith(": another bucket bears its name.")
+    assert asks_for_nothing(undone, account)
+
+
+UNANSWERED = "the run's create got no answer, so this may be what somebody else created"
+
+
+@pytest.mark.parametrize("lost", ["before", "after"])
+def test_a_create_without_an_answer_is_left_with_a_word(lost: str, tmp_path: Path) -> None:
+    account = MemoryAccount(lose=lambda _: lost)
+    lines = run(Manifest((entry("one"),)), account, tmp_path)
+    assert [line["status"] for line in lines if line["event"] == "outcome"][-1] == (
+        "adopted" if lost == "after" else "unknown"
+    )
+    undone, _ = taken_back(lines, account)
+    if lost == "before":  # and nothing came of it
+        assert undone.told == ()
+        account.seed(id=5, name="one")
+        undone, _ = taken_back(lines, account)
+    (row,) = account.observe().rows
+    assert left(undone) == (
+        f"Bucket {describe(row)}: {UNANSWERED}. | if it is not wanted, name it in `removed` of a manifest."
+    )
+    assert asks_for_nothing(undone, account)
+
+
+def test_a_create_that_a_crash_cut_off_is_left_with_a_word(tmp_path: Path) -> None:
+    account = MemoryAccount()
+    lines = run(Manifest((entry("one"),)), account, tmp_path)
+    cut = tuple(line for line in lines if line["event"] != "outcome")
+    undone, _ = taken_back(cut, account)
+    assert UNANSWERED in left(undone)
+
+
+# Deletes -------------------------------------------------------------------------------------------------------------
+
+
+def test_what_the_run_deleted_comes_back_whole_with_another_id(tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets(
+        {"id": 1, "name": "one", "labels": ["TV", "acrsync:radio"], "net_type": 2, "metadata_template": '{"a":{}}'}
+    )
+    gone = account.show(1)
+    lines = run(Manifest(removed=(Removed("one"),), **OURS), account, tmp_path)
+    undone, plan = taken_back(lines, account)
+    assert undone.manifest.desired == (Desired(gone.attrs, marks=("acrsync:radio",)),)
+    (change,) = plan.work
+    assert change == Create(undone.manifest.desired[0], "not in the account", Marks(add=("acrsync:radio",)))
+    (told,) = undone.told
+    assert (told.severity, told.code, told.summary) == (
+        Severity.WARNING, "W222", "This comes back with another id"
+    )  # fmt: skip
+    assert told.detail == f"Bucket {describe(gone)} gets a new id: whatever referred to 1 does not find it."
+    assert told.fix == "give the new id to the projects and containers that used it."
+
+
+def test_what_was_never_deleted_needs_no_word(tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "one"})
+    plan = plan_for(Manifest(removed=(Removed("one"),)), account)
+    rows = dict(account.rows)
+    lines = recorded(plan, account, tmp_path)
+    account.rows = rows
+    cut = tuple(line for line in lines if line["event"] != "outcome")
+    undone, _ = taken_back(cut, account)
+    assert (undone.manifest.desired, undone.told) == ((), ())
+
+
+@pytest.mark.parametrize("name", ["one", "One"])
+def test_a_deleted_bucket_whose_name_is_taken_stays_away(name: str, tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "one"})
+    gone = account.show(1)
+    lines = run(Manifest(removed=(Removed("one"),)), account, tmp_path)
+    account.seed(id=5, name=name, uid=20)
+    undone = undo(lines, account.observe())
+    assert left(undone) == f"Bucket {describe(gone)}: its name belongs to {describe(account.show(5))} now."
+    assert undone.manifest.desired == ()
+
+
+def test_a_deleted_bucket_that_nothing_can_create_stays_away(tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "one", "region": "global"})
+    gone = account.show(1)
+    lines = run(Manifest(removed=(Removed("one"),)), account, tmp_path)
+    undone, _ = taken_back(lines, account)
+    assert left(undone) == (
+        f"Bucket {describe(gone)}: nothing can be created like that any more. Bucket one would have to be created with "
+        "region global."
+    )
+    assert asks_for_nothing(undone, account)
+
+
+# Replacements --------------------------------------------------------------------------------------------------------
+
+
+def replaced(account: MemoryAccount, directory: Path) -> Lines:
+    account.seed(id=1, name="one", labels=["Music", "acrsync:radio", "acrsync:tv"])
+    return run(Manifest((entry("new", bucket=1, net_type=2, labels=["TV"]),), **OURS), account, directory)
+
+
+def test_a_replacement_is_taken_back_by_another_one_that_is_approved(tmp_path: Path) -> None:
+    account = MemoryAccount()
+    lines = replaced(account, tmp_path)
+    (row,) = account.observe().rows
+    undone, _ = taken_back(lines, account)
+    assert left(undone) == (
+        f"Bucket {describe(row)}: it replaced 1, and to take that back is another replacement with another id. | if "
+        f"that is wanted, add `--allow replace:{row.id}`."
+    )
+    assert asks_for_nothing(undone, account)
+
+    undone, plan = taken_back(lines, account, Approval("replace", row.id, "--allow"))
+    assert undone.told == ()
+    (change,) = plan.work
+    assert isinstance(change, Replace)
+    assert plan.can_apply
+    assert change.desired.attrs == {**row.attrs, "name": "one", "net_type": 1, "labels": ["Music"]}
+    assert change.marks == Marks(add=("acrsync:tv",))
+
+
+@pytest.mark.parametrize("since", [{"labels": "Somebody"}, {"labels": "TV,acrsync:radio,acrsync:x"}])
+def test_a_replacement_that_somebody_changed_since_stays(since: dict[str, object], tmp_path: Path) -> None:
+    account = MemoryAccount()
+    lines = replaced(account, tmp_path)
+    (bucket_id,) = account.rows
+    account.rows[bucket_id] |= since
+    undone, _ = taken_back(lines, account, Approval("replace", bucket_id))
+    assert left(undone) == f"Bucket {describe(account.show(bucket_id))}: it has changed since."
+
+
+def test_a_replacement_of_what_nothing_can_create_stays(tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "one", "region": "global"})
+    lines = run(Manifest((entry("one"),)), account, tmp_path)
+    (row,) = account.observe().rows
+    undone, _ = taken_back(lines, account, Approval("replace", row.id))
+    assert left(undone) == (
+        f"Bucket {describe(row)}: nothing can be created like before any more. Bucket one would have to be created "
+        "with region global."
+    )
+    assert asks_for_nothing(undone, account)
+
+
+def test_a_replacement_that_was_never_begun_needs_no_word(tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "one"})
+    rows = dict(account.rows)
+    lines = run(Manifest((entry("one", net_type=2),)), account, tmp_path)
+    account.rows = rows
+    cut = tuple(line for line in lines if line["event"] != "outcome")
+    undone, _ = taken_back(cut, account)
+    assert (undone.manifest.desired, undone.told) == ((), ())
+
+
+class NoCreates(MemoryAccount):
+    """Deletes and then loses every create."""
+
+    def create(self, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
+        raise UnknownOutcome("E406", "The answer was lost", "reset")
+
+
+def test_a_replacement_that_stopped_half_way_brings_the_old_bucket_back(tmp_path: Path) -> None:
+    account = NoCreates.with_buckets({"id": 1, "name": "one", "labels": ["Music"]})
+    gone = account.show(1)
+    lines = run(Manifest((entry("one", net_type=2, labels=["TV"]),)), account, tmp_path)
+    assert account.rows == {}
+    for cut in (lines, tuple(line for line in lines if line["event"] != "outcome")):
+        undone, plan = taken_back(cut, account)
+        assert undone.manifest.desired == (Desired(gone.attrs, marks=()),)
+        assert [diagnostic.code for diagnostic in undone.told] == ["W222"]
+        assert [action_of(change) for change in plan.work] == ["create"]
+
+
+def test_a_replacement_whose_create_came_through_unseen_is_left_with_a_word(tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "one"})
+    gone = account.show(1)
+    lines = run(Manifest((entry("one", net_type=2),)), account, tmp_path)
+    (row,) = account.observe().rows
+    cut = tuple(line for line in lines if line["event"] != "outcome")
+    undone, _ = taken_back(cut, account)
+    assert left(undone) == f"Bucket {describe(gone)}: its name belongs to {describe(row)} now."
+
+
+# Marks ---------------------------------------------------------------------------------------------------------------
+
+MARKS = [
+    pytest.param(Manifest((entry("one"),), **OURS), [], id="adopted"),
+    pytest.param(Manifest((entry("one"),), **OURS), ["acrsync:tv", "TV"], id="taken over"),
+    pytest.param(Manifest((replace(entry("one"), protect=True),), **OURS), ["acrsync:radio"], id="protected"),
+    pytest.param(
+        Manifest((replace(entry("one"), protect=False),), **OURS), ["acrsync:radio", "acrsync:protected"], id="unlocked"
+    ),
+    pytest.param(Manifest(removed=(Removed("one", forget=True),), **OURS), ["acrsync:radio"], id="forgotten"),
+    pytest.param(Manifest((entry("new", bucket=1, labels=[]),), **OURS), ["acrsync:tv", "TV"], id="both"),
+]
+
+
+@pytest.mark.parametrize(("manifest", "labels"), MARKS)
+def test_marks_that_the_run_added_go_and_those_it_removed_come_back(
+    manifest: Manifest, labels: list[str], tmp_path: Path
+) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "one", "labels": labels})
+    before = account.show(1)
+    lines = run(manifest, account, tmp_path)
+    assert account.show(1).marks != before.marks
+    undone, plan = taken_back(lines, account)
+    assert undone.told == ()
+    assert plan.can_apply, plan.objections
+    recorded(plan, account, tmp_path)
+    assert account.show(1) == before
+
+
+def test_a_mark_that_another_stack_set_since_stays(tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "one"})
+    lines = run(Manifest((entry("one"),), **OURS), account, tmp_path)
+    account.rows[1]["labels"] = "acrsync:radio,acrsync:tv"
+    undone, plan = taken_back(lines, account)
+    assert undone.manifest.desired[0].marks == ("acrsync:tv",)
+    assert [objection.guard for objection in plan.objections] == ["takeover"]  # asked like every other plan
+
+
+def test_what_belongs_to_other_accounts_is_no_part_of_an_undo(tmp_path: Path) -> None:
+    account = MemoryAccount.with_buckets({"id": 1, "name": "one"})
+    lines = run(Manifest((entry("one", labels=["TV"]),)), account, tmp_path)
+    row = account.show(1)
+    undone = undo(lines, Snapshot((replace(row, facts={**row.facts, "uid": 20}),)))
+    assert left(undone).endswith(": it is gone.")
