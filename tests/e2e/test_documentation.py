@@ -1,0 +1,137 @@
+"""What the documents say: every session is run, every table is compared with the code, the picture with the command."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from acrsync.guards import APPROVABLE, Guard
+from acrsync.model import Desired
+from acrsync.outcome import End, ExitCode, Outcome, Status, exit_code
+from acrsync.plan import Create
+from acrsync.report.changes import SIGNS
+from e2e import reference
+from e2e.commandline import ROOT, Place
+from e2e.console import matches, play, sections
+from e2e.picture import drawn, text_of
+
+DOCUMENTS = (
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").glob("*.md")),
+    ROOT / "examples/README.md",
+)
+# Sessions that need a network or a repository, or do not end: what they show is tested elsewhere.
+NOT_PLAYED = {("emulator.md", "Start it"), ("gitops.md", "Ten minutes")}
+SESSIONS = {
+    f"{document.name}: {section.title}": section
+    for document in DOCUMENTS
+    for section in sections(document)
+    if section.has_a_session and (document.name, section.title) not in NOT_PLAYED
+}
+PICTURE = ROOT / "docs" / "img" / "plan.svg"
+REFERENCE = ROOT / "docs" / "reference.md"
+LAYERS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]["layers"]
+
+
+@pytest.mark.parametrize("section", SESSIONS.values(), ids=SESSIONS)
+def test_the_session_comes_out_as_it_is_printed(bare: Place, section):
+    play(section, bare)
+
+
+def test_dots_stand_for_what_differs_and_for_nothing_else():
+    assert matches("a\n...\nd\n", "a\nb\nc\nd\n")
+    assert matches("a\n...\nd\n", "a\nd\n")
+    assert matches("Digest: sha256:...", "Digest: sha256:0\n")
+    assert not matches("a\nb", "a\n")
+    assert not matches("a", "a\nb")
+    assert not matches("a.c", "abc")
+
+
+def test_the_picture_shows_what_the_command_prints_today(bare: Place, request):
+    shutil.copy(ROOT / "docs" / "img" / "acrsync.yaml", bare.folder)
+    printed = bare.acrsync("plan", "--endpoint", "emulator:", "--color", "always").out
+    if request.config.getoption("--update-golden"):
+        PICTURE.write_text(drawn(printed, title="acrsync plan"))
+    assert text_of(PICTURE.read_text()) == re.sub(r"\x1b\[[0-9;]*m", "", printed)
+    assert "http" not in re.sub(r'xmlns="[^"]*"', "", PICTURE.read_text()).replace("https://www.textualize.io", "")
+
+
+def test_the_tables_of_the_reference_are_those_of_the_code(golden):
+    text = REFERENCE.read_text()
+    golden(REFERENCE, reference.generated(text))
+
+
+def test_every_code_of_a_message_means_one_thing():
+    clashes = {code: found for code, found in reference.summaries().items() if len(found) > 1}
+    assert clashes == {}
+    assert set(reference.summaries()) == reference.mentioned_codes()
+
+
+def column(document: Path, section: str, place: int = 0) -> list[str]:
+    """The cells of one column of the first table of a section, without their marks."""
+    text = document.read_text().partition(f"\n## {section}\n")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in text.splitlines() if line.startswith("| ")]
+    return [row[place].strip("| `") for row in rows[2:]]
+
+
+def test_the_tables_written_by_hand_name_what_there_is():
+    codes = [str(int(code)) for code in ExitCode]
+    assert sorted(column(ROOT / "README.md", "Exit codes")) == sorted(codes)
+    assert sorted(column(REFERENCE, "Exit codes")) == sorted(codes)
+    statuses = [name for cell in column(REFERENCE, "Applying") for name in re.findall(r"[a-z]+", cell)]
+    assert sorted(statuses) == sorted(Status)
+    assert column(REFERENCE, "Guards") == list(Guard)
+    approvals = zip(column(REFERENCE, "Guards"), column(REFERENCE, "Guards", 3), strict=True)
+    assert {guard for guard, approval in approvals if approval.startswith(f"{guard}:")} == set(APPROVABLE)
+    signs = [sign for sign, _ in SIGNS.values()]
+    assert column(REFERENCE, "Planning") == list(dict.fromkeys(signs))
+
+
+def test_the_exit_codes_of_the_reference_stand_in_the_order_in_which_they_are_decided():
+    """Each row with everything that holds for it and for the rows below it: the first one is what comes out."""
+    change = Create(Desired({"name": "a"}), "")
+    wrote, stale = Outcome(change, Status.FAILED, wrote=True), Outcome(change, Status.STALE)
+    rows: list[dict[str, Any]] = [
+        {"interrupted": True},
+        {"outcomes": (wrote,)},
+        {"objections": True},
+        {"errors": True},
+        {"outcomes": (stale,)},
+        {"changes": True},
+        {},
+    ]
+    decided = []
+    for number in range(len(rows)):
+        holds: dict[str, Any] = {}
+        for row in reversed(rows[number:]):
+            holds |= row
+        decided.append(str(int(exit_code(End(**holds)))))
+    assert column(REFERENCE, "Exit codes") == decided
+
+
+def test_the_architecture_names_every_module_and_none_that_is_not_there():
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    named = set(column(ROOT / "docs" / "architecture.md", "The layers"))
+    layers = {name.removeprefix("acrsync.") for line in LAYERS for name in line.split(" | ")}
+    assert {name for cell in named for name in cell.split("`, `")} == layers
+    there = {
+        path.stem for path in (ROOT / "acrsync").iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+    assert there - layers == {"__init__", "__main__", "emulator"}
+    for path in re.findall(r"`((?:acrsync|schemas|tests)/[\w./]*)`", text):
+        assert (ROOT / path).exists(), path
+
+
+LINK = re.compile(r"\[[^\]]*\]\((?!https?:|#|mailto:)([^)#]+)")
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_what_the_document_links_to_is_there(document: Path):
+    for target in LINK.findall(document.read_text()):
+        assert (document.parent / target).exists(), target

@@ -1,0 +1,123 @@
+"""The question of `apply`, asked on a real terminal."""
+
+import re
+import sys
+import time
+
+import pytest
+
+from e2e.commandline import Place
+from e2e.terminal import at_a_terminal
+from emulator.api import Api
+
+MANIFEST = "version: 1\nbuckets:\n  - {name: test, region: eu-west-1, type: Live, labels: [TV, News]}\n"
+ASKED = "Only `yes` is accepted: "
+# The command with another patience: its 30 s are too long for a test.
+IMPATIENT = [sys.executable, "-c", "from acrsync.cli import apply, main; apply.ANSWER_S = 0.3; main()"]
+
+
+@pytest.fixture
+def ready(place: Place) -> Place:
+    place.write("acrsync.yaml", MANIFEST)
+    return place
+
+
+def methods(api: Api) -> set[str]:
+    return {entry["method"] for entry in api.requests()}
+
+
+def test_yes_applies(ready: Place, api: Api):
+    with at_a_terminal(ready, "apply") as terminal:
+        terminal.wait_for(ASKED)
+        assert f"Apply 1 change to account 19 at {api.url}?" in terminal.seen
+        assert methods(api) == {"GET"}
+        terminal.type("yes\n")
+        done = terminal.ended()
+    assert (done.code, "Applied: 1 updated." in done.out) == (0, True)
+    assert "updated   ~ test (id 14791)" in done.err
+
+
+@pytest.mark.parametrize(
+    "answer", ["no\n", "y\n", "Yes\n", " yes\n", "\n", "yes please\n", "\x04", "\udcff\n"], ids=ascii
+)
+def test_any_other_answer_is_no(ready: Place, api: Api, answer):
+    with at_a_terminal(ready, "apply") as terminal:
+        terminal.wait_for(ASKED)
+        terminal.type(answer)
+        done = terminal.ended()
+    assert (done.code, done.codes) == (1, ["E008"])
+    assert methods(api) == {"GET"}
+    assert not (ready.folder / ".acrsync").exists()
+
+
+def test_ctrl_c_at_the_question_is_an_interrupt(ready: Place, api: Api):
+    with at_a_terminal(ready, "apply") as terminal:
+        terminal.wait_for(ASKED)
+        terminal.process.send_signal(2)
+        done = terminal.ended()
+    assert (done.code, done.codes, methods(api)) == (130, ["E001"], {"GET"})
+
+
+def test_with_json_the_plan_that_is_asked_about_is_shown_on_the_terminal(ready: Place):
+    with at_a_terminal(ready, "apply", "--format", "json") as terminal:
+        terminal.wait_for(ASKED)
+        assert "~ test (id 14791)" in terminal.seen
+        terminal.type("yes\n")
+        done = terminal.ended()
+    assert done.document["verified"] is True
+
+
+def test_where_nothing_is_to_be_done_nothing_is_asked(place: Place):
+    place.write("acrsync.yaml", MANIFEST.replace(", News", ""))
+    with at_a_terminal(place, "apply") as terminal:
+        done = terminal.ended()
+    assert (done.code, done.err) == (0, "")
+
+
+def test_after_a_slow_answer_the_account_is_listed_again(ready: Place, api: Api):
+    with at_a_terminal(ready, "apply", command=IMPATIENT) as terminal:
+        terminal.wait_for(ASKED)
+        before = len(api.requests())
+        time.sleep(0.4)
+        terminal.type("yes\n")
+        done = terminal.ended()
+    assert done.code == 0
+    assert next(entry["path"] for entry in api.requests()[before:]) == "/api/buckets", "listed before the first write"
+
+
+def test_after_a_slow_answer_about_an_account_that_moved_on_nothing_is_written(ready: Place, api: Api):
+    with at_a_terminal(ready, "apply", "--format", "json", command=IMPATIENT) as terminal:
+        terminal.wait_for(ASKED)
+        api.change(14791, labels=["TV", "Else"])
+        time.sleep(0.4)
+        terminal.type("yes\n")
+        done = terminal.ended()
+    assert (done.code, [d["code"] for d in done.document["diagnostics"]]) == (4, ["E009"])
+    assert [entry["method"] for entry in api.requests()].count("PUT") == 1, "only ours"
+    assert api.get("/buckets/14791")["data"]["labels"] == ["TV", "Else"]
+
+
+def test_without_a_terminal_yes_has_to_be_said_beforehand(ready: Place, api: Api):
+    for arguments in (("apply",), ("apply", "--format", "json")):
+        done = ready.acrsync(*arguments)
+        assert done.code == 1
+        assert "--yes" in done.out + done.err
+    assert api.requests() == []
+
+
+def test_a_terminal_gets_colour_and_a_bar_that_does_not_stay(ready: Place):
+    with at_a_terminal(ready, "apply") as terminal:
+        terminal.wait_for(ASKED)
+        terminal.type("yes\n")
+        terminal.ended()
+    assert "\x1b[32mupdated" in terminal.seen
+    assert "\x1b[32m0/1" in terminal.seen
+
+
+def test_without_colour_a_terminal_gets_none(ready: Place):
+    with at_a_terminal(ready, "apply", "--color", "never") as terminal:
+        terminal.wait_for(ASKED)
+        terminal.type("yes\n")
+        terminal.ended()
+    assert "updated" in terminal.seen
+    assert not re.search(r"\x1b\[[0-9;]*m", terminal.seen)

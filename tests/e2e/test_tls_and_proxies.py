@@ -1,0 +1,158 @@
+"""The way to an https endpoint: whom it trusts, and which proxy it takes. All of it on loopback."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from e2e.commandline import TOKEN, Place
+from hostile import Hostile, answered, hostile, listing, ok, row
+
+CERTIFICATE = Path(__file__).with_name("loopback.pem")
+MANIFEST = "version: 1\nbuckets:\n  - {name: bucket-8881, region: eu-west-1, type: File}\n"
+
+
+@contextmanager
+def listening(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Serve each connection in a thread of its own and yield the port."""
+
+    def accept() -> None:
+        while True:
+            try:
+                connection, _ = listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        yield int(listener.getsockname()[1])
+        listener.shutdown(socket.SHUT_RDWR)
+        thread.join(2)
+
+
+@pytest.fixture
+def api() -> Iterator[Hostile]:
+    """An API that lists one bucket; what speaks TLS for it is `tls`."""
+    with hostile(ok(listing(row()))) as running:
+        yield running
+
+
+@pytest.fixture
+def tls(api: Hostile) -> Iterator[str]:
+    """The address of `api` behind TLS, with a certificate that nobody trusts unless told."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATE)
+
+    def serve(connection: socket.socket) -> None:
+        try:
+            with context.wrap_socket(connection, server_side=True) as secure:
+                api.serve(secure, 0)
+        except OSError:
+            return
+
+    with listening(serve) as port:
+        yield f"https://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def proxy(request: pytest.FixtureRequest) -> Iterator[tuple[str, list[str]]]:
+    """A proxy and the first lines that it was sent."""
+    lines: list[str] = []
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        try:
+            while piece := source.recv(65536):
+                target.sendall(piece)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
+
+    def serve(connection: socket.socket) -> None:
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += connection.recv(65536)
+        lines.append(head.split(b"\r\n")[0].decode())
+        host, _, port = head.split()[1].decode().rpartition(":")
+        with connection, socket.create_connection((host, int(port))) as server:
+            connection.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
+            back = threading.Thread(target=pump, args=(server, connection), daemon=True)
+            back.start()
+            pump(connection, server)
+            back.join()
+
+    with listening(serve) as port:
+        yield f"http://127.0.0.1:{port}", lines
+
+
+@pytest.fixture
+def ready(bare: Place, tls: str) -> Place:
+    bare.write("acrsync.yaml", MANIFEST)
+    bare.environment |= {"ACRSYNC_TOKEN": TOKEN, "ACRSYNC_ENDPOINT": tls}
+    return bare
+
+
+def test_a_certificate_that_nobody_trusts_ends_the_run_at_once(ready: Place, api: Hostile):
+    done = ready.acrsync("plan")
+    assert (done.code, done.codes, api.requests) == (1, ["E412"], [])
+    assert "REQUESTS_CA_BUNDLE=/path/to/ca.pem" in done.err
+
+
+@pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_an_authority_of_ones_own_can_be_named(ready: Place, api: Hostile, name):
+    assert ready.acrsync("plan", environment={name: str(CERTIFICATE)}).code == 0
+    assert set(api.methods) == {"GET"}
+
+
+def test_a_bundle_that_is_missing_or_none_is_said_to_be_so(ready: Place, api: Hostile):
+    ready.write("none.pem", "nothing")
+    for name, reason in (("missing.pem", "No such file or directory"), ("none.pem", "it holds no certificate")):
+        done = ready.acrsync("plan", environment={"REQUESTS_CA_BUNDLE": name})
+        assert (done.code, done.codes, api.requests) == (1, ["E016"], [])
+        assert f"names {name}: {reason}." in done.err
+
+
+def test_https_goes_through_the_proxy_as_a_tunnel(ready: Place, api: Hostile, tls: str, proxy):
+    url, lines = proxy
+    environment = {"HTTPS_PROXY": url, "REQUESTS_CA_BUNDLE": str(CERTIFICATE)}
+    assert ready.acrsync("plan", environment=environment).code == 0
+    assert {line.rpartition(" ")[0] for line in lines} == {f"CONNECT {tls.removeprefix('https://')}"}
+    assert set(api.methods) == {"GET"}
+
+
+@pytest.mark.parametrize("spared", ["127.0.0.1", "*", "example.org,127.0.0.1"])
+def test_no_proxy_spares_a_host(ready: Place, api: Hostile, proxy, spared):
+    url, lines = proxy
+    environment = {"HTTPS_PROXY": url, "NO_PROXY": spared, "REQUESTS_CA_BUNDLE": str(CERTIFICATE)}
+    assert ready.acrsync("plan", environment=environment).code == 0
+    assert (lines, set(api.methods)) == ([], {"GET"})
+
+
+def test_a_proxy_for_everything_is_not_asked(ready: Place, proxy):
+    url, lines = proxy
+    environment = {"ALL_PROXY": url, "HTTP_PROXY": url, "http_proxy": url, "REQUESTS_CA_BUNDLE": str(CERTIFICATE)}
+    assert ready.acrsync("plan", environment=environment).code == 0
+    assert lines == []
+
+
+def test_a_proxy_that_refuses_is_told_apart_from_the_api(ready: Place, api: Hostile):
+    with hostile(answered(407, "no")) as refusing:
+        done = ready.acrsync("plan", environment={"HTTPS_PROXY": refusing.url})
+    assert (done.code, done.codes, api.requests) == (1, ["E413"], [])
+
+
+def test_a_plain_server_at_an_https_address(ready: Place):
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+
+    with listening(serve) as port:
+        done = ready.acrsync("plan", "--endpoint", f"https://127.0.0.1:{port}")
+    assert (done.code, done.codes) == (1, ["E415"])
