@@ -1,0 +1,366 @@
+"""The formats that pipelines read: whole, hostile names in them, and what happens where there is too much."""
+
+from __future__ import annotations
+
+import json
+import re
+from base64 import b64encode
+from collections.abc import Callable
+from dataclasses import replace
+from hashlib import sha256
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from markdown_it import MarkdownIt
+
+from acrsync.diagnostics import Diagnostic, Severity
+from acrsync.model import Manifest
+from acrsync.outcome import ExitCode, Outcome, Status
+from acrsync.plan import Create, Delete, Objection, Plan, Update
+from acrsync.report import FORMATS, Run, code_quality_text, github_text
+from acrsync.report.markdown import LIMIT_BYTES
+from acrsync.visible import visible
+from report_plans import (
+    CREATE,
+    DELETE,
+    EVERYTHING,
+    IN_SYNC,
+    RENAME,
+    REPLACE,
+    RUN,
+    desired,
+    error,
+    live,
+    plan_of,
+    unmanaged,
+)
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "gitops"
+HOSTILE = (
+    "\n::error::x",
+    "##[error]x",
+    "##vso[task.complete]",
+    "x\u202etxt.exe",
+    "a\u200bb",
+    "<script>alert(1)</script>",
+    '"><img src=x onerror=alert(1)>',
+    "</pre></details><!-- -->",
+    "```\n# heading",
+    "````",
+    "`code`",
+    "[link](javascript:alert(1))",
+    "![](https://example.com/x.png)",
+    "@everyone",
+    "#1",
+    "| a | b |",
+    "**bold**",
+    "\x1b[31mred\x1b[0m",
+    "%0A::error::x",
+    "a,b:c=d",
+    "${{ secrets.TOKEN }}",
+    "\x1b[0Ksection_start:1:x\r\x1b[0K",
+    "-",
+    "&amp;",
+    "אבג",
+)
+
+
+def hostile_plan(names: tuple[str, ...] = HOSTILE) -> Plan:
+    """Every name in every place where a name can stand."""
+    creates = tuple(
+        Create(desired(name, labels=[name], metadata_template={name: {"default": name}}), name) for name in names
+    )
+    renames = tuple(Update(desired(name), live(i, f"{name}-old"), ("name",), name) for i, name in enumerate(names, 100))
+    deletes = tuple(Delete(live(i, name, region=name, type=name), name) for i, name in enumerate(names, 500))
+    told = tuple(Diagnostic(Severity.WARNING, "W999", "A warning", name, name) for name in names)
+    objections = tuple(
+        Objection("content", error("E301", "Not empty", name, name, line=3), 500 + i) for i, name in enumerate(names)
+    )
+    return plan_of(renames, creates, deletes, kept=unmanaged(*names), diagnostics=told, objections=objections,
+                   notes=names, manifest=Manifest(stack="--><b>x"))  # fmt: skip
+
+
+def outcomes() -> tuple[Outcome, ...]:
+    trouble = error("E405", "The API refused the request", "The name has been taken.", "choose another name.", line=7)
+    return (
+        Outcome(RENAME, Status.UPDATED, live=live(8881, "archive"), wrote=True),
+        Outcome(CREATE, Status.FAILED, trouble, wrote=True),
+        Outcome(REPLACE, Status.REPLACED, live=live(30359, "us-bucket"), wrote=True),
+        Outcome(DELETE, Status.DELETED, wrote=True),
+    )
+
+
+FAILED = replace(RUN, exit_code=ExitCode.FAILED, diagnostics=(error("E110", "YAML cannot be read", "x", line=3),))
+CASES: dict[str, tuple[Plan | None, Run]] = {
+    "everything": (EVERYTHING, replace(RUN, exit_code=ExitCode.REFUSED)),
+    "no-changes": (plan_of(kept=(IN_SYNC,)), RUN),
+    "hostile": (hostile_plan(), RUN),
+    "applied": (EVERYTHING, replace(RUN, exit_code=ExitCode.INCOMPLETE, outcomes=outcomes())),
+    "no-plan": (None, FAILED),
+}
+SUFFIXES = {"markdown": "md", "html": "html", "gitlab": "gitlab.json", "terraform-json": "tf.json"}
+
+
+@pytest.mark.parametrize("name", SUFFIXES)
+@pytest.mark.parametrize("case", CASES)
+def test_every_format_looks_as_it_did(case: str, name: str, golden: Callable[[Path, str], None]):
+    plan, run = CASES[case]
+    text = FORMATS[name](plan, run)
+    assert text == FORMATS[name](plan, run)
+    golden(GOLDEN / case / f"plan.{SUFFIXES[name]}", text)
+
+
+@pytest.mark.parametrize("name", SUFFIXES)
+def test_no_line_of_any_format_is_a_command_for_a_runner(name: str):
+    for line in FORMATS[name](hostile_plan(), RUN).splitlines():
+        assert not line.lstrip().startswith("::")
+        assert "##[" not in line
+        assert "##vso[" not in line
+        assert "\x1b" not in line
+        assert visible(line) == line or name == "terraform-json"
+
+
+# Markdown
+
+
+def tokens(text: str) -> list[str]:
+    """What a reader of GitHub's markdown makes of a text, without what stands in code."""
+    found = MarkdownIt("gfm-like", {"html": True, "linkify": False}).parse(text)
+    inline = [child for token in found for child in token.children or ()]
+    return [f"{t.type}:{t.content.strip()}" if t.type.startswith("html") else t.type for t in (*found, *inline)]
+
+
+HARMLESS = re.compile(
+    r"(paragraph|heading|strong|inline|text|softbreak|fence|code_inline)(_open|_close)?"
+    r"|html_block:(<!-- acrsync:[a-z0-9._-]* -->|<details( open)?><summary>[A-Z][a-z]+</summary>|</details>)"
+)
+
+
+def bad_tokens(plan: Plan) -> list[str]:
+    return [token for token in tokens(FORMATS["markdown"](plan, RUN)) if not HARMLESS.fullmatch(token)]
+
+
+def test_nothing_from_the_account_becomes_markdown():
+    assert bad_tokens(hostile_plan()) == []
+    assert bad_tokens(EVERYTHING) == []
+
+
+@settings(max_examples=50)
+@given(st.lists(st.text(), min_size=1, max_size=3))
+def test_no_text_at_all_becomes_markdown(names: list[str]):
+    assert bad_tokens(hostile_plan(tuple(names))) == []
+
+
+def test_the_test_for_markdown_can_fail():
+    assert [t for t in tokens("<b>x</b> [a](b) @c\n\n| a |\n|---|\n") if not HARMLESS.fullmatch(t)]
+
+
+STACKS = [("radio-prod", "radio-prod"), (None, ""), ("x --><script>", "x--script")]
+
+
+@pytest.mark.parametrize(("stack", "mark"), STACKS)
+def test_the_first_line_of_markdown_is_the_mark_by_which_a_bot_finds_its_comment(stack: str | None, mark: str):
+    text = FORMATS["markdown"](plan_of(manifest=Manifest(stack=stack)), RUN)
+    assert text.splitlines()[0] == f"<!-- acrsync:{mark} -->"
+
+
+LONG = "ö" * 255
+TOO_MUCH = [
+    ("many creates", 0, 3000, "x"),
+    ("many creates with long names", 0, 500, LONG),
+    ("one that alone is too long, and some that are not", 0, 3, "x" * 70_000),
+    ("some deletes and many creates", 50, 3000, "x"),
+    ("nothing but deletes", 700, 0, "x"),
+    ("deletes with names that are too long to repeat", 200, 10, LONG),
+    ("so many deletes that only ids fit", 5000, 100, LONG),
+    ("more deletes than ids fit", 30_000, 100, "x"),
+]
+
+
+@pytest.mark.parametrize(("reason", "deletes", "creates", "name"), TOO_MUCH, ids=[case[0] for case in TOO_MUCH])
+def test_too_much_is_counted_and_what_is_destroyed_is_never_cut(reason: str, deletes: int, creates: int, name: str):
+    gone = tuple(Delete(live(10_000 + i, f"{name}{i}"), "not in the manifest") for i in range(deletes))
+    new = tuple(Create(desired(f"n{i}-{name}" if i % 2 or creates > 3 else "n"), "new") for i in range(creates))
+    text = FORMATS["markdown"](plan_of(gone, new), RUN)
+    assert len(text.encode()) <= LIMIT_BYTES
+    shown = len(re.findall(r"^\+ ", text, re.MULTILINE))
+    left_out = int(found[1]) if (found := re.search(r"^(\d+) more did not fit here\.$", text, re.MULTILINE)) else 0
+    assert shown + left_out == creates
+    assert deletes == 0 or f"### Destroys {deletes} buckets" in text
+    ids = set(re.findall(r"\b[1-9]\d{4}\b", text))
+    assert ids >= {str(change.live.id) for change in gone} or "These are too many to name here" in text
+    assert ("These are too many to name here" in text) == (deletes == 30_000)
+
+
+def test_what_is_destroyed_stands_before_everything_else():
+    text = FORMATS["markdown"](EVERYTHING, RUN)
+    assert text.index("- ads-2019") < text.index("<details")
+    assert text.index("± us-bucket") < text.index("<details")
+
+
+# HTML
+
+
+class Page(HTMLParser):
+    """Every element with its attributes, and the text of the page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.elements: set[tuple[str, str]] = set()
+        self.open: list[str] = []
+        self.words = ""
+        self.feed(text)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements |= {(tag, f"{key}={value}") for key, value in attrs} or {(tag, "")}
+        if tag not in ("meta", "br"):
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+    def handle_comment(self, data: str) -> None:
+        raise AssertionError(data)
+
+
+def test_no_name_adds_an_element_or_an_attribute_to_the_page():
+    tame = hostile_plan(tuple(f"name {i}" for i in range(len(HOSTILE))))
+    assert Page(FORMATS["html"](hostile_plan(), RUN)).elements == Page(FORMATS["html"](tame, RUN)).elements
+
+
+@settings(max_examples=50)
+@given(st.lists(st.text(), min_size=1, max_size=3))
+def test_no_text_at_all_adds_an_element_to_the_page(names: list[str]):
+    tame = hostile_plan(tuple(f"name {i}" for i in range(len(names))))
+    assert Page(FORMATS["html"](hostile_plan(tuple(names)), RUN)).elements <= Page(FORMATS["html"](tame, RUN)).elements
+
+
+def test_the_page_says_all_that_the_text_says():
+    words = " ".join(Page(FORMATS["html"](EVERYTHING, RUN)).words.split())
+    for line in FORMATS["text"](EVERYTHING, RUN).splitlines():
+        for part in re.split(r"\s{2,}", line.strip()):
+            assert part in words
+
+
+def test_the_policy_of_the_page_allows_its_own_style_and_nothing_else():
+    text = FORMATS["html"](EVERYTHING, RUN)
+    [style] = re.findall("<style>(.*?)</style>", text, re.DOTALL)
+    hashed = b64encode(sha256(style.encode()).digest()).decode()
+    [policy] = re.findall('http-equiv="Content-Security-Policy" content="([^"]*)"', text)
+    assert policy == f"default-src 'none'; style-src 'sha256-{hashed}'; base-uri 'none'; form-action 'none'"
+    assert not re.search(r"<script|<link|<img|\sstyle=|\son\w+=|https?://(?!api-v2)|url\(|@import", text)
+
+
+# GitLab's numbers and Terraform's shape
+
+
+def test_a_replacement_counts_as_a_create_and_a_delete():
+    assert json.loads(FORMATS["gitlab"](EVERYTHING, RUN)) == {"create": 2, "update": 2, "delete": 2}
+
+
+SWAP = plan_of(
+    (Update(desired("eu.acrsync-1"), live(1, "eu"), ("name",), "frees its name"),),
+    (Update(desired("eu"), live(2, "us"), ("name",), "name differs"),),
+    (Update(desired("us"), live(1, "eu.acrsync-1"), ("name",), "name differs"),),
+)
+
+
+def test_terraforms_shape_holds_one_change_for_each_bucket_however_many_steps_it_takes():
+    document = json.loads(FORMATS["terraform-json"](SWAP, RUN))
+    found = {c["address"]: (c["change"]["before"]["name"], c["change"]["after"]) for c in document["resource_changes"]}
+    assert {address: before for address, (before, _) in found.items()} == {
+        "acrcloud_bucket.eu": "us",
+        "acrcloud_bucket.us": "eu",
+    }
+    resources = document["planned_values"]["root_module"]["resources"]
+    assert {r["address"]: r["values"] for r in resources} == {address: after for address, (_, after) in found.items()}
+
+
+def test_terraforms_shape_is_one_line_with_its_versions_and_every_managed_bucket():
+    text = FORMATS["terraform-json"](EVERYTHING, RUN)
+    document = json.loads(text)
+    assert (text.count("\n"), document["format_version"]) == (1, "1.2")
+    assert re.fullmatch(r"1\.\d+\.\d+", document["terraform_version"])
+    actions = {c["name"]: c["change"]["actions"] for c in document["resource_changes"]}
+    assert actions == {
+        "archive": ["update"],
+        "radio-live": ["create"],
+        "music": ["update"],
+        "us-bucket": ["delete", "create"],
+        "ads-2019": ["delete"],
+        "test": ["no-op"],
+    }
+    planned = {r["name"] for r in document["planned_values"]["root_module"]["resources"]}
+    assert planned == set(actions) - {"ads-2019"}
+    by_name = {c["name"]: c for c in document["resource_changes"]}
+    assert by_name["us-bucket"]["change"]["replace_paths"] == [["region"]]
+    assert by_name["us-bucket"]["action_reason"] == "replace_because_cannot_update"
+    assert by_name["radio-live"]["change"]["after_unknown"] == {"id": True}
+    assert by_name["music"]["change"]["after"]["id"] == 1116
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), unique=True, min_size=1, max_size=4))
+def test_addresses_are_plain_words_and_differ_where_names_do(names: list[str]):
+    plan = plan_of(tuple(Create(desired(name), "") for name in names))
+    text = FORMATS["terraform-json"](plan, RUN)
+    found = [(c["address"], c["change"]["after"]["name"]) for c in json.loads(text)["resource_changes"]]
+    assert [name for _, name in found] == names
+    assert len({address for address, _ in found}) == len(names)
+    assert all(re.fullmatch(r"acrcloud_bucket\.[\w.%~-]*", a) and visible(a) == a for a, _ in found)
+    assert not re.search(r"\\ud[89a-f]", text)
+
+
+# Messages at their lines
+
+
+def as_the_runner_reads_it(line: str) -> tuple[str, dict[str, str], str]:
+    """Source: actions/runner, ActionCommand.TryParseV2 and its table of escapes."""
+    match = re.fullmatch(r"::([a-z]+)(?: (.*?))?::(.*)", line)
+    assert match, line
+    properties = dict(pair.split("=", 1) for pair in (match[2] or "").split(",") if pair)
+    escapes = {"%3A": ":", "%2C": ",", "%0D": "\r", "%0A": "\n", "%25": "%"}
+
+    def unescaped(text: str) -> str:
+        for escape, character in escapes.items():
+            text = text.replace(escape, character)
+        return text
+
+    return match[1], {key: unescaped(value) for key, value in properties.items()}, unescaped(match[3])
+
+
+def test_an_annotation_says_what_the_message_says_at_its_line():
+    diagnostic = error("E302", "Replacement needs approval", "100%, or: not", "do\nthis", line=7)
+    [line] = github_text([diagnostic]).splitlines()
+    kind, properties, text = as_the_runner_reads_it(line)
+    place = {"file": "radio.yaml", "line": "7", "col": "5"}
+    assert (kind, properties) == ("error", {**place, "title": "acrsync E302: Replacement needs approval"})
+    assert text == "100%, or: not\nfix: do\nthis"
+
+
+def test_every_message_is_one_command_and_no_more():
+    told = [replace(d, detail=name, fix=name) for name in HOSTILE for d in (error("E1", "Broken", "", line=2),)]
+    told += [Diagnostic(Severity.HINT, "H1", "Look", name) for name in HOSTILE]
+    lines = github_text(told).splitlines()
+    assert len(lines) == len(told)
+    assert {as_the_runner_reads_it(line)[0] for line in lines} == {"error", "notice"}
+    assert all(visible(line) == line for line in lines)
+
+
+def test_the_code_quality_report_names_each_problem_once_and_the_same_when_lines_move():
+    told = [error("E1", "Broken", name, "mend it", line=line) for line, name in enumerate(HOSTILE, 1)]
+    told += [error("E1", "Broken", "twice", line=90), error("E1", "Broken", "twice", line=91), error("E2", "x", "y")]
+    issues = json.loads(code_quality_text(told))
+    prints = [issue["fingerprint"] for issue in issues]
+    assert len(set(prints)) == len(told)
+    assert {issue["severity"] for issue in issues} == {"critical"}
+    assert issues[-1]["location"] == {"path": "acrsync.yaml", "lines": {"begin": 1}}
+    moved = [replace(d, span=replace(d.span, line=d.span.line + 10)) if d.span else d for d in told]
+    assert [issue["fingerprint"] for issue in json.loads(code_quality_text(moved))] == prints

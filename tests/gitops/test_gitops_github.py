@@ -1,0 +1,283 @@
+"""The action and the example workflows, run: who sees which token, what is applied, what is said where."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from e2e.commandline import ROOT, Place
+from emulator.api import Api
+from gitops.forge import Forge, forge
+from gitops.github_runner import Job, Machine, Runner
+
+WORKFLOWS = ROOT / "examples" / "ci" / "github"
+READ, WRITE = "read-token-0123456789", "write-token-0123456789"
+MANIFEST = """\
+version: 1
+stack: radio
+account: {uid: 19}
+buckets:
+  - {name: music, region: eu-west-1, type: File}
+removed: [{name: adsfasdf}]
+"""
+INSTALLED = (
+    f'echo "{Path(sys.executable).parent}" >> "$GITHUB_PATH"'  # the acrsync under test, instead of installing it
+)
+
+
+@pytest.fixture
+def hub() -> Iterator[Forge]:
+    with forge() as state:
+        yield state
+
+
+@pytest.fixture
+def scoped(place: Place, api: Api) -> Place:
+    """The account knows a token that may read and one that may write."""
+    accounts = [{"token": READ, "uid": 19, "scopes": ["read-all"]}, {"token": WRITE, "uid": 19, "scopes": ["*"]}]
+    api.reset(accounts=accounts)
+    del place.environment["ACRSYNC_TOKEN"]
+    return place
+
+
+@pytest.fixture
+def runner(scoped: Place, tmp_path: Path, hub: Forge) -> Runner:
+    repository, folder = tmp_path / "repository", tmp_path / "runner"
+    for path in (repository, folder):
+        path.mkdir()
+    (repository / "acrsync.yaml").write_text(MANIFEST)
+    github = {
+        "event_name": "pull_request",
+        "repository": "radio/buckets",
+        "server_url": "https://github.example.com",
+        "api_url": hub.url,
+        "run_id": "7",
+        "token": hub.token,
+        "event": {
+            "pull_request": {
+                "head": {"repo": {"full_name": "radio/buckets"}},
+                "comments_url": f"{hub.url}/repos/radio/buckets/issues/1/comments",
+            }
+        },
+    }
+    secrets = {"ACRSYNC_READ_TOKEN": READ, "ACRSYNC_WRITE_TOKEN": WRITE}
+    return Runner(repository, folder, ROOT, scoped.environment, {"Install acrsync": INSTALLED}, github, secrets)
+
+
+def acrsync(runner: Runner, **given: str) -> Job:
+    """One job with nothing but the action in it, which stands in the folder of the manifest."""
+    steps = [
+        {"uses": f"actions/checkout@{'0' * 40}", "with": {"persist-credentials": False}},
+        {"id": "it", "uses": f"acrsync/acrsync@{'0' * 40}", "with": given},
+    ]
+    names = ("has_changes", "has_deletes", "exit_code", "digest")
+    outputs = {name: f"${{{{ steps.it.outputs.{name} }}}}" for name in names}
+    return runner.job("only", {"steps": steps, "outputs": outputs}, {"github": runner.github, "secrets": {}})
+
+
+def names_of(api: Api) -> set[str]:
+    return {row["name"] for row in api.get("/buckets")["data"]}
+
+
+# The action
+
+
+def test_the_action_validates_without_a_token_and_without_network(runner: Runner):
+    runner.environment["ACRSYNC_ENDPOINT"] = "http://127.0.0.1:1"
+    done = acrsync(runner, command="validate")
+    assert (done.result, done.outputs["exit_code"]) == ("success", "0")
+    assert "Valid: 1 bucket in acrsync.yaml." in done.log
+
+
+def test_the_action_plans_keeps_the_plan_and_says_what_it_holds(runner: Runner, api: Api):
+    done = acrsync(runner, command="plan", token=READ)
+    assert done.result == "success", done.log
+    kept = runner.artifacts["acrsync-plan"]
+    assert {path.name for path in kept.iterdir()} == {"plan.json", "plan.md", "plan.html", "plan.tf.json"}
+    digest = json.loads((kept / "plan.json").read_text())["digest"]
+    assert done.outputs == {"has_changes": "true", "has_deletes": "true", "exit_code": "0", "digest": digest}
+    assert done.summary == (kept / "plan.md").read_text()
+    assert {entry["method"] for entry in api.requests()} == {"GET"}
+
+
+def test_the_action_applies_the_plan_that_was_approved_and_no_other(runner: Runner, api: Api):
+    planned = acrsync(runner, command="plan", token=READ)
+    (runner.repository / "plan.json").write_bytes((runner.artifacts["acrsync-plan"] / "plan.json").read_bytes())
+    other = acrsync(runner, command="apply", token=WRITE, plan="plan.json", expect=f"sha256:{'0' * 64}")
+    assert (other.result, other.outputs["exit_code"]) == ("failure", "1")
+    assert "E057" in other.log
+    assert "music" not in names_of(api)
+    done = acrsync(runner, command="apply", token=WRITE, plan="plan.json", expect=planned.outputs["digest"])
+    assert (done.result, done.outputs["digest"]) == ("success", planned.outputs["digest"])
+    assert names_of(api) >= {"music"}
+    assert "adsfasdf" not in names_of(api)
+
+
+def test_the_action_applies_a_manifest_too(runner: Runner, api: Api):
+    assert acrsync(runner, command="apply", token=WRITE).result == "success"
+    assert "music" in names_of(api)
+
+
+def test_the_token_is_masked_in_everything_that_the_action_prints(runner: Runner):
+    done = acrsync(runner, command="plan", token=READ)
+    assert "::add-mask::***" in done.log
+    assert READ not in done.log + done.summary
+    assert all(READ not in path.read_text() for path in runner.artifacts["acrsync-plan"].iterdir())
+
+
+def test_a_refused_plan_fails_the_step_and_is_kept_all_the_same(runner: Runner):
+    manifest = MANIFEST.replace("removed: [{name: adsfasdf}]", "removed: [{name: us_bucket}]")
+    (runner.repository / "acrsync.yaml").write_text(manifest)
+    done = acrsync(runner, command="plan", token=READ)
+    assert (done.result, done.outputs["exit_code"]) == ("failure", "3")
+    assert "::error " in done.log
+    assert "plan.md" in {path.name for path in runner.artifacts["acrsync-plan"].iterdir()}
+
+
+INPUTS = [
+    ("a manifest of two files", {"paths": "a.yaml b/c.yaml"}, "success"),
+    ("one below the other", {"paths": "a.yaml\nb/c.yaml"}, "success"),
+    ("another folder", {"working-directory": "b", "paths": "c.yaml"}, "success"),
+    ("a path that is a command is only a path", {"paths": "$(touch /tmp/x);`id`"}, "failure"),
+    ("a path that is a pattern is only a path", {"paths": "*.yaml"}, "failure"),
+    ("no such command", {"command": "destroy"}, "failure"),
+]
+
+
+@pytest.mark.parametrize(("reason", "given", "result"), INPUTS, ids=[case[0] for case in INPUTS])
+def test_inputs_of_the_action_are_words_and_never_commands(
+    runner: Runner, reason: str, given: dict[str, str], result: str
+):
+    (runner.repository / "a.yaml").write_text("version: 1\nbuckets: [{name: a, region: eu-west-1, type: File}]\n")
+    (runner.repository / "b").mkdir()
+    (runner.repository / "b" / "c.yaml").write_text("buckets: [{name: c, region: eu-west-1, type: File}]\nversion: 1\n")
+    done = acrsync(runner, **{"command": "validate", **given})
+    assert done.result == result, done.log
+
+
+def test_the_action_takes_the_endpoint_from_its_input_before_the_environment(runner: Runner):
+    endpoint = runner.environment["ACRSYNC_ENDPOINT"]
+    runner.environment["ACRSYNC_ENDPOINT"] = "http://127.0.0.1:1"
+    assert acrsync(runner, command="plan", token=READ, endpoint=endpoint).result == "success"
+
+
+# The example workflows
+
+
+def test_a_pull_request_is_planned_with_the_token_that_reads_and_changes_nothing(runner: Runner, api: Api, hub: Forge):
+    jobs = runner.workflow(WORKFLOWS / "acrsync.yml")
+    assert {name: job.result for name, job in jobs.items()} == {
+        "validate": "success",
+        "plan": "success",
+        "comment": "success",
+        "apply": "skipped",
+    }
+    assert runner.visible_tokens == ["plan: Run acrsync"]
+    assert {entry["method"] for entry in api.requests()} == {"GET"}
+    [comment] = hub.comments
+    assert comment["body"].startswith("<!-- acrsync:radio -->\n**Plan: 1 to create, 1 to delete.")
+    assert comment["body"].endswith("\nMore: https://github.example.com/radio/buckets/actions/runs/7")
+
+
+def test_the_comment_is_found_again_among_many_and_written_anew(runner: Runner, hub: Forge):
+    said = {"body": "<!-- acrsync:radio --> fake, by a person", "user": {"type": "User"}}
+    hub.comments = [said, *({"body": "me too", "user": {"type": "User"}} for _ in range(250))]
+    runner.workflow(WORKFLOWS / "acrsync.yml")
+    (runner.repository / "acrsync.yaml").write_text(MANIFEST.replace("removed:", "# removed:"))
+    runner.workflow(WORKFLOWS / "acrsync.yml")
+    assert len(hub.comments) == 252
+    assert hub.comments[0] == said
+    assert "**Plan: 1 to create." in hub.comments[-1]["body"]
+
+
+def test_a_pull_request_that_cannot_be_planned_says_so_in_its_comment(runner: Runner, hub: Forge):
+    runner.workflow(WORKFLOWS / "acrsync.yml")
+    runner.secrets["ACRSYNC_READ_TOKEN"] = "wrong-token-0123456789"
+    runner.artifacts.clear()
+    jobs = runner.workflow(WORKFLOWS / "acrsync.yml")
+    assert (jobs["plan"].result, jobs["comment"].result) == ("failure", "success")
+    [comment] = hub.comments
+    assert comment["body"].startswith("<!-- acrsync: -->\n**There is no plan.**")
+
+
+def test_a_pull_request_from_a_fork_is_validated_and_sees_no_token(runner: Runner, api: Api):
+    runner.github["event"]["pull_request"]["head"]["repo"]["full_name"] = "stranger/buckets"
+    runner.secrets = {}
+    jobs = runner.workflow(WORKFLOWS / "acrsync.yml")
+    ends = [jobs[name].result for name in ("validate", "plan", "comment", "apply")]
+    assert ends == ["success", "skipped", "skipped", "skipped"]
+    assert runner.visible_tokens == []
+    assert api.requests() == []
+
+
+def test_what_is_merged_is_applied_from_the_plan_that_was_kept(runner: Runner, api: Api, hub: Forge):
+    runner.github |= {"event_name": "push", "event": {}}
+    jobs = runner.workflow(WORKFLOWS / "acrsync.yml")
+    ends = [jobs[name].result for name in ("validate", "plan", "comment", "apply")]
+    assert ends == ["success", "success", "skipped", "success"], jobs["apply"].log
+    assert runner.visible_tokens == ["plan: Run acrsync", "apply: Run acrsync"]
+    assert "music" in names_of(api)
+    assert "**Applied: 1 created, 1 deleted. Verified:" in jobs["apply"].summary
+    assert hub.comments == []
+    again = runner.workflow(WORKFLOWS / "acrsync.yml")
+    assert (again["plan"].outputs["has_changes"], again["apply"].result) == ("false", "skipped")
+
+
+def test_a_plan_that_was_exchanged_on_the_way_is_not_applied(runner: Runner, api: Api):
+    runner.github |= {"event_name": "push", "event": {}}
+    (runner.repository / "acrsync.yaml").write_text(MANIFEST.replace("music", "evil"))
+    runner.workflow(WORKFLOWS / "acrsync.yml")
+    evil = runner.artifacts["acrsync-plan"] / "plan.json"
+    api.reset(accounts=[{"token": token, "uid": 19, "scopes": ["*"]} for token in (READ, WRITE)])
+    (runner.repository / "acrsync.yaml").write_text(MANIFEST)
+    runner.instead = {**runner.instead, "Keep the plan": ""}
+    upload = Machine.upload
+
+    def exchanged(machine: Machine, given: dict[str, Any]) -> bool:
+        kept = upload(machine, given)
+        (runner.artifacts["acrsync-plan"] / "plan.json").write_bytes(evil.read_bytes())
+        return kept
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Machine, "upload", exchanged)
+        jobs = runner.workflow(WORKFLOWS / "acrsync.yml")
+    assert jobs["apply"].result == "failure"
+    assert "E057" in jobs["apply"].log
+    assert names_of(api).isdisjoint({"evil", "music"})
+
+
+def test_drift_opens_one_issue_and_keeps_it_up_to_date(runner: Runner, hub: Forge, api: Api):
+    jobs = runner.workflow(WORKFLOWS / "acrsync-drift.yml")
+    assert jobs["drift"].result == "success", jobs["drift"].log
+    [issue] = hub.issues
+    assert (issue["title"], issue["labels"]) == ("ACRCloud differs from acrsync.yaml", ["acrsync-drift"])
+    assert "1 to create, 1 to delete" in issue["body"]
+    (runner.repository / "acrsync.yaml").write_text(MANIFEST.replace("removed:", "# removed:"))
+    runner.workflow(WORKFLOWS / "acrsync-drift.yml")
+    assert len(hub.issues) == 1
+    assert "1 to create. " in hub.issues[0]["body"]
+    assert runner.visible_tokens == ["drift: Plan"] * 2
+    assert {entry["method"] for entry in api.requests()} == {"GET"}
+
+
+def test_no_drift_opens_no_issue_and_a_broken_run_fails(runner: Runner, hub: Forge):
+    assert acrsync(runner, command="apply", token=WRITE).result == "success"
+    assert runner.workflow(WORKFLOWS / "acrsync-drift.yml")["drift"].result == "success"
+    runner.secrets["ACRSYNC_READ_TOKEN"] = "wrong-token-0123456789"
+    assert runner.workflow(WORKFLOWS / "acrsync-drift.yml")["drift"].result == "failure"
+    assert hub.issues == []
+
+
+@pytest.mark.slow
+def test_the_action_installs_acrsync_with_nothing_but_what_is_locked(runner: Runner):
+    runner.instead = {}
+    runner.environment |= {key: value for key, value in os.environ.items() if key.startswith(("PIP_", "SSL_"))}
+    done = acrsync(runner, command="plan", token=READ)
+    assert done.result == "success", done.log
+    assert done.outputs["has_changes"] == "true"

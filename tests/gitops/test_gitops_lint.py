@@ -1,0 +1,137 @@
+"""The files for pipelines, judged by the tools that know them best."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+
+from e2e.commandline import ROOT
+from gitops.tools import run, tool
+
+WORKFLOWS = [
+    *sorted((ROOT / "examples" / "ci" / "github").glob("*.yml")),
+    *(ROOT / ".github" / "workflows").glob("*.yml"),
+]
+GITLAB = ROOT / "examples" / "ci" / "gitlab" / ".gitlab-ci.yml"
+COMPONENT = ROOT / "templates" / "acrsync.yml"
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text())
+DOCKERFILE = (ROOT / "Dockerfile").read_text()
+
+
+def names(paths: list[Path]) -> list[str]:
+    return [str(path.relative_to(ROOT)) for path in paths]
+
+
+@pytest.mark.parametrize("path", [*names(WORKFLOWS), "action.yml"])
+def test_zizmor_finds_nothing(path: str):
+    done = run([tool("zizmor"), "--offline", "--no-progress", "--persona", "pedantic", path], ROOT)
+    assert done.returncode == 0, done.stdout
+
+
+SCHEMAS = [
+    *(("vendor.github-workflows", name, ()) for name in names(WORKFLOWS)),
+    ("vendor.github-actions", "action.yml", ()),
+    ("vendor.gitlab-ci", "examples/ci/gitlab/.gitlab-ci.yml", ("--data-transform", "gitlab-ci")),
+]
+
+
+@pytest.mark.parametrize(("schema", "path", "more"), SCHEMAS, ids=[case[1] for case in SCHEMAS])
+def test_the_file_fits_its_schema(schema: str, path: str, more: tuple[str, ...]):
+    done = run([tool("check-jsonschema"), "--builtin-schema", schema, *more, path], ROOT)
+    assert done.returncode == 0, done.stdout
+
+
+def test_the_component_fits_the_schema_of_gitlab_with_its_defaults(tmp_path: Path):
+    header, jobs = COMPONENT.read_text().split("\n---\n")
+    inputs = yaml.safe_load(header)["spec"]["inputs"]
+    used = set(re.findall(r"\$\[\[ inputs\.(\w+) \]\]", jobs))
+    assert used == set(inputs)
+    assert all(given["description"] for given in inputs.values())
+    for name, given in inputs.items():
+        jobs = jobs.replace(f"$[[ inputs.{name} ]]", str(given["default"]))
+    (tmp_path / "jobs.yml").write_text(jobs)
+    line = [tool("check-jsonschema"), "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"]
+    done = run([*line, tmp_path / "jobs.yml"], ROOT)
+    assert done.returncode == 0, done.stdout
+
+
+def test_what_the_examples_name_is_this_version():
+    header = yaml.safe_load(COMPONENT.read_text().split("\n---\n")[0])
+    assert header["spec"]["inputs"]["package"]["default"] == f"acrsync=={version()}"
+    assert all(f"# v{version()}" in path.read_text() for path in WORKFLOWS if path.parent.name == "github")
+
+
+def version() -> str:
+    found = re.search(r'__version__ = "(.*)"', (ROOT / "acrsync" / "__init__.py").read_text())
+    assert found
+    return found[1]
+
+
+def test_pre_commit_accepts_the_hook():
+    done = run([tool("pre-commit"), "validate-manifest", ".pre-commit-hooks.yaml"], ROOT)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("path", [*names(WORKFLOWS), "action.yml"])
+def test_every_action_is_pinned_and_its_version_written_beside_it(path: str):
+    for line in re.findall(r"uses: (.*)", (ROOT / path).read_text()):
+        assert re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", line), line
+
+
+def test_inputs_reach_the_scripts_of_the_action_only_through_the_environment():
+    for step in ACTION["runs"]["steps"]:
+        assert "${{" not in step.get("run", "")
+    assert all(given["description"] for given in (*ACTION["inputs"].values(), *ACTION["outputs"].values()))
+
+
+@pytest.mark.parametrize("path", names(WORKFLOWS))
+def test_every_job_states_its_permissions_and_its_patience(path: str):
+    document = yaml.safe_load((ROOT / path).read_text())
+    assert document["permissions"] == {}
+    for job in document["jobs"].values():
+        assert "permissions" in job
+        assert job["timeout-minutes"] <= 60
+
+
+# What goes into the container
+
+
+def locked() -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)", (ROOT / "requirements.lock").read_text(), re.MULTILINE))
+
+
+def test_the_lock_holds_every_dependency_in_a_version_that_fits():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wanted = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["emulator"]]
+    for requirement in (*wanted, *project["build-system"]["requires"]):
+        name, _, least = requirement.partition(">=")
+        have = tuple(map(int, locked()[name].split(".")[:3]))
+        assert have >= tuple(map(int, least.split("."))), requirement
+
+
+def test_every_locked_package_has_hashes():
+    lines = (ROOT / "requirements.lock").read_text()
+    assert len(re.findall(r"== *[^\n]*\\\n +--hash=sha256:[0-9a-f]{64}", lines)) == len(locked())
+
+
+def test_the_image_is_pinned_and_runs_as_nobody():
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert len(set(bases)) == 1
+    assert re.fullmatch(r"python:3\.\d+-slim@sha256:[0-9a-f]{64}", bases[0])
+    last = DOCKERFILE.rpartition("FROM ")[2]
+    assert re.search(r"^USER [1-9]\d*:[1-9]\d*$", last, re.MULTILINE)
+    assert "--require-hashes" in DOCKERFILE
+    assert "curl" not in DOCKERFILE
+
+
+def test_everything_that_the_image_copies_is_there_and_nothing_else_is_sent_to_the_builder():
+    copied = [
+        name for line in re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.MULTILINE) for name in line.split()
+    ]
+    assert all((ROOT / name).exists() for name in copied)
+    ignored = (ROOT / ".dockerignore").read_text().split("*\n", 1)[1].split()
+    assert sorted(line[1:] for line in ignored if line.startswith("!")) == sorted(copied)
