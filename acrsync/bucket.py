@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from acrsync.model import JSON, MARK, Attrs, Live
 
@@ -28,12 +29,12 @@ class Field:
 
 
 def canonical_labels(value: JSON) -> JSON:
-    """Return labels as a sorted list without doubles and empty strings; null and `[""]` are no labels.
+    """Return labels as a sorted list without doubles; null, `[""]` and `[null]` are no labels.
 
     Source: Console API, "List Buckets" shows `[""]` where no label is set.
     """
     items = value.split(",") if isinstance(value, str) else value or []
-    return sorted({str(item) for item in items if item != ""})
+    return sorted({str(item) for item in items if item not in (None, "")})
 
 
 def canonical_template(value: JSON) -> JSON:
@@ -41,15 +42,19 @@ def canonical_template(value: JSON) -> JSON:
 
     Key order is kept for writing and plays no part in comparing.
     """
-    if isinstance(value, str):
-        try:
-            parsed = json.loads(value) if value.strip() else None
-            json.dumps(parsed, allow_nan=False)  # NaN and 1e999 are no JSON: they do not compare
-        except (ValueError, RecursionError):
-            return value
-        # GUESS: `[]` is an empty mapping too; servers written in PHP cannot tell the two apart.
-        value = parsed if parsed in (None, []) or isinstance(parsed, dict) else value
-    return value or None
+    return (_template_in(value) if isinstance(value, str) else value) or None
+
+
+@lru_cache(maxsize=1024)  # thousands of buckets share a few templates: each is parsed once, and kept once
+def _template_in(text: str) -> JSON:
+    """Return what a text says: a mapping, something empty, or the text itself where it says anything else."""
+    try:
+        parsed = json.loads(text) if text.strip() else None
+        json.dumps(parsed, allow_nan=False)  # NaN and 1e999 are no JSON: they do not compare
+    except (ValueError, RecursionError):
+        return text
+    # GUESS: `[]` is an empty mapping too; servers written in PHP cannot tell the two apart.
+    return parsed if parsed in (None, []) or isinstance(parsed, dict) else text
 
 
 def encode_template(value: JSON) -> JSON:

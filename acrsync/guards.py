@@ -36,15 +36,18 @@ RENAMES_BY_NAME = "fs-container"  # the only kind that may refer to a bucket by 
 
 def guarded(plan: Plan, evidence: Evidence) -> Plan:
     """Return the plan with every objection that is not approved, and a warning for every spent approval."""
-    raised = [objection for change in plan.work for objection in objections_to(change, plan.manifest, evidence)]
-    raised += [objection for guard in _OF_THE_WHOLE for objection in guard(plan)]
+    of_changes = (objection for change in plan.work for objection in objections_to(change, plan.manifest, evidence))
+    of_the_whole = (objection for guard in _OF_THE_WHOLE for objection in guard(plan))
+    raised: dict[tuple[str, int | None], Objection] = {}
+    for objection in (*of_changes, *of_the_whole):  # a swap changes a bucket twice: one objection, under its live name
+        raised.setdefault((objection.guard, objection.id), objection)
     given = {str(approval): approval for approval in plan.manifest.approvals}
     listed = {change.live.id for change in plan.changes if not isinstance(change, Create)}
     spent = [_spent(approval.span, str(approval)) for approval in given.values() if approval.id not in listed]
     return replace(
         plan,
-        objections=tuple(objection for objection in raised if objection.approval not in given),
-        approved=tuple(given[objection.approval] for objection in raised if objection.approval in given),
+        objections=tuple(objection for objection in raised.values() if objection.approval not in given),
+        approved=tuple(given[objection.approval] for objection in raised.values() if objection.approval in given),
         diagnostics=in_reading_order((*plan.diagnostics, *spent)),
         notes=(*plan.notes, *_notes(plan, evidence)),
     )
@@ -81,7 +84,9 @@ def _objection(
     if approval:
         line = f'allow: [{{guard: {guard}, id: {live.id}, reason: "..."}}]'
         fix = f"{fix}, or approve it by adding to the manifest:\n{line}"
-    return Objection(guard, Diagnostic(Severity.ERROR, code, summary, detail, f"{fix}", span), live.id, approval)
+    else:
+        fix += "."
+    return Objection(guard, Diagnostic(Severity.ERROR, code, summary, detail, fix, span), live.id, approval)
 
 
 APPROVABLE = frozenset({Guard.REPLACE, Guard.RENAME_LIKE, Guard.TAKEOVER, Guard.IN_USE})
@@ -105,9 +110,9 @@ def _content(change: Work, _: Manifest, evidence: Evidence) -> Iterator[Objectio
         return
     live = change.live
     num = live.facts.get("num")
-    known = isinstance(num, int) and live.id in evidence.contents
-    count = max(num if isinstance(num, int) else 0, evidence.contents.get(live.id) or 0)
-    if known and not count:
+    counted = num if isinstance(num, int) and num >= 0 else None
+    count = max(counted or 0, evidence.contents.get(live.id) or 0)
+    if counted is not None and live.id in evidence.contents and not count:
         return
     holds = f"holds {count} item{'s' if count != 1 else ''}" if count else "holds an unknown number of items"
     detail = f"Bucket {describe(live)} {holds}. No call brings content back, so it is never {_verb(change)}."
@@ -149,7 +154,7 @@ def _protected(change: Work, _: Manifest, __: Evidence) -> Iterator[Objection]:
         return
     live = change.live
     detail = f"Bucket {describe(live)} carries the mark {PROTECTED}, so it is not {_verb(change)}."
-    fix = "set `protect: false` on its entry, apply that by itself, and then make this change"
+    fix = "under `ownership: label`, set `protect: false` on its entry, apply that by itself, and then make this change"
     yield _objection(Guard.PROTECTED, "E307", "Bucket is protected", detail, fix=fix, live=live, span=_span(change))
 
 
@@ -222,6 +227,8 @@ def _rename_like(plan: Plan) -> Iterator[Objection]:
                 "type and labels or template: this looks like a rename, which keeps the id and the content."
             )
             fix = f"add `was: {visible(live.name)}` to the entry {visible(twin.name)}"
+            if any(removed.name == live.name for removed in plan.manifest.removed):
+                fix += f" and take {visible(live.name)} out of `removed`"
             yield _objection(
                 Guard.RENAME_LIKE, "E305", "This looks like a rename", detail, fix=fix, live=live, span=_span(twin)
             )
@@ -240,8 +247,9 @@ def _account(plan: Plan) -> Iterator[Objection]:
     lives = [change.live for change in plan.changes if not isinstance(change, Create)]
     listed = sorted({live.uid for live in lives if live.uid is not None})
     expected, span = plan.manifest.account_uid, plan.manifest.spans.get("account")
-    if expected is not None and listed and expected not in listed:
-        detail = f"The manifest is for account {expected}; {plan.endpoint} lists {', '.join(map(str, listed))}."
+    if expected is not None and lives and expected not in listed:
+        whose = f"account {', '.join(map(str, listed))}" if listed else "no account that is shown"
+        detail = f"The manifest is for account {expected}; {plan.endpoint} lists buckets of {whose}."
         fix = "use the token of that account, or correct `account: {uid: ...}`."
     elif expected is None and len(listed) > 1:
         detail = f"{plan.endpoint} lists buckets of accounts {', '.join(map(str, listed))}."

@@ -27,21 +27,22 @@ class Matching:
 
 def match(desired: Iterable[Desired], own: Sequence[Live], *, foreign: Sequence[Live] = ()) -> Matching:
     """Match entries with the account's own buckets; rows of other accounts only explain why a name is taken."""
-    matcher = _Matcher(tuple(sorted(desired, key=lambda entry: entry.name)), own)
+    abroad = {row.name: row for row in foreign}
+    matcher = _Matcher(tuple(sorted(desired, key=lambda entry: entry.name)), own, abroad)
     matcher.by_id()
     matcher.by_was()
-    matcher.by_name(foreign)
+    matcher.by_name()
     matcher.refuse_taken_names()
     return matcher.matching()
 
 
 def describe(live: Live) -> str:
     """Return one bucket in words, enough to tell it from its namesake."""
-    facts = live.facts
+    num, created_at = live.facts.get("num"), live.facts.get("created_at")
+    items = "unknown number of items" if num is None else f"{visible(str(num))} item{'' if num == 1 else 's'}"
     return (
         f"{visible(live.name)} (id {live.id}, {visible(str(live.attrs.get('region')))}, "
-        f"{visible(str(live.attrs.get('type')))}, {facts.get('num', 'unknown')} items, "
-        f"created {visible(str(facts.get('created_at', 'unknown')))})"
+        f"{visible(str(live.attrs.get('type')))}, {items}, created {visible(str(created_at or 'unknown'))})"
     )
 
 
@@ -50,12 +51,22 @@ def error(code: str, summary: str, detail: str, *, fix: str, entry: Desired | No
     return Diagnostic(Severity.ERROR, code, summary, detail, fix, entry.span if entry else None)
 
 
+def _leads_nowhere(entry: Desired, was: str) -> Diagnostic:
+    """Return the warning for a `was` without old or new bucket: a slip of the pen would create an empty bucket."""
+    detail = (
+        f"No bucket is named {visible(was)} or {visible(entry.name)}, so {visible(entry.name)} would be created, empty."
+    )
+    fix = f"correct `was: {visible(was)}` if a bucket is to be renamed, or remove it."
+    return Diagnostic(Severity.WARNING, "W211", "Nothing is renamed by this `was`", detail, fix, entry.span)
+
+
 @dataclass(slots=True)
 class _Matcher:
     """The claims made so far; lives for one call of `match`."""
 
     entries: Sequence[Desired]
     own: Sequence[Live]
+    abroad: Mapping[str, Live]  # rows of other accounts, by name
     claims: dict[int, Desired] = field(default_factory=dict)  # bucket id -> the entry that means it
     settled: set[str] = field(default_factory=set)  # names of entries that are matched or in an error
     unmatched: list[Desired] = field(default_factory=list)
@@ -114,8 +125,10 @@ class _Matcher:
                 pending.append((entry, old[0]))
             elif old:
                 self.refuse(entry, self.ambiguous(entry, entry.was, old), old)
-            else:
+            elif entry.name in self.named:
                 self.hint(entry, f"No bucket is named {visible(entry.was)} any more.")
+            else:
+                self.diagnostics.append(_leads_nowhere(entry, entry.was))
         progress = True
         while progress:
             progress = False
@@ -152,12 +165,11 @@ class _Matcher:
         detail = f"{len(rows)} buckets are named {visible(name)}: {listed}."
         return error("E202", "Two live buckets bear one managed name", detail, fix=fix, entry=entry)
 
-    def by_name(self, foreign: Sequence[Live]) -> None:
+    def by_name(self) -> None:
         alike: dict[str, list[Live]] = defaultdict(list)
         for row in self.own:
             if row.id not in self.claims:
                 alike[lookalike(row.name)].append(row)
-        abroad = {row.name: row for row in foreign}
         for entry in self.entries:
             if entry.name in self.settled:
                 continue
@@ -168,10 +180,8 @@ class _Matcher:
                 self.claim(entry, rows[0])
             elif similar := alike.get(lookalike(entry.name)):
                 self.refuse(entry, self.similar(entry, similar[0]), similar)
-            elif entry.name in abroad:
-                detail = f"{visible(entry.name)} is listed, but for another account: {describe(abroad[entry.name])}."
-                fix = "choose another name, or correct `account: {uid: ...}`."
-                self.refuse(entry, error("E208", "Name belongs to another account", detail, fix=fix, entry=entry))
+            elif entry.name in self.abroad:
+                self.refuse(entry, self.foreign(entry))
             else:
                 self.unmatched.append(entry)
 
@@ -180,8 +190,14 @@ class _Matcher:
         fix = f"write the name as it is live, or, to rename that bucket, add `was: {visible(row.name)}`."
         return error("E207", "A live name looks like this one", detail, fix=fix, entry=entry)
 
+    def foreign(self, entry: Desired) -> Diagnostic:
+        row = self.abroad[entry.name]
+        detail = f"{visible(entry.name)} is listed, but for account {row.uid}: {describe(row)}."
+        fix = "choose another name, or correct `account: {uid: ...}`."
+        return error("E208", "Name belongs to another account", detail, fix=fix, entry=entry)
+
     def refuse_taken_names(self) -> None:
-        """Refuse each rename onto a name that a bucket of this account keeps."""
+        """Refuse each rename onto a name that a bucket of this account keeps, or that only another one's bears."""
         leaving = {row_id for row_id, entry in self.claims.items() if entry.name != self.rows[row_id].name}
         alike: dict[str, list[Live]] = defaultdict(list)
         for row in self.own:
@@ -191,6 +207,8 @@ class _Matcher:
             entry, row = self.claims[row_id], self.rows[row_id]
             staying = alike.get(lookalike(entry.name))
             if not staying:
+                if entry.name in self.abroad and entry.name not in self.named:
+                    self.refuse(entry, self.foreign(entry), [row])
                 continue
             detail = f"{describe(row)} shall be named {visible(entry.name)}, but {describe(staying[0])} stays."
             fix = "give that bucket another name or delete it first, in an apply of its own."

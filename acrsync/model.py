@@ -39,6 +39,7 @@ class Desired:
     id: int | None = None
     was: str | None = None
     protect: bool | None = None  # None: not said, so a mark that is there stays
+    marks: tuple[str, ...] | None = None  # exactly these, as an undo asks; None: what ownership asks for
 
     @property
     def name(self) -> str:

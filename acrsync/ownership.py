@@ -15,9 +15,11 @@ def account_uid(manifest: Manifest, snapshot: Snapshot) -> int | None:
 
 def wanted_marks(manifest: Manifest, desired: Desired, live: Live | None) -> Marks:
     """Return the marks to add and remove; only ever those that are missing or there."""
+    there = set(live.marks) if live else set()
+    if desired.marks is not None:
+        return Marks(add=tuple(sorted({*desired.marks} - there)), remove=tuple(sorted(there - {*desired.marks})))
     if manifest.mark is None:
         return Marks()
-    there = set(live.marks) if live else set()
     wanted = {manifest.mark} | ({PROTECTED} if desired.protect else set())
     unwanted = {mark for mark in there if mark.startswith(MARK) and mark not in (manifest.mark, PROTECTED)}
     unwanted |= {PROTECTED} if desired.protect is False else set()

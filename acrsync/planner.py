@@ -15,7 +15,7 @@ from acrsync.matching import describe, error, match
 from acrsync.model import Attrs, Desired, Live, Manifest, Prune, Removed, Snapshot
 from acrsync.ownership import account_uid, prunable, wanted_marks
 from acrsync.plan import Create, Delete, Keep, Kept, Marks, Plan, Replace, Update, Work
-from acrsync.visible import visible
+from acrsync.visible import lookalike, visible
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,8 @@ class _Decisions:
     work: list[Work] = field(default_factory=list)
     kept: list[Keep] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
-    taken: set[int] = field(default_factory=set)  # ids about which something is decided
+    in_question: frozenset[int] = frozenset()  # ids of buckets that an error speaks of
+    taken: set[int] = field(default_factory=set)  # ids that nothing else may be decided about
 
 
 def make_plan(manifest: Manifest, snapshot: Snapshot, *, lost: Mapping[str, Lost] | None = None) -> Plan:
@@ -45,7 +46,9 @@ def make_plan(manifest: Manifest, snapshot: Snapshot, *, lost: Mapping[str, Lost
     own = tuple(row for row in snapshot.rows if uid is None or row.uid in (uid, None))
     foreign = tuple(row for row in snapshot.rows if uid is not None and row.uid not in (uid, None))
     matching = match(manifest.desired, own, foreign=foreign)
-    decisions = _Decisions(diagnostics=list(matching.diagnostics), taken=set(matching.in_question))
+    decisions = _Decisions(
+        diagnostics=list(matching.diagnostics), in_question=matching.in_question, taken=set(matching.in_question)
+    )
     for desired, live in matching.pairs:
         decisions.taken.add(live.id)
         _decide(decisions, manifest, desired, live)
@@ -53,12 +56,13 @@ def make_plan(manifest: Manifest, snapshot: Snapshot, *, lost: Mapping[str, Lost
         _decide_create(decisions, manifest, desired, (lost or {}).get(desired.name))
     _decide_removed(decisions, manifest, own)
     _decide_pruned(decisions, manifest, own)
-    unnamed = (row for row in own if row.id not in decisions.taken or row.id in matching.in_question)
-    decisions.kept.extend(Keep(row, Kept.UNMANAGED) for row in unnamed)
+    work, problems = _possible(decisions.work, snapshot.endpoint)
+    told = {change.live.id for change in (*work, *decisions.kept) if not isinstance(change, Create)}
+    decisions.kept.extend(Keep(row, Kept.UNMANAGED) for row in own if row.id not in told)
     decisions.kept.extend(Keep(row, Kept.FOREIGN) for row in foreign)
-    work, problems = _creatable(decisions.work, snapshot.endpoint)
+    names = (*(row.name for row in snapshot.rows), *(entry.name for entry in manifest.desired))
     return Plan(
-        waves=tuple(_waves(work, alone=not snapshot.rows, names={row.name for row in snapshot.rows})),
+        waves=tuple(_waves(work, alone=not snapshot.rows, names=names)),
         kept=tuple(sorted(decisions.kept, key=lambda keep: (keep.kept, keep.name, keep.live.id))),
         manifest=manifest,
         uid=uid,
@@ -85,9 +89,8 @@ def _decide(decisions: _Decisions, manifest: Manifest, desired: Desired, live: L
     immutable = [key for key in fields if FIELDS[key].immutable]
     if immutable:
         whole = replace(desired, attrs={**live.attrs, **desired.attrs})
-        keeps = Marks(add=marks.applied_to(live.marks))
         reason = f"{' and '.join(immutable)} cannot change in place"
-        decisions.work.append(Replace(whole, live, fields, reason, keeps))
+        decisions.work.append(Replace(whole, live, fields, reason, marks))
     elif fields or marks != Marks():
         reason = f"differs in {', '.join(fields)}" if fields else "ownership"
         decisions.work.append(Update(desired, live, fields, reason, marks))
@@ -108,15 +111,16 @@ def _decide_create(decisions: _Decisions, manifest: Manifest, desired: Desired, 
 def _decide_removed(decisions: _Decisions, manifest: Manifest, own: Sequence[Live]) -> None:
     for removed in sorted(manifest.removed, key=lambda entry: entry.name):
         rows = [row for row in own if row.name == removed.name]
-        claimed = [row for row in rows if row.id in decisions.taken]
+        ids = {row.id for row in rows}
+        claimed = bool(ids & decisions.taken)
+        decisions.taken |= ids
+        if not rows or ids & decisions.in_question:
+            continue
         if claimed or len(rows) > 1:
-            decisions.taken.update(row.id for row in rows)
-            decisions.diagnostics.append(_removal_in_question(removed, rows, claimed=bool(claimed)))
-        elif rows and not removed.forget:
-            decisions.taken.add(rows[0].id)
+            decisions.diagnostics.append(_removal_in_question(removed, rows, claimed=claimed))
+        elif not removed.forget:
             decisions.work.append(Delete(rows[0], "listed in `removed`"))
-        elif rows and manifest.mark in rows[0].marks:
-            decisions.taken.add(rows[0].id)
+        elif manifest.mark in rows[0].marks:
             unchanged = Desired({"name": removed.name}, removed.span)
             forget = Marks(remove=(str(manifest.mark),))
             decisions.work.append(Update(unchanged, rows[0], (), "forgotten: the mark goes, the bucket stays", forget))
@@ -127,10 +131,10 @@ def _removal_in_question(removed: Removed, rows: Sequence[Live], *, claimed: boo
     if claimed:
         detail = f"{visible(removed.name)} is listed in `removed`, but an entry in `buckets` means it: {listed}."
         fix = f"remove {visible(removed.name)} from `removed`, or the entry that claims it."
-    else:
-        detail = f"{len(rows)} buckets are named {visible(removed.name)}: {listed}."
-        fix = "delete the one that is meant by hand."
-    return replace(error("E203", "One bucket is claimed twice", detail, fix=fix), span=removed.span)
+        return replace(error("E203", "One bucket is claimed twice", detail, fix=fix), span=removed.span)
+    detail = f"{len(rows)} buckets are named {visible(removed.name)}: {listed}."
+    fix = "delete the one that is meant by hand, or give it an entry with `id:` and another name."
+    return replace(error("E202", "Two live buckets bear one managed name", detail, fix=fix), span=removed.span)
 
 
 def _decide_pruned(decisions: _Decisions, manifest: Manifest, own: Sequence[Live]) -> None:
@@ -143,16 +147,15 @@ def _decide_pruned(decisions: _Decisions, manifest: Manifest, own: Sequence[Live
             decisions.work.append(Delete(row, f"not in the manifest (`prune: {manifest.prune}`)"))
 
 
-def _creatable(work: Iterable[Work], endpoint: str) -> tuple[list[Work], list[Diagnostic]]:
-    """Split off creates and replaces of values that exist on the server and cannot be created."""
+def _possible(work: Sequence[Work], endpoint: str) -> tuple[list[Work], list[Diagnostic]]:
+    """Split off what could not be carried out: values that cannot be created, names that are not free in time."""
+    held = {lookalike(change.live.name): change for change in work if isinstance(change, Replace)}
     possible: list[Work] = []
     problems = []
     for change in work:
-        match change:
-            case Create() | Replace():
-                problem = _not_creatable(change.desired, endpoint)
-            case _:
-                problem = None
+        problem = _name_is_held(change, held) if held else None
+        if isinstance(change, Create | Replace):
+            problem = not_creatable(change.desired, endpoint) or problem
         if problem is None:
             possible.append(change)
         else:
@@ -160,8 +163,11 @@ def _creatable(work: Iterable[Work], endpoint: str) -> tuple[list[Work], list[Di
     return possible, problems
 
 
-def _not_creatable(desired: Desired, endpoint: str) -> Diagnostic | None:
-    """Source: Console API, "Create Bucket"; `cn-north-1` is the only region of acrcloud.cn, which has no other."""
+def not_creatable(desired: Desired, endpoint: str) -> Diagnostic | None:
+    """Return the error where a bucket holds a value that nothing can be created with.
+
+    Source: Console API, "Create Bucket"; `cn-north-1` is the only region of acrcloud.cn, which has no other.
+    """
     host = urlsplit(endpoint).hostname or ""
     regions: tuple[str, ...] = (CHINA,) if host.endswith("acrcloud.cn") else REGIONS
     if not host.endswith(("acrcloud.cn", "acrcloud.com")):
@@ -175,7 +181,25 @@ def _not_creatable(desired: Desired, endpoint: str) -> Diagnostic | None:
     return None
 
 
-def _waves(work: Sequence[Work], *, alone: bool, names: set[str]) -> Iterator[tuple[Work, ...]]:
+def _name_is_held(change: Work, held: Mapping[str, Replace]) -> Diagnostic | None:
+    """Refuse a name that another bucket gives up only when it is replaced, in a later wave or in the same one."""
+    match change:
+        case Create():
+            taker = None
+        case Update() | Replace() if "name" in change.fields:
+            taker = change.live.id
+        case _:
+            return None
+    holder = held.get(lookalike(change.name))
+    if holder is None or holder.live.id == taker:
+        return None
+    now, then = describe(holder.live), visible(holder.name)
+    detail = f"{visible(change.name)} cannot be taken: {now} is replaced by {then} later than that."
+    fix = "rename it first, in an apply of its own, and then replace it."
+    return error("E204", "A rename onto a bucket that stays", detail, fix=fix, entry=change.desired)
+
+
+def _waves(work: Sequence[Work], *, alone: bool, names: Iterable[str]) -> Iterator[tuple[Work, ...]]:
     """Yield the phases in order, each sorted by name: renames, creates, updates, replaces, deletes.
 
     Where nothing is listed (`alone`), the first create goes by itself: its answer shows which account this is.
@@ -193,35 +217,40 @@ def _waves(work: Sequence[Work], *, alone: bool, names: set[str]) -> Iterator[tu
     yield from (wave for wave in (updates, replaces, deletes) if wave)
 
 
-def _rename_waves(renames: Sequence[Update], names: set[str]) -> Iterator[tuple[Update, ...]]:
-    """Yield renames so that each name is free when it is taken; a cycle goes through a temporary name."""
-    steps = [step for chain, cyclic in _chains(renames) for step in _steps(chain, names, cyclic=cyclic)]
+def _rename_waves(renames: Sequence[Update], names: Iterable[str]) -> Iterator[tuple[Update, ...]]:
+    """Yield renames so that each name is free when it is taken; a cycle goes through a temporary name.
+
+    Names that differ in case or form only are one name here, as they are for most databases.
+    """
+    chains = tuple(_chains(renames))
+    taken = {lookalike(name) for name in names} if any(cyclic for _, cyclic in chains) else set()
+    steps = [step for chain, cyclic in chains for step in _steps(chain, taken, cyclic=cyclic)]
     for depth in sorted({depth for depth, _ in steps}):
         yield tuple(sorted((step for at, step in steps if at == depth), key=lambda step: step.name))
 
 
 def _chains(renames: Sequence[Update]) -> Iterator[tuple[list[Update], bool]]:
     """Yield runs of renames in which each waits for the name that the next one gives up, and whether it is a cycle."""
-    holders = {change.live.name: change for change in renames}
-    awaited = {change.name for change in renames}
+    holders = {lookalike(change.live.name): change for change in renames}
+    awaited = {lookalike(change.name) for change in renames}
     seen: set[int] = set()
-    for start in sorted(renames, key=lambda change: change.live.name in awaited):
+    for start in sorted(renames, key=lambda change: lookalike(change.live.name) in awaited):
         chain: list[Update] = []
         link: Update | None = start
         while link is not None and link.live.id not in seen:
             seen.add(link.live.id)
             chain.append(link)
-            link = holders.get(link.name)
+            link = holders.get(lookalike(link.name))
         if chain:
-            yield chain, link is start
+            yield chain, link is start and len(chain) > 1
 
 
-def _steps(chain: list[Update], names: set[str], *, cyclic: bool) -> Iterator[tuple[int, Update]]:
+def _steps(chain: list[Update], taken: set[str], *, cyclic: bool) -> Iterator[tuple[int, Update]]:
     """Yield the renames of one chain, last link first, each with the depth of its wave and what it waits for."""
     last_needs: tuple[int, ...] = ()
     if cyclic:
         first = chain[0]
-        temporary = _temporary_name(first.live, names)
+        temporary = _temporary_name(first.live, taken)
         aside = replace(first.desired, attrs={"name": temporary})
         yield 0, Update(aside, first.live, ("name",), "frees its name for a swap")
         set_aside = replace(first.live, attrs={**first.live.attrs, "name": temporary})
@@ -232,8 +261,8 @@ def _steps(chain: list[Update], names: set[str], *, cyclic: bool) -> Iterator[tu
         last_needs = (link.live.id,)
 
 
-def _temporary_name(live: Live, names: set[str]) -> str:
+def _temporary_name(live: Live, taken: set[str]) -> str:
     name = f"{live.name[:200]}.acrsync-{live.id}"
-    while name in names:
+    while lookalike(name) in taken:
         name += "-"
     return name

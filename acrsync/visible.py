@@ -25,6 +25,8 @@ def visible(text: str) -> str:
 
 def lookalike(name: str) -> str:
     """Return one form for all names that differ only in case, space or Unicode form."""
+    if name.isascii() and name.isprintable():
+        return name.casefold().replace(" ", "")
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     kept = "".join(character for character in folded if not (character.isspace() or _hidden(character)))
     return unicodedata.normalize("NFC", kept)

@@ -100,8 +100,7 @@ class MemoryAccount:
         self.refuse_name(body.get("name", ""), but=bucket_id)
         if "labels" in body:
             body["labels"] = self.column(body["labels"])
-        mutable = {key: body[key] for key in ("name", "labels", "metadata_template") if key in body}
-        self.rows[bucket_id] |= mutable
+        self.rows[bucket_id].update({key: body[key] for key in ("name", "labels", "metadata_template") if key in body})
         return self.show(bucket_id)
 
     def delete(self, bucket_id: int) -> None:
@@ -120,19 +119,20 @@ class FakeClock:
     def now(self) -> float:
         return self.seconds
 
-    def wait(self, seconds: float) -> None:
+    def wait(self, seconds: float) -> bool:
         self.seconds += seconds
+        return True
 
 
 @dataclass
 class ListJournal:
     """A record in memory."""
 
-    intents: list[tuple[str, str]] = field(default_factory=list)
+    intents: list[tuple[str, str, dict, tuple[str, ...]]] = field(default_factory=list)
     outcomes: list[object] = field(default_factory=list)
 
-    def intent(self, verb, change, *, bucket_id, attrs, marks) -> None:
-        self.intents.append((verb, change.name))
+    def intent(self, verb, change, *, attrs, marks) -> None:
+        self.intents.append((verb, change.name, dict(attrs), marks))
 
     def outcome(self, outcome) -> None:
         self.outcomes.append(outcome)

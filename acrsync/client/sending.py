@@ -17,7 +17,7 @@ from acrsync.client.address import checked_path
 from acrsync.client.failures import TROUBLE, Call, Failure, of_answer, of_trouble
 from acrsync.client.pace import Pace, attempts_of, backoff
 from acrsync.client.shapes import GetOptions
-from acrsync.client.transport import Body, Transport, exchange
+from acrsync.client.transport import POOL_SIZE, Body, Transport, exchange
 from acrsync.errors import NoAnswer
 from acrsync.model import JSON
 
@@ -48,7 +48,7 @@ class Sender:
         self._pace = Pace(cancel)
         self._sent: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._shared = self._transport()
+        self._shared = self._transport(connections=POOL_SIZE)
 
     def send(
         self,
@@ -105,7 +105,7 @@ class Sender:
     ) -> requests.Response | Failure:
         # The server may close a kept connection while a POST is on its way, and nobody could tell whether it was read.
         # A POST therefore gets a connection of its own, so that its failing means what it seems to mean.
-        transport = self._transport() if call.method == "POST" else self._shared
+        transport = self._transport(connections=1) if call.method == "POST" else self._shared
         begun = time.monotonic()
         try:
             response = exchange(
@@ -149,8 +149,9 @@ class Sender:
         url = self._settings.base_url + checked_path(path)
         return requests.Request(method, url, headers=sent, params=params, data=payload).prepare()
 
-    def _transport(self) -> Transport:
-        return Transport(self._settings.base_url, read_only=self._settings.read_only, count=self._count)
+    def _transport(self, *, connections: int) -> Transport:
+        settings = self._settings
+        return Transport(settings.base_url, read_only=settings.read_only, count=self._count, connections=connections)
 
     def _count(self, method: str) -> None:
         with self._lock:

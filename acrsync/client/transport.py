@@ -104,11 +104,13 @@ _POOLS = {"http": _Pool, "https": _TlsPool}
 class Transport(HTTPAdapter):
     """Sends to one origin only, and where it is read-only nothing but GET: also for a session it is mounted on."""
 
-    def __init__(self, base_url: str, *, read_only: bool, count: Callable[[str], None]) -> None:
+    def __init__(
+        self, base_url: str, *, read_only: bool, count: Callable[[str], None], connections: int = POOL_SIZE
+    ) -> None:
         self._origin = origin(base_url)
         self._read_only = read_only
         self._count = count
-        super().__init__(pool_maxsize=POOL_SIZE)
+        super().__init__(pool_maxsize=connections)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
         super().init_poolmanager(connections, maxsize, block=block, **kwargs)

@@ -182,7 +182,10 @@ def _open(path: str) -> sqlite3.Connection:
     process that is killed loses nothing that it had answered; only a machine that loses its power can.
     Raises: ValueError when the file is something else.
     """
-    db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    try:
+        db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    except sqlite3.OperationalError as error:
+        raise ValueError(f"{path} is not an emulator state file: {error}") from error
     if path == ":memory:":
         return db
     try:

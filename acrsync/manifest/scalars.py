@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import yaml
 
@@ -63,6 +64,7 @@ _TRUTH = Trap("it is true or false for YAML 1.1 readers and text for others", ",
 _OPERATOR = Trap("YAML 1.1 readers give it a meaning of its own")
 
 
+@lru_cache(maxsize=4096)  # keys and labels come again and again, and a text that comes again is kept only once
 def plain(text: str) -> JSON | Trap:
     """Return null, a truth value, a whole number or the text itself; a Trap where readers differ."""
     if text in _WORDS:

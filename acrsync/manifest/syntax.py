@@ -61,18 +61,21 @@ def one_parser_only(event: yaml.ScalarEvent, text: str, *, key: bool) -> tuple[s
 
     The scalar is quoted, a block, or in brackets; `text` is the whole text, `key` says that it stands where a key does.
     """
-    assert event.start_mark is not None
-    assert event.end_mark is not None
-    value = event.value
-    if event.style == '"' and _SURROGATE.search(value):
-        detail = "An escape in this text is half of a surrogate pair, which is no character and cannot be sent."
-        return "E105", detail, "write the character itself."
-    if event.style in ("|", ">") and _COMMENT_IN_HEADER.match(text, event.start_mark.index):
-        return "E110", "A comment begins right after the sign for a block of text.", "put a space before the #."
-    if not event.style and "?" in value:
-        detail = f"{quoted(value)} stands in brackets without quotes; some readers take ? for a key."
-        return "E110", detail, f"write {written(value)}."
-    if not event.style and key and _TIGHT_COLON.match(text, event.end_mark.index):
-        detail = "A colon in brackets or braces is followed by no space and no text, which some readers refuse."
-        return "E110", detail, f"put a space after the colon: {written(value)}: ..."
+    value, style = event.value, event.style
+    if not style:
+        if "?" in value:
+            detail = f"{quoted(value)} stands in brackets without quotes; some readers take ? for a key."
+            return "E110", detail, f"write {written(value)}."
+        assert event.end_mark is not None
+        if key and _TIGHT_COLON.match(text, event.end_mark.index):
+            detail = "A colon in brackets or braces is followed by no space and no text, which some readers refuse."
+            return "E110", detail, f"put a space after the colon: {written(value)}: ..."
+    elif style == '"':
+        if not value.isascii() and _SURROGATE.search(value):
+            detail = "An escape in this text is half of a surrogate pair, which is no character and cannot be sent."
+            return "E105", detail, "write the character itself."
+    elif style in "|>":
+        assert event.start_mark is not None
+        if _COMMENT_IN_HEADER.match(text, event.start_mark.index):
+            return "E110", "A comment begins right after the sign for a block of text.", "put a space before the #."
     return None

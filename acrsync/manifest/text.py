@@ -13,10 +13,10 @@ from acrsync.visible import visible
 _LINE_END = re.compile("\r\n|\r|\n")
 # What YAML forbids, what it takes for the end of a line while editors do not, and what turns the direction of a text.
 _FORBIDDEN = re.compile(
-    "[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 _BEYOND_UNICODE = re.compile(r"\\U(?!000|0010)[0-9A-Fa-f]{8}")  # PyYAML without libyaml fails on such an escape
-_DIRECTIVE = re.compile(r"(\A|(?<=[\r\n]))%[^\r\n]*")
+_DIRECTIVE = re.compile(r"%(?<![^\r\n]%)[^\r\n]*")  # a % with nothing before it in its line
 
 
 def decoded(data: bytes, file: str) -> str | Diagnostic:

@@ -8,7 +8,7 @@ at its place. The limits on depth and aliases act here, before anything has grow
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -26,19 +26,18 @@ if TYPE_CHECKING:
 
 FASTEST: Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # there is no libyaml everywhere
 
-Place = tuple[int, int]  # line and column, 1-based
+Mark = yaml.Mark  # a place as the parser knows it: line and column from 0
 
 MAX_DEPTH = 32
 MAX_ALIASED = 1_000_000  # values that all aliases of a file together stand for
 
 
 class PlacedList(list[JSON]):
-    """A YAML sequence; `places` holds line and column of each item, one after the other."""
+    """A YAML sequence; `places` holds line and column of each item, one after the other, from 0."""
 
     __slots__ = ("places",)
 
     def __init__(self) -> None:
-        super().__init__()
         self.places = array("I")
 
 
@@ -48,7 +47,6 @@ class PlacedMapping(dict[str, JSON]):
     __slots__ = ("places",)
 
     def __init__(self) -> None:
-        super().__init__()
         self.places = array("I")
 
 
@@ -81,15 +79,16 @@ class Tree:
                     value = value[str(step)]
         if isinstance(value, PlacedMapping) and key is not None:
             places, at = value.places, 4 * list(value).index(key)
-        return Span(self.file, places[at], places[at + 1])
+        return Span(self.file, places[at] + 1, places[at + 1] + 1)
 
 
 def read(text: str, file: str, *, loader: Loader = FASTEST) -> Tree:
     """Return the data of a text; where it cannot be read to its end, only the problems up to there."""
     builder = _Builder(text, file)
     try:
-        for event in yaml.parse(text, Loader=loader):
-            builder.take(event)
+        takes = builder.takes()
+        for event in iter(loader(text).get_event, None):
+            takes[type(event)](event, event.start_mark)
     except _StopReading:
         builder.root = PlacedList()
     except yaml.MarkedYAMLError as problem:
@@ -137,123 +136,136 @@ class _Builder:
         self.aliased = 0
         self.flow = False  # inside brackets or braces
 
-    def take(self, event: yaml.Event) -> None:
-        mark = event.start_mark
-        assert mark is not None, "An event without a place. This is a bug in acrsync."
-        place = (mark.line + 1, mark.column + 1)
-        match event:
-            case yaml.ScalarEvent():
-                self.scalar(event, place)
-            case yaml.MappingStartEvent():
-                self.start(event, PlacedMapping(), place)
-            case yaml.SequenceStartEvent():
-                self.start(event, PlacedList(), place)
-            case yaml.CollectionEndEvent():
-                self.end()
-            case yaml.AliasEvent():
-                self.alias(str(event.anchor), place)
-            case yaml.DocumentStartEvent() if self.root:
-                fix = "put the second document into a file of its own and name both files."
-                self.refuse("E111", "A manifest is one YAML document; a second one begins here.", fix, place)
-                raise _StopReading
+    def takes(self) -> Mapping[type[yaml.Event], Callable[[JSON, Mark], None]]:
+        """Return what takes each kind of event. A table, because there are some thirty events to a bucket."""
+        return {
+            yaml.StreamStartEvent: self.nothing,
+            yaml.DocumentStartEvent: self.document,
+            yaml.ScalarEvent: self.scalar,
+            yaml.MappingStartEvent: self.mapping,
+            yaml.SequenceStartEvent: self.sequence,
+            yaml.AliasEvent: self.alias,
+            yaml.MappingEndEvent: self.end,
+            yaml.SequenceEndEvent: self.end,
+            yaml.DocumentEndEvent: self.nothing,
+            yaml.StreamEndEvent: self.nothing,
+        }
 
-    def refuse(self, code: str, detail: str, fix: str, place: Place) -> None:
-        self.problems.append(error(code, detail, fix=fix, span=Span(self.file, *place)))
+    def nothing(self, event: yaml.Event, mark: Mark) -> None:
+        """Take what says nothing."""
 
-    def scalar(self, event: yaml.ScalarEvent, place: Place) -> None:
-        text = event.value
-        value = text if event.style else plain(text)
-        if text == "<<" and not event.style and self.key is _KEY:
-            detail = "`<<` merges mappings for YAML 1.1 readers only; in a manifest a key replaces a default whole."
-            self.refuse("E114", detail, "put what the buckets share under `defaults:`.", place)
-            self.key = _NOTHING
-            return
+    def document(self, _: yaml.DocumentStartEvent, mark: Mark) -> None:
+        if self.root:
+            fix = "put the second document into a file of its own and name both files."
+            self.refuse("E111", "A manifest is one YAML document; a second one begins here.", fix, mark)
+            raise _StopReading
+
+    def refuse(self, code: str, detail: str, fix: str, mark: Mark) -> None:
+        span = Span(self.file, mark.line + 1, mark.column + 1)
+        self.problems.append(error(code, detail, fix=fix, span=span))
+
+    def scalar(self, event: yaml.ScalarEvent, mark: Mark) -> None:
+        text, style = event.value, event.style
+        value = text if style else plain(text)
         if isinstance(value, Trap):
-            self.refuse("E117", f"{quoted(text)} without quotes is not safe: {value.why}.", value.fix(text), place)
+            if text == "<<" and self.key is _KEY:
+                detail = "`<<` merges mappings for YAML 1.1 readers only; in a manifest a key replaces a default whole."
+                self.refuse("E114", detail, "put what the buckets share under `defaults:`.", mark)
+                self.key = _NOTHING
+                return
+            self.refuse("E117", f"{quoted(text)} without quotes is not safe: {value.why}.", value.fix(text), mark)
             value = text
-        if (event.style or self.flow) and (mistake := one_parser_only(event, self.text, key=self.key is _KEY)):
-            self.refuse(*mistake, place)
+        if (style or self.flow) and (mistake := one_parser_only(event, self.text, key=self.key is _KEY)):
+            self.refuse(*mistake, mark)
         self.values += 1
         if event.tag is not None or event.anchor is not None:
-            self.describe(event, place, _Anchored(value, 1))
-        self.put(value, place)
+            self.describe(event, mark, _Anchored(value, 1))
+        self.put(value, mark)
 
-    def start(self, event: yaml.CollectionStartEvent, container: PlacedList | PlacedMapping, place: Place) -> None:
+    def mapping(self, event: yaml.MappingStartEvent, mark: Mark) -> None:
+        self.start(event, PlacedMapping(), mark)
+        self.key = _KEY
+
+    def sequence(self, event: yaml.SequenceStartEvent, mark: Mark) -> None:
+        self.start(event, PlacedList(), mark)
+        self.key = _ITEM
+
+    def start(self, event: yaml.CollectionStartEvent, container: PlacedList | PlacedMapping, mark: Mark) -> None:
         if len(self.outer) == MAX_DEPTH:
             detail = f"Lists and mappings lie in one another more than {MAX_DEPTH} deep; a manifest needs 7."
-            self.refuse("E120", detail, "remove brackets or indentation here.", place)
+            self.refuse("E120", detail, "remove brackets or indentation here.", mark)
             raise _StopReading
         self.values += 1
         if event.tag is not None or event.anchor is not None:
-            self.describe(event, place, _Anchored(container, None))
-        self.put(container, place)
+            self.describe(event, mark, _Anchored(container, None))
+        self.put(container, mark)
         self.outer.append((self.container, self.key, self.flow, event.anchor, self.values))
         self.container, self.flow = container, bool(event.flow_style)
-        self.key = _ITEM if isinstance(container, PlacedList) else _KEY
 
-    def end(self) -> None:
+    def end(self, _: yaml.CollectionEndEvent, mark: Mark) -> None:  # noqa: ARG002 - as all that take an event
         complete = self.container
         self.container, self.key, self.flow, anchor, values = self.outer.pop()
         if anchor is not None and self.anchors[anchor].value is complete:
             self.anchors[anchor] = _Anchored(complete, self.values - values + 1)
 
-    def alias(self, anchor: str, place: Place) -> None:
+    def alias(self, event: yaml.AliasEvent, mark: Mark) -> None:
+        anchor = str(event.anchor)
         anchored = self.anchors.get(anchor, _Anchored(None, None))
         if anchored.size is None:
             why = "lies inside what it stands for" if anchor in self.anchors else "stands for nothing said before"
-            self.refuse("E118", f"The alias *{anchor} {why}.", f"write the value instead of *{anchor}.", place)
-            self.put(None, place)
+            self.refuse("E118", f"The alias *{anchor} {why}.", f"write the value instead of *{anchor}.", mark)
+            self.put(None, mark)
             return
         self.values += anchored.size
         self.aliased += anchored.size
         if self.aliased > MAX_ALIASED:
             detail = f"The aliases up to here stand for more than {MAX_ALIASED} values, as those of an alias bomb do."
-            self.refuse("E119", detail, "write values instead of aliases, or split the manifest.", place)
+            self.refuse("E119", detail, "write values instead of aliases, or split the manifest.", mark)
             raise _StopReading
-        self.put(anchored.value, place)
+        self.put(anchored.value, mark)
 
-    def describe(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, place: Place, anchored: _Anchored) -> None:
+    def describe(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, mark: Mark, anchored: _Anchored) -> None:
         """Remember the anchor of a value and refuse its tag."""
         if event.tag is not None:
             tag = short(event.tag.replace("tag:yaml.org,2002:", "!!"))
             detail = f"The tag {tag} would change what the value is; a manifest has plain values only."
-            self.refuse("E113", detail, "remove the tag; write text that looks like a number in quotes.", place)
+            self.refuse("E113", detail, "remove the tag; write text that looks like a number in quotes.", mark)
         if event.anchor is None:
             return
         if event.anchor in self.anchors:
             detail = f"The anchor &{event.anchor} is there already; what its alias means would depend on the place."
-            self.refuse("E118", detail, f"give one of the two another name, such as &{event.anchor}-2.", place)
+            self.refuse("E118", detail, f"give one of the two another name, such as &{event.anchor}-2.", mark)
         self.anchors[event.anchor] = anchored
 
-    def put(self, value: JSON, place: Place) -> None:
+    def put(self, value: JSON, mark: Mark) -> None:
         """Place a value, or a key, where the next one goes."""
-        container, key = self.container, self.key
-        match container:
-            case PlacedList():
-                container.append(value)
-            case PlacedMapping() if isinstance(key, str):
-                container[key] = value
-                self.key = _KEY
-            case PlacedMapping() if key is _KEY:
-                self.key = self.checked_key(value, container, place)
-                if self.key is _NOTHING:
-                    return
-            case _:
-                self.key = _KEY
+        container: JSON = self.container
+        key = self.key
+        if key is _KEY:
+            if type(value) is not str or value in container:
+                self.refuse_key(value, container, mark)
+                self.key = _NOTHING
                 return
-        container.places.extend(place)
+            self.key = value
+        elif key is _ITEM:
+            container.append(value)
+        elif key is _NOTHING:
+            self.key = _KEY
+            return
+        else:
+            container[key] = value
+            self.key = _KEY
+        container.places.append(mark.line)
+        container.places.append(mark.column)
 
-    def checked_key(self, key: JSON, mapping: PlacedMapping, place: Place) -> str | _Wants:
-        if not isinstance(key, str):
-            composed = isinstance(key, PlacedList | PlacedMapping)
-            detail = "A list or a mapping is no key." if composed else f"The key {quoted(key)} is no text."
-            fix = "write a text as key." if composed else f"write the key in quotes: {written(quoted(key))}"
-            self.refuse("E116", f"{detail} Every key of a manifest is a text.", fix, place)
-            return _NOTHING
-        if key in mapping:
+    def refuse_key(self, key: JSON, mapping: PlacedMapping, mark: Mark) -> None:
+        if isinstance(key, str):
             at = 4 * list(mapping).index(key)
-            first = Span(self.file, mapping.places[at], mapping.places[at + 1])
+            first = Span(self.file, mapping.places[at] + 1, mapping.places[at + 1] + 1)
             detail = f"`{short(key)}` is said at {first} already; YAML readers would drop one of the two."
-            self.refuse("E115", detail, "remove one of them.", place)
-            return _NOTHING
-        return key
+            self.refuse("E115", detail, "remove one of them.", mark)
+            return
+        composed = isinstance(key, PlacedList | PlacedMapping)
+        detail = "A list or a mapping is no key." if composed else f"The key {quoted(key)} is no text."
+        fix = "write a text as key." if composed else f"write the key in quotes: {written(quoted(key))}"
+        self.refuse("E116", f"{detail} Every key of a manifest is a text.", fix, mark)

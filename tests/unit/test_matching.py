@@ -1,0 +1,330 @@
+"""Which bucket an entry means, and every question that is told instead of guessed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from acrsync.diagnostics import Severity
+from acrsync.matching import Matching, describe, match
+from acrsync.model import Desired, Live
+from report_plans import desired, live
+
+
+def wanted(name: str, *, bucket: int | None = None, was: str | None = None) -> Desired:
+    return replace(desired(name), id=bucket, was=was)
+
+
+def pairs(matching: Matching) -> dict[str, int]:
+    return {entry.name: row.id for entry, row in matching.pairs}
+
+
+def codes(matching: Matching) -> list[str]:
+    return [diagnostic.code for diagnostic in matching.diagnostics]
+
+
+def the_error(entries: list[Desired], rows: list[Live], *, foreign: tuple[Live, ...] = ()) -> tuple[Matching, str]:
+    """Return the matching and the text of its only diagnostic, which is an error at an entry."""
+    matching = match(entries, rows, foreign=foreign)
+    (diagnostic,) = matching.diagnostics
+    assert diagnostic.severity is Severity.ERROR
+    assert diagnostic.span is not None
+    return matching, f"{diagnostic.code} {diagnostic.summary} | {diagnostic.detail} | {diagnostic.fix}"
+
+
+ONE = live(1, "one")
+TWO = live(2, "two")
+THREE = live(3, "three")
+
+MATCHES = [
+    pytest.param([wanted("one")], {"one": 1}, id="by name"),
+    pytest.param([wanted("two"), wanted("one")], {"one": 1, "two": 2}, id="each by its name, whatever the order"),
+    pytest.param([wanted("one", bucket=1)], {"one": 1}, id="by id, named as it is"),
+    pytest.param([wanted("new", bucket=1)], {"new": 1}, id="by id, renamed"),
+    pytest.param([wanted("new", was="one")], {"new": 1}, id="by was"),
+    pytest.param([wanted("new", bucket=2, was="one")], {"new": 2}, id="id goes before was"),
+    pytest.param([wanted("two", bucket=1), wanted("one", bucket=2)], {"one": 2, "two": 1}, id="a swap by ids"),
+    pytest.param(
+        [wanted("two", was="one"), wanted("new", was="two")],
+        {"two": 1, "new": 2},
+        id="a chain is followed from its end",
+    ),
+    pytest.param(
+        [wanted("two", was="one"), wanted("three", was="two"), wanted("four", was="three")],
+        {"two": 1, "three": 2, "four": 3},
+        id="a chain of three",
+    ),
+    pytest.param(
+        [wanted("two", was="one"), wanted("new", bucket=2)], {"two": 1, "new": 2}, id="a name that an id frees"
+    ),
+]
+
+
+@pytest.mark.parametrize(("entries", "means"), MATCHES)
+def test_an_entry_means_a_bucket_by_id_else_by_was_else_by_name(entries: list[Desired], means: dict[str, int]) -> None:
+    for order in (entries, entries[::-1]):
+        matching = match(order, [ONE, TWO, THREE])
+        assert pairs(matching) == means
+        assert not matching.diagnostics
+        assert not matching.unmatched
+        assert not matching.in_question
+
+
+def test_pairs_come_in_the_order_of_names() -> None:
+    matching = match([wanted("two", bucket=1), wanted("one", bucket=2)], [ONE, TWO])
+    assert [entry.name for entry, _ in matching.pairs] == ["one", "two"]
+
+
+def test_what_nothing_matches_is_to_be_created() -> None:
+    matching = match([wanted("new"), wanted("one")], [ONE])
+    assert [entry.name for entry in matching.unmatched] == ["new"]
+    assert pairs(matching) == {"one": 1}
+
+
+def test_a_bucket_without_an_entry_is_no_question() -> None:
+    matching = match([], [ONE, ONE, TWO])
+    assert matching == Matching((), (), frozenset(), ())
+
+
+# `was` that has done its work, or never had any ----------------------------------------------------------------------
+
+
+def test_the_hint_says_that_a_was_can_go_when_the_old_name_is_gone() -> None:
+    matching = match([wanted("one", was="zero")], [ONE])
+    assert pairs(matching) == {"one": 1}
+    (hint,) = matching.diagnostics
+    assert (hint.severity, hint.code, hint.summary) == (Severity.HINT, "H201", "This `was` has done its work")
+    assert hint.detail == "No bucket is named zero any more."
+    assert hint.fix == "remove `was: zero`."
+    assert hint.span == wanted("one").span
+
+
+def test_a_was_that_nothing_bears_does_not_hide_that_a_bucket_would_be_created() -> None:
+    matching = match([wanted("new", was="onne")], [ONE])
+    assert [entry.name for entry in matching.unmatched] == ["new"]
+    (warning,) = matching.diagnostics
+    assert (warning.severity, warning.code) == (Severity.WARNING, "W211")
+    assert warning.detail == "No bucket is named onne or new, so new would be created, empty."
+    assert warning.fix == "correct `was: onne` if a bucket is to be renamed, or remove it."
+
+
+def test_a_spent_was_beside_an_entry_for_the_old_name_is_a_hint() -> None:
+    matching = match([wanted("one", was="two"), wanted("two")], [ONE, TWO])
+    assert pairs(matching) == {"one": 1, "two": 2}
+    (hint,) = matching.diagnostics
+    assert (hint.severity, hint.code) == (Severity.HINT, "H201")
+    assert hint.detail == "one is live, and two has an entry of its own."
+    assert hint.fix == "remove `was: two`."
+
+
+def test_a_spent_was_is_a_hint_also_where_an_id_claims_the_old_bucket() -> None:
+    matching = match([wanted("one", was="two"), wanted("new", bucket=2)], [ONE, TWO])
+    assert pairs(matching) == {"one": 1, "new": 2}
+    assert codes(matching) == ["H201"]
+
+
+def test_a_spent_chain_is_followed_nowhere() -> None:
+    matching = match([wanted("two", was="one"), wanted("three", was="two")], [TWO, THREE])
+    assert pairs(matching) == {"two": 2, "three": 3}
+    assert codes(matching) == ["H201", "H201"]
+
+
+@pytest.mark.parametrize("done", range(4), ids=lambda done: f"{done} links done")
+def test_a_chain_that_was_interrupted_goes_on_where_it_stopped(done: int) -> None:
+    names = ["one", "two", "three"]
+    after = ["two", "three", "four"]
+    rows = [live(i, after[i - 1] if i > 3 - done else names[i - 1]) for i in (1, 2, 3)]
+    entries = [wanted("two", was="one"), wanted("three", was="two"), wanted("four", was="three")]
+    matching = match(entries, rows)
+    assert pairs(matching) == {"two": 1, "three": 2, "four": 3}
+    assert all(diagnostic.severity is Severity.HINT for diagnostic in matching.diagnostics)
+    assert len(matching.diagnostics) == done
+
+
+# Errors: each names both sides and says what to paste ----------------------------------------------------------------
+
+
+def test_an_id_that_is_not_listed_is_an_error() -> None:
+    matching, text = the_error([wanted("new", bucket=9)], [ONE])
+    assert text == (
+        "E201 Bucket id is not listed | Bucket new has `id: 9`, which the account does not list. "
+        "No bucket bears the name. | remove `id`, or correct it."
+    )
+    assert not matching.unmatched  # an error is never a create
+    assert not matching.in_question
+
+
+def test_an_id_that_is_not_listed_names_the_one_that_bears_the_name() -> None:
+    matching, text = the_error([wanted("one", bucket=9)], [ONE])
+    assert text == (
+        "E201 Bucket id is not listed | Bucket one has `id: 9`, which the account does not list. "
+        f"The name belongs to {describe(ONE)}. | write `id: 1`, or remove `id`."
+    )
+    assert not matching.pairs
+    assert matching.in_question == {1}
+
+
+def test_two_live_buckets_with_one_managed_name_are_an_error_that_shows_both() -> None:
+    rows = [live(5, "one", region="us-west-2", type="Live", num=7), live(4, "one", num=None)]
+    matching, text = the_error([wanted("one")], rows)
+    assert text == (
+        "E202 Two live buckets bear one managed name | 2 buckets are named one: "
+        "one (id 5, us-west-2, Live, 7 items, created unknown); "
+        "one (id 4, eu-west-1, File, unknown number of items, created unknown)."
+        " | say which one is meant: `id: 5` or `id: 4`."
+    )
+    assert matching.in_question == {4, 5}
+
+
+def test_a_was_that_two_buckets_bear_is_an_error_that_shows_both() -> None:
+    matching, text = the_error([wanted("new", was="one")], [live(5, "one"), live(4, "one")])
+    assert text.startswith("E202 Two live buckets bear one managed name | 2 buckets are named one: ")
+    assert text.endswith("say which one is meant: `id: 5` or `id: 4`.")
+    assert matching.in_question == {4, 5}
+    assert not matching.unmatched
+
+
+def test_an_id_settles_which_of_two_namesakes_is_meant() -> None:
+    matching = match([wanted("one", bucket=4)], [live(5, "one"), live(4, "one")])
+    assert codes(matching) == []
+    assert pairs(matching) == {"one": 4}
+
+
+def test_namesakes_can_both_be_managed_once_one_of_them_is_renamed_by_id() -> None:
+    matching = match([wanted("one"), wanted("new", bucket=4)], [live(5, "one"), live(4, "one")])
+    assert codes(matching) == ["E202"]  # by its name alone, `one` means either
+    matching = match([wanted("one", bucket=5), wanted("new", bucket=4)], [live(5, "one"), live(4, "one")])
+    assert pairs(matching) == {"one": 5, "new": 4}
+
+
+@pytest.mark.parametrize(
+    "entries",
+    [
+        pytest.param([wanted("a", bucket=1), wanted("b", was="one")], id="by id and by was"),
+        pytest.param([wanted("a", bucket=1), wanted("one")], id="by id and by name"),
+        pytest.param([wanted("a", was="one"), wanted("b", was="one")], id="by was twice"),
+        pytest.param([wanted("a", was="one"), wanted("one")], id="by was and by name"),
+    ],
+)
+def test_one_bucket_that_two_entries_mean_is_an_error_that_shows_both(entries: list[Desired]) -> None:
+    for order in (entries, entries[::-1]):
+        matching, text = the_error(order, [ONE, TWO])
+        first, second = sorted(entry.name for entry in entries)
+        assert text == (
+            f"E203 One bucket is claimed twice | {first} and {second} both mean bucket {describe(ONE)}. | keep `id` or "
+            "`was` in one of the two entries; to rename a bucket and create its name anew, apply twice."
+        )
+        assert matching.in_question == {1}
+        assert not matching.pairs
+        assert not matching.unmatched
+
+
+def test_old_and_new_name_both_live_are_an_error_that_shows_both() -> None:
+    matching, text = the_error([wanted("two", was="one")], [ONE, TWO])
+    assert text == (
+        f"E206 Old and new name are both live | Bucket two was one, but both are live: {describe(ONE)} and "
+        f"{describe(TWO)}. Which of them is meant cannot be known. | remove `was: one`, or write `id: 1` and move the "
+        "other one out of the way."
+    )
+    assert matching.in_question == {1, 2}  # so that prune takes neither
+
+
+@pytest.mark.parametrize(
+    "live_name", ["ONE", "o ne", "one\N{ZERO WIDTH SPACE}", "\N{FULLWIDTH LATIN SMALL LETTER O}ne"]
+)
+def test_a_live_name_that_only_looks_the_same_is_an_error_never_a_create(live_name: str) -> None:
+    row = live(7, live_name)
+    matching, text = the_error([wanted("one")], [row])
+    assert text.startswith(f"E207 A live name looks like this one | one is not live, but {describe(row)} is: ")
+    assert "write the name as it is live, or, to rename that bucket, add `was: " in text
+    assert matching.in_question == {7}
+    assert not matching.unmatched
+
+
+def test_an_exact_name_goes_before_one_that_looks_the_same() -> None:
+    matching = match([wanted("one")], [live(7, "ONE"), ONE])
+    assert pairs(matching) == {"one": 1}
+    assert not matching.diagnostics
+
+
+def test_a_name_that_looks_the_same_and_is_given_up_is_no_obstacle() -> None:
+    matching = match([wanted("one"), wanted("new", was="ONE")], [live(7, "ONE")])
+    assert pairs(matching) == {"new": 7}
+    assert [entry.name for entry in matching.unmatched] == ["one"]
+    assert not matching.diagnostics
+
+
+def test_a_rename_may_change_nothing_but_case() -> None:
+    matching = match([wanted("One", was="one")], [ONE])
+    assert pairs(matching) == {"One": 1}
+    assert not matching.diagnostics
+
+
+@pytest.mark.parametrize(
+    ("entries", "rows"),
+    [
+        pytest.param([wanted("two", bucket=1)], [ONE, TWO], id="unmanaged"),
+        pytest.param([wanted("Two", was="one")], [ONE, TWO], id="in another case"),
+    ],
+)
+def test_a_rename_onto_a_bucket_that_stays_is_an_error(entries: list[Desired], rows: list[Live]) -> None:
+    matching, text = the_error(entries, rows)
+    assert text.startswith(f"E204 A rename onto a bucket that stays | {describe(ONE)} shall be named {entries[0].name}")
+    assert f"but {describe(TWO)} stays." in text
+    assert text.endswith("give that bucket another name or delete it first, in an apply of its own.")
+    assert matching.in_question == {1, 2}
+    assert not matching.pairs
+
+
+FOREIGN = live(23, "shared", uid=1)
+
+
+@pytest.mark.parametrize(
+    ("entry", "rows"),
+    [
+        pytest.param(wanted("shared"), [ONE], id="to be created"),
+        pytest.param(wanted("shared", bucket=1), [ONE], id="to be renamed by id"),
+        pytest.param(wanted("shared", was="one"), [ONE], id="to be renamed by was"),
+    ],
+)
+def test_a_name_that_only_a_foreign_row_bears_is_an_error(entry: Desired, rows: list[Live]) -> None:
+    matching, text = the_error([entry], rows, foreign=(FOREIGN,))
+    assert text == (
+        "E208 Name belongs to another account | shared is listed, but for account 1: "
+        f"{describe(FOREIGN)}. | choose another name, or correct `account: {{uid: ...}}`."
+    )
+    assert not matching.unmatched
+    assert not matching.pairs
+
+
+def test_a_name_that_we_bear_too_is_ours() -> None:
+    matching = match([wanted("shared")], [live(3, "shared")], foreign=(FOREIGN,))
+    assert pairs(matching) == {"shared": 3}
+    assert not matching.diagnostics
+
+
+def test_a_foreign_bucket_is_never_matched_by_was_or_id() -> None:
+    matching = match([wanted("new", was="shared")], [ONE], foreign=(FOREIGN,))
+    assert [entry.name for entry in matching.unmatched] == ["new"]
+    assert codes(matching) == ["W211"]
+    _, text = the_error([wanted("new", bucket=23)], [ONE], foreign=(FOREIGN,))
+    assert text.startswith("E201")
+
+
+def test_the_rest_is_still_matched_beside_a_question() -> None:
+    matching = match([wanted("one"), wanted("two"), wanted("new")], [ONE, live(5, "two"), TWO])
+    assert codes(matching) == ["E202"]
+    assert pairs(matching) == {"one": 1}
+    assert [entry.name for entry in matching.unmatched] == ["new"]
+
+
+def test_hidden_characters_of_a_live_name_are_shown_as_escapes() -> None:
+    row = live(7, "one\u202e\n", region="eu\x1b[31m", type="Fi\rle")
+    assert describe(row) == "one\\u{202e}\\x0a (id 7, eu\\x1b[31m, Fi\\x0dle, 0 items, created unknown)"
+
+
+def test_what_the_server_says_of_a_bucket_tells_it_from_its_namesake() -> None:
+    row = replace(ONE, facts={"num": 1, "created_at": "2016-05-01 07:10:16"})
+    assert describe(row) == "one (id 1, eu-west-1, File, 1 item, created 2016-05-01 07:10:16)"
+    assert describe(replace(ONE, facts={})) == "one (id 1, eu-west-1, File, unknown number of items, created unknown)"
