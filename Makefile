@@ -1,5 +1,5 @@
 # Everything a person or a pipeline does with this tree. Needs git, make and Python 3.11 or newer; makes .venv itself.
-.PHONY: demo test test-slow lint types imports bench clean help
+.PHONY: demo test test-slow lint types imports bench rehearse clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -37,5 +37,8 @@ imports: .venv/installed
 bench: .venv/installed ## Measure, and write docs/performance.md; with BASE=main compare with that version
 	@cd tests && ../$(BIN)/python -m bench $(if $(BASE),--base $(BASE))
 
+rehearse: .venv/installed ## Kill applies and inject faults at every request, and write docs/reliability.md
+	@cd tests && ../$(BIN)/python -m rehearse
+
 clean: ## Remove what the other targets made
-	rm -rf .venv .acrsync .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .bench dist build
+	rm -rf .venv .acrsync .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .bench .rehearsal dist build

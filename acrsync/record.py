@@ -82,9 +82,9 @@ class Record:
         except RecordError:
             return
 
-    def end(self, *, exit_code: int, verified: bool) -> None:
-        """Record that the run ended by itself, and close the file."""
-        self._write("end", {"exit_code": exit_code, "verified": verified})
+    def end(self, *, exit_code: int, verified: bool, read_back: bool) -> None:
+        """Record that the run ended by itself, and close the file. `read_back`: it looked for all that it wrote."""
+        self._write("end", {"exit_code": exit_code, "verified": verified, "read_back": read_back})
         self._sync()
         self._file.close()
 
@@ -116,8 +116,7 @@ class Unfinished:
     uid: int | None  # the account that it wrote to, None where that was not known
     crashed: bool  # it never said how it ended
     counts: Mapping[str, int]  # outcomes by status; "open" counts writes of which no outcome is recorded
-    # By when the last create was sent of which nobody knows what became, or part of a replacement that is half done.
-    open_creates_at: datetime | None
+    last_write_at: datetime | None  # by when the last write was sent that no list was seen to show
     lost: Mapping[str, Lost] = field(default_factory=dict)  # by name
 
 
@@ -180,22 +179,23 @@ def _unfinished(path: Path, lines: tuple[Mapping[str, JSON], ...]) -> Unfinished
     intents = {_key(line): line for line in lines if line["event"] == "intent"}  # the last one of each change
     outcomes = {_key(line): line for line in lines if line["event"] == "outcome"}
     first_known = {_key(line): line["time"] for line in reversed(lines) if line["event"] == "outcome"}
+    read_back = any(line["event"] == "end" and line["read_back"] for line in lines)
     counts: dict[str, int] = {}
-    open_creates, lost = [], {}
+    unseen, lost = [], {}
     for key, intent in intents.items():
         outcome = outcomes.get(key)
         status = outcome["status"] if outcome else "open"
         counts[status] = counts.get(status, 0) + 1
-        half_done = intent["action"] == "replace" and (not outcome or (outcome["wrote"] and status not in WELL))
-        if half_done:
+        if intent["action"] == "replace" and status not in WELL:
+            # Also where the delete was refused: a proxy may have delivered it twice, and told the second answer.
             lost[intent["name"]] = Lost(intent["attrs"], tuple(intent["marks"]))
-        if half_done or (intent["action"] == "create" and (not outcome or outcome["lost"])):
+        if not outcome or (outcome["wrote"] and not (read_back and status in WELL)):
             # One that was killed while it waited for its turn may have sent as long after its intent as retries go on.
             latest = datetime.fromisoformat(intent["time"]) + RETRIES
             known = datetime.fromisoformat(first_known[key]) if key in first_known else latest
-            open_creates.append(min(known, latest, _now()))
+            unseen.append(min(known, latest, _now()))
     run, crashed = lines[0], not any(line["event"] == "end" for line in lines)
-    return Unfinished(path, run["id"], run["uid"], crashed, counts, max(open_creates, default=None), lost)
+    return Unfinished(path, run["id"], run["uid"], crashed, counts, max(unseen, default=None), lost)
 
 
 def _lines(text: Iterable[bytes]) -> Iterator[Mapping[str, JSON]]:

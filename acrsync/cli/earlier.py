@@ -36,13 +36,13 @@ class Earlier:
 
 
 def earlier(records: Path, *, endpoint: str, settle_s: float) -> Earlier:
-    """Return what is left, when the list must show what became of creates that nobody knows the end of."""
+    """Return what is left, when the list must show all that those runs wrote: else a create would be sent again."""
     runs = record.unfinished(records, endpoint=endpoint)
-    open_at = [run.open_creates_at for run in runs if run.open_creates_at is not None]
-    if open_at:
-        left_s = min(settle_s, settle_s - (datetime.now(UTC) - max(open_at)).total_seconds())
+    wrote_at = [run.last_write_at for run in runs if run.last_write_at is not None]
+    if wrote_at:
+        left_s = min(settle_s, settle_s - (datetime.now(UTC) - max(wrote_at)).total_seconds())
         if left_s > 0:
-            output.say(f"Waiting {left_s:.0f} s: an earlier run sent a create, and the list may not show it yet.")
+            output.say(f"Waiting {left_s:.0f} s: an earlier run wrote something that the list may not show yet.")
             time.sleep(left_s)
     return Earlier(runs)
 

@@ -112,6 +112,8 @@ class Session:
             outcomes = self._write(seen, access, journal)
             verification, trouble = self._verify(seen, access, outcomes)
         if verification is not None:
+            for outcome in set(verification.outcomes) - set(outcomes):
+                journal.outcome(outcome)
             outcomes = verification.outcomes
             trouble += _left_over(verification)
         verified = verification is not None and verification.verified

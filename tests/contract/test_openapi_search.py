@@ -13,6 +13,7 @@ from acrsync.emulator import serve
 from conformance import ROOT
 
 COMMAND = Path(sys.executable).with_name("schemathesis")
+DESCRIPTION = ROOT / "docs" / "acrcloud-openapi.yaml"
 SETTINGS = Path(__file__).with_name("schemathesis.toml")
 
 
@@ -26,7 +27,7 @@ def test_nothing_is_found_under(profile, tmp_path):
     with serve(profile=profile) as emulator:
         headers = ["-H", f"Authorization: Bearer {emulator.token}", "-H", "Accept: application/json"]
         found = subprocess.run(
-            [COMMAND, "--config-file", SETTINGS, "run", ROOT / "docs" / "acrcloud-openapi.yaml", "--url", emulator.url, *headers],
+            [COMMAND, "--config-file", SETTINGS, "run", DESCRIPTION, "--url", emulator.url, *headers],
             cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=900, check=False,
         )  # fmt: skip
     assert found.returncode == 0, found.stdout[-8000:] + found.stderr[-2000:]
