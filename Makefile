@@ -1,5 +1,5 @@
 # Everything a person or a pipeline does with this tree. Needs git, make and Python 3.11 or newer; makes .venv itself.
-.PHONY: demo test test-slow lint types imports bench rehearse clean help
+.PHONY: demo test test-slow lint types imports bench rehearse mutants clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -39,6 +39,10 @@ bench: .venv/installed ## Measure, and write docs/performance.md; with BASE=main
 
 rehearse: .venv/installed ## Kill applies and inject faults at every request, and write docs/reliability.md
 	@cd tests && ../$(BIN)/python -m rehearse
+
+mutants: .venv/installed ## Change what decides about buckets in every small way; the tests must notice
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1
+	@cd tests && ../$(BIN)/python -m mutation
 
 clean: ## Remove what the other targets made
 	rm -rf .venv .acrsync .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .bench .rehearsal dist build

@@ -143,7 +143,6 @@ def _decide_pruned(decisions: _Decisions, manifest: Manifest, own: Sequence[Live
         return
     for row in own:
         if row.id not in decisions.taken and prunable(manifest, row):
-            decisions.taken.add(row.id)
             decisions.work.append(Delete(row, f"not in the manifest (`prune: {manifest.prune}`)"))
 
 

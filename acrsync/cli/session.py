@@ -112,8 +112,9 @@ class Session:
             outcomes = self._write(seen, access, journal)
             verification, trouble = self._verify(seen, access, outcomes)
         if verification is not None:
-            for outcome in set(verification.outcomes) - set(outcomes):
-                journal.outcome(outcome)
+            for told, found in zip(outcomes, verification.outcomes, strict=True):
+                if found is not told:
+                    journal.outcome(found)
             outcomes = verification.outcomes
             trouble += _left_over(verification)
         verified = verification is not None and verification.verified
@@ -125,7 +126,7 @@ class Session:
             errors=verification is None,
         )
         code = exit_code(end)
-        trouble += _closed(journal, seen.earlier, code=code, verified=verified)
+        trouble += _closed(journal, seen.earlier, code=code, verification=verification)
         trouble += tuple(filter(None, map(_lost_bucket, outcomes)))
         run = Run(output.now(), code, access.sent, trouble, outcomes, verified)
         if self.asked.format == "json":
@@ -199,10 +200,13 @@ def _refuse_other_account(plan: Plan, snapshot: Snapshot, *, endpoint: str) -> N
     )
 
 
-def _closed(journal: record.Record, before: Earlier, *, code: ExitCode, verified: bool) -> tuple[Diagnostic, ...]:
+def _closed(
+    journal: record.Record, before: Earlier, *, code: ExitCode, verification: Verification | None
+) -> tuple[Diagnostic, ...]:
     """Close the records; trouble with that does not change what was done."""
+    verified = verification is not None and verification.verified
     try:
-        journal.end(exit_code=code, verified=verified)
+        journal.end(exit_code=code, verified=verified, read_back=verification is not None)
         if verified:
             record.close(before.runs, by=journal.id)
     except record.RecordError:

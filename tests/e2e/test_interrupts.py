@@ -70,6 +70,22 @@ def test_the_second_signal_leaves_at_once(place: Place, api: Api, signum):
     assert (done.code, time.monotonic() - at < 10) == (130, True)
 
 
+@SIGNALS
+@pytest.mark.parametrize("path", ["/api/buckets", "/api/fs-containers"])
+def test_before_the_first_write_the_second_signal_leaves_at_once_too(place: Place, api: Api, signum, path):
+    place.write("acrsync.yaml", REPLACE)
+    api.faults({"kind": "hang_before", "path": path, "seconds": 20})
+    process = place.start("apply", "--yes")
+    until(lambda: any(entry["path"] == path for entry in api.requests()))
+    at = time.monotonic()
+    for _ in range(2):
+        process.send_signal(signum)
+        time.sleep(0.003)
+    done = place.ended(process)
+    assert (done.code, time.monotonic() - at < 10) == (130, True)
+    assert place.records() == []
+
+
 def test_an_interrupt_while_the_list_is_waited_for_is_no_failure_of_what_was_written(place: Place, api: Api):
     place.write("acrsync.yaml", CREATES)
     api.reset(profile={"list_lag_seconds": 60})
@@ -88,7 +104,8 @@ def test_an_interrupted_apply_can_be_taken_up_again(place: Place, api: Api):
     until(begun(api, "POST"))
     process.send_signal(signal.SIGINT)
     assert place.ended(process).code == 130
-    again = place.acrsync("apply", "--yes", "--format", "json")
+    again = place.acrsync("apply", "--yes", "--format", "json", "--settle", "5")
+    assert " s: an earlier run wrote something that the list may not show yet." in again.err
     assert (again.code, [outcome["name"] for outcome in again.document["outcomes"]]) == (0, ["b1", "b2"])
     assert "H511" in [d["code"] for d in again.document["diagnostics"]]
     assert [event[-1]["event"] for event in place.records()] == ["closed", "end"]
@@ -108,7 +125,7 @@ def test_a_crash_after_a_create_is_named_waited_for_and_not_repeated(place: Plac
     begun_at = time.monotonic()
     plan = place.acrsync("plan", "--settle", "2")
     assert time.monotonic() - begun_at > 1
-    assert "Waiting 2 s: an earlier run sent a create" in plan.err
+    assert "Waiting 2 s: an earlier run wrote something that the list may not show yet." in plan.err
     assert plan.codes == ["H511"]
     assert "was cut off; changes: 1 without a known end." in plan.out
     assert "2 to create" in plan.out, "the one that was created is there"

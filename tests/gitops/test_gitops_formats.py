@@ -12,11 +12,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from acrsync.diagnostics import Diagnostic, Severity
+from acrsync.diagnostics import Diagnostic, Severity, Span
 from acrsync.model import Manifest
 from acrsync.outcome import ExitCode, Outcome, Status
 from acrsync.plan import Create, Delete, Objection, Plan, Update
@@ -195,6 +195,21 @@ def test_too_much_is_counted_and_what_is_destroyed_is_never_cut(reason: str, del
     assert ("These are too many to name here" in text) == (deletes == 30_000)
 
 
+@pytest.mark.parametrize("count", range(700, 760, 7))
+def test_the_limit_holds_however_much_of_it_is_used(count: int):
+    new = tuple(Create(desired(f"n{i}", labels=["x" * (count - 650)]), "new") for i in range(count + 1000))
+    size = len(FORMATS["markdown"](plan_of(new), RUN).encode())
+    assert LIMIT_BYTES - 500 < size <= LIMIT_BYTES
+
+
+def test_what_does_not_fit_with_its_objections_is_at_least_named():
+    gone = tuple(Delete(live(10_000 + i, f"gone-{i}"), "") for i in range(300))
+    objections = tuple(Objection("content", error("E301", "No", "x" * 300), change.live.id) for change in gone)
+    text = FORMATS["markdown"](plan_of(gone, objections=objections), RUN)
+    assert all(f"- gone-{i} (id {10_000 + i}, eu-west-1, File, 0 items)\n" in text for i in range(300))
+    assert "error[E301]" not in text
+
+
 def test_what_is_destroyed_stands_before_everything_else():
     text = FORMATS["markdown"](EVERYTHING, RUN)
     assert text.index("- ads-2019") < text.index("<details")
@@ -307,6 +322,7 @@ def test_terraforms_shape_is_one_line_with_its_versions_and_every_managed_bucket
     assert by_name["music"]["change"]["after"]["id"] == 1116
 
 
+@example(["\u3164", "a\u115fb"])  # letters that nothing is drawn for
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), unique=True, min_size=1, max_size=4))
 def test_addresses_are_plain_words_and_differ_where_names_do(names: list[str]):
     plan = plan_of(tuple(Create(desired(name), "") for name in names))
@@ -337,12 +353,15 @@ def as_the_runner_reads_it(line: str) -> tuple[str, dict[str, str], str]:
 
 
 def test_an_annotation_says_what_the_message_says_at_its_line():
-    diagnostic = error("E302", "Replacement needs approval", "100%, or: not", "do\nthis", line=7)
+    place = Span("a,b::c=%2C.yaml", 7, 5)
+    diagnostic = Diagnostic(Severity.ERROR, "E302", "Replacement needs approval", "100%0A, or: not", "do\nthis", place)
     [line] = github_text([diagnostic]).splitlines()
     kind, properties, text = as_the_runner_reads_it(line)
-    place = {"file": "radio.yaml", "line": "7", "col": "5"}
-    assert (kind, properties) == ("error", {**place, "title": "acrsync E302: Replacement needs approval"})
-    assert text == "100%, or: not\nfix: do\nthis"
+    assert (kind, properties) == (
+        "error",
+        {"file": place.file, "line": "7", "col": "5", "title": "acrsync E302: Replacement needs approval"},
+    )
+    assert text == "100%0A, or: not\nfix: do\nthis"
 
 
 def test_every_message_is_one_command_and_no_more():

@@ -61,6 +61,7 @@ def the(plan: Plan, guard: Guard) -> Objection:
 
 def words(objection: Objection) -> str:
     diagnostic = objection.diagnostic
+    assert diagnostic.severity is Severity.ERROR
     return f"{diagnostic.code} {diagnostic.summary} | {diagnostic.detail} | {diagnostic.fix}"
 
 
@@ -108,6 +109,12 @@ def test_where_the_content_list_is_closed_num_decides_and_the_plan_says_so() -> 
     plan = planned(removing("one", "two"), *ROWS, evidence=Evidence({1: None, 2: 0}))
     assert plan.can_apply
     assert plan.notes == ("one: its content list cannot be read, so its `num` decides that it is empty.",)
+
+
+def test_a_content_list_that_was_not_read_is_no_closed_one() -> None:
+    plan = planned(removing("one"), *ROWS, evidence=Evidence())
+    assert [objection.guard for objection in plan.objections] == ["content"]
+    assert plan.notes == ()
 
 
 def test_content_is_no_concern_of_changes_that_keep_the_bucket() -> None:
@@ -231,6 +238,12 @@ def test_an_empty_manifest_may_do_what_is_not_pruning() -> None:
     assert planned(Manifest(prune=Prune.ACCOUNT)).can_apply
     assert planned(Manifest(prune=Prune.STACK, **OURS), *ROWS).can_apply  # none of them carries our mark
     assert planned(Manifest((entry("two"),), prune=Prune.ACCOUNT, deletes_limit=HUNDRED), *ROWS).can_apply
+
+
+def test_a_question_leaves_buckets_that_an_empty_manifest_would_not_have_pruned_either() -> None:
+    twins = (live(1, "twin"), live(2, "twin"))
+    plan = planned(Manifest((entry("twin"),), prune=Prune.ACCOUNT), *twins)
+    assert ([error.code for error in plan.errors], told(plan)) == (["E202"], [])
 
 
 def test_what_prune_would_not_take_is_no_reason_to_object() -> None:
@@ -418,6 +431,7 @@ def test_the_message_says_what_would_happen_and_what_to_do_first() -> None:
         f"E308 Bucket is in use | Bucket {describe(ONE)} would be replaced, and may be in use: base-projects cannot be "
         f"read. | use a token that may read them{approval}"
     )
+    assert plan.objections[0].diagnostic.span == desired("one").span
     plan = planned(RENAMING, *ROWS, evidence=Evidence({}, {1: (CONTAINER,)}))
     assert f"Bucket {describe(ONE)} would be renamed, and is used by" in plan.objections[0].diagnostic.detail
 
@@ -455,6 +469,8 @@ def test_a_manifest_for_another_account_is_refused() -> None:
     manifest = Manifest((entry("one", labels=["TV"]),), account_uid=20, spans={"account": span})
     plan = planned(manifest, live(1, "one"))
     objection = the(plan, Guard.ACCOUNT)
+    others = planned(manifest, live(1, "one"), live(2, "two", uid=21))
+    assert "lists buckets of account 19, 21." in the(others, Guard.ACCOUNT).diagnostic.detail
     assert words(objection) == (
         f"E309 Not this account | The manifest is for account 20; {ENDPOINT} lists buckets of account 19. | use the "
         "token of that account, or correct `account: {uid: ...}`."

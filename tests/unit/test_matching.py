@@ -105,6 +105,7 @@ def test_a_was_that_nothing_bears_does_not_hide_that_a_bucket_would_be_created()
     assert [entry.name for entry in matching.unmatched] == ["new"]
     (warning,) = matching.diagnostics
     assert (warning.severity, warning.code) == (Severity.WARNING, "W211")
+    assert (warning.summary, warning.span) == ("Nothing is renamed by this `was`", wanted("new").span)
     assert warning.detail == "No bucket is named onne or new, so new would be created, empty."
     assert warning.fix == "correct `was: onne` if a bucket is to be renamed, or remove it."
 
@@ -177,11 +178,11 @@ def test_two_live_buckets_with_one_managed_name_are_an_error_that_shows_both() -
     assert matching.in_question == {4, 5}
 
 
-def test_a_was_that_two_buckets_bear_is_an_error_that_shows_both() -> None:
-    matching, text = the_error([wanted("new", was="one")], [live(5, "one"), live(4, "one")])
-    assert text.startswith("E202 Two live buckets bear one managed name | 2 buckets are named one: ")
-    assert text.endswith("say which one is meant: `id: 5` or `id: 4`.")
-    assert matching.in_question == {4, 5}
+def test_a_was_that_several_buckets_bear_is_an_error_that_shows_all() -> None:
+    matching, text = the_error([wanted("new", was="one")], [live(5, "one"), live(4, "one"), live(3, "one")])
+    assert text.startswith("E202 Two live buckets bear one managed name | 3 buckets are named one: ")
+    assert text.endswith("say which one is meant: `id: 5` or `id: 4` or `id: 3`.")
+    assert matching.in_question == {3, 4, 5}
     assert not matching.unmatched
 
 
@@ -228,6 +229,9 @@ def test_old_and_new_name_both_live_are_an_error_that_shows_both() -> None:
         "other one out of the way."
     )
     assert matching.in_question == {1, 2}  # so that prune takes neither
+    matching, text = the_error([wanted("two", was="one")], [ONE, TWO, live(3, "two")])
+    assert f"are live: {describe(ONE)} and {describe(TWO)}, {describe(live(3, 'two'))}. Which of them" in text
+    assert matching.in_question == {1, 2, 3}
 
 
 @pytest.mark.parametrize(
@@ -275,6 +279,13 @@ def test_a_rename_onto_a_bucket_that_stays_is_an_error(entries: list[Desired], r
     assert text.endswith("give that bucket another name or delete it first, in an apply of its own.")
     assert matching.in_question == {1, 2}
     assert not matching.pairs
+
+
+def test_every_rename_is_looked_at_whatever_the_others_do() -> None:
+    entries = [wanted("free", bucket=1), wanted("three", bucket=2), wanted("free too", bucket=4)]
+    for ids in ((1, 2, 4), (4, 2, 1)):
+        rows = [live(ids[0], "one"), live(ids[1], "two"), THREE, live(ids[2], "four")]
+        assert codes(match(entries, rows)) == ["E204"]
 
 
 FOREIGN = live(23, "shared", uid=1)

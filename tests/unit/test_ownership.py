@@ -248,3 +248,9 @@ def test_what_is_created_with_a_mark_shows_it_in_the_plan() -> None:
     (change,) = make_plan(replace(OURS, desired=(entry("one"),)), Snapshot()).work
     assert isinstance(change, Create)
     assert change.marks == Marks(add=("acrsync:radio",))
+
+
+def test_marks_alone_are_a_reason_to_write() -> None:
+    row = live(1, "one", labels=["TV"])
+    (change,) = make_plan(replace(OURS, desired=(entry("one"),)), Snapshot((row,))).work
+    assert change == Update(entry("one"), row, (), "ownership", Marks(add=("acrsync:radio",)))

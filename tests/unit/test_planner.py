@@ -52,7 +52,7 @@ def error_of(plan: Plan) -> str:
     return f"{found.code} {found.summary} | {found.detail} | {found.fix}"
 
 
-# One entry, one bucket ------------------------------------------------------------------------------------------------
+# One entry, one bucket -----------------------------------------------------------------------------------------------
 
 
 def test_a_bucket_that_is_not_there_is_created() -> None:
@@ -122,7 +122,7 @@ def test_fields_are_told_in_the_order_of_the_table() -> None:
     assert differing(want, row.attrs) == ("name", "region", "type", "net_type", "labels", "metadata_template")
 
 
-# Order ----------------------------------------------------------------------------------------------------------------
+# Order ---------------------------------------------------------------------------------------------------------------
 
 
 def test_phases_follow_each_other_and_each_is_sorted_by_name() -> None:
@@ -237,6 +237,7 @@ def test_a_rename_onto_a_name_that_a_replacement_gives_up_is_an_error(name: str)
     )
     assert told(plan) == [("replace", "new")]
     assert (Kept.UNMANAGED, "two") in kept(plan)
+    assert plan.errors[0].span == desired("two").span
 
 
 def test_a_create_with_a_name_that_a_replacement_gives_up_is_an_error() -> None:
@@ -245,14 +246,15 @@ def test_a_create_with_a_name_that_a_replacement_gives_up_is_an_error() -> None:
     assert told(plan) == [("replace", "new")]
 
 
-def test_a_replacement_may_keep_its_name_or_take_a_free_one() -> None:
-    rows = (live(1, "old"), live(2, "same"))
-    plan = plan_of(wanted("new", bucket=1, net_type=2), wanted("same", net_type=2), rows=rows)
-    assert told(plan) == [("replace", "new"), ("replace", "same")]
+def test_a_replacement_may_keep_its_name_or_take_a_free_one_or_change_its_case() -> None:
+    rows = (live(1, "old"), live(2, "same"), live(3, "case"))
+    entries = (wanted("new", bucket=1, net_type=2), wanted("same", net_type=2), wanted("Case", was="case", net_type=2))
+    plan = plan_of(*entries, rows=rows)
+    assert told(plan) == [("replace", "Case"), ("replace", "new"), ("replace", "same")]
     assert plan.errors == ()
 
 
-# `removed` ------------------------------------------------------------------------------------------------------------
+# `removed` -----------------------------------------------------------------------------------------------------------
 
 
 def test_removed_deletes_by_name_whatever_prune_says() -> None:
@@ -265,6 +267,8 @@ def test_removed_deletes_by_name_whatever_prune_says() -> None:
 def test_removed_of_what_is_gone_is_nothing() -> None:
     plan = plan_of(removed=(Removed("one"), Removed("two", forget=True)))
     assert (plan.work, plan.diagnostics) == ((), ())
+    plan = plan_of(removed=(Removed("one"), Removed("three")), rows=(live(3, "three"),))
+    assert told(plan) == [("delete", "three")]
 
 
 def test_removed_of_what_an_entry_means_is_an_error() -> None:
@@ -281,13 +285,15 @@ def test_removed_of_what_an_entry_means_is_an_error() -> None:
 
 def test_removed_of_two_namesakes_is_an_error_that_shows_both_and_both_stay() -> None:
     rows = (live(2, "one"), live(1, "one"))
-    plan = plan_of(wanted("two"), rows=rows, removed=(Removed("one"),), prune=Prune.ACCOUNT)
+    span = Span("radio.yaml", 9, 3)
+    plan = plan_of(wanted("two"), rows=rows, removed=(Removed("one", span=span),), prune=Prune.ACCOUNT)
     assert error_of(plan) == (
         f"E202 Two live buckets bear one managed name | 2 buckets are named one: {describe(rows[0])}; "
         f"{describe(rows[1])}. | delete the one that is meant by hand, or give it an entry with `id:` and another name."
     )
     assert told(plan) == [("create", "two")]
     assert kept(plan) == [("unmanaged", "one"), ("unmanaged", "one")]
+    assert plan.errors[0].span == span
 
 
 def test_removed_of_a_bucket_in_question_says_nothing_more() -> None:
@@ -331,7 +337,7 @@ def test_a_bucket_that_is_forgotten_already_is_left_whatever_prune_says(
     assert kept(plan) == [("in sync", "two"), ("unmanaged", "one")]
 
 
-# `prune` --------------------------------------------------------------------------------------------------------------
+# `prune` -------------------------------------------------------------------------------------------------------------
 
 
 def test_prune_deletes_what_nothing_names() -> None:
@@ -357,7 +363,13 @@ def test_prune_takes_nothing_that_a_question_is_about() -> None:
     assert {keep.kept for keep in plan.kept} == {Kept.UNMANAGED}
 
 
-# What exists and cannot be created ------------------------------------------------------------------------------------
+def test_a_name_that_only_another_account_bears_is_an_error() -> None:
+    plan = plan_of(wanted("shared"), rows=(live(23, "shared", uid=1), live(2, "mine")), account_uid=19)
+    assert error_of(plan).startswith("E208 Name belongs to another account")
+    assert plan.work == ()
+
+
+# What exists and cannot be created -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("key", "value"), [("region", "global"), ("type", "DedupFile"), ("region", "mars-1")])
@@ -405,7 +417,7 @@ def test_regions_belong_to_their_deployment(endpoint: str, region: str, possible
     assert bool(plan.work) is possible
 
 
-# What an unfinished replacement left ----------------------------------------------------------------------------------
+# What an unfinished replacement left ---------------------------------------------------------------------------------
 
 
 def test_a_lost_bucket_is_created_with_all_that_it_had() -> None:
@@ -424,7 +436,7 @@ def test_what_was_lost_and_is_there_again_is_left_alone() -> None:
     assert planned(Manifest((wanted("one"),)), live(2, "one"), lost={"one": lost}).work == ()
 
 
-# The plan as a whole --------------------------------------------------------------------------------------------------
+# The plan as a whole -------------------------------------------------------------------------------------------------
 
 
 def test_a_plan_names_the_account_and_the_endpoint() -> None:

@@ -52,7 +52,7 @@ def begun(runs):
 
 def put_away(record):
     with suppress(RecordError, ValueError):
-        record.end(exit_code=1, verified=False)
+        record.end(exit_code=1, verified=False, read_back=False)
 
 
 def aged(record, seconds):
@@ -109,7 +109,7 @@ def test_every_event_fits_the_schema(begun, runs):
     record.intent("delete", MOVE, attrs=MOVE.desired.attrs, marks=MUSIC.marks)
     record.outcome(Outcome(MOVE, Status.UNKNOWN, wrote=True, lost="delete"))
     record.outcome(Outcome(CREATE, Status.SKIPPED))
-    record.end(exit_code=6, verified=False)
+    record.end(exit_code=6, verified=False, read_back=True)
     close(unfinished(runs, endpoint=HERE), by="")
     events = [line["event"] for line in record_lines(record.path)]
     assert events == ["run", "intent", "outcome", "intent", "outcome", "outcome", "end", "closed"]
@@ -176,7 +176,7 @@ def test_on_a_full_disk_an_outcome_is_dropped_and_the_next_run_asks_what_became_
     room(record.path.stat().st_size + 10)
     record.outcome(Outcome(CREATE, Status.CREATED, live=NEWS, wrote=True))
     with pytest.raises(RecordError):
-        record.end(exit_code=0, verified=True)
+        record.end(exit_code=0, verified=True, read_back=True)
     room(resource.RLIM_INFINITY)
     assert one(runs).counts == {"open": 1}
 
@@ -188,7 +188,7 @@ def test_a_run_that_ended_verified_leaves_nothing(begun, runs):
     record = begun()
     record.intent("create", CREATE, attrs=ATTRS, marks=())
     record.outcome(Outcome(CREATE, Status.CREATED, live=NEWS, wrote=True))
-    record.end(exit_code=0, verified=True)
+    record.end(exit_code=0, verified=True, read_back=True)
     assert unfinished(runs, endpoint=HERE) == ()
 
 
@@ -202,7 +202,7 @@ def test_a_run_is_unfinished_whether_it_says_so_or_was_cut_off(begun, runs, ends
     record.intent("update", RELABEL, attrs={"labels": ["News"]}, marks=())
     record.outcome(Outcome(RELABEL, Status.FAILED, wrote=True))
     if ends:
-        record.end(exit_code=6, verified=False)
+        record.end(exit_code=6, verified=False, read_back=True)
     run = one(runs)
     assert (run.id, run.uid, run.crashed, run.counts) == (record.id, 19, not ends, {"failed": 1})
 
@@ -235,24 +235,19 @@ def test_two_buckets_of_one_name_are_two_changes(begun, runs):
     assert one(runs).counts == {"open": 1, "deleted": 1}
 
 
-# Creates of which nobody knows what became.
-
-
-def sent(begun, runs, seconds_ago, *outcomes):
-    record = begun()
-    record.intent("create", CREATE, attrs=ATTRS, marks=())
-    for outcome in outcomes:
-        record.outcome(outcome)
-    aged(record, seconds_ago)
-    return one(runs).open_creates_at
+# Writes that a list need not show yet.
 
 
 def seconds_since(moment):
     return (datetime.now(UTC) - moment).total_seconds()
 
 
+LOST = Outcome(CREATE, Status.UNKNOWN, wrote=True, lost="create")
+CREATED = Outcome(CREATE, Status.CREATED, live=NEWS, wrote=True)
+
+
 @pytest.mark.parametrize(
-    ("age", "open_for", "reason"),
+    ("age", "sent", "reason"),
     [
         (0, 0, "just now"),
         (200, 0, "it may have waited for its turn all the time, and been sent the moment it was killed"),
@@ -260,51 +255,59 @@ def seconds_since(moment):
         (-1000, 0, "the clock was set back"),
     ],
 )
-def test_a_create_without_outcome_may_have_been_sent_as_late_as_its_retries_go_on(begun, runs, age, open_for, reason):
-    assert seconds_since(sent(begun, runs, age)) == pytest.approx(open_for, abs=5), reason
-
-
-def test_a_create_whose_answer_was_lost_was_sent_before_that(begun, runs):
-    lost = Outcome(CREATE, Status.UNKNOWN, wrote=True, lost="create")
-    assert seconds_since(sent(begun, runs, 100, lost)) == pytest.approx(100, abs=5)
-
-
-def test_a_create_that_stayed_unknown_counts_from_when_its_answer_was_lost(begun, runs):
+def test_a_write_without_outcome_may_have_been_sent_as_late_as_its_retries_go_on(begun, runs, age, sent, reason):
     record = begun()
-    lost = Outcome(CREATE, Status.UNKNOWN, wrote=True, lost="create")
     record.intent("create", CREATE, attrs=ATTRS, marks=())
-    record.outcome(lost)
-    aged(record, 30)
-    with record.path.open("ab") as file:
-        again = json.loads(record.path.read_text().splitlines()[-1]) | {
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds")
-        }
-        file.write(json.dumps(again).encode() + b"\n")
-    assert seconds_since(one(runs).open_creates_at) == pytest.approx(30, abs=5)
+    aged(record, age)
+    assert seconds_since(one(runs).last_write_at) == pytest.approx(sent, abs=5), reason
 
 
-@pytest.mark.parametrize("status", [Status.CREATED, Status.ADOPTED, Status.FAILED])
-def test_a_create_with_a_known_end_is_not_open(begun, runs, status):
-    lost = Outcome(CREATE, Status.UNKNOWN, wrote=True, lost="create")
-    assert sent(begun, runs, 0, lost, Outcome(CREATE, status, live=NEWS, wrote=True)) is None
+def test_a_write_with_an_outcome_was_sent_before_the_first_of_them(begun, runs):
+    record = begun()
+    record.intent("create", CREATE, attrs=ATTRS, marks=())
+    record.outcome(LOST)
+    aged(record, 100)
+    record.outcome(LOST)
+    assert seconds_since(one(runs).last_write_at) == pytest.approx(100, abs=5)
 
 
 @pytest.mark.parametrize(
-    ("outcomes", "counts", "reason"),
+    ("outcomes", "read_back", "unseen", "reason"),
     [
-        ([], True, "the list must show that the old bucket is gone, too"),
-        ([Outcome(MOVE, Status.FAILED, wrote=True)], True, "half of it is done"),
-        ([Outcome(MOVE, Status.FAILED)], False, "nothing of it is done"),
-        ([Outcome(MOVE, Status.STALE)], False, "nor here"),
-        ([Outcome(MOVE, Status.REPLACED, live=NEWS, wrote=True)], False, "all of it is done"),
+        ([CREATED], None, True, "cut off: no list was seen to show it"),
+        ([CREATED], False, True, "interrupted: the same"),
+        ([CREATED], True, False, "read back: a list showed it"),
+        ([LOST], True, True, "nobody knows what became of it"),
+        ([LOST, replace(CREATED, status=Status.ADOPTED)], True, False, "found"),
+        (
+            [LOST, replace(CREATED, status=Status.ADOPTED)],
+            None,
+            True,
+            "found, but not waited for by the rest of the run",
+        ),
+        ([replace(CREATED, status=Status.FAILED)], True, True, "created otherwise than asked, so not waited for"),
+        ([Outcome(CREATE, Status.FAILED)], None, False, "refused"),
+        ([Outcome(CREATE, Status.SKIPPED)], False, False, "never begun"),
     ],
 )
-def test_a_replacement_that_is_half_done_is_waited_for_as_well(begun, runs, outcomes, counts, reason):
+def test_what_no_list_was_seen_to_show_is_waited_for(begun, runs, outcomes, read_back, unseen, reason):
     record = begun()
-    record.intent("delete", MOVE, attrs=MOVE.desired.attrs, marks=MUSIC.marks)
+    record.intent("create", CREATE, attrs=ATTRS, marks=())
     for outcome in outcomes:
         record.outcome(outcome)
-    assert (one(runs).open_creates_at is not None) == counts, reason
+    if read_back is not None:
+        record.end(exit_code=6, verified=False, read_back=read_back)
+    assert (one(runs).last_write_at is not None) == unseen, reason
+
+
+@pytest.mark.parametrize(("outcome", "reason"), [(None, "cut off"), (Outcome(MOVE, Status.FAILED, wrote=True), "half")])
+def test_a_replacement_that_is_half_done_is_waited_for_as_well(begun, runs, outcome, reason):
+    record = begun()
+    record.intent("delete", MOVE, attrs=MOVE.desired.attrs, marks=MUSIC.marks)
+    if outcome:
+        record.outcome(outcome)
+        record.end(exit_code=6, verified=False, read_back=True)
+    assert one(runs).last_write_at is not None, reason
 
 
 # Half of a replacement.

@@ -1,0 +1,135 @@
+"""An apply survives whatever meets it: a sample of the rehearsal, all of it when time allows, and stories made up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from rehearse.__main__ import FAILURES
+from rehearse.cases import (
+    FAULTS,
+    LAGGING,
+    PROFILES,
+    Case,
+    Fault,
+    Interrupt,
+    Kill,
+    Scenario,
+    Storm,
+    from_json,
+    misfortunes,
+    to_json,
+)
+from rehearse.play import Unplayable, Verdict
+from rehearse.scenarios import examples, generated, made_up
+from rehearse.sweep import everything, lagging, player, rehearse
+
+REPLACEMENT = next(example for example in examples() if example.name == "approvals")
+
+
+def held(verdicts: list[Verdict]) -> None:
+    assert [f"{v.case}: {promise}" for v in verdicts for promise in v.broken] == []
+
+
+def test_a_sample_of_all_misfortunes_breaks_no_promise():
+    requests = 11  # of the example with a replacement, whose DELETE and POST are the eighth and the ninth
+    every = list(misfortunes(requests))
+    # Each kind somewhere, and each profile; the rest is `make rehearse`.
+    sample = [Case(REPLACEMENT, PROFILES[place % 3], every[place]) for place in range(0, len(every), 7)]
+    sample += [
+        Case(REPLACEMENT, profile, Kill(acted, at)) for profile in PROFILES for acted in (False, True) for at in (8, 9)
+    ]
+    verdicts = list(rehearse(sample, workers=2))
+    held(verdicts)
+    assert sum(verdict.struck for verdict in verdicts) > len(sample) * 0.9
+
+
+def test_a_list_that_lags_behind_a_killed_create_leads_to_no_second_one():
+    held(list(rehearse([Case(REPLACEMENT, LAGGING, Kill(acted=True, at=9), settle_s=1.5)], workers=1)))
+
+
+@pytest.mark.slow
+def test_everything_that_can_happen_at_every_request_breaks_no_promise():
+    calm, cases = everything([*examples(), generated(1, 0)], workers=3)
+    slow = lagging(REPLACEMENT, requests=11)
+    held([*calm, *rehearse([*cases, *slow], workers=3)])
+
+
+@pytest.fixture(scope="module")
+def play():
+    with player() as played:
+        yield played
+
+
+@st.composite
+def stories(draw):
+    scenario = made_up(draw(st.randoms(use_true_random=False)), "made up")
+    at = draw(st.integers(1, 25))
+    struck_by = st.one_of(
+        st.builds(Kill, st.booleans(), st.just(at)),
+        st.builds(Interrupt, st.sampled_from(["SIGINT", "SIGTERM"]), st.sampled_from([1, 2]), st.just(at)),
+        st.builds(Fault, st.sampled_from(FAULTS), st.just(at)),
+    )
+    parallelism = draw(st.sampled_from([1, 2, 4, 8]))
+    return Case(scenario, draw(st.sampled_from(PROFILES)), draw(struck_by), parallelism)
+
+
+def check(play, case: Case) -> None:
+    """Play a case; one that fails is kept in a file that plays it again."""
+    try:
+        verdict = play(case)
+    except Unplayable:
+        assume(False)
+    if verdict.broken:
+        FAILURES.mkdir(exist_ok=True)
+        (FAILURES / "made-up.json").write_text(to_json(case), encoding="utf-8")
+    held([verdict])
+
+
+def some(examples: int) -> settings:
+    quiet = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much]
+    return settings(max_examples=examples, deadline=None, suppress_health_check=quiet)
+
+
+@some(25)
+@given(case=stories())
+def test_no_story_breaks_a_promise(play, case):
+    check(play, case)
+
+
+@pytest.mark.slow
+@some(1500)
+@given(case=stories())
+def test_no_story_of_many_breaks_a_promise(play, case):
+    check(play, case)
+
+
+# The rehearsal itself.
+
+
+@pytest.mark.parametrize(
+    "misfortune",
+    [None, Kill(acted=True, at=3), Interrupt("SIGTERM", 2, 4), Fault(FAULTS[1], 5), Storm((FAULTS[0],), seed=7)],
+)
+def test_a_case_that_failed_can_be_played_from_its_file(misfortune):
+    case = Case(generated(1, 2), LAGGING, misfortune, parallelism=1)
+    assert to_json(from_json(to_json(case))) == to_json(case)
+
+
+def test_the_same_seed_makes_up_the_same_account():
+    assert generated(3, 1) == generated(3, 1) != generated(3, 2)
+
+
+def test_a_promise_that_is_broken_is_found(play):
+    """The account is not what the case says it is: an unmanaged bucket of the manifest's name is there twice."""
+    twins = [{"name": "music", "num": 1}, {"name": "music", "num": 2}]
+    manifest = {"version": 1, "account": {"uid": 19}, "buckets": [{"name": "x", "region": "eu-west-1", "type": "File"}]}
+    scenario = Scenario("twins", {"acrsync.yaml": json.dumps(manifest)}, twins)
+    assert play(Case(scenario, "lenient")).broken == ()
+    foreseen = replace(scenario, files={"acrsync.yaml": json.dumps({**manifest, "prune": "account"})})
+    verdict = play(Case(foreseen, "lenient"))
+    assert any(promise.startswith("not converged") for promise in verdict.broken)

@@ -1,0 +1,88 @@
+"""Rehearse every misfortune: `make rehearse`, or one case from its file: `cd tests && python -m rehearse FILE`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from rehearse import report, storm
+from rehearse.cases import PROFILES, Case, load, to_json
+from rehearse.play import Verdict, play
+from rehearse.scenarios import examples, generated
+from rehearse.stage import stage
+from rehearse.sweep import everything, lagging, rehearse
+
+FAILURES = Path(__file__).parents[2] / ".rehearsal"
+LAGGED = ("approvals", "labels")  # a replacement, creates and updates
+
+
+def main() -> int:
+    """Return 1 where a promise was broken."""
+    parser = argparse.ArgumentParser(prog="rehearse", description=__doc__)
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="play this one case, and say what happens")
+    parser.add_argument("--seed", type=int, default=1, help="of the generated manifests and of the storm")
+    parser.add_argument("--generated", type=int, default=3, metavar="N", help="so many manifests beside the examples")
+    parser.add_argument("--workers", type=int, default=1 + (os.cpu_count() or 1), metavar="N")
+    asked = parser.parse_args()
+    console = Console(stderr=True)
+    if asked.file is not None:
+        return _one(load(asked.file), console)
+    scenarios = [*examples(), *(generated(asked.seed, number) for number in range(asked.generated))]
+    calm, cases = everything(scenarios, workers=asked.workers)
+    cases += [
+        case
+        for verdict in calm
+        if verdict.case.scenario.name in LAGGED and verdict.case.profile == "documented"
+        for case in lagging(verdict.case.scenario, requests=verdict.requests)
+    ]
+    verdicts = [*calm, *_shown(rehearse(cases, workers=asked.workers), len(cases), console)]
+    storms = [storm.weather(profile, seed=asked.seed) for profile in PROFILES]
+    text = report.tables(verdicts, storms, scenarios=len(scenarios))
+    console.print(text, markup=False, highlight=False)
+    broken = [verdict for verdict in verdicts if verdict.broken]
+    _keep(broken, console)
+    for one in storms:
+        for promise in one.broken:
+            console.print(f"storm, {one.profile}: {promise}", style="red", markup=False)
+    if broken or any(one.broken or one.duplicates for one in storms):
+        return 1
+    report.write(text)
+    return 0
+
+
+def _one(case: Case, console: Console) -> int:
+    with stage() as on:
+        verdict = play(case, on)
+    console.print(f"{case}: exit codes {', '.join(map(str, verdict.codes))}", markup=False)
+    for promise in verdict.broken:
+        console.print(promise, style="red", markup=False, highlight=False)
+    return 1 if verdict.broken else 0
+
+
+def _shown(verdicts: Iterable[Verdict], total: int, console: Console) -> Iterator[Verdict]:
+    columns = (TextColumn("Rehearsing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("cases", total=total)
+        for verdict in verdicts:
+            bar.advance(task)
+            if verdict.broken:
+                bar.console.print(f"{verdict.case}: {verdict.broken[0][:200]}", style="red", markup=False)
+            yield verdict
+
+
+def _keep(broken: Iterable[Verdict], console: Console) -> None:
+    """Write each failing case to a file that reproduces it."""
+    for number, verdict in enumerate(broken, start=1):
+        FAILURES.mkdir(exist_ok=True)
+        path = FAILURES / f"{number:03}.json"
+        path.write_text(to_json(verdict.case), encoding="utf-8")
+        console.print(f"{verdict.case}: cd tests && python -m rehearse {path}", markup=False)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,94 @@
+"""One case from curtain to curtain: the first run meets its misfortune, up to two more must put all right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from acrsync import manifest as manifests
+from acrsync.bucket import decode
+from acrsync.model import Manifest, Snapshot
+from acrsync.plan import Create, Delete, Kept, Plan
+from acrsync.planner import make_plan
+from rehearse.cases import JSON, Case, is_beyond_the_assumptions, lasts
+from rehearse.promises import Aim, broken_by, duplicates, not_as_wanted, spilled
+from rehearse.stage import Ran, Stage, folder_of
+
+MORE_RUNS = 2
+TOLD = "error[E202]: Two live buckets bear one managed name"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a case came to."""
+
+    case: Case
+    broken: tuple[str, ...]
+    runs: int
+    struck: bool
+    requests: int  # of the first run
+    codes: tuple[int, ...]
+    beyond: bool  # of the assumptions: a person must put it right, and was told how
+
+
+class Unplayable(ValueError):
+    """A scenario that acrsync refuses, so that there is nothing to rehearse."""
+
+
+def play(case: Case, stage: Stage) -> Verdict:
+    """Play a case and return every promise that was broken."""
+    with folder_of(case) as folder:
+        first = stage.set(case)
+        aim = aim_of(case, folder, first)
+        runs = [stage.run(folder, case, case.misfortune)]
+        if lasts(case.misfortune):
+            stage.calm()
+        while len(runs) <= MORE_RUNS and not (len(runs) > 1 and runs[-1].code == 0):
+            runs.append(stage.run(folder, case, None))
+    unsafe = [
+        f"run {number}: {promise}"
+        for number, run in enumerate(runs, start=1)
+        for promise in broken_by(run, first=first, aim=aim, case=case, calm=number > 1)
+    ]
+    unsafe += spilled(runs, stage.token)
+    unmade = list(_unmade(runs, first, aim))
+    beyond = bool(unmade) and is_beyond_the_assumptions(case) and TOLD in runs[-1].output
+    broken = tuple(unsafe if beyond else unsafe + unmade)
+    return Verdict(case, broken, len(runs), runs[0].struck, len(runs[0].log), tuple(run.code for run in runs), beyond)
+
+
+def _unmade(runs: list[Ran], first: JSON, aim: Aim) -> Iterator[str]:
+    last = runs[-1]
+    if last.code != 0:
+        yield f"not converged after {len(runs)} runs: the last one ended with {last.code}: {last.output[-800:]}"
+    yield from not_as_wanted(last.state, first, aim)
+    yield from duplicates(last.state, first)
+
+
+def aim_of(case: Case, folder: Path, state: JSON) -> Aim:
+    """Return what the manifest asks of the account at the start. Raises: Unplayable where it cannot be applied."""
+    manifest, plan = planned(case, folder, state)
+    if plan.errors:
+        raise Unplayable("; ".join(f"{error.summary}: {error.detail}" for error in plan.errors))
+    alone = {keep.live.id for keep in plan.kept if keep.kept in (Kept.UNMANAGED, Kept.FOREIGN)}
+    origins = {
+        change.desired.name: change.live.id
+        for change in plan.changes
+        if not isinstance(change, Create | Delete) and change.desired is not None
+    }
+    gone = {change.live.name for change in plan.work if isinstance(change, Delete)}
+    wanted = tuple(entry.attrs for entry in manifest.desired)
+    return Aim(frozenset(alone), wanted, origins, frozenset(gone - {entry["name"] for entry in wanted}), manifest.mark)
+
+
+def planned(case: Case, folder: Path, state: JSON) -> tuple[Manifest, Plan]:
+    loaded = manifests.load(tuple(folder / name for name in case.scenario.files))
+    if loaded.manifest is None:
+        raise Unplayable("; ".join(f"{found.summary}: {found.detail}" for found in loaded.diagnostics))
+    rows = tuple(decode(_shown(row)) for row in reversed(state["buckets"]) if row["uid"] == 19)
+    return loaded.manifest, make_plan(loaded.manifest, Snapshot(rows))
+
+
+def _shown(row: Mapping[str, JSON]) -> Mapping[str, JSON]:
+    return {**row, "num": row["files"] + row["channels"]}
