@@ -1,4 +1,4 @@
-# acrsync in a container: docker build -t acrsync . && docker run --rm -v "$PWD:/work" -e ACRSYNC_TOKEN acrsync plan
+# acrsync in a container: docker build -t acrsync . && docker run --rm -v "$PWD:/repo" -e ACRSYNC_TOKEN acrsync plan
 # What goes in is pinned: the base by its digest, every package by its hash. No file in it carries the time of the build.
 FROM python:3.13-slim@sha256:6771159cd4fa5d9bba1258caf0b82e6b73458c694d178ad97c5e925c2d0e1a91 AS build
 ENV PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_COMPILE=1 SOURCE_DATE_EPOCH=1577836800
@@ -16,6 +16,6 @@ FROM python:3.13-slim@sha256:6771159cd4fa5d9bba1258caf0b82e6b73458c694d178ad97c5
 COPY --from=build /opt/acrsync /opt/acrsync
 ENV PATH=/opt/acrsync/bin:$PATH PYTHONDONTWRITEBYTECODE=1
 USER 65532:65532
-WORKDIR /work
+WORKDIR /repo
 ENTRYPOINT ["acrsync"]
 CMD ["--help"]

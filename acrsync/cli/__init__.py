@@ -16,6 +16,7 @@ from acrsync import __version__
 from acrsync.cli import output
 
 COMMANDS = ("validate", "plan", "apply", "export", "schema", "emulator")
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 BEGINNINGS = """\b
 Begin with what an account has:  acrsync export --out acrsync.yaml
@@ -56,13 +57,16 @@ def main() -> None:
     gc.set_threshold(100_000)
     code = run(sys.argv[1:])
     output.close()
+    for number in SIGNALS:  # the end is decided: a signal now would only change the exit code
+        signal.signal(number, signal.SIG_IGN)
     gc.freeze()
     sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; whatever goes wrong ends in one message."""
-    signal.signal(signal.SIGTERM, _terminated)
+    for number in SIGNALS:
+        signal.signal(number, _interrupted)
     output.prepare()
     try:
         code = acrsync.main(list(arguments), prog_name="acrsync", standalone_mode=False)
@@ -73,9 +77,15 @@ def run(arguments: Sequence[str]) -> int:
         return told(error, arguments)
 
 
-def _terminated(_signum: int, _frame: FrameType | None) -> None:
-    """Treat SIGTERM as SIGINT."""
+def _interrupted(_signum: int, _frame: FrameType | None) -> None:
+    """End the command with one message; the next signal leaves at once, whatever is being tidied up."""
+    for number in SIGNALS:
+        signal.signal(number, _leave)
     raise KeyboardInterrupt
+
+
+def _leave(_signum: int, _frame: FrameType | None) -> None:
+    os._exit(130)
 
 
 def environment(name: str) -> str | None:

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from acrsync.cli import SIGNALS
 from acrsync.outcome import ExitCode
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
 # A progress bar has the line, and hides the cursor.
 CLEAR_LINE = "\r\x1b[2K"
 SHOW_CURSOR = "\x1b[?25h"

@@ -95,6 +95,8 @@ def made_up(random: Random, name: str) -> Scenario:
         rows += _met(random, manifest, row, random.choice(FATES))
     if not owned and random.random() < 0.3:
         rows += _swapped(manifest)
+    if not rows:  # where a server lists other accounts' buckets only, `account:` refuses to begin
+        rows.append(_row(random, 14000, "anchor", owned=False))
     return Scenario(name, {"acrsync.yaml": json.dumps(manifest, ensure_ascii=False)}, rows)
 
 
