@@ -103,6 +103,8 @@ def _is_of(entry: JSON, line: JSON) -> bool:
     """Tell whether a request is a write for a change."""
     if entry["method"] == "POST":
         return line["action"] in ("create", "replace") and bool(entry["body"].get("name") == line["name"])
+    if (entry["body"] or {}).get("name", line["name"]) != line["name"]:  # the other step of a swap
+        return False
     return entry["method"] in VERBS and bool(entry["path"] == f"/api/buckets/{line['id']}")
 
 
