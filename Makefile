@@ -22,7 +22,7 @@ test: lint types imports .venv/installed ## All that CI runs
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet
 
 test-slow: lint types imports .venv/installed ## The same and every slow test
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet -m 'slow or not slow'
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet --hypothesis-profile new -m 'slow or not slow'
 
 lint: .venv/installed
 	$(BIN)/ruff check

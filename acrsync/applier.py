@@ -17,6 +17,7 @@ from acrsync.diagnostics import Diagnostic, Severity
 from acrsync.errors import AccessDenied, RemoteError
 from acrsync.model import Live
 from acrsync.outcome import WELL, Outcome, Status
+from acrsync.ownership import is_own
 from acrsync.plan import Create, Plan, Replace, Update, Work
 from acrsync.visible import visible
 
@@ -56,6 +57,7 @@ class Applier:
     settings: Settings = field(default_factory=Settings)
     _halted: Diagnostic | None = None  # why nothing more is tried
     _silences: int = 0
+    _confirmed: bool = False  # that a bucket of this account was seen
     _ended_well: dict[int, bool] = field(default_factory=dict)  # by bucket id, its last change
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -64,6 +66,7 @@ class Applier:
 
         Whoever stops asking stops the apply: what has not begun is not begun any more.
         """
+        self._confirmed = bool(self.means.named)
         pool = ThreadPoolExecutor(self.settings.parallelism, thread_name_prefix="apply")
         try:
             for wave in self.plan.waves:
@@ -97,6 +100,7 @@ class Applier:
         with self._lock:
             if outcome.live is not None:
                 self.known.add(outcome.live.id)
+                self._confirmed = True
             if isinstance(attempt.trouble, AccessDenied | WrongAccount):
                 self._halted = attempt.trouble.diagnostic
             silent = isinstance(attempt.trouble, RemoteError) and attempt.trouble.status is None
@@ -112,8 +116,8 @@ class Applier:
         return outcome
 
     def _halt_in_an_unknown_account(self) -> None:
-        """End the run where no bucket was listed and the first create, which goes alone, did not show its account."""
-        if self.means.uid is not None and not self.known and self._halted is None:
+        """End the run where no bucket of ours was listed and the first create, which goes alone, showed no account."""
+        if self.means.uid is not None and not self._confirmed and self._halted is None:
             detail = f"No bucket showed that this is account {self.means.uid}, so nothing more is sent."
             fix = "see what became of the first create."
             self._halted = _trouble("E513", "The account is not confirmed", detail, fix)
@@ -154,11 +158,12 @@ class Applier:
             for row in rows
             if row.id not in self.known
             and all(row.attrs.get(key) == change.desired.attrs[key] for key in ("name", "region", "type"))
-            and (self.plan.uid is None or row.uid in (self.plan.uid, None))
+            and is_own(row, self.plan.uid)
         ]
         if len(found) != 1:
             return outcome
         self.known.add(found[0].id)
+        self._confirmed = True
         status = Status.ADOPTED if isinstance(change, Create) else Status.REPLACED
         return self._noted(Outcome(change, status, live=found[0], wrote=True))
 

@@ -12,7 +12,7 @@ from enum import StrEnum
 from acrsync.diagnostics import Diagnostic, Severity, Span, in_reading_order
 from acrsync.matching import describe
 from acrsync.model import MARK, PROTECTED, Desired, Evidence, Live, Manifest, Prune, Reference
-from acrsync.ownership import prunable
+from acrsync.ownership import is_shared, prunable
 from acrsync.plan import Create, Delete, Keep, Kept, Objection, Plan, Replace, Update, Work
 from acrsync.visible import visible
 
@@ -245,9 +245,10 @@ def _alike(desired: Desired, live: Live) -> bool:
 
 def _account(plan: Plan) -> Iterator[Objection]:
     lives = [change.live for change in plan.changes if not isinstance(change, Create)]
+    telling = [live for live in lives if not is_shared(live)]
     listed = sorted({live.uid for live in lives if live.uid is not None})
     expected, span = plan.manifest.account_uid, plan.manifest.spans.get("account")
-    if expected is not None and lives and expected not in listed:
+    if expected is not None and telling and expected not in listed:
         whose = f"account {', '.join(map(str, listed))}" if listed else "no account that is shown"
         detail = f"The manifest is for account {expected}; {plan.endpoint} lists buckets of {whose}."
         fix = "use the token of that account, or correct `account: {uid: ...}`."

@@ -1,16 +1,36 @@
 """Whose bucket it is: the account's uid, a stack's marks, and what `prune` may take."""
 
+from collections.abc import Iterable
+
 from acrsync.bucket import CHINA, LEGACY_REGIONS, LEGACY_TYPES, REGIONS, TYPES
 from acrsync.model import MARK, PROTECTED, Desired, Live, Manifest, Prune, Snapshot
 from acrsync.plan import Marks
 
 
 def account_uid(manifest: Manifest, snapshot: Snapshot) -> int | None:
-    """Return our own uid: `account.uid`, else the only one listed, else None."""
+    """Return our own uid: `account.uid`, else the only one by which the listing tells it, else None."""
     if manifest.account_uid is not None:
         return manifest.account_uid
-    listed = {row.uid for row in snapshot.rows if row.uid is not None}
-    return listed.pop() if len(listed) == 1 else None
+    told = telling_uids(snapshot.rows)
+    return told[0] if len(told) == 1 else None
+
+
+def telling_uids(rows: Iterable[Live]) -> tuple[int, ...]:
+    """Return the uids by which a listing tells whose account it is: those of buckets that nobody shares."""
+    return tuple(sorted({row.uid for row in rows if row.uid is not None and not is_shared(row)}))
+
+
+def is_shared(row: Live) -> bool:
+    """Tell whether others than its owner may use it.
+
+    GUESS: ACRCloud's own bucket 23 is listed in every account, with its owner's uid and a permission of its own.
+    """
+    return bool(row.facts.get("access_permission", "private") != "private")
+
+
+def is_own(row: Live, uid: int | None) -> bool:
+    """Tell whether a row is of the account with this uid; while that is not known, every row is."""
+    return uid is None or row.uid in (uid, None)
 
 
 def wanted_marks(manifest: Manifest, desired: Desired, live: Live | None) -> Marks:
@@ -28,7 +48,7 @@ def wanted_marks(manifest: Manifest, desired: Desired, live: Live | None) -> Mar
 
 def prunable(manifest: Manifest, row: Live) -> bool:
     """Tell whether `prune` may take an own bucket that the manifest does not name."""
-    if row.facts.get("access_permission", "private") != "private":
+    if is_shared(row):
         return False
     known = row.attrs.get("region") in (*REGIONS, CHINA, *LEGACY_REGIONS)
     known = known and row.attrs.get("type") in (*TYPES, *LEGACY_TYPES)

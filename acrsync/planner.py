@@ -13,7 +13,7 @@ from acrsync.bucket import CHINA, FIELDS, REGIONS, TYPES
 from acrsync.diagnostics import Diagnostic, in_reading_order
 from acrsync.matching import describe, error, match
 from acrsync.model import Attrs, Desired, Live, Manifest, Prune, Removed, Snapshot
-from acrsync.ownership import account_uid, prunable, wanted_marks
+from acrsync.ownership import account_uid, is_own, prunable, wanted_marks
 from acrsync.plan import Create, Delete, Keep, Kept, Marks, Plan, Replace, Update, Work
 from acrsync.visible import lookalike, visible
 
@@ -43,8 +43,8 @@ def make_plan(manifest: Manifest, snapshot: Snapshot, *, lost: Mapping[str, Lost
     `lost` holds, by name, what an unfinished replacement left to be created again.
     """
     uid = account_uid(manifest, snapshot)
-    own = tuple(row for row in snapshot.rows if uid is None or row.uid in (uid, None))
-    foreign = tuple(row for row in snapshot.rows if uid is not None and row.uid not in (uid, None))
+    own = tuple(row for row in snapshot.rows if is_own(row, uid))
+    foreign = tuple(row for row in snapshot.rows if not is_own(row, uid))
     matching = match(manifest.desired, own, foreign=foreign)
     decisions = _Decisions(
         diagnostics=list(matching.diagnostics), in_question=matching.in_question, taken=set(matching.in_question)
@@ -62,7 +62,7 @@ def make_plan(manifest: Manifest, snapshot: Snapshot, *, lost: Mapping[str, Lost
     decisions.kept.extend(Keep(row, Kept.FOREIGN) for row in foreign)
     names = (*(row.name for row in snapshot.rows), *(entry.name for entry in manifest.desired))
     return Plan(
-        waves=tuple(_waves(work, alone=not snapshot.rows, names=names)),
+        waves=tuple(_waves(work, alone=not own, names=names)),
         kept=tuple(sorted(decisions.kept, key=lambda keep: (keep.kept, keep.name, keep.live.id))),
         manifest=manifest,
         uid=uid,
@@ -201,7 +201,7 @@ def _name_is_held(change: Work, held: Mapping[str, Replace]) -> Diagnostic | Non
 def _waves(work: Sequence[Work], *, alone: bool, names: Iterable[str]) -> Iterator[tuple[Work, ...]]:
     """Yield the phases in order, each sorted by name: renames, creates, updates, replaces, deletes.
 
-    Where nothing is listed (`alone`), the first create goes by itself: its answer shows which account this is.
+    Where no bucket of ours is listed (`alone`), the first create goes by itself: its answer shows the account.
     """
     ordered = sorted(work, key=lambda change: change.name)
     renames = [change for change in ordered if isinstance(change, Update) and "name" in change.fields]

@@ -14,6 +14,7 @@ from acrsync.diagnostics import Diagnostic, Severity
 from acrsync.matching import describe
 from acrsync.model import JSON, PROTECTED, Approval, Desired, Live, Manifest, Removed, Snapshot
 from acrsync.outcome import Status
+from acrsync.ownership import is_own
 from acrsync.plan import Create, Delete, Marks, Replace, Update, action_of
 from acrsync.planner import not_creatable
 from acrsync.report import load_plan
@@ -37,7 +38,7 @@ def undo(lines: Sequence[Line], snapshot: Snapshot, *, approvals: tuple[Approval
     and what it deleted comes back, with another id. A replacement is taken back where that replacement is approved.
     """
     plan = load_plan(json.dumps(lines[0]["plan"])).plan
-    rows = {row.id: row for row in snapshot.rows if plan.uid is None or row.uid in (plan.uid, None)}
+    rows = {row.id: row for row in snapshot.rows if is_own(row, plan.uid)}
     undoing = _Undoing(snapshot, rows, frozenset(map(str, approvals)))
     ends = _ends(lines)
     steps: dict[int, list[Update]] = {}

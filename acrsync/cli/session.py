@@ -25,6 +25,7 @@ from acrsync.guards import needs_references, objections_to, touched
 from acrsync.manifest import entry
 from acrsync.model import Snapshot
 from acrsync.outcome import WELL, End, ExitCode, Outcome, exit_code
+from acrsync.ownership import is_own, telling_uids
 from acrsync.plan import Plan, Replace, Update
 from acrsync.planner import make_plan
 from acrsync.report import FORMATS, PLAIN, Run, digest, plan_document, plan_text, result_text
@@ -145,7 +146,7 @@ class Session:
             evidence=seen.evidence,
             recheck=lambda change, now: [o for o in objections_to(change, manifest, now) if o.approval not in approved],
             uid=plan.uid,
-            named={row.name: row for row in seen.snapshot.rows if plan.uid is None or row.uid in (plan.uid, None)},
+            named={row.name: row for row in seen.snapshot.rows if is_own(row, plan.uid)},
             ends={change.live.id: change.desired.attrs for change in plan.work if isinstance(change, Update)},
         )
         applier = Applier(
@@ -188,7 +189,7 @@ def _question(plan: Plan) -> str:
 
 
 def _refuse_other_account(plan: Plan, snapshot: Snapshot, *, endpoint: str) -> None:
-    listed = sorted({row.uid for row in snapshot.rows if row.uid is not None})
+    listed = telling_uids(snapshot.rows)
     if plan.endpoint == endpoint and (plan.uid is None or not listed or plan.uid in listed):
         return
     here = ", ".join(map(str, listed)) or "unknown"

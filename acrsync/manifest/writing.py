@@ -15,6 +15,7 @@ from acrsync.manifest import rules, shape
 from acrsync.manifest.problems import quoted
 from acrsync.manifest.scalars import flow, written
 from acrsync.model import JSON, Attrs, Live, Snapshot
+from acrsync.ownership import is_own, telling_uids
 from acrsync.visible import lookalike, visible
 
 LONGEST_KEY = 1000  # YAML parsers look no farther than 1024 characters for the colon
@@ -60,7 +61,7 @@ class _Manageable:
 
     def __init__(self, snapshot: Snapshot, *, uid: int | None) -> None:
         self.uid = uid
-        self.uids = sorted({row.uid for row in snapshot.rows if row.uid is not None})
+        self.uids = telling_uids(snapshot.rows)
         own = [row for row in snapshot.rows if not self._foreign(row)]
         checker = shape.attrs_checker()
         self.problems = {row.id: _problems(row, checker(row.attrs)) for row in own}
@@ -83,7 +84,7 @@ class _Manageable:
         return None
 
     def _foreign(self, row: Live) -> bool:
-        return self.uid is not None and row.uid is not None and row.uid != self.uid
+        return not is_own(row, self.uid)
 
 
 def _problems(row: Live, of_shape: Mapping[str, str]) -> Mapping[str, str]:

@@ -208,6 +208,17 @@ def test_the_question_and_every_plan_name_the_account(place: Place, api: Api):
     assert place.acrsync("plan", "--format", "json").document["account"] == {"uid": 19, "endpoint": api.url}
 
 
+def test_a_new_account_that_lists_only_what_acrcloud_shares_is_bootstrapped(place: Place, api: Api):
+    api.reset(rows=[], profile={"base": "strict"})
+    place.write("acrsync.yaml", BUCKETS + "account: {uid: 19}\n")
+    plan = place.acrsync("plan")
+    assert plan.code == 0
+    assert 'Foreign: 1 bucket, of other accounts, never touched: "ACRCloud Music".' in plan.out
+    done = place.acrsync("apply", "--yes", "--settle", "1")
+    assert (done.code, "Verified" in done.out) == (0, True), done
+    assert place.acrsync("export").out.count("\naccount: {uid: 19}\n") == 1
+
+
 def test_an_account_that_is_not_the_manifests_is_refused(place: Place):
     place.write("acrsync.yaml", BUCKETS + "account: {uid: 20}\n")
     done = place.acrsync("apply", "--yes")

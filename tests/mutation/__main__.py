@@ -23,8 +23,8 @@ TESTS = tuple(f"tests/unit/test_{name}.py" for name in (*MODULES, "undo"))
 COPIED = ("acrsync", "schemas", "tests", "examples", "docs", "pyproject.toml", "README.md")
 CONFIG = f"""
 [tool.mutmut]
-paths_to_mutate = {[f"acrsync/{name}.py" for name in MODULES]}
-tests_dir = {list(TESTS)}
+source_paths = {[f"acrsync/{name}.py" for name in MODULES]}
+pytest_add_cli_args_test_selection = {list(TESTS)}
 also_copy = {list(COPIED)}
 """
 # Exit codes of the tests, as mutmut keeps them: 0 is a change that nothing noticed.
@@ -62,7 +62,7 @@ def prepare(folder: Path) -> None:
 def run(*arguments: str, folder: Path) -> str:
     command = [sys.executable, "-m", "mutmut", *arguments]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
+    assert done.returncode == 0, (done.returncode, done.stdout[-200:], done.stderr[-2000:])
     return done.stdout
 
 

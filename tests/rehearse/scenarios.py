@@ -95,8 +95,9 @@ def made_up(random: Random, name: str) -> Scenario:
         rows += _met(random, manifest, row, random.choice(FATES))
     if not owned and random.random() < 0.3:
         rows += _swapped(manifest)
-    if not rows:  # where a server lists other accounts' buckets only, `account:` refuses to begin
-        rows.append(_row(random, 14000, "anchor", owned=False))
+    # A manifest without buckets that deletes, or an account that lists other accounts' buckets only, is refused.
+    if not manifest["buckets"] or (rows and all(row.get("uid") == 20 for row in rows)):
+        rows += _met(random, manifest, _row(random, 14000, "anchor", owned=False), "same")
     return Scenario(name, {"acrsync.yaml": json.dumps(manifest, ensure_ascii=False)}, rows)
 
 

@@ -478,6 +478,15 @@ def test_a_manifest_for_another_account_is_refused() -> None:
     assert (objection.id, objection.approval, objection.diagnostic.span) == (None, "", span)
 
 
+def test_a_bucket_that_others_share_refuses_no_account() -> None:
+    shared = replace(live(23, "ACRCloud Music"), facts={"uid": 1, "access_permission": "public"})
+    manifest = Manifest((entry("one"),), account_uid=19)
+    assert planned(manifest, shared).can_apply
+    assert planned(manifest, shared, live(1, "one")).can_apply
+    the(planned(manifest, shared, live(1, "one", uid=20)), Guard.ACCOUNT)
+    the(planned(manifest, replace(shared, facts={"uid": 1})), Guard.ACCOUNT)
+
+
 def test_rows_of_several_accounts_need_a_word_whose_this_is() -> None:
     rows = (live(1, "one", uid=20), live(2, "two"), live(3, "three", uid=20))
     plan = planned(Manifest((entry("two", labels=["TV"]),)), *rows)

@@ -6,7 +6,8 @@ import pytest
 
 from acrsync.bucket import decode
 from acrsync.manifest import dump, entry, load_texts
-from acrsync.model import Snapshot
+from acrsync.model import Manifest, Snapshot
+from acrsync.ownership import account_uid
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "manifest-export"
 # Source: Console API, "List Buckets".
@@ -164,6 +165,14 @@ def test_a_name_that_cannot_be_managed_keeps_no_other_bucket_out():
 
 def test_a_namesake_of_an_unknown_type_makes_the_name_ambiguous_all_the_same():
     assert "- name" not in exported({"name": "music"}, {"name": "music", "type": "Video"})
+
+
+def test_a_bucket_that_others_share_is_a_comment_and_the_account_is_known_all_the_same():
+    rows = snapshot({"name": "a"}, {"name": "ACRCloud Music", "uid": 1, "access_permission": "public"})
+    text = dump(rows, uid=account_uid(Manifest(), rows))
+    assert "account: {uid: 19}\n" in text
+    assert "  - name: a\n" in text
+    assert "It belongs to another account (uid 1)." in text
 
 
 def test_rows_of_several_accounts_without_knowing_which_is_ours_are_all_comments():

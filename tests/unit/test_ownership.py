@@ -144,6 +144,29 @@ def test_our_uid_is_the_one_that_is_said_else_the_only_one_listed(
     assert account_uid(Manifest(account_uid=said), Snapshot(rows)) == uid
 
 
+MUSIC = replace(live(23, "ACRCloud Music"), facts={"uid": 1, "access_permission": "public"})
+
+
+@pytest.mark.parametrize(
+    ("rows", "uid"),
+    [((MUSIC,), None), ((MUSIC, live(1, "mine")), 19), ((MUSIC, live(1, "mine"), live(2, "one", uid=20)), None)],
+)
+def test_a_bucket_that_others_share_does_not_tell_whose_account_it_is(rows: tuple[Live, ...], uid: int | None) -> None:
+    assert account_uid(Manifest(), Snapshot(rows)) == uid
+
+
+def test_an_account_that_lists_only_what_others_share_is_as_good_as_empty() -> None:
+    manifest = Manifest(tuple(entry(name) for name in ("c", "b", "a")), account_uid=19)
+    plan = make_plan(manifest, Snapshot((MUSIC,)))
+    assert [[change.name for change in wave] for wave in plan.waves] == [["a"], ["b", "c"]]
+    assert [(keep.kept, keep.name) for keep in plan.kept] == [(Kept.FOREIGN, "ACRCloud Music")]
+    account = WrongAccount()
+    account.seed(id=23, name="ACRCloud Music", uid=1, access_permission="public")
+    done = reconcile(manifest, account, parallelism=8, stop=threading.Event())
+    assert account.writes == ["POST a"]
+    assert [outcome.status for outcome in done.outcomes] == [Status.FAILED, Status.SKIPPED, Status.SKIPPED]
+
+
 def test_a_foreign_row_is_shown_and_never_matched() -> None:
     rows = (live(1, "mine"), live(23, "shared", uid=1, labels=["Old"]))
     manifest = Manifest((entry("mine"),), account_uid=19, prune=Prune.ACCOUNT, removed=(Removed("shared"),))

@@ -1,0 +1,111 @@
+"""Several troubles in one apply, in any order, by any number of workers: what holds, and that the next runs mend it."""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from acrsync import record
+from acrsync.guards import guarded
+from acrsync.model import Limit, Live
+from acrsync.outcome import WELL, Status
+from acrsync.plan import Create, Delete, Kept, Plan
+from acrsync.planner import make_plan
+from acrsync.report import plan_document
+from engine import Hook, Troubled, half_silent, lost, refused, silent
+from reconcile import applied
+from report_plans import RUN
+from strategies import accounts, manifests
+
+# What may happen to a call: before it is done, or after; None is nothing.
+TROUBLES: Mapping[str, tuple[list[Hook | None], list[Hook | None]]] = {
+    "read": ([None, silent()], [None]),
+    "create": ([None, None, lost(), silent(), refused()], [None, None, lost()]),
+    "update": ([None, None, silent(), half_silent()], [None, None, half_silent()]),
+    "delete": ([None, None, silent(), half_silent(), refused(409)], [None, None, half_silent()]),
+}
+
+
+@st.composite
+def troubles(draw):
+    def drawn(place):
+        return {verb: draw(st.lists(st.sampled_from(kinds[place]), max_size=3)) for verb, kinds in TROUBLES.items()}
+
+    return drawn(0), drawn(1)
+
+
+def troubled(account) -> Troubled:
+    return Troubled(rows=account.rows, files=account.files, next_id=account.next_id)
+
+
+def planned(manifest, account: Troubled, runs: tuple[record.Unfinished, ...] = ()) -> Plan:
+    lost_before = {name: one for run in runs for name, one in run.lost.items()}
+    plan = make_plan(manifest, account.observe(), lost=lost_before)
+    return guarded(plan, account.evidence(account.observe().rows, references=False))
+
+
+def run(plan: Plan, account: Troubled, folder: Path, **how):
+    """Apply with a real record, and close the earlier ones if all is well."""
+    journal = record.Record(folder)
+    journal.begin(plan_document(plan, RUN), endpoint="memory:", uid=plan.uid, version="0")
+    done = applied(plan, account, journal=journal, **how)
+    assert done.verification is not None
+    journal.end(exit_code=0, verified=done.verification.verified, read_back=True)
+    return done
+
+
+def holds(done, account: Troubled, first: Mapping[int, Live]) -> None:
+    """Check what must hold after a run with whatever troubles."""
+    assert [outcome.change for outcome in done.outcomes] == list(done.plan.work)
+    posts = Counter(write for write in account.writes if write.startswith("POST"))
+    assert max(posts.values(), default=0) <= 1, "one POST for one wish"
+    rows = {row.id: row for row in account.observe().rows}
+    for keep in done.plan.kept:
+        assert keep.kept is Kept.IN_SYNC or rows[keep.live.id] == first[keep.live.id], "unmanaged is untouched"
+    assert {bucket_id for bucket_id, row in first.items() if row.facts["num"]} <= set(rows), "content survives"
+    for outcome in done.outcomes:
+        match outcome.change:
+            case Delete(live):
+                assert (live.id in rows) == (outcome.status not in WELL)
+            case Create() if outcome.status in WELL:
+                assert len([row for row in rows.values() if row.name == outcome.change.name]) == 1
+            case _:
+                pass
+        assert outcome.status is not Status.SKIPPED or not outcome.wrote
+
+
+def survives(account: Troubled, manifest, first: Mapping[int, Live]) -> None:
+    """Check that what the manifest leaves out of an entry is as it was before."""
+    origins = {row.name: row.attrs for row in first.values()}
+    entries = {entry.name: entry.attrs for entry in manifest.desired}
+    for row in account.observe().rows:
+        if row.name in origins and row.name in entries:
+            assert row.attrs == {**origins[row.name], **entries[row.name]}
+
+
+@settings(max_examples=150, deadline=None)
+@given(manifests(), accounts(max_files=1, reshape=False), troubles(), st.sampled_from([1, 4]))
+def test_two_more_runs_mend_whatever_happened_to_the_first(manifest, account, happens, parallelism):
+    account, manifest = troubled(account), replace(manifest, deletes_limit=Limit(100))
+    first = {row.id: row for row in account.observe().rows}
+    plan = planned(manifest, account)
+    assume(plan.can_apply and plan.work)
+    with tempfile.TemporaryDirectory() as folder:
+        account.before, account.after = happens
+        done = run(plan, account, Path(folder), parallelism=parallelism)
+        account.before, account.after = {}, {}
+        holds(done, account, first)
+        for _ in range(2):
+            again = planned(manifest, account, record.unfinished(Path(folder), endpoint="memory:"))
+            if again.work:
+                run(again, account, Path(folder), parallelism=parallelism)
+    assert planned(manifest, account).work == ()
+    names = Counter(row.name for row in account.observe().rows)
+    assert max(names.values(), default=0) <= 1, "no duplicates"
+    survives(account, manifest, first)
