@@ -19,6 +19,7 @@ from acrsync.cli.interrupt import WallClock, in_two_stages
 from acrsync.cli.look import Look
 from acrsync.cli.options import Common, Planning
 from acrsync.cli.saved import accepted
+from acrsync.cli.trouble import FellWhileWriting
 from acrsync.diagnostics import Diagnostic, Severity, in_reading_order
 from acrsync.errors import AcrsyncError
 from acrsync.guards import needs_references, objections_to, touched
@@ -109,6 +110,13 @@ class Session:
         journal.begin(document, endpoint=access.endpoint, uid=plan.uid, version=__version__)
         # Up to the end of the run: from here on an interrupt must not be taken for one before anything was written.
         to_the_end.enter_context(in_two_stages(self.stop))
+        try:
+            return self._carry_out(seen, access, journal)
+        except Exception as error:
+            raise FellWhileWriting from error
+
+    def _carry_out(self, seen: Look, access: Access, journal: record.Record) -> ExitCode:
+        plan = seen.plan
         with ci.section("acrsync_apply", "acrsync apply"):
             outcomes = self._write(seen, access, journal)
             verification, trouble = self._verify(seen, access, outcomes)

@@ -1,4 +1,4 @@
-"""What is said of a run that ended in an exception; imported only when one did."""
+"""What is said of a run that ended in an exception."""
 
 from __future__ import annotations
 
@@ -12,6 +12,18 @@ from acrsync.cli import output
 from acrsync.diagnostics import Diagnostic, Severity
 from acrsync.errors import AcrsyncError, Invalid
 from acrsync.outcome import ExitCode
+
+_MAY_HAVE_WRITTEN = Diagnostic(
+    Severity.WARNING,
+    "W514",
+    "The apply did not end by itself",
+    "What it wrote before is in its record, and was not read back.",
+    "run plan, and then apply again.",
+)
+
+
+class FellWhileWriting(Exception):
+    """An exception that nobody expected, its cause, ended an apply that had begun to write."""
 
 
 def told(error: BaseException, arguments: Sequence[str]) -> ExitCode:
@@ -28,11 +40,16 @@ def told(error: BaseException, arguments: Sequence[str]) -> ExitCode:
             return output.failed((error.diagnostic,), ExitCode.FAILED, arguments)
         case click.ClickException():
             return output.failed((_usage(error),), ExitCode.FAILED, arguments)
+        case FellWhileWriting(__cause__=Exception() as cause):
+            return output.failed((_bug(cause), _MAY_HAVE_WRITTEN), ExitCode.INCOMPLETE, arguments)
         case _:
-            sys.stderr.write("".join(traceback.format_exception(error)))
-            detail = f"{type(error).__name__}. This is a bug in acrsync; the lines above say where."
-            diagnostic = Diagnostic(Severity.ERROR, "E000", "acrsync failed", detail, "report it with the lines above.")
-            return output.failed((diagnostic,), ExitCode.FAILED, arguments)
+            return output.failed((_bug(error),), ExitCode.FAILED, arguments)
+
+
+def _bug(error: BaseException) -> Diagnostic:
+    sys.stderr.write("".join(traceback.format_exception(error)))
+    detail = f"{type(error).__name__}. This is a bug in acrsync; the lines above say where."
+    return Diagnostic(Severity.ERROR, "E000", "acrsync failed", detail, "report it with the lines above.")
 
 
 def _usage(error: click.ClickException) -> Diagnostic:

@@ -61,6 +61,32 @@ def test_a_list_that_never_holds_still(place: Place, api: Api):
     assert {entry["method"] for entry in api.requests()} == {"GET"}
 
 
+FALLS = """
+import acrsync.cli.session
+from acrsync.cli import main
+
+
+def verify(*_, **__):
+    raise ZeroDivisionError("oops")
+
+
+acrsync.cli.session.verify = verify
+main()
+"""
+
+
+def test_a_bug_while_an_apply_writes_does_not_say_that_nothing_was_written(place: Place, api: Api):
+    place.write("acrsync.yaml", MANIFEST)
+    process = place.begin([PYTHON, "-c", FALLS, "apply", "--yes"])
+    _, err = process.communicate(timeout=60)
+    assert [entry["method"] for entry in api.requests() if entry["method"] != "GET"] == ["PUT"]
+    assert process.returncode == 6
+    assert err.count("ZeroDivisionError: oops\n") == 1
+    assert "error[E000]: acrsync failed" in err
+    assert "warning[W514]: The apply did not end by itself" in err
+    assert "H511" in place.acrsync("plan", "--settle", "0").codes, "the next plan says that a run is unfinished"
+
+
 PATHS = {
     "missing": ("missing.yaml", "E100"),
     "a folder": (".", "E101"),
