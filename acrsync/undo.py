@@ -17,7 +17,7 @@ from acrsync.outcome import Status
 from acrsync.ownership import is_own
 from acrsync.plan import Create, Delete, Marks, Replace, Update, action_of
 from acrsync.planner import not_creatable
-from acrsync.report import load_plan
+from acrsync.report.saved import load_plan
 from acrsync.visible import lookalike, visible
 
 Line = Mapping[str, JSON]

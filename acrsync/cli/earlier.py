@@ -7,11 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from acrsync import record
 from acrsync.cli import output
 from acrsync.diagnostics import Diagnostic, Severity
 from acrsync.planner import Lost
+
+if TYPE_CHECKING:
+    from acrsync import record
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,10 @@ class Earlier:
 
 def earlier(records: Path, *, endpoint: str, settle_s: float) -> Earlier:
     """Return what is left, when the list must show all that those runs wrote: else a create would be sent again."""
+    if not records.is_dir():  # a first run, or a fresh runner: nothing to load
+        return Earlier()
+    from acrsync import record
+
     runs = record.unfinished(records, endpoint=endpoint)
     wrote_at = [run.last_write_at for run in runs if run.last_write_at is not None]
     if wrote_at:

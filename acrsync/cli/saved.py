@@ -8,7 +8,8 @@ from pathlib import Path
 from acrsync.cli import output
 from acrsync.errors import AcrsyncError
 from acrsync.plan import Plan
-from acrsync.report import digest, load_plan
+from acrsync.report import digest
+from acrsync.report.saved import load_plan
 from acrsync.visible import visible
 
 

@@ -1,19 +1,16 @@
 """What people and programs see of a plan and of an apply: text out, nothing printed. One format, one module."""
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 
 from acrsync.plan import Plan
 from acrsync.report.annotations import code_quality_text, github_text
 from acrsync.report.digest import digest
-from acrsync.report.document import json_text, plan_document
-from acrsync.report.gitlab import gitlab_text
-from acrsync.report.markdown import markdown_text
+from acrsync.report.document import plan_document
 from acrsync.report.messages import diagnostics_text
 from acrsync.report.result import outcome_line, result_text
 from acrsync.report.run import Run
-from acrsync.report.saved import SavedPlan, load_plan
 from acrsync.report.style import COLOURED, PLAIN, Style
-from acrsync.report.terraform import terraform_text
 from acrsync.report.text import plan_text
 
 __all__ = [
@@ -21,13 +18,11 @@ __all__ = [
     "FORMATS",
     "PLAIN",
     "Run",
-    "SavedPlan",
     "Style",
     "code_quality_text",
     "diagnostics_text",
     "digest",
     "github_text",
-    "load_plan",
     "outcome_line",
     "plan_document",
     "plan_text",
@@ -45,19 +40,22 @@ def run_text(plan: Plan | None, run: Run) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def html_text(plan: Plan | None, run: Run) -> str:
-    """Return a run as a page. Loaded when it is asked for: the library's table of entities takes 5 ms."""
-    from acrsync.report.html import html_text as text
+def _from(module: str, function: str) -> Callable[[Plan | None, Run], str]:
+    """Return a format that is loaded when it is first asked for: most runs show text only, and start-up counts."""
 
-    return text(plan, run)
+    def text(plan: Plan | None, run: Run) -> str:
+        rendered: str = getattr(import_module(f"acrsync.report.{module}"), function)(plan, run)
+        return rendered
+
+    return text
 
 
 # What a whole run looks like, by the name of the format. A new format is one module and one line here.
 FORMATS: Mapping[str, Callable[[Plan | None, Run], str]] = {
-    "json": json_text,
+    "json": _from("document", "json_text"),
     "text": run_text,
-    "markdown": markdown_text,
-    "html": html_text,
-    "gitlab": gitlab_text,
-    "terraform-json": terraform_text,
+    "markdown": _from("markdown", "markdown_text"),
+    "html": _from("html", "html_text"),
+    "gitlab": _from("gitlab", "gitlab_text"),
+    "terraform-json": _from("terraform", "terraform_text"),
 }

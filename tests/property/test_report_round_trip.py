@@ -14,8 +14,9 @@ from acrsync.diagnostics import Diagnostic, Severity, Span
 from acrsync.errors import AcrsyncError
 from acrsync.model import Approval, Desired, Limit, Live, Manifest, Prune, Removed
 from acrsync.plan import Create, Delete, Keep, Kept, Marks, Objection, Plan, Replace, Update
-from acrsync.report import COLOURED, FORMATS, PLAIN, digest, load_plan, plan_text
+from acrsync.report import COLOURED, FORMATS, PLAIN, digest, plan_text
 from acrsync.report.digest import checksum
+from acrsync.report.saved import load_plan
 from reconcile import plan_for
 from report_plans import EVERYTHING, RUN
 from strategies import accounts, manifests

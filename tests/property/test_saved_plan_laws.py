@@ -14,7 +14,8 @@ from acrsync.bucket import FIELDS
 from acrsync.model import Approval, Desired, Limit, Manifest, Removed
 from acrsync.outcome import ExitCode, Status
 from acrsync.plan import Create, Delete, Kept, Plan, Replace, Update, Work
-from acrsync.report import FORMATS, Run, digest, load_plan
+from acrsync.report import FORMATS, Run, digest
+from acrsync.report.saved import load_plan
 from doubles import MemoryAccount
 from reconcile import applied, plan_for
 from report_plans import RUN

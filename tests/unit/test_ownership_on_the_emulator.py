@@ -15,7 +15,8 @@ from acrsync.emulator import serve
 from acrsync.model import JSON, Approval, Desired, Limit, Manifest, Prune, Removed
 from acrsync.outcome import Status
 from acrsync.plan import Plan
-from acrsync.report import FORMATS, load_plan
+from acrsync.report import FORMATS
+from acrsync.report.saved import load_plan
 from acrsync.undo import undo
 from emulator.api import Api
 from reconcile import Reconciled, applied, plan_for, reconcile, recorded

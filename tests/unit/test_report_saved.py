@@ -15,8 +15,9 @@ from acrsync.errors import AcrsyncError
 from acrsync.model import Approval, Attrs, Desired, Live, Manifest, Removed
 from acrsync.outcome import ExitCode
 from acrsync.plan import Create, Delete, Keep, Marks, Objection, Plan, Replace, Update
-from acrsync.report import FORMATS, Run, digest, load_plan
+from acrsync.report import FORMATS, Run, digest
 from acrsync.report.digest import checksum
+from acrsync.report.saved import load_plan
 from report_plans import CREATE, EVERYTHING, RUN, UPDATE, error, plan_of
 
 if TYPE_CHECKING:

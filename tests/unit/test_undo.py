@@ -14,7 +14,8 @@ from acrsync.matching import describe
 from acrsync.model import JSON, Approval, Attrs, Desired, Limit, Live, Manifest, Prune, Removed, Snapshot
 from acrsync.outcome import ExitCode
 from acrsync.plan import Create, Marks, Plan, Replace, Update, action_of
-from acrsync.report import FORMATS, Run, digest, load_plan
+from acrsync.report import FORMATS, Run, digest
+from acrsync.report.saved import load_plan
 from acrsync.undo import Undone, undo
 from doubles import MemoryAccount
 from reconcile import plan_for, recorded
