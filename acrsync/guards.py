@@ -67,13 +67,8 @@ def needs_references(plan: Plan) -> bool:
 def touched(plan: Plan) -> Iterator[Live]:
     """Yield the buckets that a plan renames, replaces or deletes."""
     for change in plan.work:
-        match change:
-            case Replace() | Delete():
-                yield change.live
-            case Update() if "name" in change.fields:
-                yield change.live
-            case _:
-                pass
+        if isinstance(change, Replace | Delete) or (isinstance(change, Update) and "name" in change.fields):
+            yield change.live
 
 
 def _objection(
@@ -92,19 +87,15 @@ def _objection(
 APPROVABLE = frozenset({Guard.REPLACE, Guard.RENAME_LIKE, Guard.TAKEOVER, Guard.IN_USE})
 
 
-def _span(change: Work) -> Span | None:
-    match change:
-        case Create() | Update() | Replace():
-            return change.desired.span
-        case Delete():
-            return None
+def _span(change: Work, manifest: Manifest) -> Span | None:
+    return manifest.removal_span(change.name) if isinstance(change, Delete) else change.desired.span
 
 
 def _verb(change: Work) -> str:
     return "replaced" if isinstance(change, Replace) else "deleted"
 
 
-def _content(change: Work, _: Manifest, evidence: Evidence) -> Iterator[Objection]:
+def _content(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[Objection]:
     """Object to the loss of content: what a bucket holds cannot be downloaded or brought back by any call."""
     if not isinstance(change, Replace | Delete):
         return
@@ -117,10 +108,12 @@ def _content(change: Work, _: Manifest, evidence: Evidence) -> Iterator[Objectio
     holds = f"holds {count} item{'s' if count != 1 else ''}" if count else "holds an unknown number of items"
     detail = f"Bucket {describe(live)} {holds}. No call brings content back, so it is never {_verb(change)}."
     fix = "empty it in the ACRCloud console first, or keep the bucket as it is"
-    yield _objection(Guard.CONTENT, "E301", "Bucket is not empty", detail, fix=fix, live=live, span=_span(change))
+    yield _objection(
+        Guard.CONTENT, "E301", "Bucket is not empty", detail, fix=fix, live=live, span=_span(change, manifest)
+    )
 
 
-def _replace(change: Work, _: Manifest, __: Evidence) -> Iterator[Objection]:
+def _replace(change: Work, manifest: Manifest, _: Evidence) -> Iterator[Objection]:
     if not isinstance(change, Replace):
         return
     live = change.live
@@ -129,7 +122,13 @@ def _replace(change: Work, _: Manifest, __: Evidence) -> Iterator[Objection]:
         f"and whatever refers to {live.id} loses it."
     )
     yield _objection(
-        Guard.REPLACE, "E302", "Replacement needs approval", detail, fix="undo the edit", live=live, span=_span(change)
+        Guard.REPLACE,
+        "E302",
+        "Replacement needs approval",
+        detail,
+        fix="undo the edit",
+        live=live,
+        span=_span(change, manifest),
     )
 
 
@@ -144,21 +143,23 @@ def _takeover(change: Work, manifest: Manifest, _: Evidence) -> Iterator[Objecti
         detail = f"Bucket {describe(live)} is marked as managed by stack {stacks}."
         fix = "leave it to that stack"
         yield _objection(
-            Guard.TAKEOVER, "E306", "Another stack's bucket", detail, fix=fix, live=live, span=_span(change)
+            Guard.TAKEOVER, "E306", "Another stack's bucket", detail, fix=fix, live=live, span=_span(change, manifest)
         )
 
 
-def _protected(change: Work, _: Manifest, __: Evidence) -> Iterator[Objection]:
+def _protected(change: Work, manifest: Manifest, _: Evidence) -> Iterator[Objection]:
     """Object to deleting what is marked as protected, also when the entry that asked for it is gone."""
     if not isinstance(change, Replace | Delete) or PROTECTED not in change.live.marks:
         return
     live = change.live
     detail = f"Bucket {describe(live)} carries the mark {PROTECTED}, so it is not {_verb(change)}."
     fix = "under `ownership: label`, set `protect: false` on its entry, apply that by itself, and then make this change"
-    yield _objection(Guard.PROTECTED, "E307", "Bucket is protected", detail, fix=fix, live=live, span=_span(change))
+    yield _objection(
+        Guard.PROTECTED, "E307", "Bucket is protected", detail, fix=fix, live=live, span=_span(change, manifest)
+    )
 
 
-def _in_use(change: Work, _: Manifest, evidence: Evidence) -> Iterator[Objection]:
+def _in_use(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[Objection]:
     """Object to taking away a bucket, or its name, from a project or container that uses it."""
     match change:
         case Replace() | Delete():
@@ -177,7 +178,9 @@ def _in_use(change: Work, _: Manifest, evidence: Evidence) -> Iterator[Objection
     why = f"is used by {named}" if named else f"may be in use: {', '.join(unreadable)} cannot be read"
     detail = f"Bucket {describe(change.live)} would be {what}, and {why}."
     fix = "change what uses it first" if named else "use a token that may read them"
-    yield _objection(Guard.IN_USE, "E308", "Bucket is in use", detail, fix=fix, live=change.live, span=_span(change))
+    yield _objection(
+        Guard.IN_USE, "E308", "Bucket is in use", detail, fix=fix, live=change.live, span=_span(change, manifest)
+    )
 
 
 def _deletes(plan: Plan) -> Iterator[Objection]:
@@ -230,7 +233,13 @@ def _rename_like(plan: Plan) -> Iterator[Objection]:
             if any(removed.name == live.name for removed in plan.manifest.removed):
                 fix += f" and take {visible(live.name)} out of `removed`"
             yield _objection(
-                Guard.RENAME_LIKE, "E305", "This looks like a rename", detail, fix=fix, live=live, span=_span(twin)
+                Guard.RENAME_LIKE,
+                "E305",
+                "This looks like a rename",
+                detail,
+                fix=fix,
+                live=live,
+                span=twin.desired.span,
             )
 
 

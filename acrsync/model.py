@@ -102,6 +102,10 @@ class Manifest:
         """The label that this stack's buckets carry; None where marks are not written."""
         return f"{MARK}{self.stack}" if self.ownership and self.stack else None
 
+    def removal_span(self, name: str) -> Span | None:
+        """Return where `removed` names a bucket."""
+        return next((entry.span for entry in self.removed if entry.name == name), None)
+
 
 @dataclass(frozen=True, slots=True)
 class Live:

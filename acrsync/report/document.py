@@ -99,7 +99,7 @@ def _work(change: Change, plan: Plan, wave: int | None) -> dict[str, JSON]:
         "type": TYPE,
         "name": change.name,
         "id": live.id if live else None,
-        "source": _span(desired.span if desired else _removal_span(plan.manifest, change.name)),
+        "source": _span(desired.span if desired else plan.manifest.removal_span(change.name)),
         "wave": wave,
         "action": action,
         "action_reason": reason,
@@ -128,10 +128,6 @@ def _parts(change: Change) -> tuple[Desired | None, Live | None, tuple[str, ...]
             return None, change.live, (), Marks(), change.reason
         case Keep():
             return change.desired, change.live, (), Marks(), str(change.kept)
-
-
-def _removal_span(manifest: Manifest, name: str) -> Span | None:
-    return next((entry.span for entry in manifest.removed if entry.name == name), None)
 
 
 def _live(live: Live) -> dict[str, JSON]:

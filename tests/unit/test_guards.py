@@ -105,6 +105,16 @@ def test_a_bucket_that_is_not_known_to_be_empty_is_never_deleted_or_replaced(
     assert objection.diagnostic.span == (desired("one").span if replacing else None)
 
 
+def test_an_objection_to_a_removal_stands_where_removed_names_it() -> None:
+    span = Span("radio.yaml", 7, 3)
+    manifest = Manifest(removed=(Removed("two"), Removed("one", span=span)), deletes_limit=HUNDRED)
+    full = {1: 4, 2: 4}
+    places = {o.id: o.diagnostic.span for o in planned(manifest, *ROWS, evidence=Evidence(full)).objections}
+    assert places == {1: span, 2: None}
+    pruned = planned(Manifest((entry("two"),), prune=Prune.ACCOUNT), *ROWS[:2], evidence=Evidence(full))
+    assert the(pruned, Guard.CONTENT).diagnostic.span is None
+
+
 def test_where_the_content_list_is_closed_num_decides_and_the_plan_says_so() -> None:
     plan = planned(removing("one", "two"), *ROWS, evidence=Evidence({1: None, 2: 0}))
     assert plan.can_apply
