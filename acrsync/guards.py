@@ -113,7 +113,7 @@ def _content(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[O
     )
 
 
-def _replace(change: Work, manifest: Manifest, _: Evidence) -> Iterator[Objection]:
+def _replace(change: Work, _: Manifest, __: Evidence) -> Iterator[Objection]:
     if not isinstance(change, Replace):
         return
     live = change.live
@@ -128,7 +128,7 @@ def _replace(change: Work, manifest: Manifest, _: Evidence) -> Iterator[Objectio
         detail,
         fix="undo the edit",
         live=live,
-        span=_span(change, manifest),
+        span=change.desired.span,
     )
 
 
