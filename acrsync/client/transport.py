@@ -11,8 +11,10 @@ import http.client
 import io
 import math
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -20,6 +22,7 @@ from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.util import Timeout
+from urllib3.util.ssl_ import create_urllib3_context
 
 from acrsync.client.address import origin
 from acrsync.errors import RemoteError
@@ -88,6 +91,22 @@ class _Connection(HTTPConnection):
 
 class _TlsConnection(HTTPSConnection):
     response_class = _Response
+
+    def connect(self) -> None:
+        # urllib3 reads the bundle for each connection, which may take half as long as the answer, and each POST has a
+        # connection of its own. One by way of a proxy keeps the bundle: it may speak TLS to that, too.
+        if self.ssl_context is None and self.proxy is None:
+            self.ssl_context = _trusting(self.ca_certs, self.ca_cert_dir)
+            self.ca_certs = self.ca_cert_dir = None
+        super().connect()
+
+
+@lru_cache(maxsize=4)
+def _trusting(file: str | None, folder: str | None) -> ssl.SSLContext:
+    """Return what trusts the authorities in a file or folder; contexts are safe to share between threads."""
+    context = create_urllib3_context()
+    context.load_verify_locations(file, folder)
+    return context
 
 
 class _Pool(HTTPConnectionPool):

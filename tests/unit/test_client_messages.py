@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -194,6 +195,22 @@ def test_a_certificate_of_the_given_bundle_is_trusted(tmp_path: Path) -> None:
         assert len(client.json("/api/x")["data"]["big"]) == 100_000
         assert client.json("/api/close")["data"]["id"] == 1
         assert client.json("/api/x")["data"]["id"] == 1
+
+
+def test_a_bundle_is_read_once_for_all_connections(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[object] = []
+    load = ssl.SSLContext.load_verify_locations
+
+    def counted(context: ssl.SSLContext, *files: Any, **more: Any) -> None:
+        read.append(files)
+        load(context, *files, **more)
+
+    monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", counted)
+    with tls_server(tmp_path) as (url, certificate), Client(TOKEN, url, ONCE, ca_bundle=str(certificate)) as client:
+        for _ in range(3):
+            assert client.create_bucket({})["id"] == 1
+        assert client.json("/api/close")["data"]["id"] == 1
+    assert read == [(str(certificate), None)]
 
 
 def test_no_bytes_of_any_server_crash_the_client() -> None:
