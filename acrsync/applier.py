@@ -53,7 +53,7 @@ class Applier:
     means: Means
     clock: Clock
     stop: threading.Event  # set by the first interrupt: what is in flight finishes, nothing else begins
-    known: set[int]  # ids that cannot be what an unknown create became: all that were listed before
+    known: frozenset[int]  # ids that cannot be what an unknown create became: all that were listed before
     settings: Settings = field(default_factory=Settings)
     _halted: Diagnostic | None = None  # why nothing more is tried
     _silences: int = 0
@@ -67,7 +67,7 @@ class Applier:
         Whoever stops asking stops the apply: what has not begun is not begun any more.
         """
         self._confirmed = bool(self.means.named)
-        pool = ThreadPoolExecutor(self.settings.parallelism, thread_name_prefix="apply")
+        pool = ThreadPoolExecutor(self.settings.parallelism)
         try:
             for wave in self.plan.waves:
                 yield from self._settled([pool.submit(self._try, change) for change in wave])
@@ -98,9 +98,7 @@ class Applier:
         attempt = Attempt(self.means, change)
         outcome = self._noted(attempt.outcome())
         with self._lock:
-            if outcome.live is not None:
-                self.known.add(outcome.live.id)
-                self._confirmed = True
+            self._confirmed = self._confirmed or outcome.live is not None
             if isinstance(attempt.trouble, AccessDenied | WrongAccount):
                 self._halted = attempt.trouble.diagnostic
             silent = isinstance(attempt.trouble, RemoteError) and attempt.trouble.status is None
@@ -128,7 +126,7 @@ class Applier:
             return _trouble("E501", "Interrupted before its turn", "Nothing was sent for it.", "run apply again.")
         if self._halted is not None:
             return self._halted
-        if isinstance(change, Update) and not all(self._ended_well.get(needed, False) for needed in change.needs):
+        if isinstance(change, Update) and not all(self._ended_well.get(needed) for needed in change.needs):
             detail = f"The name {visible(change.name)} was not given up by the bucket that bears it."
             return _trouble("E502", "The name is not free", detail, "see what became of that bucket.")
         return None
@@ -162,7 +160,6 @@ class Applier:
         ]
         if len(found) != 1:
             return outcome
-        self.known.add(found[0].id)
         self._confirmed = True
         status = Status.ADOPTED if isinstance(change, Create) else Status.REPLACED
         return self._noted(Outcome(change, status, live=found[0], wrote=True))

@@ -205,7 +205,7 @@ def does_not_show(found: Sequence[str]) -> Diagnostic:
 
 
 def _is_as_planned(planned: Live, fresh: Live, mentioned: Sequence[str]) -> bool:
-    same = all(fresh.attrs.get(key) == planned.attrs.get(key) for key in ("name", *mentioned))
+    same = all(fresh.attrs.get(key) == planned.attrs.get(key) for key in mentioned)
     return same and fresh.marks == planned.marks
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from acrsync.applier import Applier, Settings
 from acrsync.attempt import Means
+from acrsync.diagnostics import Diagnostic
 from acrsync.errors import AccessDenied, NoAnswer, RemoteError, UnknownOutcome
 from acrsync.model import Attrs, Evidence, Live, Snapshot
 from acrsync.outcome import Outcome
@@ -46,6 +47,13 @@ def refused(status: int = 422) -> Hook:
 
 def denied() -> Hook:
     return raising(AccessDenied("E403", "The token is not accepted", "no", status=403))
+
+
+def words(diagnostic: Diagnostic | None) -> str:
+    """Return all that a message says, in one line."""
+    assert diagnostic is not None
+    severity, code, summary = diagnostic.severity, diagnostic.code, diagnostic.summary
+    return f"{severity}[{code}] {summary} | {diagnostic.detail} | {diagnostic.fix}"
 
 
 @dataclass
@@ -135,7 +143,7 @@ class Apply:
             means=means,
             clock=self.clock,
             stop=self.stop,
-            known={row.id for row in rows},
+            known=frozenset(row.id for row in rows),
             settings=Settings(self.parallelism, self.settle_s),
         )
 

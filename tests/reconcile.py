@@ -61,7 +61,7 @@ def applied(
         means=means,
         clock=clock,
         stop=stop or threading.Event(),
-        known={row.id for row in snapshot.rows},
+        known=frozenset(row.id for row in snapshot.rows),
         settings=Settings(parallelism, settle_s),
     )
     outcomes = tuple(applier.outcomes())

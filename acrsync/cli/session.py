@@ -162,7 +162,7 @@ class Session:
             means=means,
             clock=WallClock(self.stop),
             stop=self.stop,
-            known={row.id for row in seen.snapshot.rows},
+            known=frozenset(row.id for row in seen.snapshot.rows),
             settings=Settings(self.asked.parallelism, self.asked.settle_s),
         )
         return tuple(progress.shown(applier.outcomes(), total=len(plan.work), color=self.where.color))

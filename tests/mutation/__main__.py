@@ -23,6 +23,7 @@ TESTS = (
     *(f"tests/unit/test_{name}.py" for name in ("matching", "planner", "guards", "ownership", "undo")),
     *(f"tests/unit/test_{name}.py" for name in ("attempt_changes", "applier_waves", "verify_reading_back")),
     "tests/unit/test_outcome_exit_code.py",
+    "tests/unit/test_acrcloud_account.py",
     "tests/property/test_listing_walks.py",
 )
 COPIED = ("acrsync", "schemas", "tests", "examples", "docs", "pyproject.toml", "README.md")

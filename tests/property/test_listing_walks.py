@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from acrsync.acrcloud.listing import Page, complete, falls, flaw_in
 from acrsync.errors import IncompleteListing
+from engine import words
 
 READERS = 8
 
@@ -180,3 +181,63 @@ def test_the_simulation_finds_what_each_weaker_proof_misses() -> None:
     assert misses(count_fits, seeds=2000) > 0, "unique ids and a constant total are not enough"
     assert misses(lambda pages, _: falls(ids_of(pages)), seeds=2000) > 0, "falling ids are not enough"
     assert misses(lambda pages, again: falls(ids_of(pages)) and not flaw_in(pages, again=again), seeds=2000) == 0
+
+
+# What is told.
+
+
+def walked(*answers: Page[Thing]) -> tuple[str, list[int]]:
+    """Return what is told of a list that is always refused, and the numbers of the pages that were asked for."""
+    asked: list[int] = []
+    script = iter(answers)
+
+    def fetch(number: int) -> Page[Thing]:
+        asked.append(number)
+        return next(script)
+
+    with pytest.raises(IncompleteListing) as caught:
+        complete(fetch, map, what="things")
+    return words(caught.value.diagnostic), asked
+
+
+def page(*ids: int, total: int) -> Page[Thing]:
+    return Page(tuple(map(Thing, ids)), total)
+
+
+def test_each_walk_tells_what_was_wrong_with_it() -> None:
+    first, second = page(9, 8, total=4), page(7, 6, total=4)
+    said, asked = walked(
+        *(first, second, page(9, 8, total=5)),
+        *(first, page(7, total=4), first),
+        *(first, page(8, 7, total=4), first),
+        *(first, second, page(10, 9, total=4)),
+        *(page(8, 9, total=4), second, page(8, 9, total=4)),
+    )
+    assert said == (
+        "error[E440] The list could not be read completely | The list of things changed under each walk through it, so "
+        "one may be missing (walk 1: the total was 4 and 5; walk 2: the total was 4, the rows were 3; walk 3: id 8 "
+        "came twice; walk 4: page 1 had changed at the end; walk 5: the ids are not in falling order). On an "
+        "incomplete list a bucket that exists would be created again. | run it again when nothing else writes to this "
+        "account."
+    )
+    assert asked == [1, 2, 1] * 5
+
+
+def test_a_list_of_too_many_pages_is_not_walked() -> None:
+    said, asked = walked(page(1, total=50_001))
+    assert ("(walk 1: 50001 things on pages of 1 are too many)" in said, asked) == (True, [1])
+    assert len(complete(lambda number: page(50_001 - number, total=50_000), map, what="things")) == 50_000
+
+
+def test_a_single_page_that_shows_a_row_twice_proves_nothing() -> None:
+    twice = page(5, 5, total=2)
+    said, asked = walked(*[twice] * 10)
+    assert ("walk 5: id 5 came twice" in said, asked) == (True, [1] * 10)
+    assert complete(lambda _: page(5, 4, total=2), map, what="things") == (Thing(5), Thing(4))
+
+
+def test_two_walks_prove_an_order_only_where_they_follow_each_other() -> None:
+    rising, flawed = (page(8, 9, total=4), page(6, 7, total=4)), page(8, 9, total=5)
+    script = iter((*rising, rising[0], *rising, flawed, *rising, rising[0], *rising, rising[0]))
+    assert len(complete(lambda _: next(script), map, what="things")) == 4
+    assert next(script, None) is None, "the walk before the flawed one does not count"

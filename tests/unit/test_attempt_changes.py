@@ -6,7 +6,7 @@ from acrsync.diagnostics import Diagnostic, Severity
 from acrsync.model import Evidence
 from acrsync.outcome import Status
 from acrsync.plan import Create, Delete, Marks, Objection, Replace, Update
-from engine import Apply, Troubled, denied, half_silent, lost, raising, refused, silent
+from engine import Apply, Troubled, denied, half_silent, lost, raising, refused, silent, words
 from report_plans import desired, live, plan_of
 
 MUSIC = live(7, "music", labels=["Music"])
@@ -31,7 +31,75 @@ def objecting(change, evidence):
     return [Objection("content", message, change.live.id)] if evidence.contents.get(change.live.id) else []
 
 
+def is_now(account, bucket_id):
+    return account.show(bucket_id) if bucket_id in account.rows else None
+
+
+# What is told of a change that was not made.
+
+STALE = "error[E506] Changed by someone else since the plan | It is {} | run plan again and look at what it says now."
+CHANGED = STALE.format("not as it was when this was planned.")
+GONE = STALE.format("gone.")
+TV = live(7, "music", labels=["TV"])
+MOVED_ALREADY = live(8, "music", region="us-west-2", labels=["Music"])
+
+
+@pytest.mark.parametrize(
+    ("change", "there", "status", "told"),
+    [
+        (RELABEL, TV, Status.STALE, CHANGED),
+        (RELABEL, None, Status.STALE, GONE),
+        (RELABEL, live(7, "music", labels=["News"]), Status.ALREADY, None),
+        (DELETE, TV, Status.STALE, CHANGED),
+        (DELETE, None, Status.ALREADY, None),
+        (MOVED, TV, Status.STALE, CHANGED),
+        (MOVED, None, Status.STALE, GONE),
+        (MOVED, MOVED_ALREADY, Status.ALREADY, None),
+        (MOVED, live(8, "music", labels=["Music"]), Status.STALE, GONE),
+        (CREATE, TV, Status.STALE, CHANGED),
+        (CREATE, live(7, "music", labels=["News"]), Status.ALREADY, None),
+    ],
+)
+def test_what_was_not_written_is_told_with_the_bucket_as_it_is_now(change, there, status, told):
+    job = apply(change, *([there] if there else []))
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, outcome.lost, job.account.writes) == (status, False, None, [])
+    assert (words(outcome.diagnostic) if told else outcome.diagnostic) == told
+    assert outcome.live == (is_now(job.account, there.id) if there else None)
+
+
+@pytest.mark.parametrize("change", [RELABEL, DELETE, MOVED])
+def test_a_guard_is_asked_about_the_bucket_as_it_is_now(change):
+    asked = []
+
+    def objecting_to_what_it_sees(seen, evidence):
+        asked.append(seen)
+        return objecting(seen, evidence)
+
+    job = apply(change, MUSIC, recheck=objecting_to_what_it_sees, evidence=Evidence(contents={7: 3}))
+    job.account.rows[7]["created_at"] = "2025-12-31 00:00:00"  # no field that anybody manages
+    job.account.files[7] = 3
+    outcome = job.one()
+    assert [seen.live for seen in asked] == [job.account.show(7)] == [outcome.live]
+    assert words(outcome.diagnostic) == "error[E301] Bucket is not empty |  | "
+
+
 # Updates.
+
+
+def test_marks_are_sent_only_with_labels():
+    marked = live(7, "music", labels=["Music"], marks=("acrsync:radio",))
+    retemplated = Update(desired("music", metadata_template={"a": {}}), marked, ("metadata_template",), "differs")
+    job = apply(retemplated, marked)
+    sent = []
+
+    def update(*args, **rest):
+        sent.append((args, rest))
+        return Troubled.update(job.account, *args, **rest)
+
+    job.account.update = update
+    assert job.one().status is Status.UPDATED
+    assert sent == [((7, {"metadata_template": {"a": {}}}), {"marks": ()})]
 
 
 def test_an_update_sends_what_differs_and_nothing_else():
@@ -87,7 +155,20 @@ def test_an_ignored_field_is_a_failure_that_shows_both_values():
     job.account.column = lambda labels: "Music"
     outcome = job.one()
     assert (outcome.status, outcome.wrote, outcome.diagnostic.code) == (Status.FAILED, True, "E505")
-    assert "labels is ['Music'], not ['News']" in outcome.diagnostic.detail
+    assert words(outcome.diagnostic) == (
+        "error[E505] The change does not read back as wanted | The server accepted the write, but the bucket reads "
+        "back otherwise: labels is ['Music'], not ['News']. | look at the bucket in the console; run plan to see what "
+        "still differs."
+    )
+    assert outcome.live == job.account.show(7)
+
+
+def test_every_field_that_does_not_read_back_is_named():
+    job = apply(RELABEL, MUSIC)
+    job.account.column = lambda labels: "Music"
+    job.account.after["update"] = [lambda: job.account.rows[7].update(net_type=2)]
+    detail = job.one().diagnostic.detail
+    assert detail.endswith("otherwise: net_type is 2, not 1; labels is ['Music'], not ['News'].")
 
 
 def test_a_field_that_changed_unasked_is_a_failure():
@@ -215,7 +296,11 @@ def test_a_create_that_landed_in_another_account_is_told():
     job = apply(CREATE, live(1, "other"))
     job.account.uid = 20
     outcome = job.one()
-    assert (outcome.status, outcome.wrote, outcome.diagnostic.code) == (Status.FAILED, True, "E503")
+    assert (outcome.status, outcome.wrote) == (Status.FAILED, True)
+    assert words(outcome.diagnostic) == (
+        "error[E503] Not this account | The server created it in account 20; this plan is for account 19. | delete it "
+        "there, and use the other token."
+    )
 
 
 @pytest.mark.parametrize(

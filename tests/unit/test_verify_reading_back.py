@@ -4,11 +4,12 @@ from dataclasses import replace
 
 import pytest
 
+from acrsync.diagnostics import Diagnostic, Severity
 from acrsync.model import Desired, Manifest, Prune, Removed, Snapshot
 from acrsync.outcome import Outcome, Status
 from acrsync.plan import Create, Delete, Marks, Plan, Replace, Update
 from acrsync.planner import make_plan
-from acrsync.verify import verify
+from acrsync.verify import verify, with_new_ids
 from doubles import FakeClock
 from engine import Troubled
 from report_plans import desired, live
@@ -42,6 +43,7 @@ def ended(change, status, after=None, **rest):
 def test_what_the_list_shows_is_verified_at_once():
     found, clock = check([ended(RELABEL, Status.UPDATED, NEWS)], Troubled().holding(NEWS), before=[MUSIC])
     assert (found.verified, found.outcomes[0].status, clock.seconds) == (True, Status.UPDATED, 0)
+    assert [row.id for row in found.snapshot.rows] == [7]
 
 
 def test_a_lagging_create_is_waited_for():
@@ -82,7 +84,7 @@ def test_a_lagging_change_of_marks_is_waited_for():
 def test_what_the_list_does_not_show_in_time_is_a_failure(outcome, row, told, reason):
     found, clock = check([outcome], Troubled().holding(row), before=[MUSIC], settle_s=5)
     assert (found.verified, found.outcomes[0].status, clock.seconds) == (False, Status.FAILED, 5), reason
-    assert told in found.outcomes[0].diagnostic.detail, reason
+    assert f"otherwise: {told}" in found.outcomes[0].diagnostic.detail, reason
 
 
 def test_of_two_writes_to_one_bucket_only_the_last_must_show():
@@ -96,6 +98,41 @@ def test_of_two_writes_to_one_bucket_only_the_last_must_show():
     manifest = Manifest(desired=(Desired({"name": "talk"}, id=7),))
     found, clock = check(outcomes, Troubled().holding(talk), before=[MUSIC], manifest=manifest)
     assert (found.verified, clock.seconds) == (True, 0)
+
+
+def test_a_write_to_each_bucket_must_show():
+    talk, other = live(5, "talk", labels=["A"]), live(5, "talk", labels=["B"])
+    relabel = Update(Desired({"name": "talk", "labels": ["B"]}), talk, ("labels",), "")
+    outcomes = [ended(relabel, Status.UPDATED, other), ended(RELABEL, Status.UPDATED, NEWS)]
+    found, _ = check(outcomes, Troubled().holding(NEWS, talk), before=[MUSIC, talk], settle_s=0)
+    assert [outcome.status for outcome in found.outcomes] == [Status.FAILED, Status.UPDATED]
+
+
+def test_what_was_as_wanted_already_is_not_waited_for():
+    kept = Outcome(RELABEL, Status.ALREADY, live=NEWS)
+    found, clock = check([kept], Troubled().holding(live(7, "music", labels=["News"], net_type=2)), before=[NEWS])
+    assert (found.outcomes[0].status, clock.seconds) == (Status.ALREADY, 0)
+
+
+def test_the_marks_of_an_update_whose_answer_was_lost_must_show():
+    marked = Update(ENTRY, MUSIC, ("labels",), "", Marks(add=("acrsync:radio",)))
+    outcome = ended(marked, Status.UNKNOWN, lost="update")
+    found, _ = check([outcome], Troubled().holding(NEWS), before=[MUSIC], settle_s=0)
+    assert found.outcomes[0].status is Status.FAILED
+    there = live(7, "music", labels=["News"], marks=("acrsync:radio",))
+    manifest = Manifest(desired=(ENTRY,), stack="radio", ownership=True)
+    found, _ = check([outcome], Troubled().holding(there), before=[MUSIC], manifest=manifest, settle_s=0)
+    assert (found.outcomes[0].status, found.verified) == (Status.UPDATED, True)
+
+
+def test_an_entry_means_the_bucket_that_took_the_place_of_the_one_it_names():
+    entries = (Desired({"name": "music"}, id=7), Desired({"name": "talk"}, id=5), Desired({"name": "news"}))
+    moved = ended(Replace(ENTRY, MUSIC, (), ""), Status.REPLACED, MADE)
+    lost = ended(Replace(ENTRY, live(5, "talk"), (), ""), Status.UNKNOWN, lost="create")
+    updated = ended(Update(ENTRY, live(4, "other"), (), ""), Status.UPDATED, live(4, "other"))
+    again = with_new_ids(Manifest(desired=entries, stack="radio"), [moved, lost, updated])
+    assert [(entry.name, entry.id) for entry in again.desired] == [("music", 8), ("talk", 5), ("news", None)]
+    assert again.stack == "radio"
 
 
 # Lost answers.
@@ -114,9 +151,12 @@ def test_of_two_writes_to_one_bucket_only_the_last_must_show():
     ],
 )
 def test_what_a_lost_answer_meant_is_settled_by_the_list(change, verb, rows, status, reason):
-    outcome = ended(change, Status.UNKNOWN, lost=verb)
+    unknown = Diagnostic(Severity.ERROR, "E430", "It is not known whether the server acted", "")
+    outcome = ended(change, Status.UNKNOWN, diagnostic=unknown, lost=verb)
     found, _ = check([outcome], Troubled().holding(*rows), before=[MUSIC])
     assert found.outcomes[0].status is status, reason
+    settled = status in (Status.UPDATED, Status.DELETED)
+    assert (found.outcomes[0].lost, found.outcomes[0].diagnostic) == ((None, None) if settled else (verb, unknown))
     assert not found.verified or status in (Status.UPDATED, Status.DELETED)
 
 
