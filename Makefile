@@ -40,7 +40,7 @@ bench: .venv/installed ## Measure, and write docs/performance.md; with BASE=main
 rehearse: .venv/installed ## Kill applies and inject faults at every request, and write docs/reliability.md
 	@cd tests && ../$(BIN)/python -m rehearse
 
-mutants: .venv/installed ## Change what decides about buckets in every small way; the tests must notice
+mutants: .venv/installed ## Change what decides and writes in every small way; the tests must notice
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1
 	@cd tests && ../$(BIN)/python -m mutation
 

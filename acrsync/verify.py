@@ -89,13 +89,10 @@ def _missing(outcome: Outcome, rows: Mapping[int, Live]) -> tuple[str, ...]:
     change, seen = outcome.change, outcome.live
     if isinstance(change, Delete | Replace) and change.live.id in rows:
         return ("it is still listed",)
-    match change:
-        case Delete():
-            return ()
-        case Update() if seen is None:  # the answer was lost
-            seen = replace(change.live, marks=change.marks.applied_to(change.live.marks))
-        case _:
-            pass
+    if isinstance(change, Delete):
+        return ()
+    if isinstance(change, Update) and seen is None:  # the answer was lost
+        seen = replace(change.live, marks=change.marks.applied_to(change.live.marks))
     row = rows.get(seen.id) if seen else None
     if seen is None or row is None:
         return ("it is not listed",)
