@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from acrsync import bucket
@@ -28,7 +29,7 @@ class Account:
         def fetch(number: int) -> Page[Live]:
             return _page(self.client.list_buckets(page=number, per_page=PER_PAGE), _live, path="/api/buckets")
 
-        with ThreadPoolExecutor(READERS, thread_name_prefix="observe") as pool:
+        with _readers() as pool:
             return Snapshot(complete(fetch, pool.map, what="buckets"), self.endpoint or self.client.base_url)
 
     def read(self, bucket_id: int) -> Live | None:
@@ -59,7 +60,7 @@ class Account:
         """
         rows = tuple(touched)
         lists = tuple(LISTS) if references and rows else ()
-        with ThreadPoolExecutor(READERS, thread_name_prefix="evidence") as pool:
+        with _readers() as pool:
             counts = pool.map(self._count, rows)
             users = dict(zip(lists, pool.map(self._users, lists), strict=True))
             contents = {bucket_id: count for known in counts for bucket_id, count in known.items()}
@@ -113,6 +114,20 @@ class Account:
             return ()
         except RemoteError:
             return None
+
+
+@contextmanager
+def _readers() -> Iterator[ThreadPoolExecutor]:
+    """Yield what asks in parallel. An interrupt does not wait for it: what only reads need not come to its end."""
+    pool = ThreadPoolExecutor(READERS)
+    wait = True
+    try:
+        yield pool
+    except KeyboardInterrupt:
+        wait = False
+        raise
+    finally:
+        pool.shutdown(wait=wait, cancel_futures=True)
 
 
 def _page(answer: JSON, decode: Callable[[JSON], Row], *, path: str) -> Page[Row]:

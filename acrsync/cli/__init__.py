@@ -17,6 +17,7 @@ from acrsync.cli import output
 
 COMMANDS = ("validate", "plan", "apply", "export", "schema", "emulator")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+INTERRUPTED = 130  # ExitCode.INTERRUPTED, without loading what that stands in
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 BEGINNINGS = """\b
 Begin with what an account has:  acrsync export --out acrsync.yaml
@@ -56,9 +57,11 @@ def main() -> None:
     # time, and looking through everything once more at its end another tenth.
     gc.set_threshold(100_000)
     code = run(sys.argv[1:])
-    output.close()
     for number in SIGNALS:  # the end is decided: a signal now would only change the exit code
         signal.signal(number, signal.SIG_IGN)
+    output.close()
+    if code == INTERRUPTED:  # what still reads may hang in a socket, and an ordinary exit would wait for it
+        os._exit(code)
     gc.freeze()
     sys.exit(code)
 
@@ -85,7 +88,7 @@ def _interrupted(_signum: int, _frame: FrameType | None) -> None:
 
 
 def _leave(_signum: int, _frame: FrameType | None) -> None:
-    os._exit(130)
+    os._exit(INTERRUPTED)
 
 
 def environment(name: str) -> str | None:
