@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import compileall
 import io
 import json
 import platform
@@ -36,6 +37,7 @@ def main() -> None:
     parser.add_argument("--base", metavar="REF", help="compare with this version; writes no file")
     parser.add_argument("--quick", action="store_true", help="small sizes only; writes no file")
     asked = parser.parse_args()
+    _compiled(ROOT)
     for size in {*cases.SIZES, cases.READ, cases.LOOPED}:
         subprocess.run([sys.executable, HERE / "inputs.py", str(size), CACHE / str(size)], check=True)
     with ExitStack() as stack:
@@ -61,11 +63,17 @@ def _compared(bench: Bench, base: str) -> Mapping[str, Figure]:
     archive = subprocess.run(["git", "archive", base], cwd=ROOT, check=True, stdout=subprocess.PIPE).stdout
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
         tar.extractall(folder, filter="data")
+    _compiled(folder)
     other = replace(bench, env={"PYTHONPATH": str(folder)}, suffix=BASE)
     both = (
         case for one in (bench, other) for make in (cases.commands, cases.slices, cases.waiting) for case in make(one)
     )
     return measured(both, tell=tell)
+
+
+def _compiled(tree: Path) -> None:
+    """Compile the modules, as an installer does: a Python that writes no bytecode would compile them at each start."""
+    compileall.compile_dir(tree / "acrsync", quiet=1)
 
 
 def _write(figures: Mapping[str, Figure], sent: Mapping[str, Mapping[str, int]]) -> None:
