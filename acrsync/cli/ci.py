@@ -20,21 +20,12 @@ def report(plan: Plan | None, run: Run) -> None:
     """Tell GitHub, where a run is one of its own, how it ended."""
     if environment("GITHUB_ACTIONS") is None:
         return
-    told = [*plan.diagnostics, *_objections(plan)] if plan else []
+    told = [*plan.diagnostics, *(objection.diagnostic for objection in plan.objections)] if plan else []
     told += [*run.diagnostics, *(o.diagnostic for o in run.outcomes or () if o.diagnostic)]
     if told:
         output.say(github_text(from_the_top(told)).rstrip("\n"))
     _append("GITHUB_OUTPUT", "".join(f"{key}={value}\n" for key, value in _outputs(plan, run).items()))
     _append("GITHUB_STEP_SUMMARY", FORMATS["markdown"](plan, run))
-
-
-def _objections(plan: Plan) -> Iterator[Diagnostic]:
-    """Yield what guards say; what they say of a delete stands at the line that asks for it."""
-    removed = {entry.name: entry.span for entry in plan.manifest.removed}
-    asked = {change.live.id: removed.get(change.name) for change in plan.work if isinstance(change, Delete)}
-    for objection in plan.objections:
-        said = objection.diagnostic
-        yield replace(said, span=said.span or asked.get(objection.id or 0))
 
 
 def _outputs(plan: Plan | None, run: Run) -> dict[str, str]:

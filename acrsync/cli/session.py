@@ -112,7 +112,7 @@ class Session:
         to_the_end.enter_context(in_two_stages(self.stop))
         try:
             return self._carry_out(seen, access, journal)
-        except Exception as error:
+        except Exception as error:  # a bug: the one handler says which, and must know that something may be written
             raise FellWhileWriting from error
 
     def _carry_out(self, seen: Look, access: Access, journal: record.Record) -> ExitCode:

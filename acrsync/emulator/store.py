@@ -168,7 +168,7 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
-            except BaseException:
+            except BaseException:  # an interrupt, too, must leave no half of a transaction
                 self._db.execute("ROLLBACK")
                 self._version = -1
                 raise

@@ -1,27 +1,14 @@
 """A folder to start the command in, bare or pointed at a running emulator that is back at its start."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from acrsync.emulator import Running, serve
 from e2e.commandline import Place
 from emulator.api import Api
+from emulator.conftest import api, running
 
-
-@pytest.fixture(scope="session")
-def running() -> Iterator[Running]:
-    with serve() as started:
-        yield started
-
-
-@pytest.fixture
-def api(running: Running) -> Iterator[Api]:
-    client = Api(running)
-    client.reset()
-    yield client
-    client.session.close()
+__all__ = ["api", "bare", "place", "running"]
 
 
 @pytest.fixture

@@ -12,6 +12,16 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 PAGE = 100
+# What a pipeline has there: a token for each half of the work, and a manifest that creates and deletes.
+READ, WRITE = "read-token-0123456789", "write-token-0123456789"
+MANIFEST = """\
+version: 1
+stack: radio
+account: {uid: 19}
+buckets:
+  - {name: music, region: eu-west-1, type: File}
+removed: [{name: adsfasdf}]
+"""
 
 
 @dataclass

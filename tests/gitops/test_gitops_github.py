@@ -13,19 +13,10 @@ import pytest
 
 from e2e.commandline import ROOT, Place
 from emulator.api import Api
-from gitops.forge import Forge, forge
+from gitops.forge import MANIFEST, READ, WRITE, Forge, forge
 from gitops.github_runner import Job, Machine, Runner
 
 WORKFLOWS = ROOT / "examples" / "ci" / "github"
-READ, WRITE = "read-token-0123456789", "write-token-0123456789"
-MANIFEST = """\
-version: 1
-stack: radio
-account: {uid: 19}
-buckets:
-  - {name: music, region: eu-west-1, type: File}
-removed: [{name: adsfasdf}]
-"""
 INSTALLED = (
     f'echo "{Path(sys.executable).parent}" >> "$GITHUB_PATH"'  # the acrsync under test, instead of installing it
 )

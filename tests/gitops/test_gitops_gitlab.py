@@ -14,20 +14,10 @@ import pytest
 
 from e2e.commandline import ROOT, Place
 from emulator.api import Api
-from gitops.forge import Forge, forge
+from gitops.forge import MANIFEST, READ, WRITE, Forge, forge
 from gitops.tools import node, node_modules, run
 
 pytestmark = pytest.mark.slow
-
-READ, WRITE = "read-token-0123456789", "write-token-0123456789"
-MANIFEST = """\
-version: 1
-stack: radio
-account: {uid: 19}
-buckets:
-  - {name: music, region: eu-west-1, type: File}
-removed: [{name: adsfasdf}]
-"""
 GIT = ["git", "-c", "user.name=test", "-c", "user.email=test@example.com"]
 
 
