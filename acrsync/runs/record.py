@@ -11,15 +11,16 @@ import os
 import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from acrsync.errors import AcrsyncError
+from acrsync.diagnostics import AcrsyncError
 from acrsync.model import JSON, Attrs, Live
-from acrsync.outcome import WELL, Outcome, Verb
-from acrsync.plan import Create, Work, action_of
-from acrsync.planner import Lost
+from acrsync.plan.changes import Create, Work, action_of
+from acrsync.plan.outcome import WELL, Outcome, Verb
+from acrsync.plan.planner import Lost
 
 FORMAT_VERSION = "1.0"
 RETRIES = timedelta(minutes=5)  # that long, with all retries, may a write take to be sent
@@ -45,6 +46,11 @@ class Record:
             _keep_name(directory)
         except OSError as error:
             raise _cannot_write(self.path, error) from error
+
+    @property
+    def where(self) -> str:
+        """Where the record is, for people."""
+        return str(self.path)
 
     def begin(self, plan: Mapping[str, JSON], *, endpoint: str, uid: int | None, version: str) -> None:
         """Record the plan, as its JSON document, before anything is sent."""
@@ -83,10 +89,15 @@ class Record:
             return
 
     def end(self, *, exit_code: int, verified: bool, read_back: bool) -> None:
-        """Record that the run ended by itself, and close the file. `read_back`: it looked for all that it wrote."""
+        """Record that the run ended by itself. `read_back`: it looked for all that it wrote."""
         self._write("end", {"exit_code": exit_code, "verified": verified, "read_back": read_back})
         self._sync()
-        self._file.close()
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what could not be written to it was reported when it was tried."""
+        with suppress(OSError):
+            self._file.close()
 
     def _write(self, event: str, entry: Mapping[str, JSON]) -> None:
         line = {"event": event, "time": _now().isoformat(timespec="milliseconds"), **entry}
@@ -153,9 +164,7 @@ def read(path: Path) -> tuple[Mapping[str, JSON], ...]:
         if run.get("event") == "run" and known and {"endpoint", "plan"} <= run.keys():
             return lines
         why = f"it is no run record of format {FORMAT_VERSION}"
-    raise RecordError(
-        "E063", "This run record cannot be read", f"{path}: {why}.", fix="name a run: `ls .acrsync/runs` lists them."
-    )
+    raise RecordError("E063", f"{path}: {why}.", fix="name a run: `ls .acrsync/runs` lists them.")
 
 
 def close(runs: Iterable[Unfinished], *, by: str) -> None:
@@ -247,7 +256,6 @@ def _cannot_read(path: Path, error: Exception) -> RecordError:
     why = error.strerror if isinstance(error, OSError) else f"it is no run record of format {FORMAT_VERSION}"
     return RecordError(
         "E062",
-        "A run record cannot be read",
         f"{path}: {why}. It may tell of a create whose end nobody knows, and that must not be sent again.",
         fix="look at what it says, see to it by hand, and move the file away.",
     )
@@ -256,7 +264,6 @@ def _cannot_read(path: Path, error: Exception) -> RecordError:
 def _cannot_write(path: Path, error: OSError) -> RecordError:
     return RecordError(
         "E061",
-        "The run record cannot be written",
         f"{path}: {error.strerror or error}. Without a record a crash could not be recovered from, so nothing is sent.",
         fix="free some space or choose another folder with `--record DIR`.",
     )
