@@ -76,7 +76,7 @@ class Reconciler:
         known = self.known() if known is None else known
         snapshot = snapshot or self.account.observe()
         known = known.of(account_uid(manifest, snapshot))
-        plan = make_plan(manifest, snapshot, lost=known.lost)
+        plan = make_plan(manifest, snapshot, earlier=known.earlier)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         plan = guarded(plan, evidence)
         said = in_reading_order((*known.hints, *hints, *plan.diagnostics))

@@ -9,8 +9,8 @@ from typing import Protocol
 from acrsync.diagnostics import Diagnostic, error
 from acrsync.model import JSON, Attrs
 from acrsync.plan.changes import Work
+from acrsync.plan.earlier import Earlier
 from acrsync.plan.outcome import Outcome, Verb
-from acrsync.plan.planner import Lost
 from acrsync.runs.record import Unfinished
 
 
@@ -58,9 +58,9 @@ class Known:
         return tuple(map(_hint, self.unfinished))
 
     @property
-    def lost(self) -> Mapping[str, Lost]:
-        """What replacements deleted and did not create again, by name."""
-        return {name: lost for run in self.unfinished for name, lost in run.lost.items()}
+    def earlier(self) -> Earlier:
+        """What shapes the next plan."""
+        return Earlier(tuple(lost for run in self.unfinished for lost in run.lost))
 
 
 class Runs(Protocol):

@@ -12,15 +12,15 @@ import secrets
 import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from acrsync.diagnostics import AcrsyncError
 from acrsync.model import JSON, Attrs, Live
-from acrsync.plan.changes import Create, Work, action_of
+from acrsync.plan.changes import Action, Create, Work, action_of
+from acrsync.plan.earlier import Pending
 from acrsync.plan.outcome import WELL, Outcome, Verb
-from acrsync.plan.planner import Lost
 
 FORMAT_VERSION = "1.0"
 RETRIES = timedelta(minutes=5)  # that long, with all retries, may a write take to be sent
@@ -128,7 +128,7 @@ class Unfinished:
     crashed: bool  # it never said how it ended
     counts: Mapping[str, int]  # outcomes by status; "open" counts writes of which no outcome is recorded
     last_write_at: datetime | None  # by when the last write was sent that no list was seen to show
-    lost: Mapping[str, Lost] = field(default_factory=dict)  # by name
+    lost: tuple[Pending, ...] = ()  # what replacements deleted and did not create again
 
 
 def unfinished(directory: Path, *, endpoint: str) -> tuple[Unfinished, ...]:
@@ -190,21 +190,22 @@ def _unfinished(path: Path, lines: tuple[Mapping[str, JSON], ...]) -> Unfinished
     first_known = {_key(line): line["time"] for line in reversed(lines) if line["event"] == "outcome"}
     read_back = any(line["event"] == "end" and line["read_back"] for line in lines)
     counts: dict[str, int] = {}
-    unseen, lost = [], {}
+    unseen: list[datetime] = []
+    lost: list[Pending] = []
     for key, intent in intents.items():
         outcome = outcomes.get(key)
         status = outcome["status"] if outcome else "open"
         counts[status] = counts.get(status, 0) + 1
         if intent["action"] == "replace" and status not in WELL:
             # Also where the delete was refused: a proxy may have delivered it twice, and told the second answer.
-            lost[intent["name"]] = Lost(intent["attrs"], tuple(intent["marks"]))
+            lost.append(Pending(Action.REPLACE, intent["name"], intent["id"], intent["attrs"], tuple(intent["marks"])))
         if not outcome or (outcome["wrote"] and not (read_back and status in WELL)):
             # One that was killed while it waited for its turn may have sent as long after its intent as retries go on.
             latest = datetime.fromisoformat(intent["time"]) + RETRIES
             known = datetime.fromisoformat(first_known[key]) if key in first_known else latest
             unseen.append(min(known, latest, _now()))
     run, crashed = lines[0], not any(line["event"] == "end" for line in lines)
-    return Unfinished(path, run["id"], run["uid"], crashed, counts, max(unseen, default=None), lost)
+    return Unfinished(path, run["id"], run["uid"], crashed, counts, max(unseen, default=None), tuple(lost))
 
 
 def _lines(text: Iterable[bytes]) -> Iterator[Mapping[str, JSON]]:
