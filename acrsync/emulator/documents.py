@@ -73,7 +73,7 @@ def _fit(value: object, hint: Any, where: str) -> object:
     if get_origin(hint) is Mapping:
         return mapping(value, where)
     if hint is float and type(value) is int:
-        return float(value)
+        value = float(value)
     wanted, least = (int, 1 - GREATEST) if get_origin(hint) is Annotated else (hint, 0)
     if type(value) is not wanted:
         raise ValueError(f"{where} must be {'a whole number' if wanted is int else wanted.__name__}")

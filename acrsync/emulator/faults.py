@@ -57,6 +57,7 @@ RetryAfterForm = Literal["seconds", "date", "past_date", "float", "negative", "h
 Malformed = Literal[
     "extra_bytes",  # more bytes than Content-Length says
     "two_answers",  # an empty list, as a second answer
+    "two_answers_apart",  # the same, but the second one comes when the next request does: nobody can tell in time
     "length_short",  # Content-Length is half of the body
     "length_long",  # Content-Length is one more than the body, and nothing more comes
     "length_twice",  # two headers that differ

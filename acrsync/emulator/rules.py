@@ -202,7 +202,7 @@ class Rules:
         if fields.errors:
             raise Invalid(fields.errors)
         if new != old or self.profile.updated_at_moves == "on_any_put":
-            new = self.store.save(replace(new, updated_at=self._stamp()))
+            new = self.store.save(self._stamped(new))
             self._hide("update", id_, old)
         return Written(self.shown(new), body, before, lambda: self._another(id_))
 
@@ -254,7 +254,7 @@ class Rules:
         """Let a bucket hold so much, which no call of the API does here, and return it as shown."""
         new = _shown_as_stored(replace(row, files=files, channels=channels, seconds=seconds), {"num", "size"})
         if self.profile.updated_at_moves == "on_content_too":
-            new = replace(new, updated_at=self._stamp())
+            new = self._stamped(new)
         if self.profile.num_lag_seconds:
             self.lag.hide_count(row.id, self._num(row), self.now + self.profile.num_lag_seconds)
         return self.shown(self.store.save(new))
@@ -291,6 +291,10 @@ class Rules:
             case _:
                 fields.errors["name"] = [TAKEN]
                 return wanted
+
+    def _stamped(self, row: Bucket) -> Bucket:
+        """Return the row as changed now."""
+        return _shown_as_stored(replace(row, updated_at=self._stamp()), {"updated_at"} & set(row.show))
 
     def _stamp(self) -> str:
         """Return now as the API writes it: no zone, UTC (reference 1.4)."""

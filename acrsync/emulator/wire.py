@@ -1,6 +1,7 @@
 """What faults do to the bytes of an answer: before it, around it, in its body."""
 
 import gzip
+import socket
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain, repeat
@@ -27,17 +28,24 @@ def interim(met: Encounter) -> Response:
 
 
 class _Sent(Response):
-    """An answer whose bytes have been sent; the server adds nothing and keeps the connection."""
+    """An answer whose bytes have been sent; the server adds what is left and keeps the connection."""
 
     def __call__(self, *_: Any) -> Iterable[bytes]:
-        return ()
+        return self.iter_encoded()
 
 
 def malformed(met: Encounter) -> Response:
     """Send an exchange that is not HTTP, and leave the connection open."""
     answer = met.acted()
     met.connection.sendall(MALFORMED[met.rule.form](_line(answer), answer.get_data()))
-    return _Sent(status=answer.status_code)
+
+    def stray() -> Iterator[bytes]:
+        if met.rule.form == "two_answers_apart" and met.connection.recv(
+            1, socket.MSG_PEEK
+        ):  # the next request is there
+            yield STRAY
+
+    return _Sent(stray(), answer.status_code)
 
 
 def _line(answer: Response) -> bytes:
@@ -56,11 +64,11 @@ def _chunk(piece: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(piece), piece)
 
 
+STRAY = _whole(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n", EMPTY_LIST)
 MALFORMED: Mapping[Malformed, Callable[[bytes, bytes], bytes]] = {
     "extra_bytes": lambda head, body: _whole(head, body) + GARBAGE,
-    "two_answers": lambda head, body: (
-        _whole(head, body) + _whole(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n", EMPTY_LIST)
-    ),
+    "two_answers": lambda head, body: _whole(head, body) + STRAY,
+    "two_answers_apart": _whole,
     "length_short": lambda head, body: head + _length(len(body) // 2) + b"\r\n" + body,
     "length_long": lambda head, body: head + _length(len(body) + 1) + b"\r\n" + body,
     "length_twice": lambda head, body: head + _length(len(body) // 2) + _whole(b"", body),

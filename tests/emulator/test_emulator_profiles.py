@@ -16,10 +16,6 @@ from acrsync.emulator import profile, serve
 from acrsync.emulator.profile import NAMES, Profile
 
 
-def is_several(case: "Case") -> bool:
-    return isinstance(case.value, list)
-
-
 def is_list(hint: Any) -> bool:
     """Tell whether a switch takes several of its values, in order."""
     return get_origin(hint) is tuple
@@ -46,6 +42,9 @@ class Case:
     documented: Any
     changed: Any
     beside: dict[str, Any] = field(default_factory=dict)
+
+    def values(self) -> list[Any]:
+        return self.value if isinstance(self.value, list) else [self.value]
 
 
 def status_of_create(**changes: Any) -> Callable[[Any], int]:
@@ -223,9 +222,12 @@ def data_of_change(api) -> Any:
     return _data(api.put("/buckets/14791", {"name": "radio!"}))
 
 
-def still_there_after_rename(api, key: str) -> Any:
-    new = api.create("radio", **{key: SENT[key]})["id"]
-    return api.change(new, name="renamed")[key]
+def made_with(key: str) -> Callable[[Any], Any]:
+    return lambda api: api.create("radio", **{key: SENT[key]})[key]
+
+
+def still_there_after_rename(key: str) -> Callable[[Any], Any]:
+    return lambda api: api.change(api.create("radio", **{key: SENT[key]})["id"], name="renamed")[key]
 
 
 SENT: Any = {"name": "radio", "labels": ["A"], "metadata_template": "{}", "net_type": 2}
@@ -427,9 +429,7 @@ CASES = [
          (200, {"message": "Deleted."})),
     Case("delete_status", 202, lambda api: api.delete("/buckets/1116").status_code, 204, 202),
     *[
-        Case(
-            "create_ignores", key, lambda api, key=key: api.create("radio", **{key: SENT[key]})[key], SENT[key], unsent
-        )
+        Case("create_ignores", key, made_with(key), SENT[key], unsent)
         for key, unsent in {"labels": [""], "metadata_template": None, "net_type": 1}.items()
     ],
     *[
@@ -437,7 +437,7 @@ CASES = [
         for key, old in {"name": "test", "labels": ["TV"], "metadata_template": None}.items()
     ],
     *[
-        Case("put_resets", key, lambda api, key=key: still_there_after_rename(api, key), SENT[key], unset)
+        Case("put_resets", key, still_there_after_rename(key), SENT[key], unset)
         for key, unset in {"labels": [""], "metadata_template": None, "net_type": 1}.items()
     ],
     Case("date_off_seconds", -7200, hours_of_date, 0, -2),
@@ -473,7 +473,7 @@ def test_a_name_that_is_cut_is_made_again_each_time(api):
 
 
 def test_every_alternative_of_every_switch_is_looked_at():
-    seen = {(case.switch, value) for case in CASES for value in (case.value if is_several(case) else [case.value])}
+    seen = {(case.switch, value) for case in CASES for value in case.values()}
     choices = {(name, value) for name, values in CHOICES.items() for value in values}
     documented = {(switch.name, switch.default) for switch in fields(Profile) if not is_list(HINTS[switch.name])}
     assert choices - documented <= seen
