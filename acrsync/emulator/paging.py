@@ -5,8 +5,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from acrsync.emulator.listing import Listing
 from acrsync.emulator.profile import Profile
-from acrsync.emulator.rules import Listing, Refused
+from acrsync.emulator.rules import Refused
 
 Row = TypeVar("Row")
 Json = dict[str, object]

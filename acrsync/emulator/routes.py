@@ -10,8 +10,9 @@ from werkzeug.routing import Map, Rule
 
 from acrsync.emulator import related, shapes
 from acrsync.emulator.answers import ANSWERS
+from acrsync.emulator.listing import Listing
 from acrsync.emulator.paging import page, said_total
-from acrsync.emulator.rules import Json, Listing, Rules
+from acrsync.emulator.rules import Json, Rules
 
 LONGEST_ID = 18  # digits; a longer one is no 64-bit number
 Answer = tuple[int, Json | None]

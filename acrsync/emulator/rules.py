@@ -4,26 +4,24 @@ Source: Console API docs, as docs/acrcloud-api.md sums them up ("reference"); wh
 `profile` decide.
 """
 
-import hashlib
 import time
-import unicodedata
-from collections.abc import Callable, Mapping, Sequence, Set
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from itertools import count
-from typing import Any, Generic, TypeVar, assert_never
+from typing import Any, assert_never
 
 from acrsync.emulator import shapes
 from acrsync.emulator.answers import Written
 from acrsync.emulator.fields import Fields, no_labels
 from acrsync.emulator.lag import Delay, Lag
+from acrsync.emulator.listing import Listing, finds, ordered
 from acrsync.emulator.profile import Profile
 from acrsync.emulator.seeds import ACRCLOUD_MUSIC, REGIONS, TYPES
 from acrsync.emulator.store import Bucket, Store
+from acrsync.emulator.texts import folded
 from acrsync.emulator.unknowns import Write
 
 Json = dict[str, object]
-Row = TypeVar("Row")
 TAKEN = "The name has already been taken."
 
 
@@ -42,15 +40,6 @@ class Invalid(Exception):
     def __init__(self, errors: Mapping[str, list[str]]) -> None:
         super().__init__(errors)
         self.errors = errors
-
-
-@dataclass(frozen=True, slots=True)
-class Listing(Generic[Row]):
-    """The rows that a list cuts into pages, which of them a page then keeps, and how many there are said to be."""
-
-    rows: Sequence[Row]
-    total: int
-    keeps: Callable[[Row], bool] = lambda _: True
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,39 +64,12 @@ class Rules:
             for row in paged
             if (not region or row.region == region)
             and (not type_ or row.type == type_)
-            and (not search or self._finds(search, row.name))
+            and (not search or finds(search, row.name, self.profile))
         ]
         counted = paged if self.profile.total_counts == "before_filters" else matching
         if self.profile.total_counts != "with_filtered":
             counted = [row for row in counted if self._is_visible(row)]
-        return Listing(self._ordered(matching), len(counted), self._is_visible)
-
-    def _ordered(self, rows: list[Bucket]) -> list[Bucket]:
-        """Return rows, given by rising id, as lists show them: newest first (reference 1.6)."""
-        match self.profile.list_order:
-            case "id_ascending":
-                return rows
-            case "id_descending":
-                return rows[::-1]
-            case "name":
-                return sorted(rows, key=lambda row: row.name.casefold())
-            case "updated_at":
-                return sorted(rows, key=lambda row: (row.updated_at, row.id), reverse=True)
-            case "unstable":
-                reading = self.lag.readings
-                return sorted(rows, key=lambda row: hashlib.blake2b(f"{reading} {row.id}".encode()).digest())
-        assert_never(self.profile.list_order)
-
-    def _finds(self, search: str, name: str) -> bool:
-        """Say whether `search` finds a name. Undocumented; one public client sends it (reference 1.6)."""
-        match self.profile.search_rule:
-            case "substring":
-                return search.casefold() in name.casefold()
-            case "prefix":
-                return name.casefold().startswith(search.casefold())
-            case "ignored":
-                return True
-        assert_never(self.profile.search_rule)
+        return Listing(ordered(matching, self.profile, self.lag.readings), len(counted), self._is_visible)
 
     def _known(self) -> Mapping[int, Bucket]:
         """Return the rows that may be visible, by rising id."""
@@ -264,10 +226,10 @@ class Rules:
         if self.profile.duplicate_names == "allow" or "name" in fields.errors:
             return None
         equality, scope = self.profile.name_equality, self.profile.name_scope
-        name = _folded(wanted.name if self.profile.name_compared == "stored" else fields.name_sent(), equality)
+        name = folded(wanted.name if self.profile.name_compared == "stored" else fields.name_sent(), equality)
         for row in self.store.buckets().values():
             if (
-                _folded(row.name, equality) == name
+                folded(row.name, equality) == name
                 and row.id != wanted.id
                 and row.uid == wanted.uid
                 and (scope != "account_and_region" or row.region == wanted.region)
@@ -305,16 +267,3 @@ def _shown_as_stored(row: Bucket, keys: Set[str]) -> Bucket:
     """Return the row with these keys shown as they are stored, not word for word."""
     show = {key: value for key, value in row.show.items() if key not in keys}
     return replace(row, show=show, hide=tuple(key for key in row.hide if key not in keys))
-
-
-@lru_cache(maxsize=100_000)
-def _folded(name: str, equality: str) -> str:
-    """Return the form in which two names are the same. MySQL's usual collations ignore case and trailing space."""
-    if equality == "exact":
-        return name
-    if equality == "exact_trimmed":
-        return name.strip()
-    if equality == "ignore_case":
-        return name.rstrip().casefold()
-    parts = unicodedata.normalize("NFKD", name.rstrip())
-    return "".join(part for part in parts if not unicodedata.combining(part)).casefold()

@@ -1,9 +1,10 @@
-"""How a server may store another text than the one that was sent."""
+"""How a server may store another text than the one that was sent, and when it takes two names for one."""
 
 import html
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Literal
 
 Form = Literal[
@@ -53,3 +54,15 @@ def stored(text: str, forms: Iterable[Form]) -> str:
     for form in forms:
         text = FORMS[form](text)
     return text
+
+
+@lru_cache(maxsize=100_000)
+def folded(name: str, equality: str) -> str:
+    """Return the form in which two names are the same. MySQL's usual collations ignore case and trailing space."""
+    if equality == "exact":
+        return name
+    if equality == "exact_trimmed":
+        return name.strip()
+    if equality == "ignore_case":
+        return name.rstrip().casefold()
+    return _without_accents(name.rstrip()).casefold()
