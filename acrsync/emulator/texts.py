@@ -11,6 +11,7 @@ Form = Literal[
     "html_escaped",  # & as &amp;: input that is escaped before it is stored
     "tags_stripped",  # what looks like an HTML tag is dropped
     "quotes_escaped",  # a backslash before quotes and backslashes
+    "trimmed",
     "lowered",
     "slugged",  # My Radio as my-radio
     "spaces_collapsed",  # several spaces as one
@@ -18,6 +19,7 @@ Form = Literal[
     "nfd",  # a composed letter as letter and accent
     "width_folded",  # full-width letters as ASCII
     "accents_dropped",
+    "invisible_dropped",  # joiners and marks of direction, also those that a word or an emoji needs
     "four_bytes_replaced",  # an emoji as ?: a column that holds three bytes a character
 ]
 
@@ -38,6 +40,7 @@ FORMS: Mapping[Form, Callable[[str], str]] = {
     "html_escaped": lambda text: html.escape(text).replace("&#x27;", "&#039;"),  # as PHP writes it
     "tags_stripped": lambda text: re.sub("<[^>]*>", "", text),
     "quotes_escaped": lambda text: re.sub(r"""(["'\\])""", r"\\\1", text),
+    "trimmed": str.strip,
     "lowered": str.lower,
     "slugged": _slug,
     "spaces_collapsed": lambda text: re.sub(r"\s+", " ", text),
@@ -45,6 +48,7 @@ FORMS: Mapping[Form, Callable[[str], str]] = {
     "nfd": lambda text: unicodedata.normalize("NFD", text),
     "width_folded": _width_folded,
     "accents_dropped": _without_accents,
+    "invisible_dropped": lambda text: "".join(char for char in text if unicodedata.category(char) != "Cf"),
     "four_bytes_replaced": lambda text: re.sub("[^\u0000-\uffff]", "?", text),
 }
 
