@@ -179,7 +179,7 @@ def test_a_stopped_clock_moves_by_steps_only(api):
     assert api.control("POST", "clock", {"advance": 2.5})["now"] == first + 2.5
     assert api.control("POST", "clock", {"stopped": True})["now"] == first + 2.5
     assert api.control("POST", "clock", {"stopped": False})["now"] >= first
-    api.reset(clock={"stopped": True, "advance": 3600})
+    api.reset(clock={"stopped": True, "advance": 3600}, latency_ms=1)
     assert 3590 < api.control("GET", "clock")["now"] - first < 3700
 
 

@@ -470,6 +470,12 @@ def test_a_cap_that_is_not_said_is_a_wrong_last_page(api):
     assert len(api.ids(per_page=5, page=5)) == 2
 
 
+def test_a_template_that_is_not_json_is_shown_as_it_is(api):
+    api.reset(profile={"template_shown": "object", "template_text": "compact"})
+    for text in ("{ not json", "[" * 100_000):
+        assert api.change(1116, metadata_template=text)["metadata_template"] == text
+
+
 def test_a_name_that_is_cut_is_made_again_each_time(api):
     api.reset(rows="empty", profile={"name_max_length": 4, "name_too_long": "cut", "name_compared": "sent"})
     assert [api.create("radio")["name"] for _ in range(2)] == ["radi", "radi"]
