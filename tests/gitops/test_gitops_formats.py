@@ -16,6 +16,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from acrsync.bucket import FIELDS
 from acrsync.diagnostics import Diagnostic, Severity, Span
 from acrsync.model import Manifest
 from acrsync.outcome import ExitCode, Outcome, Status
@@ -318,8 +319,29 @@ def test_terraforms_shape_is_one_line_with_its_versions_and_every_managed_bucket
     by_name = {c["name"]: c for c in document["resource_changes"]}
     assert by_name["us-bucket"]["change"]["replace_paths"] == [["region"]]
     assert by_name["us-bucket"]["action_reason"] == "replace_because_cannot_update"
-    assert by_name["radio-live"]["change"]["after_unknown"] == {"id": True}
+    assert by_name["radio-live"]["change"]["after_unknown"] == {"id": True, "net_type": True}
     assert by_name["music"]["change"]["after"]["id"] == 1116
+
+
+BARE = plan_of(
+    (Create(desired("new"), ""), Update(desired("old"), replace(live(1, "old"), attrs={"name": "old"}), (), "")),
+    (Delete(replace(live(2, "gone"), attrs={"name": "gone"}), ""),),
+)
+
+
+@pytest.mark.parametrize(
+    "plan", [EVERYTHING, SWAP, BARE, hostile_plan()], ids=["everything", "swap", "bare", "hostile"]
+)
+def test_terraforms_shape_gives_every_attribute_of_every_bucket_null_if_it_is_not_known(plan: Plan):
+    document = json.loads(FORMATS["terraform-json"](plan, RUN))
+    values = [resource["values"] for resource in document["planned_values"]["root_module"]["resources"]]
+    sides = [change["change"][side] for change in document["resource_changes"] for side in ("before", "after")]
+    found = [*values, *(side for side in sides if side is not None)]
+    assert {tuple(sorted(side)) for side in found} == {tuple(sorted(("id", *FIELDS)))}
+    unknown = [
+        (change["change"]["after"], change["change"]["after_unknown"]) for change in document["resource_changes"]
+    ]
+    assert all(after[key] is None for after, keys in unknown for key in keys)
 
 
 @example(["\u3164", "a\u115fb"])  # letters that nothing is drawn for
