@@ -136,7 +136,7 @@ def tokens(text: str) -> list[str]:
 
 HARMLESS = re.compile(
     r"(paragraph|heading|strong|inline|text|softbreak|fence|code_inline)(_open|_close)?"
-    r"|html_block:(<!-- acrsync:[a-z0-9._-]* -->|<details( open)?><summary>[A-Z][a-z]+</summary>|</details>)"
+    r"|html_block:(<!-- acrsync:[a-z0-9._-]* -->|<details( open)?><summary>[A-Z][a-z]+ \(\d+\)</summary>|</details>)"
 )
 
 
@@ -217,6 +217,19 @@ def test_what_is_destroyed_stands_before_everything_else():
     assert text.index("± us-bucket") < text.index("<details")
 
 
+def test_the_lines_of_an_apply_begin_with_the_sign_that_colours_them():
+    text = FORMATS["markdown"](*CASES["applied"])
+    blocks = re.findall(r"^```diff\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line and not line.startswith(" ")]
+    assert [line.split()[:2] for line in lines] == [
+        ["±", "replaced"],
+        ["-", "deleted"],
+        ["!", "failed"],
+        ["~", "updated"],
+        ["!", "skipped"],
+    ]
+
+
 # HTML
 
 
@@ -264,6 +277,37 @@ def test_the_page_says_all_that_the_text_says():
     for line in FORMATS["text"](EVERYTHING, RUN).splitlines():
         for part in re.split(r"\s{2,}", line.strip()):
             assert part in words
+
+
+def test_the_titles_of_sections_say_how_much_is_in_them():
+    titles = re.findall("<h2>(.*?)</h2>", FORMATS["html"](EVERYTHING, RUN))
+    assert titles == ["Destroys 2 buckets", "Messages (4)", "Create (1)", "Rename (1)", "Update (1)"]
+
+
+@pytest.mark.parametrize(("count", "indexed"), [(0, False), (30, False), (31, True), (300, True)])
+def test_more_than_thirty_changes_have_an_index_in_the_order_of_the_page(count: int, indexed: bool):
+    gone = tuple(Delete(live(i, f"gone-{i}"), "") for i in range(count // 3))
+    new = tuple(Create(desired(f"new-{i}"), "") for i in range(count - len(gone)))
+    text = FORMATS["html"](plan_of(gone, new), RUN)
+    links = re.findall(r'<a href="#(.*?)">(.*?)</a>', text)
+    places = re.findall(r'<article id="(.*?)"><h3>(.*?)</h3>', text)
+    assert len(places) == len({place for place, _ in places}) == count
+    assert [place for place, _ in links] == ([place for place, _ in places] if indexed else [])
+    assert all(head.startswith(name) for (_, name), (_, head) in zip(links, places, strict=False))
+    assert (f"<h2>Index ({count})</h2>" in text) == indexed
+
+
+VERDICTS = [
+    ("a plan that is refused", CASES["everything"], '<p class="strong bad">Refused: 2 objections.'),
+    ("a run that failed", CASES["no-plan"], '<p class="strong bad">Failed: 1 message.</p>'),
+    ("an apply that was not verified", CASES["applied"], '<p class="strong changed">Not verified.'),
+    ("a plan that may be applied", CASES["no-changes"], '<p class="strong">No changes.'),
+]
+
+
+@pytest.mark.parametrize(("reason", "case", "line"), VERDICTS, ids=[case[0] for case in VERDICTS])
+def test_the_verdict_has_its_colour(reason: str, case: tuple[Plan | None, Run], line: str):
+    assert line in FORMATS["html"](*case)
 
 
 def test_the_policy_of_the_page_allows_its_own_style_and_nothing_else():

@@ -154,8 +154,15 @@ def test_who_sees_deletes_is_as_the_page_says(bin_folder: Path, tmp_path: Path):
     (features / "names.feature").write_text(
         "Feature: names\n  Scenario: all\n    Given I have acrcloud_bucket defined\n    Then it must contain nothing\n"
     )
-    compliance = [bin_folder / "terraform-compliance", "--no-ansi", "--features", features, "--planfile", plan]
-    done = run(compliance, tmp_path)
+    line: list[str | Path] = [
+        bin_folder / "terraform-compliance",
+        "--no-ansi",
+        "--features",
+        features,
+        "--planfile",
+        plan,
+    ]
+    done = run(line, tmp_path)
     assert set(re.findall(r"Failure: (\S+) ", done.stdout)) == {"acrcloud_bucket.test", "acrcloud_bucket.us-bucket"}
 
 
