@@ -12,7 +12,7 @@ help: ## List what there is
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[emulator]' --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[emulator,truststore]' --group dev
 	@# The real Open Policy Agent. It declares a newer Python than it needs; without it its tests are skipped.
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --ignore-requires-python opa-golib-python-bindings==0.4.4
 	@touch $@

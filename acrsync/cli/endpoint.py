@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -24,6 +26,7 @@ DEFAULT_ENDPOINT = "https://api-v2.acrcloud.com"
 EMULATOR = "emulator:"
 STATE = Path(".acrsync")
 VENDOR_DOMAINS = ("acrcloud.com", "acrcloud.cn")
+EXTRAS = {"werkzeug": "werkzeug>=3.1", "truststore": "truststore>=0.10"}  # as in pyproject.toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,9 @@ class Credentials:
 @contextmanager
 def opened(common: Common, *, read_only: bool, cancel: threading.Event | None = None) -> Iterator[Access]:
     """Yield the account; with `read_only` its transport can send nothing but GET."""
+    ca_bundle = _ca_bundle()
+    if ca_bundle is None:
+        _trust_the_system()  # before the client and its libraries are imported
     from acrsync.acrcloud import Account
     from acrsync.client import Client
 
@@ -73,7 +79,7 @@ def opened(common: Common, *, read_only: bool, cancel: threading.Event | None = 
             read_only=read_only,
             timeout_s=common.timeout_s,
             proxies=proxies,
-            ca_bundle=_ca_bundle(),
+            ca_bundle=ca_bundle,
             cancel=cancel,
             debug=output.say if common.debug else None,
         )
@@ -100,7 +106,7 @@ def emulated(**options: Any) -> Iterator[Running]:
             "E010",
             "The emulator is not installed",
             f"It needs the package {error.name}.",
-            fix='install it: pip install "acrsync[emulator]"',
+            fix=f"install it: {_installing('werkzeug')}",
         ) from error
     with ExitStack() as stack:
         try:
@@ -226,3 +232,32 @@ def _ca_bundle() -> str | None:
             fix="correct it, or unset it to use the usual certificates.",
         ) from error
     return bundle
+
+
+def _trust_the_system() -> None:
+    """Trust the authorities of the operating system, if ACRSYNC_TRUSTSTORE asks for that."""
+    import click
+
+    try:
+        if not click.BOOL.convert(environment("ACRSYNC_TRUSTSTORE") or "0", None, None):
+            return
+    except click.BadParameter as error:
+        raise click.BadParameter(error.message, param_hint="ACRSYNC_TRUSTSTORE") from error
+    try:
+        import truststore
+    except ImportError as error:
+        raise AcrsyncError(
+            "E018",
+            "truststore is not installed",
+            "ACRSYNC_TRUSTSTORE is set, and it needs that package to read the system's certificates.",
+            fix=f"install it: {_installing('truststore')}",
+        ) from error
+    truststore.inject_into_ssl()
+
+
+def _installing(package: str) -> str:
+    """Return the command that installs a package of an extra where acrsync runs.
+
+    Why not the extra: acrsync itself may come from a checkout, and its name on an index need not be ours.
+    """
+    return f'{shlex.quote(sys.executable)} -m pip install "{EXTRAS[package]}"'

@@ -172,7 +172,7 @@ DESCRIPTION = ROOT / "docs" / "acrcloud-openapi.yaml"
 @pytest.mark.slow
 def test_spectral_finds_nothing_in_the_description_of_the_api(tmp_path: Path):
     (tmp_path / "spectral.yaml").write_text('extends: ["spectral:oas"]\n')
-    line = ["@stoplight/spectral-cli/dist/index.js", "lint", "--ruleset", tmp_path / "spectral.yaml"]
+    line: list[str | Path] = ["@stoplight/spectral-cli/dist/index.js", "lint", "--ruleset", tmp_path / "spectral.yaml"]
     code, said = node_tool(*line, "--fail-severity", "warn", DESCRIPTION)
     assert (code, "No results" in said) == (0, True), said
 
