@@ -1,5 +1,5 @@
 # Everything a person or a pipeline does with this tree. Needs git, make and Python 3.11 or newer; makes .venv itself.
-.PHONY: demo test test-slow lint types imports bench rehearse mutants clean help
+.PHONY: demo test test-slow test-lowest test-sdist lock lint types imports bench rehearse mutants clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ BIN := .venv/bin
 WORKERS ?= 2
 
 help: ## List what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
@@ -25,6 +25,28 @@ test: lint types imports .venv/installed ## All that CI runs
 
 test-slow: lint types imports .venv/installed ## The same and every slow test
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet --hypothesis-profile new -m 'slow or not slow'
+
+# Both need no other tool than those of the group `test`: tests that want more say so and are skipped.
+test-lowest: ## Run the tests with the oldest versions that pyproject.toml allows
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --editable '.[emulator,truststore]' --group test
+	.venv-lowest/bin/python -m pytest --numprocesses $(WORKERS) --quiet
+
+test-sdist: ## Build the source archive, unpack it, and run its tests as a packager does
+	rm -rf build/sdist
+	$(PYTHON) -m venv build/sdist/venv
+	build/sdist/venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade build 'pip>=25.1'
+	build/sdist/venv/bin/python -m build --sdist --outdir build/sdist
+	mkdir build/sdist/source
+	tar --extract --file build/sdist/acrsync-*.tar.gz --strip-components 1 --directory build/sdist/source
+	cd build/sdist/source && ../venv/bin/python -m pip install --quiet --disable-pip-version-check '.[emulator,truststore]' --group test
+	cd build/sdist/source && ../venv/bin/pytest --numprocesses $(WORKERS) --quiet $(TESTS)
+
+lock: .venv/installed ## Write requirements.lock anew, with the newest versions
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@{ sed -n '/^#/p' requirements.lock && printf 'hatch-fancy-pypi-readme\nhatchling\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra emulator --extra truststore pyproject.toml - ; } > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
 
 lint: .venv/installed
 	$(BIN)/ruff check
@@ -47,4 +69,4 @@ mutants: .venv/installed ## Change what decides and writes in every small way; t
 	@cd tests && ../$(BIN)/python -m mutation
 
 clean: ## Remove what the other targets made
-	rm -rf .venv .acrsync .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .bench .rehearsal dist build
+	rm -rf .venv .venv-lowest .acrsync .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .bench .rehearsal dist build
