@@ -123,6 +123,7 @@ SUMMARIES: Mapping[str, str] = {
     "E015": "The token cannot be read",
     "E016": "The CA bundle cannot be read",
     "E017": "The emulator cannot start",
+    "E018": "A package is not installed",
     "E050": "The saved plan cannot be read",
     "E051": "The file is not a saved plan",
     "E052": "The saved plan has another format",

@@ -18,6 +18,7 @@ from acrsync.model import JSON, Attrs, Live, Snapshot
 from acrsync.plan.ownership import is_own, telling_uids
 from acrsync.visible import lookalike, visible
 
+SCHEMA_FILE = "acrsync.schema.json"  # where the first line of a manifest tells editors to look
 LONGEST_KEY = 1000  # YAML parsers look no farther than 1024 characters for the colon
 _INDENT = "  "
 _IDENTIFYING = ("name", "region", "type")
@@ -38,8 +39,8 @@ def dump(snapshot: Snapshot, *, uid: int | None) -> str:
         else:
             left_out.append(f"#   {quoted(row.name)} (id {row.id}): {reason}")
     lines = [
-        "# yaml-language-server: $schema=./acrsync.schema.json",
-        "# The line above is for editors; the file that it names is made by: acrsync schema > acrsync.schema.json",
+        f"# yaml-language-server: $schema=./{SCHEMA_FILE}",
+        f"# The line above is for editors; the file that it names is made by: acrsync schema > {SCHEMA_FILE}",
         "version: 1",
         *([] if uid is None else [f"account: {{uid: {uid}}}"]),
         "buckets:" if entries else "buckets: []",
