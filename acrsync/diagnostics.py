@@ -145,6 +145,8 @@ SUMMARIES: Mapping[str, str] = {
     "E104": "Manifest file is not UTF-8",
     "E105": "Character that has no place in a manifest",
     "E106": "Tab in a manifest",
+    "E107": "Unresolved merge conflict",
+    "E108": "Indentation with a character that is not a space",
     "E110": "YAML cannot be read",
     "E111": "More than one document in a file",
     "E112": "YAML directive",
