@@ -15,9 +15,8 @@ import requests
 
 from acrsync.client.address import checked_base_url, checked_token
 from acrsync.client.failures import unusable
-from acrsync.client.options import Options, checked_proxies, checked_timeout, login_of
+from acrsync.client.options import Options, checked_proxies, checked_timeout
 from acrsync.client.refusals import InvalidCall
-from acrsync.client.secrets import Secrets
 from acrsync.client.sending import Sender, Settings
 from acrsync.client.shapes import Bucket, BucketPage, GetBmCsProjectsResultsParams, GetOptions, Params, StreamResult
 from acrsync.model import JSON
@@ -83,11 +82,9 @@ class Client:
         token = checked_token(bearer_token)
         retries, backoff_factor = _checked_config(config or Client.Config())
         through = checked_proxies(proxies, base_url=self.base_url)
-        shown_as = {token: "[token]"} | {login: "[proxy-login]" for url in through.values() for login in login_of(url)}
         settings = Settings(
             base_url=self.base_url,
             token=token,
-            secrets=Secrets(shown_as),
             read_only=read_only,
             retries=retries,
             backoff_factor=backoff_factor,

@@ -100,17 +100,17 @@ def checked_proxies(proxies: Any, *, base_url: str) -> dict[str, str]:
     if not base_url.startswith("https:"):
         return {}
     return {
-        key: _proxy(key, url)
+        key: _proxy(key, url) if url else ""  # which switches it off, as in requests
         for key, url in proxies.items()
-        if str(key).partition(":")[0] in ("https", "all") and url  # None and "" switch one off, as in requests
+        if str(key).partition(":")[0] in ("https", "all")
     }
 
 
-def login_of(proxy: str) -> frozenset[str]:
-    """Return what must not be shown of a proxy's address: its login, as it is written and as it is meant."""
-    login = proxy.partition("://")[2].rpartition("@")[0]
-    password = login.partition(":")[2]
-    return frozenset({login, password, unquote(login), unquote(password)} - {""})
+def logins_of(proxies: Mapping[str, str]) -> frozenset[str]:
+    """Return what must not be shown of proxies' addresses: their logins, as they are written and as they are meant."""
+    logins = [url.partition("://")[2].rpartition("@")[0] for url in proxies.values()]
+    hidden = [part for login in logins for part in (login, login.partition(":")[2])]
+    return frozenset({*hidden, *map(unquote, hidden)} - {""})
 
 
 def _proxy(key: str, url: Any) -> str:

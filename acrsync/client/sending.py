@@ -16,7 +16,7 @@ from requests.structures import CaseInsensitiveDict
 from acrsync import __version__
 from acrsync.client.address import checked_path
 from acrsync.client.failures import SUCCESS, TROUBLE, Call, Failure, Throttled, of_answer, of_trouble, parsed
-from acrsync.client.options import Options
+from acrsync.client.options import Options, logins_of
 from acrsync.client.pace import Pace, attempts_of, backoff
 from acrsync.client.refusals import ClientError, InvalidCall
 from acrsync.client.secrets import Secrets
@@ -34,7 +34,6 @@ class Settings:
 
     base_url: str
     token: str = field(repr=False)
-    secrets: Secrets
     read_only: bool
     retries: bool | int | None
     backoff_factor: float
@@ -63,6 +62,7 @@ class Sender:
             settings.base_url, read_only=settings.read_only, count=self._count, last_look=settings.last_look
         )
         self._session = Session(transport)
+        self._secrets = _secrets(settings.token, settings.defaults)
 
     def send(
         self,
@@ -79,7 +79,7 @@ class Sender:
         Raises: a RemoteError; `may_have_acted` is true if any attempt of a write may have been carried out. Also raises
         what the last look, or a hook, raised.
         """
-        settings, how = self._settings, self._how(method, options)
+        settings, how, secrets = self._settings, *self._how(method, options)
         data = None if body is None else _json(body)
         budget_s = max(BUDGET_S, how.total_s)
         deadline = time.monotonic() + budget_s
@@ -92,7 +92,7 @@ class Sender:
             left_s = max(0.001, deadline - time.monotonic())
             payload = None if data is None else Body(data)
             request = self._request(method, path, params, how=how, payload=payload)
-            call = Call(method, request.path_url, payload, attempt, settings.secrets)
+            call = Call(method, request.path_url, payload, attempt, secrets)
             match self._attempt(call, request, how=how, left_s=left_s, parse=parse):
                 case Stopped(error=stop):
                     if isinstance(stop, RemoteError):
@@ -123,12 +123,18 @@ class Sender:
     def close(self) -> None:
         self._session.close()
 
-    def _how(self, method: str, options: Mapping[str, Any] | None) -> Options:
-        """Return how a call is sent. Raises: InvalidCall; RemoteError if nothing but GET can be sent."""
+    def _how(self, method: str, options: Mapping[str, Any] | None) -> tuple[Options, Secrets]:
+        """Return how a call is sent, and what must not be shown of it.
+
+        Raises: InvalidCall; RemoteError if nothing but GET can be sent.
+        """
         settings = self._settings
         if settings.read_only:
             check_reading(method)  # as the transport does; also if a test has put another in its place
-        return settings.defaults.changed_by(options, base_url=settings.base_url) if options else settings.defaults
+        if not options:
+            return settings.defaults, self._secrets
+        how = settings.defaults.changed_by(options, base_url=settings.base_url)
+        return how, self._secrets if how.proxies is settings.defaults.proxies else _secrets(settings.token, how)
 
     def _attempt(
         self, call: Call, request: requests.PreparedRequest, *, how: Options, left_s: float, parse: bool
@@ -207,7 +213,7 @@ class Sender:
         except ClientError:
             raise
         except (TypeError, ValueError) as e:
-            message = self._settings.secrets.redacted(str(e))
+            message = self._secrets.redacted(str(e))
             raise InvalidCall(f"{method} cannot be prepared: {message}") from None
         return request
 
@@ -218,8 +224,12 @@ class Sender:
     def _never_sent(self, method: str, path: str, *, budget_s: float) -> ClientError:
         detail = f"{method} {path} was not sent: the API asks for a pause longer than {budget_s:.0f} s."
         error = Throttled("E420", "The API asks for fewer requests", detail, fix="try again later.")
-        error.method, error.path = method, self._settings.secrets.redacted(path)
+        error.method, error.path = method, self._secrets.redacted(path)
         return error
+
+
+def _secrets(token: str, how: Options) -> Secrets:
+    return Secrets({**dict.fromkeys(logins_of(how.proxies), "[proxy-login]"), token: "[token]"})
 
 
 def _without_token(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -97,7 +97,7 @@ def test_a_clients_certificate_is_shown_to_the_server_and_by_no_other_client() -
 
 def test_an_answer_can_be_streamed_within_its_time() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n"
-    answers = (raw(head + b"abcdef"), silence(3, after=head))
+    answers = (raw(head + b"abcdef", keep=True), silence(3, after=head))
     with hostile(*answers) as server, Client(TOKEN, server.url, ONCE, timeout_s=0.5) as client:
         response = get(client, stream=True)
         assert response.raw.read(2) == b"ab"
