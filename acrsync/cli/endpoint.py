@@ -26,7 +26,7 @@ DEFAULT_ENDPOINT = "https://api-v2.acrcloud.com"
 EMULATOR = "emulator:"
 STATE = Path(".acrsync")
 VENDOR_DOMAINS = ("acrcloud.com", "acrcloud.cn")
-EXTRAS = {"werkzeug": "werkzeug>=3.1", "truststore": "truststore>=0.10"}  # as in pyproject.toml
+EXTRAS = {"werkzeug": "werkzeug>=3.1.8", "truststore": "truststore>=0.10"}  # as in pyproject.toml
 
 
 @dataclass(frozen=True, slots=True)
