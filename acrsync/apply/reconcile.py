@@ -93,7 +93,7 @@ class Reconciler:
 
     def settle(self, seen: Seen) -> None:
         """Close what is left of earlier runs: the plan that takes them into account has nothing to do."""
-        if self.runs and seen.plan.can_apply and not seen.plan.work:
+        if self.runs and seen.plan.can_apply and not seen.plan.work and not seen.plan.errors:
             self.runs.close(seen.known, by="")
 
     def carry_out(
@@ -134,9 +134,9 @@ class Reconciler:
                 outcomes=outcomes,
                 interrupted=self.stop.is_set(),
                 own_leftovers=verification is not None
-                and bool(verification.own_leftovers or verification.again.errors),
+                and bool(verification.own_leftovers or verification.again.refusing),
                 other_leftovers=verification is not None and bool(verification.other_leftovers),
-                errors=verification is None,
+                errors=verification is None or bool(seen.plan.errors),
             )
         )
         trouble += self._closed(run, seen.known, code=code, verification=verification)
@@ -219,7 +219,7 @@ def _lost_bucket(outcome: Outcome) -> Diagnostic | None:
 
 
 def _left_over(verification: Verification) -> tuple[Diagnostic, ...]:
-    found = list(verification.again.errors)
+    found = list(verification.again.refusing)
     if verification.own_leftovers:
         names = ", ".join(visible(change.name) for change in verification.own_leftovers)
         detail = f"Planning again would still change what this run wrote: {names}."

@@ -85,7 +85,9 @@ class _Describing:
         if row.marks:
             lines.append(f"# Marks on the server: {', '.join(map(visible, row.marks))}")
         for key in FIELDS:
-            if key in problems:
+            if key in row.unreadable:
+                lines.append(f"# {key} is not managed: `{key}` is {row.unreadable[key]}, which cannot be read.")
+            elif key in problems:
                 lines.append(f"# {key} is not managed: {problems[key]}")
             elif key in row.attrs and key != "name":
                 lines += _pair(key, _shown(key, row.attrs[key]))
