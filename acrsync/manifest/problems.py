@@ -54,6 +54,16 @@ SUMMARIES: Mapping[str, str] = {
     "E151": "Version is missing",
     "E152": "Ownership needs a stack",
     "E153": "Marks are needed and not written",
+    # Environments
+    "E160": "Environment is not chosen",
+    "E161": "Environment is unknown",
+    "E162": "Variable is not defined",
+    "E163": "Variable refers to itself",
+    "E164": "Variable cannot stand here",
+    "E165": "Matrix cannot be expanded",
+    "E166": "Matrix or variables stand for too much",
+    "E167": "Two environments can change one bucket",
+    "W160": "Variable is not used",
 }
 
 LONGEST = 80  # characters of a user's text in a message
@@ -64,12 +74,17 @@ def error(code: str, detail: str, *, fix: str, span: Span | None) -> Diagnostic:
     return Diagnostic(Severity.ERROR, code, SUMMARIES[code], detail, fix, span)
 
 
+def warning(code: str, detail: str, *, fix: str, span: Span | None) -> Diagnostic:
+    """Return a warning with the summary of its code."""
+    return Diagnostic(Severity.WARNING, code, SUMMARIES[code], detail, fix, span)
+
+
 def quoted(value: JSON) -> str:
     """Return a value as it is shown in a message: JSON, in one line of bounded length."""
-    return short(json.dumps(value, ensure_ascii=False))
+    return short(json.dumps(value[:LONGEST] if isinstance(value, str) else value, ensure_ascii=False))
 
 
 def short(text: str) -> str:
     """Return a text safe to show, in one line of bounded length."""
-    shown = visible(text)
+    shown = visible(text[: LONGEST + 1])
     return shown if len(shown) <= LONGEST else shown[: LONGEST - 3] + "..."
