@@ -231,6 +231,7 @@ SUMMARIES: Mapping[str, str] = {
     "E421": "The API is in trouble",
     "E430": "It is not known whether the server acted",
     "E440": "The list could not be read completely",
+    "W441": "The list has another length than the API says",
     "E451": "This client only reads",
     "E452": "This is another host",
     "E453": "The call cannot be carried out",

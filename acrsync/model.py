@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from acrsync.diagnostics import Span
+from acrsync.diagnostics import Diagnostic, Span
 
 # The YAML and JSON border: mypy cannot express recursive JSON without casts at every key.
 JSON = Any
@@ -141,6 +141,7 @@ class Snapshot:
 
     rows: tuple[Live, ...] = ()
     endpoint: str = ""  # the API's address without credentials, as it is shown to people
+    warnings: tuple[Diagnostic, ...] = ()  # what people must know of how it was read
 
 
 @dataclass(frozen=True, slots=True, order=True)
