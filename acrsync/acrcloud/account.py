@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -81,13 +81,23 @@ class Account:
         list of users that cannot be read or proven complete is named as unreadable.
         """
         rows = tuple(touched)
-        lists = tuple(LISTS) if references and rows else ()
         with _readers() as pool:
             counts = pool.map(self._count, rows)
-            users = dict(zip(lists, pool.map(self._users, lists), strict=True))
+            found = self._references(rows, pool) if references else Evidence()
             contents = {bucket_id: count for known in counts for bucket_id, count in known.items()}
+        return replace(found, contents=contents)
+
+    def references(self, rows: Sequence[Live]) -> Evidence:
+        """Return who refers to which of these buckets, and nothing else."""
+        with _readers() as pool:
+            return self._references(rows, pool)
+
+    def _references(self, rows: Sequence[Live], pool: ThreadPoolExecutor) -> Evidence:
+        lists = tuple(LISTS) if rows else ()
+        users = dict(zip(lists, pool.map(self._users, lists), strict=True))
         readable = {name: found for name, found in users.items() if found is not None}
-        return Evidence(contents, references_to(rows, readable), tuple(name for name in lists if name not in readable))
+        unreadable = tuple(name for name in lists if name not in readable)
+        return Evidence(references=references_to(rows, readable), unreadable=unreadable)
 
     def create(self, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
         created = self.client.create_bucket(bucket.encode(attrs, marks=marks))
