@@ -127,7 +127,10 @@ def private_folder(path: Path) -> None:
             ignore.write_text("*\n", encoding="utf-8")
     except OSError as error:
         raise AcrsyncError(
-            "E011", "A folder cannot be made", f"{path}: {error.strerror}.", fix="work in a folder you may write to."
+            "E011",
+            "A folder cannot be made",
+            f"{path}: {error.strerror}.",
+            fix=f"work in a folder that you may write to{output.as_owner(path)}.",
         ) from error
 
 

@@ -151,5 +151,14 @@ def save(path: Path, text: str) -> None:
             "E005",
             "A file cannot be written",
             f"{path}: {error.strerror or error}. Nothing is left half-written.",
-            fix="choose a folder that exists and that you may write to.",
+            fix=f"choose a folder that exists and that you may write to{as_owner(path)}.",
         ) from error
+
+
+def as_owner(path: Path) -> str:
+    """Return what else helps if somebody else owns the folder, as one that a container was given: to be them."""
+    folder = next((parent for parent in path.absolute().parents if parent.exists()), None)
+    if folder is None or os.access(folder, os.W_OK):
+        return ""
+    owner = folder.stat()
+    return f", or run acrsync as the owner of {folder} (in a container: --user {owner.st_uid}:{owner.st_gid})"
