@@ -115,11 +115,12 @@ class Client:
     def __repr__(self) -> str:
         return f"Client(base_url={self.base_url!r})"
 
-    def __reduce__(self) -> tuple[Callable[..., Client], tuple[type[Client], dict[str, Any]]]:
+    def __reduce__(self) -> tuple[Callable[..., Client], tuple[type[Client], dict[str, Any], dict[str, Any]]]:
         bound = [name for name in ("cancel", "debug", "last_look") if self._arguments[name] is not None]
         if bound:
             raise TypeError(f"a Client with {' and '.join(bound)} belongs to its process and cannot be pickled")
-        return _made, (type(self), self._arguments)
+        more = {name: value for name, value in vars(self).items() if name not in ("_arguments", "_sender")}
+        return _made, (type(self), self._arguments, more)
 
     def __enter__(self) -> Self:
         return self
@@ -248,8 +249,12 @@ def _page(answer: BucketPage) -> Page[_Listed]:
     return Page(rows, total, per_page if isinstance(per_page, int) and per_page > 0 else None)
 
 
-def _made(kind: type[Client], arguments: Mapping[str, Any]) -> Client:
-    return kind(**arguments)
+def _made(kind: type[Client], arguments: Mapping[str, Any], more: Mapping[str, Any]) -> Client:
+    """Return a client as it was pickled; a subclass may have a constructor of its own."""
+    made = kind.__new__(kind)
+    Client.__init__(made, **arguments)
+    vars(made).update(more)
+    return made
 
 
 def _checked_config(config: Any) -> tuple[bool | int | None, float]:
