@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 from acrsync import bucket
-from acrsync.acrcloud.listing import Listing, Page, Row, complete
 from acrsync.acrcloud.users import LISTS, User, references_to, user_of
 from acrsync.client import Client
+from acrsync.client.listing import Listing, Page, Row, complete
 from acrsync.diagnostics import AccessDenied, Diagnostic, NoAnswer, NotFound, RemoteError, UnknownOutcome, error
 from acrsync.model import JSON, Attrs, Evidence, Live, Snapshot
 from acrsync.visible import visible
