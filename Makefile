@@ -1,5 +1,5 @@
 # Everything a person or a pipeline does with this tree. Needs git, make and Python 3.11 or newer; makes .venv itself.
-.PHONY: demo quick test test-slow test-lowest test-sdist lock lint types imports bench rehearse mutants size clean help
+.PHONY: demo quick test test-slow test-lowest test-sdist test-tools lock lint types imports bench rehearse mutants size clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -45,6 +45,9 @@ test-sdist: ## Build the source archive, unpack it, and run its tests as a packa
 	tar --extract --file build/sdist/acrsync-*.tar.gz --strip-components 1 --directory build/sdist/source
 	cd build/sdist/source && ../venv/bin/python -m pip install --quiet --disable-pip-version-check '.[emulator,truststore]' --group test
 	cd build/sdist/source && ../venv/bin/pytest --numprocesses $(WORKERS) --quiet $(TESTS)
+
+test-tools: .venv/installed ## What other people's tools say of what others read: pipelines, schema, image, policies
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet -m slow tests/gitops
 
 lock: .venv/installed ## Write requirements.lock anew, with the newest versions
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
