@@ -1,0 +1,1 @@
+"""What runs did and may still be going on, known to every later run."""
