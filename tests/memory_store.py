@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from acrsync.runs.store import Conflict, Stored, Unanswered
+from acrsync.runs.store import NO_RECORDS, Conflict, Stored, Unanswered
 
 
 @dataclass
@@ -19,21 +19,21 @@ class MemoryStore:
 
     where: str = "memory:"
     trouble: Callable[[], str] = lambda: ""
-    object: Stored | None = None
+    stored: Stored | None = None
     records: dict[str, bytes] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    late: list[Callable[[], object]] = field(default_factory=list)
+    late: list[Callable[[], str]] = field(default_factory=list)
     swaps: int = 0
 
     def read(self) -> Stored | None:
         self.land()
-        return self.object
+        return self.stored
 
-    def swap(self, data: bytes, *, expected: str | None, note: str, record: tuple[str, bytes] | None = None) -> str:
+    def swap(self, data: bytes, *, expected: str | None, note: str, records: Mapping[str, bytes] = NO_RECORDS) -> str:
         self.land()
 
         def deliver() -> str:
-            return self._deliver(data, expected, note, record)
+            return self._deliver(data, expected, note, records)
 
         match self.trouble():
             case "before":
@@ -61,15 +61,14 @@ class MemoryStore:
             with suppress(Conflict):
                 deliver()
 
-    def _deliver(self, data: bytes, expected: str | None, note: str, record: tuple[str, bytes] | None) -> str:
-        if expected != (self.object.version if self.object else None):
+    def _deliver(self, data: bytes, expected: str | None, note: str, records: Mapping[str, bytes]) -> str:
+        if expected != (self.stored.version if self.stored else None):
             raise Conflict("E073", "The run store has changed", "Another run was faster.")
         self.swaps += 1
-        self.object = Stored(data, f"v{self.swaps}")
+        self.stored = Stored(data, f"v{self.swaps}")
         self.notes.append(note)
-        if record:
-            self.records[record[0]] = record[1]
-        return self.object.version
+        self.records |= records
+        return self.stored.version
 
 
 def _unanswered() -> Unanswered:

@@ -5,10 +5,14 @@ An implementation is judged by `tests/contract/test_store_contract.py`. It knows
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Protocol
 
 from acrsync.errors import AcrsyncError
+
+NO_RECORDS: Mapping[str, bytes] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +47,12 @@ class Store(Protocol):
         """
         ...
 
-    def swap(self, data: bytes, *, expected: str | None, note: str, record: tuple[str, bytes] | None = None) -> str:
+    def swap(self, data: bytes, *, expected: str | None, note: str, records: Mapping[str, bytes] = NO_RECORDS) -> str:
         """Replace the object if it still has the version `expected` (None: if there is none); return the new version.
 
         It is sent once: a repetition belongs to the caller, who alone can tell whether the first one landed.
-        `note` is one line for a history. `record`, a run's id and its lines, is kept in the same step or before it.
+        `note` is one line for a history. `records`, lines by run id, are kept in the same step or before it: of the run
+        that ended, and of earlier ones that it closes.
         Raises: Conflict, Unanswered, StoreError (then nothing was changed).
         """
         ...

@@ -144,7 +144,7 @@ def test_of_many_first_swaps_one_succeeds(place: Open):
 def test_every_byte_comes_back(place: Open):
     data = bytes(range(256)) * 40 + b"\r\n\n" + "Rundfunk \u2028 \U0001f3b5".encode()
     record = b'{"event": "run"}\r\n\n' + bytes(range(256))
-    version = swapped(place(), data, record=("20260101T000000Z-aaaaaa", record))
+    version = swapped(place(), data, records={"20260101T000000Z-aaaaaa": record})
 
     assert place().read() == Stored(data, version)
     assert place().record("20260101T000000Z-aaaaaa") == record
@@ -157,22 +157,23 @@ def test_a_large_object_comes_back(place: Open):
     assert place().read() == Stored(data, version)
 
 
-def test_a_record_is_kept_with_its_swap(place: Open):
+def test_records_are_kept_with_their_swap(place: Open):
     store = place()
-    version = swapped(store, b"one", record=("20260101T000000Z-aaaaaa", b"first\n"))
-    store.swap(b"two", expected=version, note="two", record=("20260102T000000Z-bbbbbb", b"second\n"))
+    version = swapped(store, b"one", records={"20260101T000000Z-aaaaaa": b"first\n"})
+    later = {"20260102T000000Z-bbbbbb": b"second\n", "20260102T000001Z-cccccc": b"third\n"}
+    store.swap(b"two", expected=version, note="two", records=later)
 
     other = place()
-    assert other.kept() == ("20260101T000000Z-aaaaaa", "20260102T000000Z-bbbbbb")
+    assert other.kept() == ("20260101T000000Z-aaaaaa", *later)
     assert other.record("20260101T000000Z-aaaaaa") == b"first\n"
-    assert other.record("20260102T000000Z-bbbbbb") == b"second\n"
+    assert {run_id: other.record(run_id) for run_id in later} == later
     assert other.record("20260103T000000Z-cccccc") is None
 
 
 def test_records_are_in_the_order_of_their_ids(place: Open):
     store = place()
-    swapped(store, b"one", record=("20260102T000000Z-bbbbbb", b"later\n"))
-    swapped(store, b"two", record=("20260101T000000Z-aaaaaa", b"earlier\n"))
+    swapped(store, b"one", records={"20260102T000000Z-bbbbbb": b"later\n"})
+    swapped(store, b"two", records={"20260101T000000Z-aaaaaa": b"earlier\n"})
 
     assert place().kept() == ("20260101T000000Z-aaaaaa", "20260102T000000Z-bbbbbb")
 
@@ -180,8 +181,8 @@ def test_records_are_in_the_order_of_their_ids(place: Open):
 def test_a_record_that_is_kept_again_is_the_newer_one(place: Open):
     """A run is recorded when it ends, and again when a later one closes it."""
     store = place()
-    swapped(store, b"one", record=("20260101T000000Z-aaaaaa", b"ended\n"))
-    swapped(store, b"two", record=("20260101T000000Z-aaaaaa", b"ended\nclosed\n"))
+    swapped(store, b"one", records={"20260101T000000Z-aaaaaa": b"ended\n"})
+    swapped(store, b"two", records={"20260101T000000Z-aaaaaa": b"ended\nclosed\n"})
 
     assert place().kept() == ("20260101T000000Z-aaaaaa",)
     assert place().record("20260101T000000Z-aaaaaa") == b"ended\nclosed\n"
@@ -189,7 +190,7 @@ def test_a_record_that_is_kept_again_is_the_newer_one(place: Open):
 
 def test_a_record_does_not_change_the_object_alone(place: Open):
     store = place()
-    version = swapped(store, b"one", record=("20260101T000000Z-aaaaaa", b"first\n"))
+    version = swapped(store, b"one", records={"20260101T000000Z-aaaaaa": b"first\n"})
 
     assert store.read() == Stored(b"one", version)
 
