@@ -63,7 +63,7 @@ class MemoryStore:
 
     def _deliver(self, data: bytes, expected: str | None, note: str, records: Mapping[str, bytes]) -> str:
         if expected != (self.stored.version if self.stored else None):
-            raise Conflict("E073", "The run store has changed", "Another run was faster.")
+            raise Conflict("E073", "Another run was faster.")
         self.swaps += 1
         self.stored = Stored(data, f"v{self.swaps}")
         self.notes.append(note)
@@ -72,4 +72,4 @@ class MemoryStore:
 
 
 def _unanswered() -> Unanswered:
-    return Unanswered("E074", "The run store did not answer", "It is not known whether the object was changed.")
+    return Unanswered("E074", "It is not known whether the object was changed.")

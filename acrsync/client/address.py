@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from acrsync.errors import RemoteError
+from acrsync.diagnostics import RemoteError
 from acrsync.visible import visible
 
 _GRAPHIC = re.compile(r"[!-~]+")  # printable ASCII without the space
@@ -33,7 +33,6 @@ def checked_token(token: str) -> str:
     what = "holds a space, a line break or a character outside ASCII" if token else "is empty"
     raise RemoteError(
         "E402",
-        "The token cannot be sent",
         f"The token {what}, so it was not copied whole, or more than it was.",
         fix="copy the token again from the ACRCloud console, Account, Developer Settings.",
     )
@@ -73,9 +72,4 @@ def _split(url: str) -> SplitResult | None:
 
 
 def _refused(detail: str) -> RemoteError:
-    return RemoteError(
-        "E401",
-        "The endpoint cannot be used",
-        detail,
-        fix="use an https address, as in --endpoint https://api-v2.acrcloud.com.",
-    )
+    return RemoteError("E401", detail, fix="use an https address, as in --endpoint https://api-v2.acrcloud.com.")

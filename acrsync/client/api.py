@@ -25,9 +25,9 @@ class Client:
     cannot have acted. One attempt is bounded by `timeout_s` to its last byte, all together by five minutes. A 429 holds
     back every thread. Redirects are not followed; the environment, `.netrc` included, is not read.
 
-    Errors are those of `acrsync.errors`; those of `get` and `json` are also what `acrclient` raises: an answer that is
-    no success is a `requests.HTTPError` with its `response`, trouble on the way a `requests.RequestException`. On a
-    write that the server may have carried out nevertheless, and only there, `error.may_have_acted` is true.
+    Errors are those of `acrsync.diagnostics`; those of `get` and `json` are what `acrclient` raises, too: an answer
+    that is no success is a `requests.HTTPError` with its `response`, trouble on the way a `requests.RequestException`.
+    On a write that the server may have carried out nevertheless, and only there, `error.may_have_acted` is true.
     """
 
     @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +74,7 @@ class Client:
             verify=ca_bundle or True,
             debug=debug,
         )
+        self.read_only = read_only
         self._sender = Sender(settings, cancel=cancel)
 
     def __repr__(self) -> str:

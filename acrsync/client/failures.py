@@ -1,6 +1,6 @@
 """What a bad answer, or none, means: one clear exception, and whether the request may be sent again.
 
-Each exception is one of `acrsync.errors` and, for those who come from `acrclient`, one of `requests` as well.
+Each exception is one of `acrsync.diagnostics` and, for those who come from `acrclient`, one of `requests` as well.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from urllib3 import exceptions as urllib3
 
 from acrsync.client.pace import retry_after
 from acrsync.client.transport import Body
-from acrsync.errors import AccessDenied, NoAnswer, NotFound, RemoteError, UnknownOutcome
+from acrsync.diagnostics import AccessDenied, NoAnswer, NotFound, RemoteError, UnknownOutcome
 from acrsync.model import JSON
 from acrsync.visible import visible
 
@@ -133,7 +133,6 @@ def unusable(call: Call, response: requests.Response, what: str) -> RemoteError:
         return _unknown(call, said, response.status_code)
     error = Unusable(
         "E416",
-        "The answer cannot be used",
         f"{call}: {said}",
         fix="check that the endpoint is the ACRCloud Console API, and whether a proxy answers in its place.",
         status=response.status_code,
@@ -187,59 +186,57 @@ def _flat(value: JSON) -> Iterator[str]:
 def _http_error(call: Call, response: requests.Response) -> HttpError:
     status = response.status_code
     said = f"{call} was answered {status}: {words(call, response)}"
-    kind, code, summary, fix = HttpError, "E406", "The API refused the request", "change what it complains about."
+    kind, code, fix = HttpError, "E406", "change what it complains about."
     match status, status // 100:
         case 401 | 403, _:
-            kind, code, summary = HttpAccessDenied, "E403", "The token is not accepted"
+            kind, code = HttpAccessDenied, "E403"
             fix = "use a token of this account that may do this: ACRCloud console, Account, Developer Settings."
         case 404, _:
-            kind, code, summary = HttpNotFound, "E405", "There is nothing at this address"
+            kind, code = HttpNotFound, "E405"
             fix = "check the id and the endpoint."
         case 429, _:
-            kind, code, summary = HttpNoAnswer, "E420", "The API asks for fewer requests"
+            kind, code = HttpNoAnswer, "E420"
             fix = "try again later, or with a lower --parallelism."
         case (408, _) | (_, 5):
-            kind, code, summary, fix = HttpNoAnswer, "E421", "The API is in trouble", "try again later."
+            kind, code, fix = HttpNoAnswer, "E421", "try again later."
         case _, 3:
-            code, summary, fix = "E407", "The API answered with a redirect", "check the endpoint."
+            code, fix = "E407", "check the endpoint."
             target = call.redacted(response.headers.get("Location", "nowhere"))[:WORDS_MAX]
             said = f"{call} was answered {status}, to {target}. No redirect is followed: the token stays with its host."
         case _:
             pass
-    error = kind(code, summary, said, fix=fix, status=status)
+    error = kind(code, said, fix=fix, status=status)
     error.response = response
     return error
 
 
-# What broke, the first that fits: code, summary, fix.
-_CAUSES: tuple[tuple[type[BaseException], str, str, str], ...] = (
-    (urllib3.ProxyError, "E413", "The proxy does not let the request pass", "check HTTPS_PROXY and NO_PROXY."),
+# What broke, the first that fits: code, fix.
+_CAUSES: tuple[tuple[type[BaseException], str, str], ...] = (
+    (urllib3.ProxyError, "E413", "check HTTPS_PROXY and NO_PROXY."),
     (
         ssl.SSLCertVerificationError,
         "E412",
-        "The server's certificate is not trusted",
         "check the endpoint, or name your own authority's file: REQUESTS_CA_BUNDLE=/path/to/ca.pem.",
     ),
-    (ssl.SSLError, "E415", "The TLS connection failed", "check the endpoint's scheme and port."),
-    (socket.gaierror, "E410", "The host is not known", "check the endpoint's spelling and the network."),
-    (urllib3.LocationValueError, "E410", "The host is not known", "check the endpoint's spelling and the network."),
-    (urllib3.NewConnectionError, "E411", "The API cannot be reached", "check the endpoint and the network."),
-    (TimeoutError, "E408", "The API did not answer in time", "try again later, or with a longer --timeout."),
-    (urllib3.TimeoutError, "E408", "The API did not answer in time", "try again later, or with a longer --timeout."),
-    (BaseException, "E414", "The connection broke off", "try again later."),
+    (ssl.SSLError, "E415", "check the endpoint's scheme and port."),
+    (socket.gaierror, "E410", "check the endpoint's spelling and the network."),
+    (urllib3.LocationValueError, "E410", "check the endpoint's spelling and the network."),
+    (urllib3.NewConnectionError, "E411", "check the endpoint and the network."),
+    (TimeoutError, "E408", "try again later, or with a longer --timeout."),
+    (urllib3.TimeoutError, "E408", "try again later, or with a longer --timeout."),
+    (BaseException, "E414", "try again later."),
 )
 
 
 def _no_answer(call: Call, chain: tuple[BaseException, ...]) -> Lost | TimedOut:
-    code, summary, fix = next(cause[1:] for cause in _CAUSES if any(isinstance(one, cause[0]) for one in chain))
+    code, fix = next(cause[1:] for cause in _CAUSES if any(isinstance(one, cause[0]) for one in chain))
     kind = TimedOut if code == "E408" else Lost
-    return kind(code, summary, f"{call}: {call.redacted(_reason(chain))}.", fix=fix)
+    return kind(code, f"{call}: {call.redacted(_reason(chain))}.", fix=fix)
 
 
 def _unknown(call: Call, why: str, status: int | None) -> UnknownOutcome:
     return UnknownOutcome(
         "E430",
-        "It is not known whether the server acted",
         f"{call}: {why}. The server may have acted on it, so it is not sent again.",
         fix="look whether it is there before you try again.",
         status=status,

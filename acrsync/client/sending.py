@@ -12,14 +12,14 @@ from dataclasses import dataclass, field
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from acrsync import __version__
 from acrsync.client.address import checked_path
 from acrsync.client.failures import TROUBLE, Call, Failure, of_answer, of_trouble
 from acrsync.client.pace import Pace, attempts_of, backoff
 from acrsync.client.shapes import GetOptions
 from acrsync.client.transport import POOL_SIZE, Body, Transport, exchange
-from acrsync.errors import NoAnswer
+from acrsync.diagnostics import NoAnswer
 from acrsync.model import JSON
+from acrsync.version import __version__
 
 BUDGET_S = 300.0  # for one request with all its retries and pauses
 TIMEOUT_MAX_S = 86_400.0
@@ -159,7 +159,7 @@ class Sender:
 
     def _never_sent(self, method: str, path: str) -> NoAnswer:
         detail = f"{method} {path} was not sent: the API asks for a pause longer than {BUDGET_S:.0f} s."
-        return NoAnswer("E420", "The API asks for fewer requests", detail, fix="try again later.")
+        return NoAnswer("E420", detail, fix="try again later.")
 
 
 def _checked(options: GetOptions, default_s: float) -> tuple[float, Mapping[str, str]]:

@@ -25,7 +25,7 @@ from urllib3.util import Timeout
 from urllib3.util.ssl_ import create_urllib3_context
 
 from acrsync.client.address import origin
-from acrsync.errors import RemoteError
+from acrsync.diagnostics import RemoteError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -142,9 +142,9 @@ class Transport(HTTPAdapter):
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
         if self._read_only and request.method != "GET":
-            raise RemoteError("E451", "This client only reads", f"It was asked to send {request.method}; it did not.")
+            raise RemoteError("E451", f"It was asked to send {request.method}; it did not.")
         if origin(request.url or "") != self._origin:
-            raise RemoteError("E452", "This is another host", "The token goes to the endpoint only; nothing was sent.")
+            raise RemoteError("E452", "The token goes to the endpoint only; nothing was sent.")
         self._count(request.method or "")
         return super().send(request, *args, **kwargs)
 

@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from acrsync.diagnostics import Diagnostic, Severity, Span, in_reading_order
+from acrsync.diagnostics import Diagnostic, Severity, Span, error, in_reading_order
 from acrsync.manifest import build, rules, shape
-from acrsync.manifest.problems import error
 from acrsync.manifest.schemas import schema, schema_text
 from acrsync.manifest.text import decoded, unreadable
 from acrsync.manifest.tree import Tree, read

@@ -9,8 +9,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from acrsync.diagnostics import Diagnostic, Span
-from acrsync.manifest.problems import error, quoted, short
+from acrsync.diagnostics import Diagnostic, Span, error
+from acrsync.manifest.problems import quoted, short
 from acrsync.manifest.scalars import written
 from acrsync.manifest.tree import PlacedList, PlacedMapping, Tree
 from acrsync.visible import lookalike, visible

@@ -10,8 +10,8 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from acrsync.diagnostics import Diagnostic, Span
-from acrsync.manifest.problems import error, short
+from acrsync.diagnostics import Diagnostic, Span, error
+from acrsync.manifest.problems import short
 from acrsync.manifest.schemas import inlined
 from acrsync.manifest.tree import PlacedList, PlacedMapping, Tree
 from acrsync.manifest.wording import Mistake, told

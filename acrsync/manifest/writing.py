@@ -15,7 +15,7 @@ from acrsync.manifest import rules, shape
 from acrsync.manifest.problems import quoted
 from acrsync.manifest.scalars import flow, written
 from acrsync.model import JSON, Attrs, Live, Snapshot
-from acrsync.ownership import is_own, telling_uids
+from acrsync.plan.ownership import is_own, telling_uids
 from acrsync.visible import lookalike, visible
 
 LONGEST_KEY = 1000  # YAML parsers look no farther than 1024 characters for the colon

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from acrsync.errors import AcrsyncError
+from acrsync.diagnostics import AcrsyncError
 from acrsync.model import Attrs, Live
-from acrsync.outcome import Outcome, Verb
-from acrsync.plan import Work
+from acrsync.plan.changes import Work
+from acrsync.plan.outcome import Outcome, Verb
 from acrsync.runs.memory import Holder, Known
 from acrsync.runs.record import Lines, Wanted
 
@@ -100,7 +100,6 @@ def held(holder: Holder) -> Held:
     """Return the error for an account that another run holds."""
     return Held(
         "E075",
-        "Another run holds the account",
         f"It is {holder}. Nothing was written.",
         fix="wait for it to end, or wait longer with `--lock-timeout SECONDS`.",
     )

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acrsync.clock import Clock
-from acrsync.errors import AcrsyncError
+from acrsync.diagnostics import AcrsyncError
 from acrsync.model import Attrs, Live
-from acrsync.outcome import Outcome, Verb
-from acrsync.plan import Work
+from acrsync.plan.changes import Work
+from acrsync.plan.outcome import Outcome, Verb
 from acrsync.runs import LANDING_S, held
 from acrsync.runs.memory import Holder, Known, changes, past
 from acrsync.runs.record import (
@@ -288,7 +288,6 @@ def cannot_write(path: Path, error: OSError) -> AcrsyncError:
     """Return the error of a record that cannot be written."""
     return AcrsyncError(
         "E061",
-        "The run record cannot be written",
         f"{path}: {error.strerror or error}. Without a record a crash could not be recovered from, so nothing is sent.",
         fix="free some space, or choose another folder with `--runs DIR`.",
     )
@@ -313,7 +312,6 @@ def _read(path: Path) -> Lines:
         why = e.strerror or str(e) if isinstance(e, OSError) else str(e)
         raise AcrsyncError(
             "E062",
-            "A run record cannot be read",
             f"{path}: {why}. It may tell of a create whose end nobody knows, and that must not be sent again.",
             fix="look at what it says, see to it by hand, and move the file away.",
         ) from e

@@ -44,10 +44,10 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from acrsync.clock import Clock
-from acrsync.errors import AcrsyncError
+from acrsync.diagnostics import AcrsyncError
 from acrsync.model import Attrs, Live
-from acrsync.outcome import Outcome, Verb
-from acrsync.plan import Work
+from acrsync.plan.changes import Work
+from acrsync.plan.outcome import Outcome, Verb
 from acrsync.runs import LANDING_S, LeaseLost, Moved, held
 from acrsync.runs.memory import Holder, Known, Past, changes, past, reduced
 from acrsync.runs.record import (
@@ -210,7 +210,7 @@ class LeasedRuns:
             return decode(data)
         except (AttributeError, LookupError, TypeError, ValueError) as e:
             detail = f"{self.where}: {e}. It may tell of a create that must not be sent again."
-            raise StoreError("E072", "The run store is damaged", detail, fix="restore an older version of it.") from e
+            raise StoreError("E072", detail, fix="restore an older version of it.") from e
 
     def _change(self, seen: Object, version: str | None, added: Mapping[str, Lines], *, note: str) -> None:
         changed = replace(seen.adding(added), holder=None)
@@ -268,7 +268,7 @@ class Lease:
             self._version, self._since = version, self._sent[now.nonce]
         elif version != self._version:
             self.gone = True
-            raise Moved("E077", "Another run was faster", f"{self.runs.where} was changed meanwhile.")
+            raise Moved("E077", f"{self.runs.where} was changed meanwhile.")
         return now.nonce == nonce
 
 
@@ -329,7 +329,7 @@ class LeasedRun:
 
 
 def _lost(detail: str) -> LeaseLost:
-    return LeaseLost("E076", "The account is not held any more", detail, fix="run apply again.")
+    return LeaseLost("E076", detail, fix="run apply again.")
 
 
 def _whose(run: Past) -> tuple[str, ...]:

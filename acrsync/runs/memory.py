@@ -19,10 +19,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from acrsync.errors import AcrsyncError
+from acrsync.diagnostics import AcrsyncError
 from acrsync.model import JSON, Attrs, Live
-from acrsync.outcome import WELL, Status
-from acrsync.plan import Action
+from acrsync.plan.changes import Action
+from acrsync.plan.outcome import WELL, Status
 from acrsync.runs.record import Key, Line, Lines, closed_line, key_of, settled_line, shown
 from acrsync.visible import lookalike, visible
 
@@ -106,7 +106,7 @@ class Known:
                 return run
         names = ", ".join(run.id for run in self.unfinished) or "none"
         detail = f"{visible(run_id)} is not an unfinished run. Unfinished runs: {names}."
-        raise AcrsyncError("E079", "There is no such unfinished run", detail, fix="`acrsync runs` lists them all.")
+        raise AcrsyncError("E079", detail, fix="`acrsync runs` lists them all.")
 
     @property
     def open(self) -> tuple[Open, ...]:

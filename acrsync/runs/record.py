@@ -15,10 +15,11 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
 
-from acrsync import __version__
 from acrsync.model import JSON, Attrs, Live
-from acrsync.outcome import Outcome, Verb
-from acrsync.plan import Create, Delete, Plan, Replace, Update, Work, action_of
+from acrsync.plan.changes import Create, Delete, Replace, Update, Work, action_of
+from acrsync.plan.document import Plan
+from acrsync.plan.outcome import Outcome, Verb
+from acrsync.version import __version__
 
 FORMAT_VERSION = "1.0"
 

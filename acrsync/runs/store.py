@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
-from acrsync.errors import AcrsyncError
+from acrsync.diagnostics import AcrsyncError
 
 NO_RECORDS: Mapping[str, bytes] = MappingProxyType({})
 

@@ -62,7 +62,8 @@ def test_a_list_that_never_holds_still(place: Place, api: Api):
 
 
 FALLS = """
-import acrsync.cli.session
+import sys
+import acrsync.apply.reconcile
 from acrsync.cli import main
 
 
@@ -70,7 +71,7 @@ def verify(*_, **__):
     raise ZeroDivisionError("oops")
 
 
-acrsync.cli.session.verify = verify
+sys.modules["acrsync.apply.reconcile"].verify = verify
 main()
 """
 
@@ -205,7 +206,7 @@ def test_a_folder_that_cannot_be_made(bare: Place):
 def test_a_bug_shows_its_traceback_once_and_ends_with_1(place: Place):
     """A bug that is made for the test: the one handler has to turn it into a message."""
     place.write("acrsync.yaml", MANIFEST)
-    broken = "import acrsync.planner as p; p.differing = None; from acrsync.cli import main; main()"
+    broken = "import acrsync.plan.planner as p; p.match = None; from acrsync.cli import main; main()"
     process = place.begin([PYTHON, "-c", broken, "plan", "--format", "json"])
     out, err = process.communicate()
     assert (process.returncode, err.count("Traceback"), "'NoneType' object is not callable" in err) == (1, 1, True)

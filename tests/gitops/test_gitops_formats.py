@@ -18,9 +18,10 @@ from markdown_it import MarkdownIt
 
 from acrsync.diagnostics import Diagnostic, Severity, Span
 from acrsync.model import Manifest
-from acrsync.outcome import ExitCode, Outcome, Status
-from acrsync.plan import Create, Delete, Objection, Plan, Update
-from acrsync.report import FORMATS, Run, code_quality_text, github_text
+from acrsync.plan.changes import Create, Delete, Objection, Update
+from acrsync.plan.document import Plan
+from acrsync.plan.outcome import ExitCode, Outcome, Run, Status
+from acrsync.report import FORMATS, code_quality_text, github_text
 from acrsync.report.markdown import LIMIT_BYTES
 from acrsync.visible import visible
 from report_plans import (

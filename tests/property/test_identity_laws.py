@@ -11,11 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from acrsync.matching import match
 from acrsync.model import Attrs, Desired, Live, Manifest, Prune
-from acrsync.outcome import Status
-from acrsync.plan import Create, Delete, Plan, Replace, Update
-from acrsync.planner import make_plan
+from acrsync.plan.changes import Create, Delete, Replace, Update
+from acrsync.plan.document import Plan
+from acrsync.plan.matching import match
+from acrsync.plan.outcome import Status
+from acrsync.plan.planner import make_plan
 from acrsync.visible import lookalike
 from doubles import MemoryAccount
 from reconcile import applied, plan_for, reconcile

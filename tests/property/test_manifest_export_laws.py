@@ -9,7 +9,7 @@ from acrsync.bucket import canonical, decode
 from acrsync.manifest import dump, entry, load_texts
 from acrsync.manifest.shape import attrs_checker
 from acrsync.model import Live, Snapshot
-from acrsync.planner import make_plan
+from acrsync.plan.planner import make_plan
 
 texts = st.text(max_size=12)
 names = st.sampled_from(["music", "Music", "music ", "no", "123", "2020-01-01", "a: b", "mu\u200bsic"]) | texts

@@ -11,8 +11,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from acrsync.model import JSON, Approval, Desired, Limit, Manifest
-from acrsync.plan import Plan
-from acrsync.undo import undo
+from acrsync.plan.document import Plan
+from acrsync.plan.undo import undo
 from doubles import MemoryAccount
 from reconcile import plan_for, recorded
 from strategies import NAMES, accounts, manifests
@@ -37,7 +37,7 @@ def plan_to_undo(lines: tuple[Mapping[str, JSON], ...], account: MemoryAccount) 
     """Return the plan that takes a run back, everything approved, and the codes of what it tells."""
     undone = undo(lines, account.observe(), approvals=EVERYTHING)
     manifest = replace(undone.manifest, deletes_limit=Limit(100))
-    return plan_for(manifest, account), [diagnostic.code for diagnostic in undone.told]
+    return plan_for(manifest, account), [diagnostic.code for diagnostic in undone.hints]
 
 
 @st.composite

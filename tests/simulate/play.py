@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from unittest.mock import patch
 
-from acrsync.errors import AcrsyncError
+from acrsync.diagnostics import AcrsyncError
 from acrsync.runs import LANDING_S, lease
 from acrsync.runs.lease import LeasedRuns, Object
 from acrsync.runs.record import Who

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from acrsync.errors import NoAnswer, RemoteError, UnknownOutcome
+from acrsync.diagnostics import NoAnswer, RemoteError, UnknownOutcome
 from acrsync.model import Attrs, Evidence, Live, Snapshot
 from acrsync.runs.store import NO_RECORDS, Conflict, Stored, StoreError, Unanswered
 from doubles import MemoryAccount
@@ -224,7 +224,7 @@ class SimRemote:
 
     def _read(self, what: str, act: Callable[[], Answer]) -> Answer:
         def silence() -> NoAnswer:
-            return NoAnswer("E414", "The connection broke off", what)
+            return NoAnswer("E414", what)
 
         return self.network.exchange(what, act, to="api", not_sent=silence, lost=silence)
 
@@ -244,8 +244,8 @@ class SimRemote:
             act,
             to="api",
             writes=True,
-            not_sent=lambda: NoAnswer("E414", "The connection could not be made", what),
-            lost=lambda: UnknownOutcome("E430", "It is not known whether the server acted", what),
+            not_sent=lambda: NoAnswer("E414", what),
+            lost=lambda: UnknownOutcome("E430", what),
             before=self.last_look,
             sent=sent,
         )
@@ -261,7 +261,7 @@ class SimStore:
 
     def read(self) -> Stored | None:
         def silence() -> StoreError:
-            return StoreError("E070", "The run store cannot be reached", self.where)
+            return StoreError("E070", self.where)
 
         return self.network.exchange(
             "store read", lambda: self.shared.get(""), to="store", not_sent=silence, lost=silence
@@ -273,7 +273,7 @@ class SimStore:
         def act() -> str:
             now = self.shared.get("")
             if (now.version if now else None) != expected and (now is None or now.version != version):
-                raise Conflict("E073", "The run store has changed", note)
+                raise Conflict("E073", note)
             self.shared[""] = Stored(data, version)
             return version
 
@@ -282,8 +282,8 @@ class SimStore:
             act,
             to="store",
             writes=True,
-            not_sent=lambda: StoreError("E070", "The run store cannot be reached", self.where),
-            lost=lambda: Unanswered("E074", "The run store did not answer", note),
+            not_sent=lambda: StoreError("E070", self.where),
+            lost=lambda: Unanswered("E074", note),
         )
 
     def kept(self) -> tuple[str, ...]:

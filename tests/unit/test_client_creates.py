@@ -9,7 +9,7 @@ import pytest
 
 from acrsync.client import Client
 from acrsync.client.transport import Body
-from acrsync.errors import AccessDenied, NoAnswer, NotFound, RemoteError, UnknownOutcome
+from acrsync.diagnostics import AccessDenied, NoAnswer, NotFound, RemoteError, UnknownOutcome
 from hostile import TOKEN, Answer, Request, answered, blunt, drip, error_of, hostile, raw, reset, row, silence
 
 QUICK = Client.Config(retries=3, backoff_factor=0.0)

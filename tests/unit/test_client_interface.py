@@ -8,7 +8,7 @@ import requests
 from acrclient.client import Client as Theirs
 
 from acrsync.client import Client, GetBmCsProjectsResultsParams
-from acrsync.errors import AccessDenied, NoAnswer, NotFound, RemoteError
+from acrsync.diagnostics import AccessDenied, NoAnswer, NotFound, RemoteError
 from hostile import TOKEN, answered, error_of, hostile, listing, ok, reset, row
 
 AT_ONCE = Client.Config(retries=0)

@@ -11,7 +11,7 @@ import pytest
 
 from acrsync.client import Client
 from acrsync.client.pace import attempts_of, backoff, retry_after
-from acrsync.errors import AccessDenied, NoAnswer, NotFound, RemoteError
+from acrsync.diagnostics import AccessDenied, NoAnswer, NotFound, RemoteError
 from hostile import TOKEN, Answer, Hostile, Request, answered, error_of, hostile, ok, raw, reset, row, silence
 
 QUICK = Client.Config(retries=3, backoff_factor=0.0)

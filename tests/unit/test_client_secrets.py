@@ -11,7 +11,7 @@ import requests
 
 from acrsync.client import Client
 from acrsync.client.transport import Transport
-from acrsync.errors import RemoteError
+from acrsync.diagnostics import RemoteError
 from hostile import TOKEN, Answer, answered, blunt, error_of, hostile, ok, reset
 
 ONCE = Client.Config(retries=0)

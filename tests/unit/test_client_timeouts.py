@@ -9,7 +9,7 @@ import requests
 
 from acrsync.client import Client
 from acrsync.client.pace import Pace
-from acrsync.errors import NoAnswer
+from acrsync.diagnostics import NoAnswer
 from hostile import TOKEN, Answer, answered, drip, error_of, hostile, ok, raw, row, silence
 
 ONCE = Client.Config(retries=0)

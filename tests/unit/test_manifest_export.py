@@ -7,7 +7,7 @@ import pytest
 from acrsync.bucket import decode
 from acrsync.manifest import dump, entry, load_texts
 from acrsync.model import Manifest, Snapshot
-from acrsync.ownership import account_uid
+from acrsync.plan.ownership import account_uid
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "manifest-export"
 # Source: Console API, "List Buckets".

@@ -8,10 +8,11 @@ from itertools import permutations
 import pytest
 
 from acrsync.diagnostics import Severity, Span
-from acrsync.matching import describe
 from acrsync.model import JSON, Desired, Live, Manifest, Prune, Removed, Snapshot
-from acrsync.plan import Action, Create, Delete, Keep, Kept, Marks, Plan, Replace, Update, Work, action_of
-from acrsync.planner import Lost, differing, make_plan
+from acrsync.plan.changes import Action, Create, Delete, Keep, Kept, Marks, Replace, Update, Work, action_of
+from acrsync.plan.document import Plan
+from acrsync.plan.matching import describe
+from acrsync.plan.planner import Lost, differing, make_plan
 from report_plans import ENDPOINT, desired, live
 
 PLACE: dict[str, JSON] = {"region": "eu-west-1", "type": "File"}

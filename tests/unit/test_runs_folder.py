@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from acrsync.errors import AcrsyncError
-from acrsync.outcome import Outcome, Status
-from acrsync.plan import Create, Update
+from acrsync.diagnostics import AcrsyncError
+from acrsync.plan.outcome import Outcome, Status
+from acrsync.plan.changes import Create, Update
 from acrsync.runs import LANDING_S, Held, folder
 from acrsync.runs.folder import FolderRuns
 from acrsync.runs.record import Wanted, Who

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from acrsync.outcome import Outcome, Status
-from acrsync.plan import Create
+from acrsync.plan.outcome import Outcome, Status
+from acrsync.plan.changes import Create
 from acrsync.runs import LANDING_S, Held, LeaseLost, Moved
 from acrsync.runs.lease import LeasedRuns
 from acrsync.runs.record import Wanted, Who
@@ -231,7 +231,7 @@ def test_a_store_that_cannot_be_reached_ends_the_time_but_not_the_run(one, store
     run = one.run()
 
     def unreachable(*args, **kwargs):
-        raise StoreError("E070", "The run store cannot be reached", "memory:")
+        raise StoreError("E070", "memory:")
 
     with monkeypatch.context() as patched:
         patched.setattr(store, "swap", unreachable)

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from acrsync.errors import AcrsyncError
-from acrsync.outcome import Outcome, Status
-from acrsync.plan import Create, Delete, Replace, Update
+from acrsync.diagnostics import AcrsyncError
+from acrsync.plan.outcome import Outcome, Status
+from acrsync.plan.changes import Create, Delete, Replace, Update
 from acrsync.runs.memory import Known, past, reduced
 from acrsync.runs.record import (
     Wanted,

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from acrsync.bucket import CHINA, FIELDS, REGIONS, TYPES
-from acrsync.diagnostics import Diagnostic, in_reading_order
-from acrsync.matching import describe, error, match
+from acrsync.diagnostics import Diagnostic, error, in_reading_order
 from acrsync.model import Attrs, Desired, Live, Manifest, Prune, Removed, Snapshot
-from acrsync.ownership import account_uid, is_own, prunable, wanted_marks
-from acrsync.plan import Create, Delete, Keep, Kept, Marks, Plan, Replace, Update, Work
+from acrsync.plan.changes import Create, Delete, Keep, Kept, Marks, Replace, Update, Work
+from acrsync.plan.document import Plan
+from acrsync.plan.matching import describe, match
+from acrsync.plan.ownership import account_uid, is_own, prunable, wanted_marks
 from acrsync.visible import lookalike, visible
 
 
@@ -131,10 +132,10 @@ def _removal_in_question(removed: Removed, rows: Sequence[Live], *, claimed: boo
     if claimed:
         detail = f"{visible(removed.name)} is listed in `removed`, but an entry in `buckets` means it: {listed}."
         fix = f"remove {visible(removed.name)} from `removed`, or the entry that claims it."
-        return replace(error("E203", "One bucket is claimed twice", detail, fix=fix), span=removed.span)
+        return error("E203", detail, fix=fix, span=removed.span)
     detail = f"{len(rows)} buckets are named {visible(removed.name)}: {listed}."
     fix = "delete the one that is meant by hand, or give it an entry with `id:` and another name."
-    return replace(error("E202", "Two live buckets bear one managed name", detail, fix=fix), span=removed.span)
+    return error("E202", detail, fix=fix, span=removed.span)
 
 
 def _decide_pruned(decisions: _Decisions, manifest: Manifest, own: Sequence[Live]) -> None:
@@ -176,7 +177,7 @@ def not_creatable(desired: Desired, endpoint: str) -> Diagnostic | None:
         if value not in allowed:
             detail = f"Bucket {visible(desired.name)} would have to be created with {key} {visible(str(value))}."
             fix = f"choose one of {', '.join(allowed)}, or the name of a bucket that exists."
-            return error("E209", "This value cannot be created", detail, fix=fix, entry=desired)
+            return error("E209", detail, fix=fix, span=desired.span)
     return None
 
 
@@ -195,7 +196,7 @@ def _name_is_held(change: Work, held: Mapping[str, Replace]) -> Diagnostic | Non
     now, then = describe(holder.live), visible(holder.name)
     detail = f"{visible(change.name)} cannot be taken: {now} is replaced by {then} later than that."
     fix = "rename it first, in an apply of its own, and then replace it."
-    return error("E204", "A rename onto a bucket that stays", detail, fix=fix, entry=change.desired)
+    return error("E204", detail, fix=fix, span=change.desired.span)
 
 
 def _waves(work: Sequence[Work], *, alone: bool, names: Iterable[str]) -> Iterator[tuple[Work, ...]]:

@@ -1,13 +1,12 @@
-"""What would be done, as data: nothing in a plan is a function, so it can be printed, saved, hashed and refused."""
+"""What would be done to one bucket, as data: no part of a change is a function, so it can be shown, saved, hashed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
-from acrsync.diagnostics import Diagnostic, Severity
-from acrsync.model import Approval, Desired, Live, Manifest
+from acrsync.diagnostics import Diagnostic
+from acrsync.model import Desired, Live
 
 
 class Action(StrEnum):
@@ -113,6 +112,11 @@ Work = Create | Update | Replace | Delete
 Change = Work | Keep
 
 
+def live_of(change: Change) -> Live | None:
+    """Return the bucket that a change touches; None if it does not exist yet."""
+    return None if isinstance(change, Create) else change.live
+
+
 def action_of(change: Change) -> Action:
     """Return the one word for a change."""
     match change:
@@ -136,50 +140,3 @@ class Objection:
     diagnostic: Diagnostic
     id: int | None = None  # the bucket; None where the plan as a whole is meant
     approval: str = ""  # "replace:8881", or empty where nothing can approve it
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The changes in the order in which they are made, what stays, and what stands against it."""
-
-    # Changes of one wave are independent of each other; a wave ends before the next begins.
-    waves: tuple[tuple[Work, ...], ...] = ()
-    kept: tuple[Keep, ...] = ()
-    manifest: Manifest = field(default_factory=Manifest)
-    uid: int | None = None  # the account, where it is known
-    endpoint: str = ""
-    diagnostics: tuple[Diagnostic, ...] = ()
-    objections: tuple[Objection, ...] = ()
-    approved: tuple[Approval, ...] = ()  # approvals that answer an objection to this plan
-    notes: tuple[str, ...] = ()  # facts to show with the plan, for people
-
-    @property
-    def work(self) -> tuple[Work, ...]:
-        """Every change that would write, in order."""
-        return tuple(change for wave in self.waves for change in wave)
-
-    @property
-    def changes(self) -> Iterator[Change]:
-        """Everything, work first."""
-        yield from self.work
-        yield from self.kept
-
-    @property
-    def errors(self) -> tuple[Diagnostic, ...]:
-        return tuple(d for d in self.diagnostics if d.severity is Severity.ERROR)
-
-    @property
-    def can_apply(self) -> bool:
-        """The only place that decides whether a plan may be applied."""
-        return not self.errors and not self.objections
-
-    def counts(self) -> dict[Action, int]:
-        """Return how many buckets each action means, zeros included; a swap takes two steps with one bucket."""
-        counts = dict.fromkeys(Action, 0)
-        for action, _ in {(action_of(change), _identity(change)) for change in self.changes}:
-            counts[action] += 1
-        return counts
-
-
-def _identity(change: Change) -> int | str:
-    return change.name if isinstance(change, Create) else change.live.id

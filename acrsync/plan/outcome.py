@@ -1,12 +1,15 @@
 """What became of each change, and the exit code that follows from it."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Literal
 
 from acrsync.diagnostics import Diagnostic
 from acrsync.model import Live
-from acrsync.plan import Work
+from acrsync.plan.changes import Work
+from acrsync.version import __version__
 
 
 class Status(StrEnum):
@@ -87,3 +90,16 @@ def exit_code(end: End) -> ExitCode:
     if end.moved_on or end.other_leftovers or Status.STALE in statuses:
         return ExitCode.STALE
     return ExitCode.CHANGES if end.changes else ExitCode.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the program, as far as it has come: what a report must know beyond the plan."""
+
+    timestamp: datetime  # with a time zone
+    exit_code: ExitCode
+    requests: Mapping[str, int] = field(default_factory=dict)  # how many were sent, by method
+    diagnostics: tuple[Diagnostic, ...] = ()  # of the run itself: those of a plan stand in the plan
+    outcomes: tuple[Outcome, ...] | None = None  # None if the run did not set out to apply
+    verified: bool = False  # the account was observed after the last write and reads as planned
+    version: str = __version__

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from acrsync.applier import Clock, looks
-from acrsync.attempt import differences, does_not_show
+from acrsync.apply.attempt import differences, read_back_mismatch
+from acrsync.apply.waves import poll_until_settled
+from acrsync.clock import Clock
 from acrsync.model import Live, Manifest, Snapshot
-from acrsync.outcome import WELL, Outcome, Status
-from acrsync.plan import Create, Delete, Plan, Replace, Update, Work
+from acrsync.plan.changes import Create, Delete, Replace, Update, Work
+from acrsync.plan.document import Plan
+from acrsync.plan.outcome import WELL, Outcome, Status
 from acrsync.remote import Reader
 
 
@@ -45,7 +47,7 @@ def verify(
 ) -> Verification:
     """Observe until every write of this run shows, for at most `settle_s` seconds, and plan again."""
     written = _last_of_each(outcomes)
-    for _ in looks(clock, settle_s=settle_s):
+    for _ in poll_until_settled(clock, settle_s=settle_s):
         snapshot = remote.observe()
         rows = {row.id: row for row in snapshot.rows}
         if all(_is_past_waiting(outcome) or not _missing(outcome, rows) for outcome in written):
@@ -105,7 +107,7 @@ def _read_back(outcome: Outcome, rows: Mapping[int, Live]) -> Outcome:
     if outcome.lost == "create" or (not missing and outcome.status is not Status.UNKNOWN):
         return outcome
     if missing:
-        told = outcome.diagnostic or does_not_show(missing)  # a lost answer is told already, and says more
+        told = outcome.diagnostic or read_back_mismatch(missing)  # a lost answer is told already, and says more
         return replace(outcome, status=Status.FAILED, diagnostic=told)
     settled = Status.DELETED if isinstance(outcome.change, Delete) else Status.UPDATED
     return replace(outcome, status=settled, diagnostic=None, lost=None)

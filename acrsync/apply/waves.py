@@ -10,31 +10,20 @@ import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from acrsync.attempt import Attempt, Means, WrongAccount
-from acrsync.diagnostics import Diagnostic, Severity
-from acrsync.errors import AccessDenied, RemoteError
+from acrsync.apply.attempt import Attempt, Seen, WrongAccount
+from acrsync.clock import Clock
+from acrsync.diagnostics import AccessDenied, Diagnostic, RemoteError, error
 from acrsync.model import Live
-from acrsync.outcome import WELL, Outcome, Status
-from acrsync.ownership import is_own
-from acrsync.plan import Create, Plan, Replace, Update, Work
+from acrsync.plan.changes import Create, Replace, Update, Work
+from acrsync.plan.outcome import WELL, Outcome, Status
+from acrsync.plan.ownership import is_own
+from acrsync.remote import Remote
+from acrsync.runs import Run
 from acrsync.visible import visible
 
 SILENCES = 3  # changes in a row without any answer, after which nothing more is tried
 POLL_S = 1.0  # between two looks at a list that may lag behind writes
-
-
-class Clock(Protocol):
-    """Time as an apply sees it, so that tests need not wait."""
-
-    def now(self) -> float:
-        """Return seconds that only grow."""
-        ...
-
-    def wait(self, seconds: float) -> bool:
-        """Wait that long; False, at once, after a first interrupt."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +38,11 @@ class Settings:
 class Applier:
     """One apply of one plan."""
 
-    plan: Plan
-    means: Means
+    account: Remote
+    run: Run
+    seen: Seen
     clock: Clock
     stop: threading.Event  # set by the first interrupt: what is in flight finishes, nothing else begins
-    known: frozenset[int]  # ids that cannot be what an unknown create became: all that were listed before
     settings: Settings = field(default_factory=Settings)
     _halted: Diagnostic | None = None  # why nothing more is tried
     _silences: int = 0
@@ -66,10 +55,10 @@ class Applier:
 
         Whoever stops asking stops the apply: what has not begun is not begun any more.
         """
-        self._confirmed = bool(self.means.named)
+        self._confirmed = bool(self.seen.named)
         pool = ThreadPoolExecutor(self.settings.parallelism)
         try:
-            for wave in self.plan.waves:
+            for wave in self.seen.plan.waves:
                 yield from self._settled([pool.submit(self._try, change) for change in wave])
                 self._halt_in_an_unknown_account()
         finally:
@@ -95,7 +84,7 @@ class Applier:
     def _try(self, change: Work) -> Outcome:
         if (reason := self._not_begun(change)) is not None:
             return self._noted(Outcome(change, Status.SKIPPED, reason))
-        attempt = Attempt(self.means, change)
+        attempt = Attempt(self.account, self.run, self.seen, change)
         outcome = self._noted(attempt.outcome())
         with self._lock:
             self._confirmed = self._confirmed or outcome.live is not None
@@ -105,37 +94,37 @@ class Applier:
             self._silences = self._silences + 1 if silent else 0
             if self._silences >= SILENCES and self._halted is None:
                 detail = f"{SILENCES} changes in a row got no answer, so nothing more is sent."
-                self._halted = _trouble("E504", "The API does not answer", detail, "run apply again when it does.")
+                self._halted = error("E504", detail, fix="run apply again when it does.")
         return outcome
 
     def _noted(self, outcome: Outcome) -> Outcome:
         """Record an outcome as soon as it is known: what a crash finds unrecorded, the next run must ask about."""
-        self.means.journal.outcome(outcome)
+        self.run.outcome(outcome)
         return outcome
 
     def _halt_in_an_unknown_account(self) -> None:
         """End the run where no bucket of ours was listed and the first create, which goes alone, showed no account."""
-        if self.means.uid is not None and not self._confirmed and self._halted is None:
-            detail = f"No bucket showed that this is account {self.means.uid}, so nothing more is sent."
+        if self.seen.plan.uid is not None and not self._confirmed and self._halted is None:
+            detail = f"No bucket showed that this is account {self.seen.plan.uid}, so nothing more is sent."
             fix = "see what became of the first create."
-            self._halted = _trouble("E513", "The account is not confirmed", detail, fix)
+            self._halted = error("E513", detail, fix=fix)
 
     def _not_begun(self, change: Work) -> Diagnostic | None:
         """Return why a change is not to be begun, None where it may."""
         if self.stop.is_set():
-            return _trouble("E501", "Interrupted before its turn", "Nothing was sent for it.", "run apply again.")
+            return error("E501", "Nothing was sent for it.", fix="run apply again.")
         if self._halted is not None:
             return self._halted
         if isinstance(change, Update) and not all(self._ended_well.get(needed) for needed in change.needs):
             detail = f"The name {visible(change.name)} was not given up by the bucket that bears it."
-            return _trouble("E502", "The name is not free", detail, "see what became of that bucket.")
+            return error("E502", detail, fix="see what became of that bucket.")
         return None
 
     def _resolved(self, held: list[Outcome]) -> list[Outcome]:
         """Find what unknown creates became, by listing, when no write is in flight. Nothing is sent again."""
-        for _ in looks(self.clock, settle_s=self.settings.settle_s):
+        for _ in poll_until_settled(self.clock, settle_s=self.settings.settle_s):
             try:
-                rows = self.means.remote.observe().rows
+                rows = self.account.observe().rows
             except AccessDenied as error:
                 self._halted = error.diagnostic
                 break
@@ -154,9 +143,9 @@ class Applier:
         found = [
             row
             for row in rows
-            if row.id not in self.known
+            if row.id not in self.seen.listed
             and all(row.attrs.get(key) == change.desired.attrs[key] for key in ("name", "region", "type"))
-            and is_own(row, self.plan.uid)
+            and is_own(row, self.seen.plan.uid)
         ]
         if len(found) != 1:
             return outcome
@@ -165,7 +154,7 @@ class Applier:
         return self._noted(Outcome(change, status, live=found[0], wrote=True))
 
 
-def looks(clock: Clock, *, settle_s: float) -> Iterator[None]:
+def poll_until_settled(clock: Clock, *, settle_s: float) -> Iterator[None]:
     """Yield for each look at a list that lags: now, each second, and last when the time is over or interrupted."""
     deadline = clock.now() + settle_s
     yield
@@ -174,7 +163,3 @@ def looks(clock: Clock, *, settle_s: float) -> Iterator[None]:
         left_s = deadline - clock.now()
         more = clock.wait(max(0.0, min(POLL_S, left_s))) and left_s > POLL_S
         yield
-
-
-def _trouble(code: str, summary: str, detail: str, fix: str) -> Diagnostic:
-    return Diagnostic(Severity.ERROR, code, summary, detail, fix)

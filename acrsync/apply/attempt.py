@@ -6,53 +6,55 @@ is; otherwise it is stale and left alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Protocol, assert_never
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import assert_never
 
-from acrsync.diagnostics import Diagnostic, Severity
-from acrsync.errors import AcrsyncError, RemoteError
-from acrsync.model import Attrs, Evidence, Live
-from acrsync.outcome import Outcome, Status, Verb
-from acrsync.plan import Create, Delete, Objection, Replace, Update, Work
+from acrsync.diagnostics import AcrsyncError, Diagnostic, RemoteError, error
+from acrsync.model import Attrs, Evidence, Live, Snapshot
+from acrsync.plan.changes import Create, Delete, Replace, Update, Work
+from acrsync.plan.document import Plan
+from acrsync.plan.guards import standing
+from acrsync.plan.outcome import Outcome, Status, Verb
+from acrsync.plan.ownership import is_own
 from acrsync.remote import Remote
+from acrsync.runs import Known, Run
 from acrsync.visible import visible
 
 
-class Journal(Protocol):
-    """Where an apply writes down what it is about to do, before it does it."""
+@dataclass(frozen=True)
+class Seen:
+    """What an apply begins with: a plan, and the account as it was listed for it."""
 
-    def intent(self, verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...]) -> None:
-        """Record a write that is about to be sent; returns only when it cannot be lost any more."""
-        ...
+    plan: Plan
+    snapshot: Snapshot
+    evidence: Evidence = field(default_factory=Evidence)
+    known: Known = field(default_factory=Known)  # what is left of earlier runs
 
-    def outcome(self, outcome: Outcome) -> None:
-        """Record how a change ended; once more where a lost answer was settled later."""
-        ...
+    @cached_property
+    def listed(self) -> frozenset[int]:
+        """Ids that were listed before the first write, so none of them is what this run creates."""
+        return frozenset(row.id for row in self.snapshot.rows)
 
+    @cached_property
+    def named(self) -> Mapping[str, Live]:
+        """Our own buckets by name."""
+        return {row.name: row for row in self.snapshot.rows if is_own(row, self.plan.uid)}
 
-# What objects to one change, asked again right before it: the change as it is live now, and what is known of its use.
-Recheck = Callable[[Work, Evidence], Sequence[Objection]]
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What every attempt of one apply works with."""
-
-    remote: Remote
-    journal: Journal
-    evidence: Evidence
-    recheck: Recheck
-    uid: int | None  # the account that the plan is for
-    named: Mapping[str, Live]  # own buckets by name, as they were listed when the apply began
-    ends: Mapping[int, Attrs]  # what the last update of a bucket wants, by its id: a swap takes two
+    @cached_property
+    def last_wanted(self) -> Mapping[int, Attrs]:
+        """What the last update of a bucket wants, by its id: a swap takes two."""
+        return {change.live.id: change.desired.attrs for change in self.plan.work if isinstance(change, Update)}
 
 
 @dataclass(slots=True)
 class Attempt:
     """One change on its way; `outcome` tells the truth also where it ended in trouble."""
 
-    means: Means
+    account: Remote
+    run: Run
+    seen: Seen
     change: Work
     sending: Verb | None = None  # the write that is under way, so may have reached the server
     wrote: bool = False
@@ -83,7 +85,7 @@ class Attempt:
                 assert_never(change)
 
     def _create(self, change: Create) -> Outcome:
-        there = self.means.named.get(change.name)
+        there = self.seen.named.get(change.name)
         if there is None:
             return self._post(change, change.marks.add, Status.CREATED)
         if is_as_wanted(there, change.desired.attrs, change.marks.add):
@@ -93,20 +95,20 @@ class Attempt:
     def _post(self, change: Create | Replace, marks: tuple[str, ...], status: Status) -> Outcome:
         attrs = change.desired.attrs
         self._intend("create", attrs, marks)
-        live = self.means.remote.create(attrs, marks=marks)
+        live = self.account.create(attrs, marks=marks)
         self._sent()
-        if self.means.uid is not None and live.uid not in (self.means.uid, None):
-            detail = f"The server created it in account {live.uid}; this plan is for account {self.means.uid}."
-            raise WrongAccount("E503", "Not this account", detail, fix="delete it there, and use the other token.")
+        if self.seen.plan.uid is not None and live.uid not in (self.seen.plan.uid, None):
+            detail = f"The server created it in account {live.uid}; this plan is for account {self.seen.plan.uid}."
+            raise WrongAccount("E503", detail, fix="delete it there, and use the other token.")
         return self._as_answered(live, attrs, marks, status)
 
     def _update(self, change: Update) -> Outcome:
-        remote, desired = self.means.remote, change.desired.attrs
-        fresh = remote.read(change.live.id)
+        desired = change.desired.attrs
+        fresh = self.account.read(change.live.id)
         if fresh is None:
             return Outcome(change, Status.STALE, _stale(None))
         marks = change.marks.applied_to(fresh.marks)
-        for wanted in (desired, self.means.ends[fresh.id]):
+        for wanted in (desired, self.seen.last_wanted[fresh.id]):
             if is_as_wanted(fresh, wanted, marks) and fresh.marks == marks:
                 return Outcome(change, Status.ALREADY, live=fresh)
         if not _is_as_planned(change.live, fresh, tuple(desired)):
@@ -117,33 +119,33 @@ class Attempt:
         if marks != fresh.marks:
             attrs.setdefault("labels", fresh.attrs["labels"])
         self._intend("update", attrs, marks)
-        after = remote.update(fresh.id, attrs, marks=marks if "labels" in attrs else ())
+        after = self.account.update(fresh.id, attrs, marks=marks if "labels" in attrs else ())
         self._sent()
         return self._as_answered(after, {**fresh.attrs, **attrs}, marks, Status.UPDATED)
 
     def _as_answered(self, live: Live, wanted: Attrs, marks: tuple[str, ...], status: Status) -> Outcome:
         """Return the outcome of a write that was answered: an ignored field is a failure at once."""
         if differences(live, wanted, marks):
-            live = self.means.remote.read(live.id) or live  # an answer may be older than what was written
+            live = self.account.read(live.id) or live  # an answer may be older than what was written
         if found := differences(live, wanted, marks):
-            return Outcome(self.change, Status.FAILED, does_not_show(found), live, wrote=True)
+            return Outcome(self.change, Status.FAILED, read_back_mismatch(found), live, wrote=True)
         return Outcome(self.change, status, live=live, wrote=True)
 
     def _delete(self, change: Delete) -> Outcome:
-        fresh = self.means.remote.read(change.live.id)
+        fresh = self.account.read(change.live.id)
         if fresh is None:
             return Outcome(change, Status.ALREADY)
         if refused := self._not_to_be_deleted(change, fresh):
             return refused
         self._intend("delete", {}, ())
-        self.means.remote.delete(fresh.id)
+        self.account.delete(fresh.id)
         self._sent()
         return Outcome(change, Status.DELETED, wrote=True)
 
     def _replace(self, change: Replace) -> Outcome:
-        fresh = self.means.remote.read(change.live.id)
+        fresh = self.account.read(change.live.id)
         if fresh is None:
-            there = self.means.named.get(change.name)
+            there = self.seen.named.get(change.name)
             done = there is not None and is_as_wanted(there, change.desired.attrs, change.marks.add)
             return Outcome(change, Status.ALREADY if done else Status.STALE, None if done else _stale(None), there)
         if refused := self._not_to_be_deleted(change, fresh):
@@ -151,12 +153,12 @@ class Attempt:
         marks = change.marks.applied_to(fresh.marks)
         # Recorded with all that the new bucket shall have: should the run end here, the next one can still create it.
         self._intend("delete", change.desired.attrs, marks)
-        self.means.remote.delete(fresh.id)
+        self.account.delete(fresh.id)
         self._sent()
         return self._post(change, marks, Status.REPLACED)
 
     def _intend(self, verb: Verb, attrs: Attrs, marks: tuple[str, ...]) -> None:
-        self.means.journal.intent(verb, self.change, attrs=attrs, marks=marks)
+        self.run.intent(verb, self.change, attrs=attrs, marks=marks)
         self.sending = verb
 
     def _sent(self) -> None:
@@ -172,10 +174,10 @@ class Attempt:
 
     def _objection(self, change: Update | Replace | Delete) -> Diagnostic | None:
         """Return what objects to a change right before it; what a bucket holds is counted anew."""
-        evidence = self.means.evidence
+        evidence = self.seen.evidence
         if not isinstance(change, Update):
-            evidence = replace(evidence, contents={change.live.id: self.means.remote.contents(change.live)})
-        return next((objection.diagnostic for objection in self.means.recheck(change, evidence)), None)
+            evidence = replace(evidence, contents={change.live.id: self.account.contents(change.live)})
+        return next((o.diagnostic for o in standing(change, self.seen.plan.manifest, evidence)), None)
 
 
 class WrongAccount(AcrsyncError):
@@ -197,11 +199,11 @@ def differences(live: Live, wanted: Attrs, marks: tuple[str, ...]) -> tuple[str,
     )
 
 
-def does_not_show(found: Sequence[str]) -> Diagnostic:
+def read_back_mismatch(found: Sequence[str]) -> Diagnostic:
     """Return the message for a bucket that does not read back as it was written."""
     detail = f"The server accepted the write, but the bucket reads back otherwise: {'; '.join(found)}."
     fix = "look at the bucket in the console; run plan to see what still differs."
-    return Diagnostic(Severity.ERROR, "E505", "The change does not read back as wanted", detail, fix)
+    return error("E505", detail, fix=fix)
 
 
 def _is_as_planned(planned: Live, fresh: Live, mentioned: Sequence[str]) -> bool:
@@ -212,4 +214,4 @@ def _is_as_planned(planned: Live, fresh: Live, mentioned: Sequence[str]) -> bool
 def _stale(fresh: Live | None) -> Diagnostic:
     detail = "It is gone." if fresh is None else "It is not as it was when this was planned."
     fix = "run plan again and look at what it says now."
-    return Diagnostic(Severity.ERROR, "E506", "Changed by someone else since the plan", detail, fix)
+    return error("E506", detail, fix=fix)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from acrsync.bucket import CHINA, LEGACY_REGIONS, LEGACY_TYPES, REGIONS, TYPES
 from acrsync.model import MARK, PROTECTED, Desired, Live, Manifest, Prune, Snapshot
-from acrsync.plan import Marks
+from acrsync.plan.changes import Marks
 
 
 def account_uid(manifest: Manifest, snapshot: Snapshot) -> int | None:

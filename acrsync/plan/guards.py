@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 
-from acrsync.diagnostics import Diagnostic, Severity, Span, in_reading_order
-from acrsync.matching import describe
+from acrsync.diagnostics import Diagnostic, Span, error, in_reading_order
 from acrsync.model import MARK, PROTECTED, Desired, Evidence, Live, Manifest, Prune, Reference
-from acrsync.ownership import is_shared, prunable
-from acrsync.plan import Create, Delete, Keep, Kept, Objection, Plan, Replace, Update, Work
+from acrsync.plan.changes import Create, Delete, Keep, Kept, Objection, Replace, Update, Work
+from acrsync.plan.document import Plan
+from acrsync.plan.matching import describe
+from acrsync.plan.ownership import is_shared, prunable
 from acrsync.visible import visible
 
 
@@ -59,6 +60,12 @@ def objections_to(change: Work, manifest: Manifest, evidence: Evidence) -> Itera
         yield from guard(change, manifest, evidence)
 
 
+def standing(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[Objection]:
+    """Yield what objects to one change and is not approved."""
+    approved = set(map(str, manifest.approvals))
+    return (objection for objection in objections_to(change, manifest, evidence) if objection.approval not in approved)
+
+
 def needs_references(plan: Plan) -> bool:
     """Tell whether a plan renames, replaces or deletes, so that who uses the buckets must be known."""
     return any(True for _ in touched(plan))
@@ -71,9 +78,7 @@ def touched(plan: Plan) -> Iterator[Live]:
             yield change.live
 
 
-def _objection(
-    guard: Guard, code: str, summary: str, detail: str, *, fix: str, live: Live, span: Span | None = None
-) -> Objection:
+def _objection(guard: Guard, code: str, detail: str, *, fix: str, live: Live, span: Span | None = None) -> Objection:
     """Return an objection to what happens to one bucket, with the line that approves it where there is one."""
     approval = f"{guard}:{live.id}" if guard in APPROVABLE else ""
     if approval:
@@ -81,7 +86,7 @@ def _objection(
         fix = f"{fix}, or approve it by adding to the manifest:\n{line}"
     else:
         fix += "."
-    return Objection(guard, Diagnostic(Severity.ERROR, code, summary, detail, fix, span), live.id, approval)
+    return Objection(guard, error(code, detail, fix=fix, span=span), live.id, approval)
 
 
 APPROVABLE = frozenset({Guard.REPLACE, Guard.RENAME_LIKE, Guard.TAKEOVER, Guard.IN_USE})
@@ -108,9 +113,7 @@ def _content(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[O
     holds = f"holds {count} item{'s' if count != 1 else ''}" if count else "holds an unknown number of items"
     detail = f"Bucket {describe(live)} {holds}. No call brings content back, so it is never {_verb(change)}."
     fix = "empty it in the ACRCloud console first, or keep the bucket as it is"
-    yield _objection(
-        Guard.CONTENT, "E301", "Bucket is not empty", detail, fix=fix, live=live, span=_span(change, manifest)
-    )
+    yield _objection(Guard.CONTENT, "E301", detail, fix=fix, live=live, span=_span(change, manifest))
 
 
 def _replace(change: Work, _: Manifest, __: Evidence) -> Iterator[Objection]:
@@ -121,15 +124,7 @@ def _replace(change: Work, _: Manifest, __: Evidence) -> Iterator[Objection]:
         f"Bucket {visible(change.name)} (id {live.id}): {change.reason}; a replacement gets a new id, "
         f"and whatever refers to {live.id} loses it."
     )
-    yield _objection(
-        Guard.REPLACE,
-        "E302",
-        "Replacement needs approval",
-        detail,
-        fix="undo the edit",
-        live=live,
-        span=change.desired.span,
-    )
+    yield _objection(Guard.REPLACE, "E302", detail, fix="undo the edit", live=live, span=change.desired.span)
 
 
 def _takeover(change: Work, manifest: Manifest, _: Evidence) -> Iterator[Objection]:
@@ -142,9 +137,7 @@ def _takeover(change: Work, manifest: Manifest, _: Evidence) -> Iterator[Objecti
         stacks = ", ".join(visible(mark.removeprefix(MARK)) for mark in others)
         detail = f"Bucket {describe(live)} is marked as managed by stack {stacks}."
         fix = "leave it to that stack"
-        yield _objection(
-            Guard.TAKEOVER, "E306", "Another stack's bucket", detail, fix=fix, live=live, span=_span(change, manifest)
-        )
+        yield _objection(Guard.TAKEOVER, "E306", detail, fix=fix, live=live, span=_span(change, manifest))
 
 
 def _protected(change: Work, manifest: Manifest, _: Evidence) -> Iterator[Objection]:
@@ -154,9 +147,7 @@ def _protected(change: Work, manifest: Manifest, _: Evidence) -> Iterator[Object
     live = change.live
     detail = f"Bucket {describe(live)} carries the mark {PROTECTED}, so it is not {_verb(change)}."
     fix = "under `ownership: label`, set `protect: false` on its entry, apply that by itself, and then make this change"
-    yield _objection(
-        Guard.PROTECTED, "E307", "Bucket is protected", detail, fix=fix, live=live, span=_span(change, manifest)
-    )
+    yield _objection(Guard.PROTECTED, "E307", detail, fix=fix, live=live, span=_span(change, manifest))
 
 
 def _in_use(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[Objection]:
@@ -178,9 +169,7 @@ def _in_use(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[Ob
     why = f"is used by {named}" if named else f"may be in use: {', '.join(unreadable)} cannot be read"
     detail = f"Bucket {describe(change.live)} would be {what}, and {why}."
     fix = "change what uses it first" if named else "use a token that may read them"
-    yield _objection(
-        Guard.IN_USE, "E308", "Bucket is in use", detail, fix=fix, live=change.live, span=_span(change, manifest)
-    )
+    yield _objection(Guard.IN_USE, "E308", detail, fix=fix, live=change.live, span=_span(change, manifest))
 
 
 def _deletes(plan: Plan) -> Iterator[Objection]:
@@ -195,7 +184,7 @@ def _deletes(plan: Plan) -> Iterator[Objection]:
         detail = f"{count} buckets would be deleted or replaced; at most {allowed} may be ({said})."
         fix = f"check the list above; where it is meant, add `limits: {{deletes: {count}}}` or `--max-deletes {count}`."
         span = plan.manifest.spans.get("limits")
-        yield Objection(Guard.DELETES, Diagnostic(Severity.ERROR, "E303", "Too many deletes", detail, fix, span))
+        yield Objection(Guard.DELETES, error("E303", detail, fix=fix, span=span))
 
 
 def _is_foreign(change: object) -> bool:
@@ -211,9 +200,7 @@ def _empty(plan: Plan) -> Iterator[Objection]:
         detail = f"`prune: {manifest.prune}` with no bucket in the manifest would delete {count} buckets."
         fix = "check that the right file is read; to delete buckets, name them in `removed`."
         span = manifest.spans.get("prune")
-        yield Objection(
-            Guard.EMPTY, Diagnostic(Severity.ERROR, "E304", "An empty manifest never prunes", detail, fix, span)
-        )
+        yield Objection(Guard.EMPTY, error("E304", detail, fix=fix, span=span))
 
 
 def _rename_like(plan: Plan) -> Iterator[Objection]:
@@ -232,15 +219,7 @@ def _rename_like(plan: Plan) -> Iterator[Objection]:
             fix = f"add `was: {visible(live.name)}` to the entry {visible(twin.name)}"
             if any(removed.name == live.name for removed in plan.manifest.removed):
                 fix += f" and take {visible(live.name)} out of `removed`"
-            yield _objection(
-                Guard.RENAME_LIKE,
-                "E305",
-                "This looks like a rename",
-                detail,
-                fix=fix,
-                live=live,
-                span=twin.desired.span,
-            )
+            yield _objection(Guard.RENAME_LIKE, "E305", detail, fix=fix, live=live, span=twin.desired.span)
 
 
 def _alike(desired: Desired, live: Live) -> bool:
@@ -266,12 +245,12 @@ def _account(plan: Plan) -> Iterator[Objection]:
         fix = "say which one is yours: add `account: {uid: N}` to the manifest."
     else:
         return
-    yield Objection(Guard.ACCOUNT, Diagnostic(Severity.ERROR, "E309", "Not this account", detail, fix, span))
+    yield Objection(Guard.ACCOUNT, error("E309", detail, fix=fix, span=span))
 
 
 def _spent(span: Span | None, approval: str) -> Diagnostic:
     detail = f"The bucket that {approval} names is gone, so it approves nothing any more."
-    return Diagnostic(Severity.WARNING, "W310", "This approval is spent", detail, "remove the line.", span)
+    return error("W310", detail, fix="remove the line.", span=span)
 
 
 def _notes(plan: Plan, evidence: Evidence) -> Iterator[str]:

@@ -6,18 +6,17 @@ other plan. Why what somebody changed after the run is left and told: it is not 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from acrsync.diagnostics import Diagnostic, Severity
-from acrsync.matching import describe
+from acrsync.diagnostics import Diagnostic, error
 from acrsync.model import JSON, PROTECTED, Approval, Desired, Live, Manifest, Removed, Snapshot
-from acrsync.outcome import Status
-from acrsync.ownership import is_own
-from acrsync.plan import Create, Delete, Marks, Replace, Update, action_of
-from acrsync.planner import not_creatable
-from acrsync.report.saved import load_plan
+from acrsync.plan.changes import Create, Delete, Marks, Replace, Update, action_of
+from acrsync.plan.file import saved_plan
+from acrsync.plan.matching import describe
+from acrsync.plan.outcome import Status
+from acrsync.plan.ownership import is_own
+from acrsync.plan.planner import not_creatable
 from acrsync.visible import lookalike, visible
 
 Line = Mapping[str, JSON]
@@ -28,7 +27,7 @@ class Undone:
     """What to plan so that a run is taken back as far as it can be."""
 
     manifest: Manifest
-    told: tuple[Diagnostic, ...]  # what is left as it is, or comes back otherwise
+    hints: tuple[Diagnostic, ...]  # what is left as it is, or comes back otherwise
 
 
 def undo(lines: Sequence[Line], snapshot: Snapshot, *, approvals: tuple[Approval, ...] = ()) -> Undone:
@@ -37,7 +36,7 @@ def undo(lines: Sequence[Line], snapshot: Snapshot, *, approvals: tuple[Approval
     Only fields that the run changed, and that are still as it left them, get their old values; what it created goes
     and what it deleted comes back, with another id. A replacement is taken back where that replacement is approved.
     """
-    plan = load_plan(json.dumps(lines[0]["plan"])).plan
+    plan = saved_plan(lines[0]["plan"]).plan
     rows = {row.id: row for row in snapshot.rows if is_own(row, plan.uid)}
     undoing = _Undoing(snapshot, rows, frozenset(map(str, approvals)))
     ends = _ends(lines)
@@ -67,7 +66,7 @@ def undo(lines: Sequence[Line], snapshot: Snapshot, *, approvals: tuple[Approval
         ownership=plan.manifest.ownership,
         deletes_limit=plan.manifest.deletes_limit,
     )
-    return Undone(manifest, tuple(undoing.told))
+    return Undone(manifest, tuple(undoing.hints))
 
 
 def _ends(lines: Iterable[Line]) -> Mapping[tuple[JSON, ...], Line | None]:
@@ -88,11 +87,11 @@ class _Undoing:
     approved: frozenset[str]
     entries: list[Desired] = field(default_factory=list)
     removed: list[Removed] = field(default_factory=list)
-    told: list[Diagnostic] = field(default_factory=list)
+    hints: list[Diagnostic] = field(default_factory=list)
 
     def leave(self, live: Live, why: str, *, fix: str = "") -> None:
         detail = f"Bucket {describe(live)}: {why}."
-        self.told.append(Diagnostic(Severity.WARNING, "W221", "This is not taken back", detail, fix))
+        self.hints.append(error("W221", detail, fix=fix))
 
     def created(self, change: Create, end: Line | None) -> None:
         if end is None or end["status"] == Status.ADOPTED or end["after"] is None:
@@ -150,7 +149,7 @@ class _Undoing:
             self.entries.append(entry)
             detail = f"Bucket {describe(live)} gets a new id: whatever referred to {live.id} does not find it."
             fix = "give the new id to the projects and containers that used it."
-            self.told.append(Diagnostic(Severity.WARNING, "W222", "This comes back with another id", detail, fix))
+            self.hints.append(error("W222", detail, fix=fix))
 
     def replaced(self, change: Replace, end: Line | None) -> None:
         before, after = change.live, (end["after"] if end else None) or {}

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from acrsync.diagnostics import Diagnostic, Severity
+from acrsync.diagnostics import Diagnostic, error
 from acrsync.model import Desired, Live
 from acrsync.visible import lookalike, visible
 
@@ -46,18 +46,13 @@ def describe(live: Live) -> str:
     )
 
 
-def error(code: str, summary: str, detail: str, *, fix: str, entry: Desired | None = None) -> Diagnostic:
-    """Return a planning error at the place of an entry."""
-    return Diagnostic(Severity.ERROR, code, summary, detail, fix, entry.span if entry else None)
-
-
 def _leads_nowhere(entry: Desired, was: str) -> Diagnostic:
     """Return the warning for a `was` without old or new bucket: a slip of the pen would create an empty bucket."""
     detail = (
         f"No bucket is named {visible(was)} or {visible(entry.name)}, so {visible(entry.name)} would be created, empty."
     )
     fix = f"correct `was: {visible(was)}` if a bucket is to be renamed, or remove it."
-    return Diagnostic(Severity.WARNING, "W211", "Nothing is renamed by this `was`", detail, fix, entry.span)
+    return error("W211", detail, fix=fix, span=entry.span)
 
 
 @dataclass(slots=True)
@@ -94,7 +89,7 @@ class _Matcher:
             return
         detail = f"{visible(other.name)} and {visible(entry.name)} both mean bucket {describe(row)}."
         fix = "keep `id` or `was` in one of the two entries; to rename a bucket and create its name anew, apply twice."
-        self.refuse(entry, error("E203", "One bucket is claimed twice", detail, fix=fix, entry=entry), [row])
+        self.refuse(entry, error("E203", detail, fix=fix, span=entry.span), [row])
 
     def free(self, name: str) -> bool:
         """Tell whether a name is not live, or is given up by the entry that claims its bucket."""
@@ -112,7 +107,7 @@ class _Matcher:
             now = f" The name belongs to {describe(namesakes[0])}." if namesakes else " No bucket bears the name."
             fix = f"write `id: {namesakes[0].id}`, or remove `id`." if namesakes else "remove `id`, or correct it."
             detail = f"Bucket {visible(entry.name)} has `id: {entry.id}`, which the account does not list.{now}"
-            self.refuse(entry, error("E201", "Bucket id is not listed", detail, fix=fix, entry=entry), namesakes)
+            self.refuse(entry, error("E201", detail, fix=fix, span=entry.span), namesakes)
 
     def by_was(self) -> None:
         """Follow `was` from the ends of chains, as long as another one can be followed."""
@@ -151,19 +146,17 @@ class _Matcher:
             f"{', '.join(map(describe, new))}. Which of them is meant cannot be known."
         )
         fix = f"remove `was: {visible(old.name)}`, or write `id: {old.id}` and move the other one out of the way."
-        self.refuse(entry, error("E206", "Old and new name are both live", detail, fix=fix, entry=entry), [old, *new])
+        self.refuse(entry, error("E206", detail, fix=fix, span=entry.span), [old, *new])
 
     def hint(self, entry: Desired, why: str) -> None:
         fix = f"remove `was: {visible(str(entry.was))}`."
-        self.diagnostics.append(
-            Diagnostic(Severity.HINT, "H201", "This `was` has done its work", why, fix=fix, span=entry.span)
-        )
+        self.diagnostics.append(error("H201", why, fix=fix, span=entry.span))
 
     def ambiguous(self, entry: Desired, name: str, rows: Sequence[Live]) -> Diagnostic:
         listed = "; ".join(map(describe, rows))
         fix = f"say which one is meant: `id: {rows[0].id}`" + "".join(f" or `id: {row.id}`" for row in rows[1:]) + "."
         detail = f"{len(rows)} buckets are named {visible(name)}: {listed}."
-        return error("E202", "Two live buckets bear one managed name", detail, fix=fix, entry=entry)
+        return error("E202", detail, fix=fix, span=entry.span)
 
     def by_name(self) -> None:
         alike: dict[str, list[Live]] = defaultdict(list)
@@ -188,13 +181,13 @@ class _Matcher:
     def similar(self, entry: Desired, row: Live) -> Diagnostic:
         detail = f"{visible(entry.name)} is not live, but {describe(row)} is: they differ only in case, space or form."
         fix = f"write the name as it is live, or, to rename that bucket, add `was: {visible(row.name)}`."
-        return error("E207", "A live name looks like this one", detail, fix=fix, entry=entry)
+        return error("E207", detail, fix=fix, span=entry.span)
 
     def foreign(self, entry: Desired) -> Diagnostic:
         row = self.abroad[entry.name]
         detail = f"{visible(entry.name)} is listed, but for account {row.uid}: {describe(row)}."
         fix = "choose another name, or correct `account: {uid: ...}`."
-        return error("E208", "Name belongs to another account", detail, fix=fix, entry=entry)
+        return error("E208", detail, fix=fix, span=entry.span)
 
     def refuse_taken_names(self) -> None:
         """Refuse each rename onto a name that a bucket of this account keeps, or that only another one's bears."""
@@ -214,7 +207,7 @@ class _Matcher:
             fix = "give that bucket another name or delete it first, in an apply of its own."
             self.refuse(
                 entry,
-                error("E204", "A rename onto a bucket that stays", detail, fix=fix, entry=entry),
+                error("E204", detail, fix=fix, span=entry.span),
                 [row, *staying],
             )
 
