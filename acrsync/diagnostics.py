@@ -199,6 +199,7 @@ SUMMARIES: Mapping[str, str] = {
     "E207": "A live name looks like this one",
     "E208": "Name belongs to another account",
     "E209": "This value cannot be created",
+    "E210": "The server stored this under another name",
     "W211": "Nothing is renamed by this `was`",
     "W221": "This is not taken back",
     "W222": "This comes back with another id",
@@ -248,6 +249,7 @@ SUMMARIES: Mapping[str, str] = {
     "W510": "Interrupted",
     "H511": "An earlier run is unfinished",
     "W512": "The run record has no end",
+    "H515": "An apply is going on",
     "E513": "The account is not confirmed",
     "W514": "The apply did not end by itself",
 }

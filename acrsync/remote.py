@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Protocol
 
 from acrsync.model import Attrs, Evidence, Live, Snapshot
@@ -38,6 +38,10 @@ class Reader(Protocol):
 
 class Remote(Reader, Protocol):
     """A reader that also writes. Each write is sent at most as often as it is safe to repeat."""
+
+    def guard(self, last_look: Callable[[], None]) -> None:
+        """From now on call `last_look` right before each write is sent; if it raises, the write is not sent."""
+        ...
 
     def create(self, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
         """Create a bucket and return it as the server answered.

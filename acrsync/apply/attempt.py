@@ -19,7 +19,8 @@ from acrsync.plan.guards import standing
 from acrsync.plan.outcome import Outcome, Status, Verb
 from acrsync.plan.ownership import is_own
 from acrsync.remote import Remote
-from acrsync.runs import Known, Run
+from acrsync.runs import Run
+from acrsync.runs.memory import Known
 from acrsync.visible import visible
 
 

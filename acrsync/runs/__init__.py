@@ -35,6 +35,7 @@ class Run(Protocol):
     """The journal of one apply."""
 
     id: str
+    where: str  # its record, for people
 
     def intent(self, verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...]) -> None:
         """Record a write that is about to be sent; returns when that cannot be lost any more."""

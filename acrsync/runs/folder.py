@@ -25,7 +25,7 @@ from acrsync.model import Attrs, Live
 from acrsync.plan.changes import Work
 from acrsync.plan.outcome import Outcome, Verb
 from acrsync.runs import LANDING_S, held
-from acrsync.runs.memory import Holder, Known, changes, past
+from acrsync.runs.memory import NONSENSE, Holder, Known, Past, changes, past
 from acrsync.runs.record import (
     Line,
     Lines,
@@ -74,7 +74,7 @@ class FolderRuns:
         self._run: FolderRun | None = None
 
     def look(self) -> Known:
-        return Known(tuple(past(lines) for _, lines in self._mine()), self._locks.holder())
+        return Known(tuple(run for run, _ in self._mine()), self._locks.holder())
 
     def take(self, *, lock_timeout_s: float, tell: Callable[[str], None]) -> Known:
         began, told = self.clock.now(), ""
@@ -91,7 +91,7 @@ class FolderRuns:
         while left_s > 0:
             self._wait(left_s)
             left_s = self._landing_in(waited_s=self.clock.now() - began)
-        return Known(tuple(past(lines) for _, lines in self._mine()))
+        return Known(tuple(run for run, _ in self._mine()))
 
     def begin(self, wanted: Wanted, *, rows: Sequence[Live]) -> FolderRun:
         now = self.clock.wall()
@@ -115,7 +115,7 @@ class FolderRuns:
         self._locks.release()
 
     def history(self) -> Iterator[tuple[str, Lines]]:
-        return self._mine(newest=None)
+        return ((run.id, lines) for run, lines in self._mine(newest=None))
 
     def add(self, added: Mapping[str, Lines]) -> None:
         """Add lines to the records of earlier runs. Raises: AcrsyncError."""
@@ -142,8 +142,8 @@ class FolderRuns:
         if not self.clock.wait(seconds):
             raise KeyboardInterrupt
 
-    def _mine(self, *, newest: int | None = NEWEST) -> Iterator[tuple[str, Lines]]:
-        """Yield the lines of each run of this account, oldest first; of closed ones, only of so many of the newest.
+    def _mine(self, *, newest: int | None = NEWEST) -> Iterator[tuple[Past, Lines]]:
+        """Yield each run, and its lines, of this account, oldest first; of closed ones, only of so many of the newest.
 
         Raises: AcrsyncError if any cannot be read.
         """
@@ -152,17 +152,16 @@ class FolderRuns:
             if newest is not None and number < -newest and _is_closed(path):
                 continue
             lines = _read(path)
-            if lines and normal(lines[0]["endpoint"]) == normal(self.endpoint) and self._is_mine(lines[0]["uid"]):
-                yield path.stem, lines
-
-    def _is_mine(self, uid: int | None) -> bool:
-        return self.uid is None or uid in (self.uid, None)
+            if lines and normal(lines[0]["endpoint"]) == normal(self.endpoint):
+                run = past(lines)
+                if self.uid is None or run.header["uid"] in (self.uid, None):
+                    yield run, lines
 
     def _landing_in(self, *, waited_s: float) -> float:
         """Return for how long something that earlier runs sent may still land, or be missing from a list."""
         left_s = 0.0
-        for _, lines in self._mine():
-            if any(left.undecided for left in past(lines).open):
+        for run, lines in self._mine():
+            if any(left.undecided for left in run.open):
                 known = lines[0].get("boot") == boot() != ""
                 ages = [self.up() - line["up"] for line in lines if known and "up" in line]
                 left_s = max(left_s, self.landing_s + self.settle_s - max(waited_s, min(ages, default=0.0)))
@@ -175,6 +174,7 @@ class FolderRun:
     def __init__(self, runs: FolderRuns, run_id: str) -> None:
         self.id, self._runs = run_id, runs
         self.path = runs.folder / f"{run_id}.jsonl"
+        self.where = str(self.path)
         self._lock = threading.Lock()
         self._broken: OSError | None = None
         try:
@@ -307,9 +307,12 @@ def _read(path: Path) -> Lines:
         with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
             if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
                 raise ValueError("it is not a file")
-            return decoded(file.read())
-    except (OSError, ValueError) as e:
-        why = e.strerror or str(e) if isinstance(e, OSError) else str(e)
+            lines = decoded(file.read())
+            if lines and past(lines).id != path.stem:
+                raise ValueError("its name is not the id of its run")
+            return lines
+    except (OSError, *NONSENSE) as e:
+        why = (isinstance(e, OSError) and e.strerror) or str(e)
         raise AcrsyncError(
             "E062",
             f"{path}: {why}. It may tell of a create whose end nobody knows, and that must not be sent again.",

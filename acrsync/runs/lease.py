@@ -40,7 +40,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 from acrsync.clock import Clock
@@ -49,7 +49,7 @@ from acrsync.model import Attrs, Live
 from acrsync.plan.changes import Work
 from acrsync.plan.outcome import Outcome, Verb
 from acrsync.runs import LANDING_S, LeaseLost, Moved, held
-from acrsync.runs.memory import Holder, Known, Past, changes, past, reduced
+from acrsync.runs.memory import FORGET, NONSENSE, Holder, Known, Past, changes, past, reduced
 from acrsync.runs.record import (
     Line,
     Lines,
@@ -73,7 +73,6 @@ MARGIN = 0.95  # of the ttl that the holder uses: clocks differ a little in thei
 Decoded = TypeVar("Decoded")
 TRIES = 3
 POLL_S = 2.0
-FORGET = timedelta(days=1)  # by stamps: far longer than any list lags, whatever the clocks show
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +85,7 @@ class Object:
 
     @classmethod
     def decoded(cls, data: bytes) -> Object:
-        """Return it from its bytes. Raises: ValueError, LookupError or TypeError if it makes no sense."""
+        """Return it from its bytes. Raises: one of NONSENSE if it makes no sense."""
         document = json.loads(data)
         if str(document["format_version"]).partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
             raise ValueError(f"its format is {document['format_version']}, this acrsync reads {FORMAT_VERSION}")
@@ -94,7 +93,9 @@ class Object:
         runs = {run["id"]: tuple(run["lines"]) for run in document["runs"]}
         for lines in runs.values():
             check(lines)
-        return cls(str(document["nonce"]), None if holder is None else Holder(**holder), runs)
+        decoded = cls(str(document["nonce"]), None if holder is None else Holder(**holder), runs)
+        decoded.known()
+        return decoded
 
     def encoded(self) -> bytes:
         runs = [{"id": run_id, "lines": list(lines)} for run_id, lines in self.runs.items()]
@@ -124,7 +125,7 @@ class Object:
             managed = newest.get(_whose(pasts[run_id])) == run_id
             if not pasts[run_id].done or (self.holder and self.holder.run == run_id):
                 kept[run_id] = lines
-            elif managed or now - datetime.fromisoformat(lines[-1]["time"]) < FORGET:
+            elif managed or now - pasts[run_id].last < FORGET:
                 kept[run_id] = reduced(lines, managed=managed)
         return replace(self, runs=kept)
 
@@ -132,10 +133,19 @@ class Object:
 class LeasedRuns:
     """The memory of runs in one account, in a store that several machines share."""
 
-    def __init__(self, store: Store, clock: Clock, *, who: Who, settle_s: float, ttl_s: float = 60.0) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        *,
+        who: Who,
+        settle_s: float,
+        landing_s: float = LANDING_S,
+        ttl_s: float = 60.0,
+    ) -> None:
         self.where = store.where
         self.store, self.clock, self.who = store, clock, who
-        self.settle_s, self.ttl_s = settle_s, ttl_s
+        self.settle_s, self.landing_s, self.ttl_s = settle_s, landing_s, ttl_s
         self._seen: tuple[Object, str | None] = (Object(), None)  # as `take` saw it last, with its version
         self._run: LeasedRun | None = None
 
@@ -164,7 +174,7 @@ class LeasedRuns:
     def free_in(self, seen: Object, *, stood_s: float) -> float:
         """Return how long an object must still stand as it is until a run may list; 0 if it may now."""
         holding_s = seen.holder.ttl_s if seen.holder else 0.0
-        landing_s = LANDING_S + self.settle_s if seen.known().undecided else 0.0
+        landing_s = self.landing_s + self.settle_s if seen.known().undecided else 0.0
         return holding_s + landing_s - stood_s
 
     def begin(self, wanted: Wanted, *, rows: Sequence[Live]) -> LeasedRun:
@@ -208,7 +218,7 @@ class LeasedRuns:
     def _understood(self, decode: Callable[[bytes], Decoded], data: bytes) -> Decoded:
         try:
             return decode(data)
-        except (AttributeError, LookupError, TypeError, ValueError) as e:
+        except NONSENSE as e:
             detail = f"{self.where}: {e}. It may tell of a create that must not be sent again."
             raise StoreError("E072", detail, fix="restore an older version of it.") from e
 
@@ -276,7 +286,7 @@ class LeasedRun:
     """One apply that holds an account, and renews that until it ends."""
 
     def __init__(self, run_id: str, lease: Lease) -> None:
-        self.id = run_id
+        self.id, self.where = run_id, f"run {run_id} in {lease.runs.where}"
         self._lease, self._clock = lease, lease.runs.clock
         self._lines: deque[Line] = deque()  # outcomes that no swap has brought yet
         self._lock = threading.Lock()  # one swap at a time

@@ -16,15 +16,18 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
-from acrsync.diagnostics import AcrsyncError
+from acrsync.diagnostics import AcrsyncError, Diagnostic, error
 from acrsync.model import JSON, Attrs, Live
-from acrsync.plan.changes import Action
+from acrsync.plan.changes import Action, Earlier, Lost
 from acrsync.plan.outcome import WELL, Status
-from acrsync.runs.record import Key, Line, Lines, closed_line, key_of, settled_line, shown
+from acrsync.runs.record import KNOWN_EVENTS, Key, Line, Lines, closed_line, key_of, settled_line, shown
 from acrsync.visible import lookalike, visible
+
+NONSENSE = (AttributeError, LookupError, TypeError, ValueError)
+FORGET = timedelta(days=1)  # by the stamps of other machines: far longer than any list lags, whatever clocks show
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +66,16 @@ class Past:
     open: tuple[Open, ...]
     changed: Mapping[int, str | None]  # names of the buckets that it wrote to; None: deleted
     managed: Mapping[int, str]  # what its manifest names, if it ended verified
-    end: Line | None = None
+    end: Line | None
+    last: datetime  # when it wrote last, as its clock showed it
+
+    @property
+    def hint(self) -> Diagnostic:
+        words = {"open": "without a known end"}
+        found = ", ".join(f"{count} {words.get(status, status)}" for status, count in sorted(self.counts.items()))
+        how = "was cut off" if self.crashed else "left something open"
+        detail = f"Run {self.id} {how}; changes: {found or 'none begun'}. This plan takes it into account."
+        return error("H511", detail, fix=f"see what it left: `acrsync runs show {self.id}`")
 
     @property
     def done(self) -> bool:
@@ -117,12 +129,37 @@ class Known:
         """Whether any request of an earlier run may still land, or have landed unseen."""
         return any(left.undecided for left in self.open)
 
-    def shown_by(self, rows: Iterable[Live]) -> bool:
+    @property
+    def hints(self) -> tuple[Diagnostic, ...]:
+        """What people must know of them."""
+        going_on = (error("H515", f"It is {self.holder}. This plan may change with it."),) if self.holder else ()
+        return (*going_on, *(run.hint for run in self.unfinished if self.holder is None or run.id != self.holder.run))
+
+    def of(self, uid: int | None) -> Known:
+        """Return what is known of one account's runs, and of those whose account was not known to them."""
+        of_it = (run for run in self.runs if uid is None or run.header["uid"] in (uid, None))
+        return replace(self, runs=tuple(of_it))
+
+    def earlier(self, rows: Sequence[Live]) -> Earlier:
+        """Return what planning must know, with a list that was just read."""
+        lost, elsewhere, pending = {}, {}, set()
+        for run in self.unfinished:
+            for left in run.open:
+                status, found = _found(left, run, rows)
+                if left.undecided and left.action is Action.CREATE and not found:
+                    pending.add(left.name)
+                if status is Status.FAILED and left.lost:
+                    lost[left.name] = Lost(left.attrs, left.marks)
+                elif status is Status.FAILED and found:
+                    elsewhere[left.name] = (found.id, found.name)
+        return Earlier(lost, elsewhere, frozenset(pending))
+
+    def shown_by(self, rows: Iterable[Live], *, now: datetime) -> bool:
         """Tell whether a list shows what the last runs wrote; if not, it may be older than that."""
         names = {row.id: row.name for row in rows}
         changed: dict[int, str | None] = {}
         for run in self.runs:
-            changed |= run.changed
+            changed |= run.changed if now - run.last < FORGET else {}
         return all(names.get(bucket_id) == name for bucket_id, name in changed.items())
 
     def settled(
@@ -140,7 +177,7 @@ class Known:
 
 
 def past(lines: Sequence[Line]) -> Past:
-    """Return what one run left behind. Raises: ValueError, LookupError or TypeError if its lines make no sense."""
+    """Return what one run left behind. Raises: one of NONSENSE if its lines make no sense."""
     intents = {key_of(line): line for line in lines if line["event"] == "intent"}
     outcomes = {key_of(line): line for line in lines if line["event"] == "outcome"}
     end = next((line for line in lines if line["event"] == "end"), None)
@@ -152,7 +189,8 @@ def past(lines: Sequence[Line]) -> Past:
     left = () if closed else tuple(filter(None, (_open(key, intents[key], outcomes.get(key)) for key in intents)))
     changed = _ids(end["changed"]) if end else changes(outcomes.values())
     managed = {bucket_id: str(name) for bucket_id, name in _ids(end["managed"]).items()} if end else {}
-    return Past(lines[0]["id"], lines[0], end is None, closed, counts, left, changed, managed, end)
+    last = max(datetime.fromisoformat(line["time"]) for line in lines if line["event"] in KNOWN_EVENTS)
+    return Past(lines[0]["id"], lines[0], end is None, closed, counts, left, changed, managed, end, last)
 
 
 def changes(outcomes: Iterable[Line]) -> Mapping[int, str | None]:

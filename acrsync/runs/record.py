@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -43,6 +42,9 @@ class Who:
     def __str__(self) -> str:
         person = self.actor or self.user or "somebody"
         return person + f" on {self.host}" * bool(self.host) + f" ({self.ci_url})" * bool(self.ci_url)
+
+
+NOBODY = Who()
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +139,8 @@ def decoded(data: bytes) -> Lines:
 
     Raises: ValueError with what is wrong, for people.
     """
-    *whole, rest = data.split(b"\n")
+    whole = data.split(b"\n")[:-1]
     lines = [_parsed(text, number) for number, text in enumerate(whole, 1)]
-    if rest:
-        with suppress(ValueError):  # cut short
-            lines.append(_parsed(rest, len(lines) + 1))
     if lines:
         check(lines)
     return tuple(lines)
@@ -155,7 +154,7 @@ def check(lines: Sequence[Line]) -> None:
     if str(run.get("format_version")).partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
         raise ValueError(f"its format is {run.get('format_version')}, this acrsync reads {FORMAT_VERSION}")
     for number, line in enumerate(lines, 1):
-        if missing := _KEYS.get(str(line.get("event")), frozenset()) - line.keys():
+        if missing := KNOWN_EVENTS.get(str(line.get("event")), frozenset()) - line.keys():
             raise ValueError(f"line {number} has no {' and no '.join(sorted(missing))}")
 
 
@@ -180,11 +179,12 @@ def shown(live: Live) -> dict[str, JSON]:
 
 
 # What later runs rely on. A line of an unknown event is of a later 1.x, and means nothing that must be known.
-_KEYS = {
+KNOWN_EVENTS = {
     "run": frozenset({"id", "time", "endpoint", "uid", "who"}),
     "intent": frozenset({"time", "action", "name", "id", "verb", "attrs", "marks"}),
-    "outcome": frozenset({"action", "name", "id", "status", "wrote", "after"}),
-    "end": frozenset({"exit_code", "verified", "changed", "managed"}),
+    "outcome": frozenset({"time", "action", "name", "id", "status", "wrote", "after"}),
+    "end": frozenset({"time", "exit_code", "verified", "changed", "managed"}),
+    "closed": frozenset({"time", "by"}),
 }
 
 

@@ -21,7 +21,7 @@ def apply(process: Process, wants: tuple[str, ...], play: Play) -> bool:
     for _ in range(4):
         known = runs.take(lock_timeout_s=1000, tell=play.world.tell)
         rows = remote.observe().rows
-        if not known.shown_by(rows):
+        if not known.shown_by(rows, now=clock.wall()):
             clock.wait(SETTLE_S)
             rows = remote.observe().rows
         missing = [name for name in sorted(wants) if name not in {row.name for row in rows}]

@@ -148,7 +148,7 @@ FAULTS: dict[str, Fault] = {
         "what an earlier run left open is forgotten", lambda: patch.object(Object, "tidied", _tidied_early)
     ),
     "rule 9": Fault(
-        "a list that is older is believed", lambda: patch.object(memory.Known, "shown_by", lambda self, rows: True)
+        "a list that is older is believed", lambda: patch.object(memory.Known, "shown_by", lambda self, rows, now: True)
     ),
     "rule 10": Fault(
         "the first swap is on a newer version than the list",

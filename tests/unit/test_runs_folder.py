@@ -15,12 +15,13 @@ from pathlib import Path
 import pytest
 
 from acrsync.diagnostics import AcrsyncError
+from acrsync.plan.document import plan_document
 from acrsync.plan.outcome import Outcome, Status
 from acrsync.plan.changes import Create, Update
 from acrsync.runs import LANDING_S, Held, folder
 from acrsync.runs.folder import FolderRuns
 from acrsync.runs.record import Wanted, Who
-from report_plans import desired, live, plan_of
+from report_plans import RUN, desired, live, plan_of
 from step_clock import StepClock
 
 HERE = "https://api-v2.acrcloud.com"
@@ -49,7 +50,8 @@ class Machine:
 
     def begin(self, rows=()):
         plan = plan_of((CREATE,), (RELABEL,), endpoint=self.endpoint, uid=self.uid)
-        return self.runs.begin(Wanted(plan, {}, frozenset(row.id for row in rows)), rows=rows)
+        document = plan_document(plan, RUN)
+        return self.runs.begin(Wanted(plan, document, frozenset(row.id for row in rows)), rows=rows)
 
     def run(self, *outcomes, ends=None, intends=True):
         """Take, begin, do something, and die or end."""
@@ -411,7 +413,7 @@ def test_a_crash_before_the_first_line_was_whole_left_nothing_behind(one, two):
 
 def test_damage_is_an_error_that_names_the_file(one, two):
     run = one.run(CREATED)
-    run.path.write_bytes(run.path.read_bytes().replace(b'"action"', b'"auction"', 1))
+    run.path.write_bytes(run.path.read_bytes().replace(b'{"event": "intent"', b'{"event" "intent"'))
     with pytest.raises(AcrsyncError, match="cannot be read") as caught:
         two.take()
     assert str(run.path) in caught.value.diagnostic.detail

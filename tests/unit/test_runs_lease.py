@@ -249,7 +249,7 @@ def test_outcomes_follow_with_the_renewals(one, two):
     assert two.runs.look().undecided
     run.renew()
     assert not two.runs.look().undecided
-    assert not two.runs.look().shown_by([])
+    assert not two.runs.look().shown_by([], now=two.clock.wall())
 
 
 def test_what_is_open_stays_open_through_other_runs(one, two, store):
