@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from acrsync.acrcloud import Account
 from acrsync.client import Client
 from acrsync.diagnostics import AcrsyncError
+from acrsync.remote import Guard
 
 if TYPE_CHECKING:
     from acrsync.emulator import Running
@@ -37,6 +38,7 @@ def connected(
         if endpoint.startswith(EMULATOR):
             running = stack.enter_context(_emulator_at(endpoint, read_only=read_only))
             url, token, proxies = running.url, running.token, {}
+        last_look = Guard()
         client = Client(
             token or "",
             url,
@@ -46,9 +48,10 @@ def connected(
             ca_bundle=ca_bundle,
             cancel=cancel,
             debug=debug,
+            last_look=last_look,
         )
         stack.enter_context(client)
-        yield Account(client, "" if url == endpoint else endpoint)
+        yield Account(client, "" if url == endpoint else endpoint, last_look)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from acrsync.model import Attrs, Evidence, Live, Snapshot
@@ -34,6 +35,16 @@ class Reader(Protocol):
     def evidence(self, touched: Iterable[Live], *, references: bool) -> Evidence:
         """Return the contents of these buckets and, where asked for, who refers to which bucket."""
         ...
+
+
+@dataclass
+class Guard:
+    """What a client calls right before each write is sent. What that does is decided when an apply begins."""
+
+    last_look: Callable[[], None] = lambda: None
+
+    def __call__(self) -> None:
+        self.last_look()
 
 
 class Remote(Reader, Protocol):

@@ -201,7 +201,7 @@ def reconciler(
     stop: threading.Event | None = None,
     tell: Callable[[str], object] = nothing,
 ) -> Reconciler:
-    """Return the loop in real time, with the runs in a folder if there is one; `uid` is the account's, if it is known."""
+    """Return the loop in real time, with its runs in a folder if one is named; `uid`: the account's, if it is known."""
     stop = stop or threading.Event()
     clock = WallClock(stop)
     memory = None

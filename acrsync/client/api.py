@@ -53,13 +53,16 @@ class Client:
         ca_bundle: str | None = None,
         cancel: threading.Event | None = None,
         debug: Callable[[str], None] | None = None,
+        last_look: Callable[[], None] | None = None,
     ) -> None:
         """Check address and token; nothing is sent.
 
         `base_url` may end in `/api`. `read_only`: nothing but GET can be sent. `proxies`: as in requests; only those
         for https are used. `cancel`, once set, ends all waiting: no request is sent again, while what is in flight
         finishes and a new one is still sent, once. `debug` gets one line for each attempt, from any thread, without
-        token and bodies.
+        token and bodies. `last_look` is called for each attempt of a write, from any thread, when the connection is
+        open: right before the first byte of the body, or of the request if it has none. If it raises, the write is not
+        sent, the connection is closed, and the error is raised unchanged.
         """
         config = config or Client.Config()
         self.base_url = checked_base_url(base_url)
@@ -73,6 +76,7 @@ class Client:
             proxies={key: url for key, url in (proxies or {}).items() if key.partition(":")[0] == "https"},
             verify=ca_bundle or True,
             debug=debug,
+            last_look=last_look,
         )
         self.read_only = read_only
         self._sender = Sender(settings, cancel=cancel)

@@ -16,8 +16,8 @@ from acrsync.client.address import checked_path
 from acrsync.client.failures import TROUBLE, Call, Failure, of_answer, of_trouble
 from acrsync.client.pace import Pace, attempts_of, backoff
 from acrsync.client.shapes import GetOptions
-from acrsync.client.transport import POOL_SIZE, Body, Transport, exchange
-from acrsync.diagnostics import NoAnswer
+from acrsync.client.transport import POOL_SIZE, Body, LastLook, Stopped, Transport, exchange
+from acrsync.diagnostics import NoAnswer, RemoteError
 from acrsync.model import JSON
 from acrsync.version import __version__
 
@@ -38,6 +38,7 @@ class Settings:
     proxies: dict[str, str]
     verify: bool | str
     debug: Callable[[str], None] | None
+    last_look: LastLook | None
 
 
 class Sender:
@@ -61,7 +62,8 @@ class Sender:
     ) -> tuple[Call, requests.Response]:
         """Return the first answer that is a success, read to its last byte, and the attempt that got it.
 
-        Raises: a RemoteError; `may_have_acted` is true where any attempt of a write may have been carried out.
+        Raises: a RemoteError; `may_have_acted` is true if any attempt of a write may have been carried out. Also raises
+        what the last look raised.
         """
         timeout_s, headers = _checked(options or {}, self._settings.timeout_s)
         data = None if body is None else json.dumps(body, allow_nan=False).encode()
@@ -73,10 +75,14 @@ class Sender:
             if not self._pace.wait(wait_s, deadline=deadline) or (failure and self._pace.cancelled):
                 break
             left_s = min(timeout_s, max(0.001, deadline - time.monotonic()))
-            payload = None if data is None else Body(data)
+            payload = None if data is None else Body(data, last_look=self._settings.last_look)
             request = self._request(method, path, params, headers=headers, payload=payload)
             call = Call(method, request.path_url, payload, attempt, self._settings.token)
             match self._attempt(call, request, timeout_s=left_s):
+                case Stopped(error=stop):
+                    if isinstance(stop, RemoteError):
+                        stop.may_have_acted = acted  # by an earlier attempt; this one was not sent
+                    raise stop
                 case Failure() as failure:
                     acted = acted or failure.acted
                 case response:
@@ -102,7 +108,7 @@ class Sender:
 
     def _attempt(
         self, call: Call, request: requests.PreparedRequest, *, timeout_s: float
-    ) -> requests.Response | Failure:
+    ) -> requests.Response | Failure | Stopped:
         # The server may close a kept connection while a POST is on its way, and nobody could tell whether it was read.
         # A POST therefore gets a connection of its own, so that its failing means what it seems to mean.
         transport = self._transport(connections=1) if call.method == "POST" else self._shared
@@ -111,6 +117,8 @@ class Sender:
             response = exchange(
                 transport, request, timeout_s=timeout_s, verify=self._settings.verify, proxies=self._settings.proxies
             )
+        except Stopped as stopped:
+            return stopped
         except TROUBLE as trouble:
             return self._told(call, of_trouble(call, trouble), begun=begun)
         finally:
@@ -151,7 +159,13 @@ class Sender:
 
     def _transport(self, *, connections: int) -> Transport:
         settings = self._settings
-        return Transport(settings.base_url, read_only=settings.read_only, count=self._count, connections=connections)
+        return Transport(
+            settings.base_url,
+            read_only=settings.read_only,
+            count=self._count,
+            connections=connections,
+            last_look=settings.last_look,
+        )
 
     def _count(self, method: str) -> None:
         with self._lock:

@@ -14,18 +14,19 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 from urllib3.util.ssl_ import create_urllib3_context
 
 from acrsync.client.address import origin
-from acrsync.diagnostics import RemoteError
+from acrsync.diagnostics import AcrsyncError, RemoteError
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -33,23 +34,46 @@ if TYPE_CHECKING:
 POOL_SIZE = 100  # connections kept: more than readers and writers together, or urllib3 logs what it discards
 
 
-class Body:
-    """A request body that knows whether any of it was handed to the network.
+LastLook = Callable[[], None]  # raises if a write must not be sent
 
-    Headers go first, and only on a connection that stands. While the body was not taken the server has at most half a
-    request and cannot have acted, whatever went wrong: this is how a POST is known to be safe to send again.
+
+class Stopped(Exception):
+    """A last look raised, so a write was not sent. No library on the way handles this class."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class Body:
+    """A request body that records whether any of it was handed to the network.
+
+    Headers go first, and only on an open connection. If the body was not taken, the server has at most half a request
+    and cannot have acted, whatever went wrong. So a POST is known to be safe to send again.
     """
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, *, last_look: LastLook | None = None) -> None:
         self._data = data
+        self._last_look = last_look
         self.taken = False
 
     def __len__(self) -> int:
         return len(self._data)
 
     def __iter__(self) -> Iterator[bytes]:
+        _look(self._last_look)
         self.taken = True
         yield self._data
+
+
+def _look(last_look: LastLook | None) -> None:
+    """Run the last look. Raises: Stopped."""
+    if last_look is None:
+        return
+    try:
+        last_look()
+    except (AcrsyncError, OSError, HTTPError, http.client.HTTPException) as e:  # or it would count as a lost connection
+        raise Stopped(e) from e
 
 
 class _Clocked(io.RawIOBase):
@@ -85,13 +109,30 @@ class _Response(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_Clocked(sock))
 
 
-class _Connection(HTTPConnection):
+class _Sending(HTTPConnection):
+    """Takes the last look at a write without a body, a DELETE: when the connection is open, before the first byte."""
+
     response_class = _Response
+    last_look: LastLook | None = None
+    _pending: LastLook | None = None
+
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
+        self._pending = self.last_look if body is None and method != "GET" else None
+        super().request(method, url, body, *args, **kwargs)
+
+    def endheaders(self, *args: Any, **kwargs: Any) -> None:
+        if self._pending is not None:
+            if self.sock is None:
+                self.connect()
+            _look(self._pending)
+        super().endheaders(*args, **kwargs)
 
 
-class _TlsConnection(HTTPSConnection):
-    response_class = _Response
+class _Connection(_Sending):
+    pass
 
+
+class _TlsConnection(_Sending, HTTPSConnection):
     def connect(self) -> None:
         # urllib3 reads the bundle for each connection, which may take half as long as the answer, and each POST has a
         # connection of its own. One by way of a proxy keeps the bundle: it may speak TLS to that, too.
@@ -109,35 +150,53 @@ def _trusting(file: str | None, folder: str | None) -> ssl.SSLContext:
     return context
 
 
-class _Pool(HTTPConnectionPool):
+class _Looking(HTTPConnectionPool):
+    def __init__(self, *args: Any, last_look: LastLook | None, **kwargs: Any) -> None:
+        self._last_look = last_look
+        super().__init__(*args, **kwargs)
+
+    def _new_conn(self) -> Any:
+        connection: Any = super()._new_conn()
+        connection.last_look = self._last_look
+        return connection
+
+
+class _Pool(_Looking):
     ConnectionCls = _Connection
 
 
-class _TlsPool(HTTPSConnectionPool):
+class _TlsPool(_Looking, HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
-_POOLS = {"http": _Pool, "https": _TlsPool}
+_POOLS: dict[str, type[_Looking]] = {"http": _Pool, "https": _TlsPool}
 
 
 class Transport(HTTPAdapter):
     """Sends to one origin only, and where it is read-only nothing but GET: also for a session it is mounted on."""
 
     def __init__(
-        self, base_url: str, *, read_only: bool, count: Callable[[str], None], connections: int = POOL_SIZE
+        self,
+        base_url: str,
+        *,
+        read_only: bool,
+        count: Callable[[str], None],
+        connections: int = POOL_SIZE,
+        last_look: LastLook | None = None,
     ) -> None:
         self._origin = origin(base_url)
         self._read_only = read_only
         self._count = count
+        self._pools = {scheme: partial(pool, last_look=last_look) for scheme, pool in _POOLS.items()}
         super().__init__(pool_maxsize=connections)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **kwargs: Any) -> None:
         super().init_poolmanager(connections, maxsize, block=block, **kwargs)
-        self.poolmanager.pool_classes_by_scheme = _POOLS
+        self.poolmanager.pool_classes_by_scheme = self._pools
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         manager = super().proxy_manager_for(proxy, **kwargs)
-        manager.pool_classes_by_scheme = _POOLS
+        manager.pool_classes_by_scheme = self._pools
         return manager
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:

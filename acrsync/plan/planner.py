@@ -14,17 +14,10 @@ from acrsync.diagnostics import Diagnostic, error, in_reading_order
 from acrsync.model import Attrs, Desired, Live, Manifest, Prune, Removed, Snapshot
 from acrsync.plan.changes import Create, Delete, Keep, Kept, Marks, Replace, Update, Work
 from acrsync.plan.document import Plan
+from acrsync.plan.earlier import Earlier, Pending
 from acrsync.plan.matching import describe, match
 from acrsync.plan.ownership import account_uid, is_own, prunable, wanted_marks
 from acrsync.visible import lookalike, visible
-
-
-@dataclass(frozen=True, slots=True)
-class Lost:
-    """A bucket that a replacement deleted and could not yet create again."""
-
-    attrs: Attrs  # all that it had, overlaid with what the manifest asked for
-    marks: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -38,10 +31,10 @@ class _Decisions:
     taken: set[int] = field(default_factory=set)  # ids that nothing else may be decided about
 
 
-def make_plan(manifest: Manifest, snapshot: Snapshot, *, lost: Mapping[str, Lost] | None = None) -> Plan:
+def make_plan(manifest: Manifest, snapshot: Snapshot, *, earlier: Earlier | None = None) -> Plan:
     """Return what would make the account match the manifest.
 
-    `lost` holds, by name, what an unfinished replacement left to be created again.
+    `earlier` is what runs before this one left open.
     """
     uid = account_uid(manifest, snapshot)
     own = tuple(row for row in snapshot.rows if is_own(row, uid))
@@ -54,7 +47,10 @@ def make_plan(manifest: Manifest, snapshot: Snapshot, *, lost: Mapping[str, Lost
         decisions.taken.add(live.id)
         _decide(decisions, manifest, desired, live)
     for desired in matching.unmatched:
-        _decide_create(decisions, manifest, desired, (lost or {}).get(desired.name))
+        if earlier and (stored := earlier.aliases.get(desired.name)):
+            decisions.diagnostics.append(_stored_elsewhere(desired, *stored))
+        else:
+            _decide_create(decisions, manifest, desired, earlier.lost(desired.name) if earlier else None)
     _decide_removed(decisions, manifest, own)
     _decide_pruned(decisions, manifest, own)
     work, problems = _possible(decisions.work, snapshot.endpoint)
@@ -99,7 +95,7 @@ def _decide(decisions: _Decisions, manifest: Manifest, desired: Desired, live: L
         decisions.kept.append(Keep(live, Kept.IN_SYNC, desired))
 
 
-def _decide_create(decisions: _Decisions, manifest: Manifest, desired: Desired, lost: Lost | None) -> None:
+def _decide_create(decisions: _Decisions, manifest: Manifest, desired: Desired, lost: Pending | None) -> None:
     marks = wanted_marks(manifest, desired, None)
     if lost is None:
         decisions.work.append(Create(desired, "not in the account", marks))
@@ -107,6 +103,15 @@ def _decide_create(decisions: _Decisions, manifest: Manifest, desired: Desired, 
     whole = replace(desired, attrs={**lost.attrs, **desired.attrs})
     marks = Marks(add=marks.applied_to(lost.marks))
     decisions.work.append(Create(whole, "finishes a replacement that was interrupted", marks))
+
+
+def _stored_elsewhere(desired: Desired, bucket_id: int, name: str) -> Diagnostic:
+    detail = (
+        f"An earlier run created {visible(desired.name)}, and the server stored it as {visible(name)} (id {bucket_id})."
+        " A second create would make a second bucket."
+    )
+    fix = f"write `id: {bucket_id}` in the entry, or delete that bucket if it is not wanted."
+    return error("E210", detail, fix=fix, span=desired.span)
 
 
 def _decide_removed(decisions: _Decisions, manifest: Manifest, own: Sequence[Live]) -> None:

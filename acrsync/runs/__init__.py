@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from acrsync.diagnostics import AcrsyncError
+from acrsync.diagnostics import AcrsyncError, RemoteError
 from acrsync.model import Attrs, Live
 from acrsync.plan.changes import Work
 from acrsync.plan.outcome import Outcome, Verb
@@ -23,8 +23,8 @@ class Held(AcrsyncError):
     """E075: another run holds the account, and nothing was written to it."""
 
 
-class LeaseLost(AcrsyncError):
-    """E076: this run may not write any more, as another one may by now."""
+class LeaseLost(RemoteError):
+    """E076: this run may not write any more, as another one may by now. This write was not sent."""
 
 
 class Moved(AcrsyncError):
@@ -69,7 +69,7 @@ class Runs(Protocol):
         """Return what is known now. Never writes, never waits."""
         ...
 
-    def take(self, *, lock_timeout_s: float, tell: Callable[[str], None]) -> Known:
+    def take(self, *, lock_timeout_s: float, tell: Callable[[str], object]) -> Known:
         """Return what is known when nobody else holds the account and no request of an earlier run can land any more.
 
         Raises: Held. Waiting for a holder that crashed does not count against `lock_timeout_s`.

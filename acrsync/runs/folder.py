@@ -76,7 +76,7 @@ class FolderRuns:
     def look(self) -> Known:
         return Known(tuple(run for run, _ in self._mine()), self._locks.holder())
 
-    def take(self, *, lock_timeout_s: float, tell: Callable[[str], None]) -> Known:
+    def take(self, *, lock_timeout_s: float, tell: Callable[[str], object]) -> Known:
         began, told = self.clock.now(), ""
         while not self._locks.take(self._holder("")):
             holder = self._locks.holder() or UNKNOWN

@@ -152,7 +152,7 @@ class LeasedRuns:
     def look(self) -> Known:
         return self.read()[0].known()
 
-    def take(self, *, lock_timeout_s: float, tell: Callable[[str], None]) -> Known:
+    def take(self, *, lock_timeout_s: float, tell: Callable[[str], object]) -> Known:
         began = self.clock.now()
         nonce, since, told = None, began, ""
         while True:

@@ -21,7 +21,8 @@ from datetime import datetime, timedelta
 
 from acrsync.diagnostics import AcrsyncError, Diagnostic, error
 from acrsync.model import JSON, Attrs, Live
-from acrsync.plan.changes import Action, Earlier, Lost
+from acrsync.plan.changes import Action
+from acrsync.plan.earlier import Earlier, Pending
 from acrsync.plan.outcome import WELL, Status
 from acrsync.runs.record import KNOWN_EVENTS, Key, Line, Lines, closed_line, key_of, settled_line, shown
 from acrsync.visible import lookalike, visible
@@ -142,17 +143,17 @@ class Known:
 
     def earlier(self, rows: Sequence[Live]) -> Earlier:
         """Return what planning must know, with a list that was just read."""
-        lost, elsewhere, pending = {}, {}, set()
+        aliases, pending = {}, []
         for run in self.unfinished:
             for left in run.open:
                 status, found = _found(left, run, rows)
-                if left.undecided and left.action is Action.CREATE and not found:
-                    pending.add(left.name)
-                if status is Status.FAILED and left.lost:
-                    lost[left.name] = Lost(left.attrs, left.marks)
-                elif status is Status.FAILED and found:
-                    elsewhere[left.name] = (found.id, found.name)
-        return Earlier(lost, elsewhere, frozenset(pending))
+                if status is Status.FAILED and found and not left.lost:
+                    aliases[left.name] = (found.id, found.name)
+                elif status is Status.FAILED or left.undecided:
+                    of_it = Pending(left.action, left.name, left.key[2], left.attrs, left.marks, run.listed, run.id)
+                    pending.append(of_it)
+        managed = next((run.managed for run in reversed(self.runs) if run.managed), {})
+        return Earlier(tuple(pending), aliases, managed)
 
     def shown_by(self, rows: Iterable[Live], *, now: datetime) -> bool:
         """Tell whether a list shows what the last runs wrote; if not, it may be older than that."""

@@ -2,7 +2,6 @@
 
 import http.client
 import json
-import socket
 from urllib.parse import urlsplit
 
 import pytest
@@ -153,16 +152,6 @@ def test_a_connection_serves_many_requests(api):
     assert len(seen) == 1
 
 
-def exchange(api, raw: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", urlsplit(api.url).port or 0), timeout=5) as connection:
-        connection.sendall(raw)
-        connection.shutdown(socket.SHUT_WR)
-        received = b""
-        while piece := connection.recv(65536):
-            received += piece
-    return received
-
-
 @pytest.mark.parametrize(
     ("raw", "status"),
     [
@@ -178,7 +167,7 @@ def exchange(api, raw: bytes) -> bytes:
     ],
 )
 def test_what_is_hardly_http_is_answered_or_dropped_in_silence(api, capfd, raw, status):
-    assert status in exchange(api, raw)
+    assert status in api.exchange(raw)
     assert api.call("GET", "/api/buckets").status_code == 200
     assert capfd.readouterr() == ("", "")
 
