@@ -13,6 +13,13 @@ from typing import Protocol
 from acrsync.errors import AcrsyncError
 
 NO_RECORDS: Mapping[str, bytes] = MappingProxyType({})
+SUMMARIES = {
+    "E070": "The run store cannot be reached",
+    "E071": "The run store refuses",
+    "E072": "The run store is damaged",
+    "E073": "The run store has changed",
+    "E074": "The run store did not answer",
+}
 
 
 @dataclass(frozen=True, slots=True)
