@@ -6,6 +6,8 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from uuid import uuid4
 
@@ -52,12 +54,21 @@ def in_a_git_folder(request: pytest.FixtureRequest) -> Open:
 
 
 def in_git_over_http(request: pytest.FixtureRequest) -> Open:
+    return git_at(git_server(request), request)
+
+
+def git_server(request: pytest.FixtureRequest) -> str:
+    """Return the address of a new, empty repository."""
     folder: Path = request.getfixturevalue("tmp_path")
     bare(folder / "remote.git")
     server = listening(git_backend(folder))
-    url = server.__enter__()
     request.addfinalizer(lambda: server.__exit__(None, None, None))
-    return lambda: GitStore(f"{url}/remote.git", REF, project=folder, environment=os.environ)
+    return server.__enter__()
+
+
+def git_at(server: str, request: pytest.FixtureRequest) -> Open:
+    folder: Path = request.getfixturevalue("tmp_path")
+    return lambda: GitStore(f"{server}/remote.git", REF, project=folder, environment=os.environ, timeout_s=10)
 
 
 def in_s3(request: pytest.FixtureRequest) -> Open:
@@ -108,3 +119,32 @@ def credentials(scheme: str, server: str, folder: Path) -> dict[str, str]:
 
 def bare(path: Path) -> None:
     subprocess.run(["git", "init", "--quiet", "--bare", str(path)], check=True)
+
+
+@dataclass(frozen=True)
+class Far:
+    """A place that `store_proxy.Between` can stand before: its server, what a swap is there, and what opens it."""
+
+    server: Callable[[pytest.FixtureRequest], str]
+    is_swap: Callable[[str, str], bool]
+    opened: Callable[[str, pytest.FixtureRequest], Open]
+
+
+def fixture(name: str) -> Callable[[pytest.FixtureRequest], str]:
+    return lambda request: str(request.getfixturevalue(name))
+
+
+def _put(method: str, path: str) -> bool:
+    return method == "PUT" and "account.jsonl" in path.replace("%2E", ".")
+
+
+def _push(method: str, path: str) -> bool:
+    return method == "POST" and path.endswith("/git-receive-pack")
+
+
+FAR = [
+    pytest.param(Far(git_server, _push, git_at), id="git-http"),
+    pytest.param(Far(fixture("s3_server"), _put, partial(objects, "s3")), id="s3"),
+    pytest.param(Far(fixture("google_server"), _put, partial(objects, "gs")), id="gs-double"),
+    pytest.param(Far(fixture("azure_server"), _put, partial(objects, "az")), id="az", marks=pytest.mark.slow),
+]

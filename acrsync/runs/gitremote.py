@@ -30,7 +30,16 @@ NAME = "acrsync"  # of the remote in the repository in the temporary folder
 # Of the environment and the project's settings, what says how to reach a server, and nothing that steers git otherwise.
 _VARIABLES = ("GIT_ASKPASS", "GIT_CONFIG_", "GIT_EXEC_PATH", "GIT_HTTP_", "GIT_PROXY_", "GIT_SSH", "GIT_SSL_")
 _SETTINGS = ("core.askpass", "core.gitproxy", "core.sshcommand", "credential.", "http.", "ssh.", "url.")
-_OURS = {"core.hooksPath": os.devnull, "gc.auto": "0", "maintenance.auto": "false", "log.showRoot": "true"}
+# A connection is used once: on one that was used before, curl sends a push again if its answer is lost. The header must
+# stand before the project's settings: git ignores one for all servers after one for this server.
+_ONCE = ("http.extraHeader", "Connection: close")
+_OURS = {
+    "http.version": "HTTP/1.1",
+    "core.hooksPath": os.devnull,
+    "gc.auto": "0",
+    "maintenance.auto": "false",
+    "log.showRoot": "true",
+}
 # A credential helper that gives git what the URL held, and what would otherwise be on command lines of git's own.
 _FROM_URL = (
     '!f() { test "$1" != get || '
@@ -61,13 +70,14 @@ class GitRemote:
             there = self._settings()
         except FileNotFoundError as error:
             fix = "install git 2.31 or newer, or use an image that has it."
-            raise AcrsyncError("E078", SUMMARIES["E078"], "There is no git program.", fix=fix) from error
+            raise AcrsyncError("E083", SUMMARIES["E083"], "There is no git program.", fix=fix) from error
         url = remote if re.search(r"[:/\\]", remote) else self._url_of(remote, dict(there))
         self._environment["GIT_DIR"] = tempfile.mkdtemp(prefix="acrsync-")
         weakref.finalize(self, shutil.rmtree, self._environment["GIT_DIR"], ignore_errors=True)
         self.run("init", "--bare", "--quiet", "--template=")
         differing = (Counter(there) - Counter(self._settings())).elements()
-        self._configure([*(pair for pair in differing if pair[0].startswith(_SETTINGS)), *_OURS.items()])
+        theirs = (pair for pair in differing if pair[0].startswith(_SETTINGS))
+        self._configure([_ONCE, *theirs, *_OURS.items()])
         self._configure([(f"remote.{NAME}.url", self._without_password(url))])
 
     def run(self, *arguments: str, stdin: bytes = b"") -> Ended:
@@ -115,7 +125,7 @@ class GitRemote:
         names = sorted(re.findall(r"^remote\.(.*)\.url$", "\n".join(settings), re.MULTILINE))
         detail = f"git:{remote}: {top.said}" if top.code else f"The project's repository has no remote {remote!r}."
         fix = f"use one of: {', '.join(f'git:{name}' for name in names)}." if names else f"git remote add {remote} URL"
-        raise AcrsyncError("E079", SUMMARIES["E079"], detail, fix=fix)
+        raise AcrsyncError("E084", SUMMARIES["E084"], detail, fix=fix)
 
     def _without_password(self, url: str) -> str:
         """Return a URL without user and password, which a credential helper then knows."""

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from obstore import PutMode
     from obstore.store import ClientConfig
 
-_OBJECT = "account.jsonl"
 _CREDENTIALS = {
     "s3": "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_REGION",
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
@@ -47,7 +46,7 @@ class ObjectStore:
         except ImportError as error:
             detail = f"{url} needs the package obstore."
             fix = 'install it: pip install "acrsync[stores]"'
-            raise AcrsyncError("E078", SUMMARIES["E078"], detail, fix=fix) from error
+            raise AcrsyncError("E083", SUMMARIES["E083"], detail, fix=fix) from error
         self._client, self.where = obstore, url
         options: ClientConfig = {
             "allow_http": True,  # there is none, unless the environment names such an address
@@ -58,16 +57,15 @@ class ObjectStore:
             self._bucket = from_url(f"{url}/{key}", client_options=options, retry_config={"max_retries": 0})
 
     def read(self) -> Stored | None:
-        found = self._get(_OBJECT)
+        found = self._get("account.jsonl")
         if found is None:
             return None
-        body, version = found
-        data, _, last = body.removesuffix(b"\n").rpartition(b"\n")
+        data, _, last = found.data.removesuffix(b"\n").rpartition(b"\n")
         if not last.startswith(b'{"swap":'):
-            detail = f"{self.where}: {_OBJECT} does not end as acrsync ends it."
-            fix = "delete it if no run is unfinished; a bucket that keeps versions has the ones before."
+            detail = f"{self.where}: account.jsonl does not end as acrsync ends it."
+            fix = "restore an older version, or delete it if no run is unfinished."
             raise StoreError("E072", SUMMARIES["E072"], detail, fix=fix)
-        return Stored(data, version)
+        return Stored(data, found.version)
 
     def swap(self, data: bytes, *, expected: str | None, note: str, records: Mapping[str, bytes] = NO_RECORDS) -> str:
         from obstore import exceptions as of
@@ -75,11 +73,14 @@ class ObjectStore:
         del note  # a bucket has no history
         with self._in_our_words():
             for run_id, lines in records.items():
-                self._client.put(self._bucket, _record(run_id), lines, use_multipart=False)
-        mode = _mode(expected)
+                self._client.put(self._bucket, f"runs/{run_id}.jsonl", lines, use_multipart=False)
+        mode: PutMode = "create"
+        if expected is not None:
+            generation, _, e_tag = expected.partition(" ")
+            mode = {"e_tag": e_tag, "version": generation} if generation else {"e_tag": e_tag}
         body = b'%b\n{"swap": "%b"}\n' % (data, secrets.token_hex(16).encode())
         try:
-            put = self._client.put(self._bucket, _OBJECT, body, mode=mode, use_multipart=False)
+            put = self._client.put(self._bucket, "account.jsonl", body, mode=mode, use_multipart=False)
         except (of.AlreadyExistsError, of.PreconditionError) as error:
             raise Conflict("E073", SUMMARIES["E073"], f"{self.where}: another run was faster.") from error
         except (FileNotFoundError, of.PermissionDeniedError, of.UnauthenticatedError) as error:
@@ -95,15 +96,14 @@ class ObjectStore:
         return tuple(sorted(row["path"].rpartition("/")[2].removesuffix(".jsonl") for row in listed))
 
     def record(self, run_id: str) -> bytes | None:
-        found = self._get(_record(run_id))
-        return found[0] if found else None
+        found = self._get(f"runs/{run_id}.jsonl")
+        return found.data if found else None
 
-    def _get(self, path: str) -> tuple[bytes, str] | None:
-        """Return an object and its version; None if the bucket has none of this name."""
+    def _get(self, path: str) -> Stored | None:
         with self._in_our_words():
             try:
                 got = self._client.get(self._bucket, path)
-                return bytes(got.bytes()), _version(got.meta["e_tag"], got.meta["version"])
+                return Stored(bytes(got.bytes()), _version(got.meta["e_tag"], got.meta["version"]))
             except FileNotFoundError as error:
                 if _NO_BUCKET.search(str(error)):
                     raise
@@ -120,35 +120,22 @@ class ObjectStore:
 
     def _trouble(self, error: Exception) -> StoreError:
         """Return what kept a request from being carried out."""
-        said = str(error)
         scheme, _, bucket = self.where.partition("://")
+        code, fix = "E071", f"set {_CREDENTIALS[scheme]}; they must be allowed to read, write and list this bucket."
         if isinstance(error, FileNotFoundError):
-            code, fix = "E071", f"create the bucket {bucket.partition('/')[0]}, or correct its name."
-        elif _NOT_CONNECTED.search(said) and not _NO_CREDENTIALS.search(said):
+            fix = f"create the bucket {bucket.partition('/')[0]}, or correct its name."
+        elif _NOT_CONNECTED.search(str(error)) and not _NO_CREDENTIALS.search(str(error)):
             code, fix = "E070", "look at the connection, and run again: nothing was changed."
-        else:
-            code, fix = "E071", f"set {_CREDENTIALS[scheme]}; they must be allowed to read, write and list this bucket."
         return StoreError(code, SUMMARIES[code], f"{self.where}: {_cause(error)}.", fix=fix)
 
 
-def _mode(expected: str | None) -> PutMode:
-    if expected is None:
-        return "create"
-    version, _, e_tag = expected.partition(" ")
-    return {"e_tag": e_tag, "version": version} if version else {"e_tag": e_tag}
-
-
-def _version(e_tag: str | None, version: str | None) -> str:
-    """Return one text for what tells versions apart: S3 and Azure count ETags, Google generations."""
-    return f"{version or ''} {e_tag or ''}"
-
-
-def _record(run_id: str) -> str:
-    return f"runs/{run_id}.jsonl"
+def _version(e_tag: str | None, generation: str | None) -> str:
+    """Return one text for what tells versions apart: an ETag, or a generation at Google."""
+    return f"{generation or ''} {e_tag or ''}"
 
 
 def _cause(error: Exception) -> str:
     """Return the line that says what happened, without what a server says of signatures and keys."""
-    line = str(error).partition("\n")[0]
+    line = re.sub(r"\?\S+|: [<{].*", "", str(error).partition("\n")[0])
     code = re.search(r"<Code>(\w+)</Code>", str(error))
-    return visible(re.sub(r"\?\S+|: [<{].*", "", line) + (f" ({code[1]})" if code else ""))
+    return visible(f"{line} ({code[1]})" if code else line)

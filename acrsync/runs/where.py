@@ -63,8 +63,8 @@ def parse_where(text: str, *, in_manifest: bool) -> Where:
             allowed = True
     if in_manifest and not allowed:
         raise AcrsyncError(
-            "E077",
-            SUMMARIES["E077"],
+            "E082",
+            SUMMARIES["E082"],
             f"{_shown(text)}: a change to a manifest must not decide where a job with credentials connects or writes.",
             fix="set it with --runs or ACRSYNC_RUNS, or name a folder in the project, git:origin or a bucket.",
         )
@@ -103,7 +103,7 @@ def account_key(endpoint: str, uid: int | None, *, seen: int | None = None) -> s
     if uid is None:
         detail = "A uid that is only learned from the list could change, and two runs would not see each other."
         how = f"account: {{uid: {seen or 'UID'}}}" + ("" if seen else " (UID is the number in the ACRCloud console)")
-        raise AcrsyncError("E076", SUMMARIES["E076"], detail, fix=f"add to the manifest: {how}")
+        raise AcrsyncError("E081", SUMMARIES["E081"], detail, fix=f"add to the manifest: {how}")
     parts = urlsplit(endpoint)
     host = (parts.hostname or "").rstrip(".")
     for domain in _DEPLOYMENTS:
@@ -131,7 +131,7 @@ def open_store(where: Git | Objects, key: str, *, project: Path, environment: Ma
 
 
 def _not_understood(text: str, why: str) -> AcrsyncError:
-    return AcrsyncError("E075", SUMMARIES["E075"], f"{_shown(text)}: {why}.", fix=_FORMS)
+    return AcrsyncError("E080", SUMMARIES["E080"], f"{_shown(text)}: {why}.", fix=_FORMS)
 
 
 def _shown(text: str) -> str:
