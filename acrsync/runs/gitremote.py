@@ -39,6 +39,11 @@ _OURS = {
     "gc.auto": "0",
     "maintenance.auto": "false",
     "log.showRoot": "true",
+    "log.showSignature": "false",
+    "color.ui": "false",
+    "push.pushOption": "",
+    "push.recurseSubmodules": "no",
+    "submodule.recurse": "false",
 }
 # A credential helper that gives git what the URL held, and what would otherwise be on command lines of git's own.
 _FROM_URL = (

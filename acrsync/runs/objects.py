@@ -60,12 +60,12 @@ class ObjectStore:
         found = self._get("account.jsonl")
         if found is None:
             return None
-        data, _, last = found.data.removesuffix(b"\n").rpartition(b"\n")
-        if not last.startswith(b'{"swap":'):
+        whole = re.fullmatch(rb'(.*)\n\{"swap": "[0-9a-f]{32}"\}\n', found.data, re.DOTALL)
+        if whole is None:
             detail = f"{self.where}: account.jsonl does not end as acrsync ends it."
             fix = "restore an older version, or delete it if no run is unfinished."
             raise StoreError("E072", SUMMARIES["E072"], detail, fix=fix)
-        return Stored(data, found.version)
+        return Stored(whole[1], found.version)
 
     def swap(self, data: bytes, *, expected: str | None, note: str, records: Mapping[str, bytes] = NO_RECORDS) -> str:
         from obstore import exceptions as of
@@ -96,7 +96,7 @@ class ObjectStore:
         return tuple(sorted(row["path"].rpartition("/")[2].removesuffix(".jsonl") for row in listed))
 
     def record(self, run_id: str) -> bytes | None:
-        found = self._get(f"runs/{run_id}.jsonl")
+        found = self._get(f"runs/{run_id}.jsonl") if re.fullmatch(r"[\w-]+", run_id) else None
         return found.data if found else None
 
     def _get(self, path: str) -> Stored | None:
@@ -122,7 +122,7 @@ class ObjectStore:
         """Return what kept a request from being carried out."""
         scheme, _, bucket = self.where.partition("://")
         code, fix = "E071", f"set {_CREDENTIALS[scheme]}; they must be allowed to read, write and list this bucket."
-        if isinstance(error, FileNotFoundError):
+        if isinstance(error, FileNotFoundError) or _NO_BUCKET.search(str(error)):
             fix = f"create the bucket {bucket.partition('/')[0]}, or correct its name."
         elif _NOT_CONNECTED.search(str(error)) and not _NO_CREDENTIALS.search(str(error)):
             code, fix = "E070", "look at the connection, and run again: nothing was changed."
