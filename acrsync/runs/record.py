@@ -40,7 +40,7 @@ class Who:
 
     def __str__(self) -> str:
         person = self.actor or self.user or "somebody"
-        return f"{person} on {self.host or 'an unknown host'}" + f" ({self.ci_url})" * bool(self.ci_url)
+        return person + f" on {self.host}" * bool(self.host) + f" ({self.ci_url})" * bool(self.ci_url)
 
 
 @dataclass(frozen=True, slots=True)
