@@ -35,9 +35,10 @@ _RACED = re.compile(
     r"lock|failed to update ref|already exists|incorrect old value|stale|fetch first|fast-forward|does not point",
     re.IGNORECASE,
 )
+_NOT_THERE = re.compile(r"does not appear to be|repository '.*' not found", re.IGNORECASE)
 _ALLOW = (
     "let this job push: on GitHub give it `permissions: {contents: write}` and keep the credentials of "
-    "actions/checkout; on GitLab allow job tokens to push in the project's settings."
+    "actions/checkout; on GitLab turn on Settings, CI/CD, Job token permissions, Allow Git push requests."
 )
 
 
@@ -144,8 +145,10 @@ class GitStore:
         return self._unanswered(pushed.said)
 
     def _trouble(self, code: str, said: str, *, fix: str = "") -> StoreError:
-        usual = _ALLOW if code == "E071" else "look at the connection and the URL, and run again: nothing was changed."
-        return StoreError(code, SUMMARIES[code], f"{self.where}: {said[-500:]}", fix=fix or usual)
+        if not fix and code == "E071":
+            fix = "correct the URL, or create the repository." if _NOT_THERE.search(said) else _ALLOW
+        fix = fix or "look at the connection and the URL, and run again: nothing was changed."
+        return StoreError(code, SUMMARIES[code], f"{self.where}: {said[-500:]}", fix=fix)
 
     def _conflict(self) -> Conflict:
         return Conflict("E073", SUMMARIES["E073"], f"{self.where}: another run was faster.")

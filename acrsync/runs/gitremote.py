@@ -79,7 +79,7 @@ class GitRemote:
         url = remote if re.search(r"[:/\\]", remote) else self._url_of(remote, dict(there))
         self._environment["GIT_DIR"] = tempfile.mkdtemp(prefix="acrsync-")
         weakref.finalize(self, shutil.rmtree, self._environment["GIT_DIR"], ignore_errors=True)
-        self.run("init", "--bare", "--quiet", "--template=")
+        self.run("init", "--bare", "--quiet", "--template=", "--object-format=sha1")
         differing = (Counter(there) - Counter(self._settings())).elements()
         theirs = (pair for pair in differing if pair[0].startswith(_SETTINGS))
         self._configure([_ONCE, *theirs, *_OURS.items()])

@@ -287,8 +287,9 @@ def test_without_credentials_nobody_is_asked_for_a_password(project: Path, tmp_p
 def test_a_repository_that_is_not_there_is_a_refusal(project: Path, remote: str):
     store = opened(remote, project)
 
-    assert refused(store.read).diagnostic.code == "E071"
-    assert refused(lambda: store.swap(b"x", expected=None, note="no")).diagnostic.code == "E071"
+    for action in (store.read, lambda: store.swap(b"x", expected=None, note="no")):
+        error = refused(action).diagnostic
+        assert (error.code, error.fix) == ("E071", "correct the URL, or create the repository.")
 
 
 def test_a_server_out_of_reach_is_told_from_one_that_refuses(project: Path):
