@@ -6,7 +6,7 @@ and plans, and `begin` makes the account its own, or says that somebody was fast
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from acrsync.errors import AcrsyncError
@@ -14,7 +14,7 @@ from acrsync.model import Attrs, Live
 from acrsync.outcome import Outcome, Verb
 from acrsync.plan import Work
 from acrsync.runs.memory import Holder, Known
-from acrsync.runs.record import Wanted
+from acrsync.runs.record import Lines, Wanted
 
 LANDING_S = 30.0  # so long may a request take to land after it was sent; no client can bound it
 
@@ -81,6 +81,10 @@ class Runs(Protocol):
 
     def settle(self, *, rows: Sequence[Live]) -> None:
         """Record what a list shows of earlier runs, where there is nothing to apply. Raises: Moved, AcrsyncError."""
+        ...
+
+    def history(self) -> Iterator[tuple[str, Lines]]:
+        """Yield the id and lines of each run that is known of, oldest first. Raises: AcrsyncError."""
         ...
 
     def close(self, run_id: str, *, reason: str) -> None:

@@ -37,10 +37,11 @@ import json
 import secrets
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from acrsync.clock import Clock
 from acrsync.errors import AcrsyncError
@@ -56,6 +57,7 @@ from acrsync.runs.record import (
     Who,
     check,
     closed_line,
+    decoded,
     encoded,
     end_line,
     intents_of,
@@ -68,6 +70,7 @@ from acrsync.runs.store import NO_RECORDS, Conflict, Store, StoreError, Unanswer
 
 FORMAT_VERSION = "1.0"
 MARGIN = 0.95  # of the ttl that the holder uses: clocks differ a little in their pace
+Decoded = TypeVar("Decoded")
 TRIES = 3
 POLL_S = 2.0
 FORGET = timedelta(days=1)  # by stamps: far longer than any list lags, whatever the clocks show
@@ -91,7 +94,7 @@ class Object:
         runs = {run["id"]: tuple(run["lines"]) for run in document["runs"]}
         for lines in runs.values():
             check(lines)
-        return cls(str(document["nonce"]), holder and Holder(**holder), runs)
+        return cls(str(document["nonce"]), None if holder is None else Holder(**holder), runs)
 
     def encoded(self) -> bytes:
         runs = [{"id": run_id, "lines": list(lines)} for run_id, lines in self.runs.items()]
@@ -187,6 +190,12 @@ class LeasedRuns:
         closed = closed_line(by=str(self.who), reason=reason, now=self.clock.wall())
         self._change(seen, version, {run_id: (closed,)}, note=f"{run_id}: closed by hand")
 
+    def history(self) -> Iterator[tuple[str, Lines]]:
+        here = self.read()[0].runs
+        for run_id in sorted({*self.store.kept(), *here}):
+            kept = None if "plan" in here.get(run_id, ({},))[0] else self.store.record(run_id)
+            yield run_id, here[run_id] if kept is None else self._understood(decoded, kept)
+
     def release(self) -> None:
         if self._run is not None:
             self._run.stop()
@@ -194,11 +203,12 @@ class LeasedRuns:
     def read(self) -> tuple[Object, str | None]:
         """Return the object and its version. Raises: StoreError, also if it is damaged."""
         stored = self.store.read()
-        if stored is None:
-            return Object(), None
+        return (Object(), None) if stored is None else (self._understood(Object.decoded, stored.data), stored.version)
+
+    def _understood(self, decode: Callable[[bytes], Decoded], data: bytes) -> Decoded:
         try:
-            return Object.decoded(stored.data), stored.version
-        except (LookupError, TypeError, ValueError) as e:
+            return decode(data)
+        except (AttributeError, LookupError, TypeError, ValueError) as e:
             detail = f"{self.where}: {e}. It may tell of a create that must not be sent again."
             raise StoreError("E072", "The run store is damaged", detail, fix="restore an older version of it.") from e
 

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from acrsync import __version__
 from acrsync.model import JSON, Attrs, Live
@@ -160,6 +161,16 @@ def check(lines: Sequence[Line]) -> None:
 def key_of(line: Line) -> Key:
     """Return which change a line is about."""
     return line["action"], line["name"], line["id"]
+
+
+def normal(endpoint: str) -> str:
+    """Return one form of an address, whatever its case, default port and ending; other endpoints as they are."""
+    parts = urlsplit(endpoint)
+    if parts.scheme.lower() not in ("http", "https"):
+        return endpoint
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").rstrip(".")
+    port = f":{parts.port}" if parts.port not in (None, {"http": 80, "https": 443}[scheme]) else ""
+    return f"{scheme}://{host}{port}{parts.path.rstrip('/').removesuffix('/api').rstrip('/')}"
 
 
 def shown(live: Live) -> dict[str, JSON]:

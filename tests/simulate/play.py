@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from unittest.mock import patch
@@ -13,7 +13,7 @@ from acrsync.runs import LANDING_S, lease
 from acrsync.runs.lease import LeasedRuns, Object
 from acrsync.runs.record import Who
 from doubles import MemoryAccount
-from simulate.servers import Network, Server, SimRemote, SimStore, Write
+from simulate.servers import Network, Server, SimStore, Write
 from simulate.world import KINDS, Process, SimClock, SimLock, Trouble, World
 
 SETTLE_S = 15.0
