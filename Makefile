@@ -12,7 +12,7 @@ help: ## List what there is
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[emulator]' --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[emulator,stores]' --group dev
 	@touch $@
 
 demo: .venv/installed ## Plan, apply and plan again, against the built-in emulator: no account, no token

@@ -1,33 +1,23 @@
 """What a Store promises, one suite on every implementation.
 
-To add one: a row in PLACES, which makes a fresh place and returns what opens it, any number of times.
+To add one: a row in PLACES (`tests/store_places.py`), which makes a fresh place and returns what opens it, any number
+of times.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
 from acrsync.runs.store import Conflict, Store, Stored
-from memory_store import MemoryStore
-
-Open = Callable[[], Store]  # another handle on the same place, as another machine has
+from store_places import PLACES, Open
 
 
-def in_memory(_folder: Path) -> Open:
-    store = MemoryStore()
-    return lambda: store
-
-
-PLACES: dict[str, Callable[[Path], Open]] = {"memory": in_memory}
-
-
-@pytest.fixture(params=sorted(PLACES))
-def place(request: pytest.FixtureRequest, tmp_path: Path) -> Open:
-    return PLACES[request.param](tmp_path)
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest) -> Open:
+    opened: Open = request.param(request)
+    return opened
 
 
 def swapped(store: Store, data: bytes, **kwargs: object) -> str:
