@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from acrsync.errors import AcrsyncError
-from acrsync.runs.store import SUMMARIES, Store
+from acrsync.clock import Clock
+from acrsync.diagnostics import AcrsyncError
+from acrsync.runs import Runs
+from acrsync.runs.folder import Account, FolderRuns
+from acrsync.runs.lease import LeasedRuns
+from acrsync.runs.record import NOBODY, Who
+from acrsync.runs.store import Store
 from acrsync.visible import visible
 
 DEFAULT = ".acrsync/runs"
@@ -45,6 +50,7 @@ class Objects:
 
 
 Where = Folder | Git | Objects
+TTL_S = {Git: 60.0, Objects: 30.0}  # how long an account is held without a renewal
 
 
 def parse_where(text: str, *, in_manifest: bool) -> Where:
@@ -64,7 +70,6 @@ def parse_where(text: str, *, in_manifest: bool) -> Where:
     if in_manifest and not allowed:
         raise AcrsyncError(
             "E082",
-            SUMMARIES["E082"],
             f"{_shown(text)}: a change to a manifest must not decide where a job with credentials connects or writes.",
             fix="set it with --runs or ACRSYNC_RUNS, or name a folder in the project, git:origin or a bucket.",
         )
@@ -95,6 +100,34 @@ def _parsed(text: str) -> Where:
     return Git(url) if text.startswith("git:") else Folder(text)
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Where runs are kept, and what must be known to open that."""
+
+    where: Where
+    who: Who = NOBODY
+    project: Path = Path()
+    environment: Mapping[str, str] = field(default_factory=dict)  # for the credentials of git and of object stores
+
+    def opened(self, clock: Clock, *, endpoint: str | None, uid: int | None, settle_s: float, landing_s: float) -> Runs:
+        """Return the runs of one account; in a folder without an endpoint, of all accounts. Nothing is sent yet.
+
+        Raises: AcrsyncError.
+        """
+        match self.where:
+            case Folder(path):
+                account = Account(endpoint, uid)
+                return FolderRuns(
+                    self.project / Path(path).expanduser(), clock, account, who=self.who, settle_s=settle_s,
+                    landing_s=landing_s,
+                )  # fmt: skip
+            case Git() | Objects() as where:
+                key = account_key(endpoint or "", uid)
+                store = open_store(where, key, project=self.project, environment=self.environment)
+                ttl_s = TTL_S[type(where)]
+                return LeasedRuns(store, clock, who=self.who, settle_s=settle_s, landing_s=landing_s, ttl_s=ttl_s)
+
+
 def account_key(endpoint: str, uid: int | None, *, seen: int | None = None) -> str:
     """Return what tells an account from all others: the deployment and the uid, as in `acrcloud.com/19`.
 
@@ -103,7 +136,7 @@ def account_key(endpoint: str, uid: int | None, *, seen: int | None = None) -> s
     if uid is None:
         detail = "A uid that is only learned from the list could change, and two runs would not see each other."
         how = f"account: {{uid: {seen or 'UID'}}}" + ("" if seen else " (UID is the number in the ACRCloud console)")
-        raise AcrsyncError("E081", SUMMARIES["E081"], detail, fix=f"add to the manifest: {how}")
+        raise AcrsyncError("E081", detail, fix=f"add to the manifest: {how}")
     parts = urlsplit(endpoint)
     host = (parts.hostname or "").rstrip(".")
     for domain in _DEPLOYMENTS:
@@ -131,7 +164,7 @@ def open_store(where: Git | Objects, key: str, *, project: Path, environment: Ma
 
 
 def _not_understood(text: str, why: str) -> AcrsyncError:
-    return AcrsyncError("E080", SUMMARIES["E080"], f"{_shown(text)}: {why}.", fix=_FORMS)
+    return AcrsyncError("E080", f"{_shown(text)}: {why}.", fix=_FORMS)
 
 
 def _shown(text: str) -> str:
