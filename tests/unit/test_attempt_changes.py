@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from acrsync.diagnostics import AcrsyncError
 from acrsync.plan.changes import Create, Delete, Marks, Replace, Update
 from acrsync.plan.outcome import Status
 from engine import Apply, Troubled, denied, half_silent, lost, raising, refused, silent, words
