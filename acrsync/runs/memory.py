@@ -157,7 +157,7 @@ class Known:
         for run in self.unfinished:
             for left in run.open:
                 status, found = _found(left, run, rows)
-                if status is Status.FAILED and found and not left.lost:
+                if status is Status.FAILED and found:
                     aliases[left.name] = (found.id, found.name)
                 elif status is Status.FAILED or left.undecided:
                     of_it = Pending(left.action, left.name, left.key[2], left.attrs, left.marks, run.listed, run.id)
@@ -208,11 +208,9 @@ def changes(outcomes: Iterable[Line]) -> Mapping[int, str | None]:
     """Return the names of the buckets that were written to, by the lines of their outcomes; None: deleted."""
     changed: dict[int, str | None] = {}
     for line in outcomes:
-        if not _is_well(line):
-            continue
-        if line["action"] in (Action.DELETE, Action.REPLACE):
+        if line["action"] in (Action.DELETE, Action.REPLACE) and (_is_well(line) or (line["wrote"] and line["after"])):
             changed[line["id"]] = None
-        if line["after"]:
+        if line["wrote"] and line["after"]:
             changed[line["after"]["id"]] = line["after"]["attrs"]["name"]
     return changed
 
@@ -269,19 +267,20 @@ def _found(left: Open, run: Past, rows: Sequence[Live]) -> tuple[Status, Live | 
         return (Status.FAILED, lives) if lives else (Status.SKIPPED, None)
     if left.action not in (Action.CREATE, Action.REPLACE):
         return Status.SKIPPED, None
+    if left.key[2] in by_id:  # it was to be replaced, and is there
+        return Status.SKIPPED, None
     new = [row for row in rows if row.id not in run.listed]
     namesakes = [row for row in new if row.name == left.name]
-    if left.action is Action.CREATE:
-        if namesakes:
-            return Status.ADOPTED, namesakes[0]
-        others = {other.name for other in run.open if other is not left}
-        explained = run.changed.keys() | {row.id for row in new if row.name in others}
-        near = [row for row in new if row.id not in explained and _may_be(row, left)]
-        return (Status.FAILED, near[0]) if near else (Status.SKIPPED, None)
-    if left.key[2] in by_id:
-        return Status.SKIPPED, None
-    whole = [row for row in namesakes if all(row.attrs.get(key) == value for key, value in left.attrs.items())]
-    return (Status.REPLACED, whole[0]) if whole else (Status.FAILED, None)
+    if left.lost:
+        namesakes = [row for row in namesakes if all(row.attrs.get(key) == left.attrs[key] for key in left.attrs)]
+    if namesakes:
+        return (Status.REPLACED if left.lost else Status.ADOPTED), namesakes[0]
+    others = {other.name for other in run.open if other is not left}
+    explained = run.changed.keys() | {row.id for row in new if row.name == left.name or row.name in others}
+    near = [row for row in new if row.id not in explained and _may_be(row, left)]
+    if near and left.undecided:
+        return Status.FAILED, near[0]
+    return (Status.FAILED if left.lost else Status.SKIPPED), None
 
 
 def _may_be(row: Live, left: Open) -> bool:

@@ -9,12 +9,12 @@ from acrsync.plan.document import Plan
 from acrsync.plan.outcome import Outcome, Status
 from acrsync.runs import LeaseLost, Moved
 from acrsync.runs.record import Wanted
-from simulate.play import SETTLE_S, Play, WatchedRuns
+from simulate.play import SETTLE_S, Play, Revision, WatchedRuns
 from simulate.servers import Network, SimRemote
 from simulate.world import Process, SimClock
 
 
-def apply(process: Process, wants: tuple[str, ...], play: Play) -> bool:
+def apply(process: Process, revision: Revision, play: Play) -> bool:
     clock = SimClock(play.world, process)
     remote = SimRemote(Network(play.world, process), play.server, when_sent=play.check_premise)
     runs = WatchedRuns(play, process)
@@ -24,7 +24,7 @@ def apply(process: Process, wants: tuple[str, ...], play: Play) -> bool:
         if not known.shown_by(rows, now=clock.wall()):
             clock.wait(SETTLE_S)
             rows = remote.observe().rows
-        missing = [name for name in sorted(wants) if name not in {row.name for row in rows}]
+        missing = [name for name in sorted(revision.names) if name not in {row.name for row in rows}]
         creates = tuple(
             Create(Desired({"name": name, "region": "eu-west-1", "type": "File"}), "missing") for name in missing
         )

@@ -1,16 +1,26 @@
-"""Faults planted on purpose, one rule left out each: the simulation must find every one of them."""
+"""Faults planted on purpose, one rule left out each: the simulation must find every one of them.
+
+A patch stands for the whole play and is never put on by a task: tasks take turns, and would take it off for others.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
+from datetime import datetime
 from unittest.mock import patch
 
+from acrsync.diagnostics import UnknownOutcome
+from acrsync.model import Attrs, Live
+from acrsync.plan import undo
+from acrsync.plan.earlier import Earlier
+from acrsync.plan.outcome import WELL, Status
 from acrsync.runs import lease, memory
 from acrsync.runs.lease import Lease, LeasedRun, LeasedRuns, Object
+from acrsync.runs.record import Line, Wanted, closed_line
 from acrsync.runs.store import Conflict, Unanswered
-from simulate.servers import Network
+from simulate.servers import Network, SimRemote
 
 Plant = Callable[[], AbstractContextManager[object]]
 
@@ -73,20 +83,16 @@ def _in_time_by(clock: int) -> property:
     return property(in_time)
 
 
-def _end_without_memory(self: LeasedRun, **kwargs: object) -> None:
-    with patch.object(Object, "tidied", lambda self, now: replace(self, runs={})):
-        END(self, **kwargs)  # type: ignore[arg-type]
+def _forget_all(self: Object, *, now: object) -> Object:
+    return replace(self, runs={})
 
 
-END = LeasedRun.end
 BEGIN = LeasedRuns.begin
 
 
 def _free_by_stamps(self: LeasedRuns, seen: Object, *, stood_s: float, landed: bool) -> float:
     if not seen.holder:
         return FREE_IN(self, seen, stood_s=stood_s, landed=landed)
-    from datetime import datetime
-
     age = (self.clock.wall() - datetime.fromisoformat(seen.holder.since)).total_seconds()
     return FREE_IN(self, seen, stood_s=max(age, 0), landed=landed)
 
@@ -98,16 +104,15 @@ def _look_once(self: LeasedRun) -> None:
         raise lease._lost("")
 
 
-def _begin_without_plan(self: LeasedRuns, wanted: object, **kwargs: object) -> LeasedRun:
-    with patch.object(lease, "intents_of", lambda plan, now: ()):
-        return BEGIN(self, wanted, **kwargs)  # type: ignore[arg-type]
+def _begin_without_plan(self: LeasedRuns, wanted: Wanted, *, rows: Sequence[Live]) -> LeasedRun:
+    return BEGIN(self, replace(wanted, plan=replace(wanted.plan, waves=())), rows=rows)
 
 
-def _begin_on_what_is_there(self: LeasedRuns, wanted: object, **kwargs: object) -> LeasedRun:
+def _begin_anew(self: LeasedRuns, wanted: Wanted, *, rows: Sequence[Live]) -> LeasedRun:
     seen, version = self.read()
     if seen.holder is None:
         self._seen = seen, version
-    return BEGIN(self, wanted, **kwargs)  # type: ignore[arg-type]
+    return BEGIN(self, wanted, rows=rows)
 
 
 @contextmanager
@@ -129,29 +134,90 @@ def _tidied_early(self: Object, *, now: object) -> Object:
     return replace(self, runs=dict(list(self.runs.items())[-1:]))
 
 
+def _close_always(run: memory.Past, rows: object, *, by: str, now: datetime, **_: object) -> Iterator[Line]:
+    """A run that ends closes the records of all earlier ones."""
+    yield closed_line(by=by, reason="", now=now)
+
+
+@contextmanager
+def _resending() -> Iterator[None]:
+    """Send a create again whose answer was lost."""
+    create = SimRemote.create
+
+    def twice(self: SimRemote, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
+        try:
+            return create(self, attrs, marks=marks)
+        except UnknownOutcome:
+            return create(self, attrs, marks=marks)
+
+    with patch.object(SimRemote, "create", twice):
+        yield
+
+
+def _free_when_landed(self: LeasedRuns, seen: Object, *, stood_s: float, landed: bool) -> float:
+    settle_s, self.settle_s = self.settle_s, 0.0
+    try:
+        return FREE_IN(self, seen, stood_s=stood_s, landed=landed)
+    finally:
+        self.settle_s = settle_s
+
+
+def _landed_anyway(self: Lease, nonce: str) -> bool:
+    self._version = self.runs.read()[1]
+    return True
+
+
+def _without(field: str) -> Callable[..., Earlier]:
+    def earlier(self: memory.Known, rows: Sequence[Live], *, stack: str | None) -> Earlier:
+        return replace(EARLIER(self, rows, stack=stack), **{field: type(getattr(Earlier(), field))()})
+
+    return earlier
+
+
+EARLIER = memory.Known.earlier
+
+
 FAULTS: dict[str, Fault] = {
     "rule 1": Fault("every swap has the same nonce", lambda: patch.object(Lease, "fresh_nonce", lambda self: "n")),
     "rule 2": Fault("after a conflict the holder's name is believed", lambda: patch.object(Lease, "put", _put_by_name)),
-    "rule 3": Fault("a release forgets what happened", lambda: patch.object(LeasedRun, "end", _end_without_memory)),
+    "rule 3": Fault("a release forgets what happened", lambda: patch.object(Object, "tidied", _forget_all)),
     "rule 4": Fault("the holder's stamp decides", lambda: patch.object(LeasedRuns, "free_in", _free_by_stamps)),
-    "rule 5, sent": Fault(
+    "rule 5: sent": Fault(
         "the holder counts from the answer", lambda: patch.object(Lease, "put", _put_counting_from_the_answer)
     ),
-    "rule 5, clocks": Fault("only the monotonic clock counts", lambda: patch.object(Lease, "in_time", _in_time_by(0))),
-    "rule 5, last look": Fault("the last look is before pauses and connecting", _look_before_pauses),
-    "rule 5, look again": Fault("no look after a renewal", lambda: patch.object(LeasedRun, "last_look", _look_once)),
+    "rule 5: clocks": Fault("only the monotonic clock counts", lambda: patch.object(Lease, "in_time", _in_time_by(0))),
+    "rule 5: last": Fault("the last look is before pauses and connecting", _look_before_pauses),
+    "rule 5: again": Fault("no look after a renewal", lambda: patch.object(LeasedRun, "last_look", _look_once)),
     "rule 6": Fault("the plan is not in the object", lambda: patch.object(LeasedRuns, "begin", _begin_without_plan)),
     "rule 7": Fault(
-        "no waiting for what may land", lambda: patch.object(memory.Known, "undecided", property(_forgetting))
+        "no wait for what may land", lambda: patch.object(memory.Known, "undecided", property(_forgetting))
     ),
-    "rule 8": Fault(
-        "what an earlier run left open is forgotten", lambda: patch.object(Object, "tidied", _tidied_early)
-    ),
+    "rule 8": Fault("an end forgets what was open before", lambda: patch.object(Object, "tidied", _tidied_early)),
     "rule 9": Fault(
-        "a list that is older is believed", lambda: patch.object(memory.Known, "shown_by", lambda self, rows, now: True)
+        "any list is believed", lambda: patch.object(memory.Known, "shown_by", lambda self, rows, now: True)
     ),
-    "rule 10": Fault(
-        "the first swap is on a newer version than the list",
-        lambda: patch.object(LeasedRuns, "begin", _begin_on_what_is_there),
+    "rule 10": Fault("the first swap names a newer version", lambda: patch.object(LeasedRuns, "begin", _begin_anew)),
+    "no look": Fault(
+        "nothing is checked before a write", lambda: patch.object(LeasedRun, "last_look", lambda self: None)
+    ),
+    "moved on": Fault("a swap that conflicts counts as done", lambda: patch.object(Lease, "landed", _landed_anyway)),
+    "no settle": Fault(
+        "a list that lags is believed after a crash", lambda: patch.object(LeasedRuns, "free_in", _free_when_landed)
+    ),
+    "closed early": Fault("a run closes all earlier ones", lambda: patch.object(memory, "_settled", _close_always)),
+    "unknown is done": Fault(
+        "a create of which nobody knows is not open", lambda: patch.object(memory, "WELL", WELL | {Status.UNKNOWN})
+    ),
+    "resent": Fault("a create is sent again after a lost answer", _resending),
+    "name forgotten": Fault(
+        "a bucket under another name is forgotten", lambda: patch.object(memory.Known, "earlier", _without("aliases"))
+    ),
+    "attributes lost": Fault(
+        "a lost bucket comes back with what the manifest says",
+        lambda: patch.object(memory.Known, "earlier", _without("pending")),
+    ),
+    "undo by id": Fault(
+        "undo deletes what a create was answered with",
+        lambda: patch.object(undo, "_was_listed", lambda run, row: False),
     ),
 }

@@ -38,8 +38,15 @@ class Server:
     lag_s: float = 0.0
     unique: bool = False  # whether a name can be taken
     respell: Callable[[str], str] = lambda name: name
+    merges: Mapping[str, str] = field(default_factory=dict)  # a create of this name is answered with that bucket
     history: list[tuple[float, dict[int, dict[str, object]]]] = field(default_factory=list)
     writes: list[Write] = field(default_factory=list)
+    when_deleting: Callable[[Write, int], None] = lambda write, bucket_id: None
+
+    @property
+    def doubled(self) -> bool:
+        """Whether the network delivered a create twice, and both made a bucket: nothing that acrsync could help."""
+        return any(write.verb == "create" and len(write.landed) > 1 for write in self.writes)
 
     def __post_init__(self) -> None:
         self.changed()
@@ -58,6 +65,9 @@ class Server:
             self.account.rows = now
 
     def create(self, write: Write, attrs: Attrs, marks: tuple[str, ...]) -> Live:
+        other = self.merges.get(str(attrs["name"]))
+        if there := [row_id for row_id, row in self.account.rows.items() if row["name"] == other]:
+            return self.account.show(there[0])
         name = self.respell(str(attrs["name"]))
         if self.unique:
             self.account.refuse_name(name)
@@ -78,7 +88,9 @@ class Server:
         return live
 
     def delete(self, write: Write, bucket_id: int) -> None:
-        self.account.delete(bucket_id)
+        """Delete a bucket, whatever it holds: the real server may not ask."""
+        self.when_deleting(write, bucket_id)
+        self.account.rows.pop(bucket_id, None)
         write.landed.append((self.world.t, bucket_id))
         self.changed()
 
@@ -194,6 +206,10 @@ class SimRemote:
     last_look: Callable[[], None] = lambda: None
     listed: float = 0.0
     when_sent: Callable[[Write], None] = lambda write: None
+    endpoint: str = "memory:"
+
+    def guard(self, last_look: Callable[[], None]) -> None:
+        self.last_look = last_look
 
     def observe(self) -> Snapshot:
         world, process = self.network.world, self.network.process
@@ -252,11 +268,19 @@ class SimRemote:
 
 
 @dataclass
+class Shared:
+    """What the run store holds."""
+
+    stored: Stored | None = None
+    records: dict[str, bytes] = field(default_factory=dict)
+
+
+@dataclass
 class SimStore:
     """A Store as one process reaches it. Like git, it names a version by what is in it and what was before."""
 
     network: Network
-    shared: dict[str, Stored]
+    shared: Shared
     where: str = "memory:"
 
     def read(self) -> Stored | None:
@@ -264,17 +288,18 @@ class SimStore:
             return StoreError("E070", self.where)
 
         return self.network.exchange(
-            "store read", lambda: self.shared.get(""), to="store", not_sent=silence, lost=silence
+            "store read", lambda: self.shared.stored, to="store", not_sent=silence, lost=silence
         )
 
     def swap(self, data: bytes, *, expected: str | None, note: str, records: Mapping[str, bytes] = NO_RECORDS) -> str:
         version = hashlib.sha256(repr((expected, data)).encode()).hexdigest()[:12]
 
         def act() -> str:
-            now = self.shared.get("")
+            now = self.shared.stored
             if (now.version if now else None) != expected and (now is None or now.version != version):
                 raise Conflict("E073", note)
-            self.shared[""] = Stored(data, version)
+            self.shared.stored = Stored(data, version)
+            self.shared.records |= records
             return version
 
         return self.network.exchange(
@@ -287,7 +312,7 @@ class SimStore:
         )
 
     def kept(self) -> tuple[str, ...]:
-        return ()
+        return tuple(sorted(self.shared.records))
 
     def record(self, run_id: str) -> bytes | None:
-        return None
+        return self.shared.records.get(run_id)

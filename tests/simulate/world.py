@@ -137,9 +137,9 @@ class World:
 
     def sleep(self, seconds: float) -> None:
         """Let the task that runs now wait."""
-        process, task = self.process, getcurrent()
-        if self.over or process.dead:
+        if self.over or self.process.dead:
             raise GreenletExit
+        process, task = self.process, getcurrent()
         self._wake(task, process, self.t + max(0.0, seconds))
         self._hub.switch()
         if self.over or process.dead:
@@ -188,9 +188,9 @@ class World:
 
     def effect(self, what: str) -> tuple[int, dict[str, Trouble]]:
         """Begin an effect of this process: count it, and meet the troubles that wait for it, those of sending apart."""
-        process = self.process
-        if self.over or process.dead:
+        if self.over or self.process.dead:
             raise GreenletExit
+        process = self.process
         process.effects += 1
         number = process.effects
         sending = {}
@@ -271,20 +271,3 @@ class SimClock:
                 self.world.sleep(0.05)
 
         return end
-
-
-class SimLock:
-    """A lock that a task may hold while it waits."""
-
-    world: World  # set for the time of a play
-
-    def __init__(self) -> None:
-        self.held = False
-
-    def __enter__(self) -> None:
-        while self.held:
-            self.world.sleep(0.05)
-        self.held = True
-
-    def __exit__(self, *_: object) -> None:
-        self.held = False
