@@ -1,9 +1,10 @@
 """The memory of runs in a folder of this machine: one file for each run, and locks that die with their process.
 
-An intent is on disk before its write is sent. While a run holds the account it holds a file lock, which the operating
-system frees when the process ends, however it ends: so a record without an end, whose lock is free, is of a run that
-is dead. Since when is told by the last line that it wrote, if that was on this machine since it was started: then its
-clock still counts. Otherwise the time counts from now on.
+An intent is on disk before its write is sent. As with a lease, nothing is held while a run lists and plans: it locks
+the account when it begins, and looks whether any record changed since. The operating system frees the lock when the
+process ends, however it ends: so a record without an end, whose lock is free, is of a run that is dead. Since when is
+told by the last line that it wrote, if that was on this machine since it was started: then its clock still counts.
+Otherwise the time counts from now on.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from acrsync.diagnostics import AcrsyncError
 from acrsync.model import Attrs, Live
 from acrsync.plan.changes import Work
 from acrsync.plan.outcome import Outcome, Verb
-from acrsync.runs import LANDING_S, held
+from acrsync.runs import LANDING_S, Moved, held
 from acrsync.runs.memory import NONSENSE, Holder, Known, Past, changes, past
 from acrsync.runs.record import (
     Line,
@@ -83,6 +84,7 @@ class FolderRuns:
         self.account = account
         self.settle_s, self.landing_s = settle_s, landing_s
         self._locks = Locks(folder, account)
+        self._seen: tuple[tuple[Past, Lines], ...] = ()  # as `take` saw it last
         self._run: FolderRun | None = None
 
     def look(self) -> Known:
@@ -90,8 +92,7 @@ class FolderRuns:
 
     def take(self, *, lock_timeout_s: float, tell: Callable[[str], object], landed: bool = True) -> Known:
         began, told = self.clock.now(), ""
-        while not self._locks.take(self._holder("")):
-            holder = self._locks.holder() or UNKNOWN
+        while holder := self._locks.holder():
             if self.clock.now() - began >= lock_timeout_s:
                 raise held(holder)
             if (message := f"Waiting: {holder} holds the account.") != told:
@@ -104,28 +105,42 @@ class FolderRuns:
         while left_s > 0:
             self._wait(left_s)
             left_s = self._landing_in(waited_s=self.clock.now() - began)
-        return Known(tuple(run for run, _ in self._mine()))
+        self._seen = tuple(self._mine())
+        return Known(tuple(run for run, _ in self._seen))
 
     def begin(self, wanted: Wanted, *, rows: Sequence[Live]) -> FolderRun:
         now = self.clock.wall()
-        settled = self.look().settled(rows, by=(run_id := new_id(now)), now=now)
+        run_id = new_id(now)
+        known = self._locked(run_id)
         self._run = run = FolderRun(self, run_id)
-        self._locks.name(self._holder(run_id))
         run.write({**run_line(run_id, wanted, self.who, now=now), "boot": boot()}, sync=True)
-        self.add(settled)
+        self.add(known.settled(rows, by=run_id, now=now))
         return run
 
     def settle(self, *, rows: Sequence[Live]) -> None:
-        self.add(self.look().settled(rows, by="", now=self.clock.wall()))
+        now = self.clock.wall()
+        if settled := Known(tuple(run for run, _ in self._seen)).settled(rows, by="", now=now):
+            self._locked("")
+            self.add(settled)
+            self._locks.release()
 
     def close(self, run_id: str, *, reason: str) -> None:
-        run = self.look().one(run_id)
+        run = self._locked("").one(run_id)
         self.add({run.id: (closed_line(by=str(self.who), reason=reason, now=self.clock.wall()),)})
+        self._locks.release()
 
     def release(self) -> None:
         if self._run is not None:
             self._run.stop()
         self._locks.release()
+
+    def _locked(self, run_id: str) -> Known:
+        """Lock the account and return what is known, which is what `take` returned. Raises: Moved."""
+        holder = Holder(run_id, str(self.who), self.clock.wall().isoformat(timespec="seconds"), 0.0)
+        if not self._locks.take(holder) or tuple(self._mine()) != self._seen:
+            self._locks.release()
+            raise Moved("E077", f"{self.where} was changed meanwhile.")
+        return Known(tuple(run for run, _ in self._seen))
 
     def history(self) -> Iterator[tuple[str, Lines]]:
         return ((run.id, lines) for run, lines in self._mine(newest=None))
@@ -143,9 +158,6 @@ class FolderRuns:
                     os.fsync(file.fileno())
             except OSError as e:
                 raise cannot_write(path, e) from e
-
-    def _holder(self, run_id: str) -> Holder:
-        return Holder(run_id, str(self.who), self.clock.wall().isoformat(timespec="seconds"), 0.0)
 
     def up(self) -> float:
         """Return for how long this machine has been up, as far as its clock tells."""

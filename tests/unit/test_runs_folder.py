@@ -18,7 +18,7 @@ from acrsync.diagnostics import AcrsyncError
 from acrsync.plan.changes import Create, Update
 from acrsync.plan.document import plan_document
 from acrsync.plan.outcome import Outcome, Status
-from acrsync.runs import LANDING_S, Held, folder
+from acrsync.runs import LANDING_S, Held, Moved, folder
 from acrsync.runs.folder import Account, FolderRuns
 from acrsync.runs.record import Wanted, Who
 from report_plans import RUN, desired, live, plan_of
@@ -161,7 +161,14 @@ def test_text_that_is_not_unicode_can_be_recorded(one):
 def test_a_folder_that_cannot_be_used_is_an_error_before_anything_is_sent(tmp_path, path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(AcrsyncError, match="cannot be written"):
-        Machine(tmp_path / path).take()
+        Machine(tmp_path / path).run()
+
+
+def test_an_apply_that_does_not_begin_leaves_no_trace(one, where):
+    one.take()
+    one.runs.settle(rows=[])
+    one.runs.release()
+    assert not where.exists()
 
 
 def test_on_a_full_disk_no_intent_is_accepted_any_more(one, room):
@@ -203,6 +210,7 @@ def test_a_run_that_lives_is_waited_for_and_named(one, two):
 
 def test_waiting_ends_with_the_other_run(one, two):
     one.take()
+    one.begin()
     two.clock.when_waiting = one.runs.release
     two.take()
     assert len(two.clock.waited) == 1
@@ -230,13 +238,30 @@ def test_plan_sees_that_an_apply_goes_on(one, two):
 )
 def test_one_account_is_locked_however_it_is_named(where, first, second, excludes):
     one, two = Machine(where, **first), Machine(where, **second)
+    two.take(lock_timeout_s=0)
     one.take()
+    one.begin()
     if excludes:
+        with pytest.raises(Moved):
+            two.begin()
         with pytest.raises(Held):
             two.take(lock_timeout_s=0)
-        one.runs.release()
-    two.take(lock_timeout_s=0)
+    else:
+        two.take(lock_timeout_s=0)
+        two.begin()
+    one.runs.release()
     two.runs.release()
+
+
+def test_of_two_that_saw_the_same_records_one_begins(one, two):
+    one.take()
+    two.take()
+    one.begin()
+    one.runs.release()
+    with pytest.raises(Moved):
+        two.begin()
+    two.take()
+    two.begin()
 
 
 WRITER = """
