@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import Common, Planning, common, planning
+from acrsync.cli.options import Common, Planning, common, offered, planning
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync import Account, ExitCode, Plan
@@ -16,7 +16,13 @@ if TYPE_CHECKING:  # `--help` imports every command
 @click.command("plan")
 @common
 @planning
-@click.option("--undo", "run", metavar="RUN", help="Plan to take back this run: its id, `last`, or its record's file.")
+@click.option(
+    "--undo",
+    "run",
+    metavar="RUN",
+    shell_complete=offered("runs"),
+    help="Plan to take back this run: its id, `last`, or the file of its record.",
+)
 def command(where: Common, asked: Planning, *, run: str | None) -> ExitCode:
     """Show what would change. Never writes: nothing but GET can be sent.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -65,12 +65,14 @@ def show(run_id: str, *, runs: str | None, endpoint: str | None) -> ExitCode:
     """Show one run: who, what it changed and how that ended, and what is still open."""
     from acrsync.cli import output
     from acrsync.plan.outcome import ExitCode
+    from acrsync.report import PLAIN
+    from acrsync.report.record import record_text
     from acrsync.runs.memory import past
+    from acrsync.visible import visible
 
-    opened = place_of(runs, endpoint)
-    holder = opened.look().holder
-    lines = lines_of(run_id, opened)
-    output.answer(_whole(past(lines), lines, holder.run if holder else ""))
+    lines = lines_of(run_id, place_of(runs, endpoint))
+    left = "".join(f"Open: {visible(left.words)}.\n" for left in past(lines).open)
+    output.answer(record_text(lines, style=PLAIN) + left)
     return ExitCode.DONE
 
 
@@ -172,33 +174,3 @@ def _who(run: Past) -> str:
 
     stack = f", stack {run.header['stack']}" if run.header.get("stack") else ""
     return visible(f"{Who(**run.header['who'])}{stack}")
-
-
-def _whole(run: Past, lines: Sequence[Any], running: str) -> str:
-    from acrsync.visible import visible
-
-    who = run.header["who"]
-    facts = {
-        "result": _result(run, running),
-        "began": run.header["time"],
-        "account": f"{run.header['uid'] or 'unknown'} at {run.header['endpoint']}",
-        "stack": run.header.get("stack") or "",
-        "by": _who(run),
-        "repository": who["repository"],
-        "commit": who["commit"],
-        "token from": who["token"],
-    }
-    text = f"Run {run.id}\n" + "".join(f"  {key}: {visible(value)}\n" for key, value in facts.items() if value)
-    changes = {(line["action"], line["name"], line["id"]): line for line in lines if line["event"] in _CHANGES}
-    for (action, name, bucket_id), line in changes.items():
-        status = line.get("status", "its end is not known")
-        after = line.get("after") or {}
-        ids = " ".join(f"(id {number})" for number in [after.get("id", bucket_id)] if number)
-        code = f", {line['code']}" if line.get("code") else ""
-        text += f"  {action} {visible(name)} {ids}: {status}{code}\n".replace(" :", ":")
-    for left in run.open:
-        text += f"  open: {visible(left.words)}\n"
-    return text
-
-
-_CHANGES = ("intent", "outcome")
