@@ -12,7 +12,7 @@ help: ## List what there is
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[emulator,truststore]' --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[emulator,stores,truststore]' --group dev
 	@# The real Open Policy Agent. It declares a newer Python than it needs; without it its tests are skipped.
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --ignore-requires-python opa-golib-python-bindings==0.4.4
 	@touch $@
@@ -51,7 +51,7 @@ test-tools: .venv/installed ## What other people's tools say of what others read
 
 lock: .venv/installed ## Write requirements.lock anew, with the newest versions
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@{ sed -n '/^#/p' requirements.lock && printf 'hatch-fancy-pypi-readme\nhatchling\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra emulator --extra truststore pyproject.toml - ; } > requirements.lock.new
+	@{ sed -n '/^#/p' requirements.lock && printf 'hatch-fancy-pypi-readme\nhatchling\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra emulator --extra stores --extra truststore pyproject.toml - ; } > requirements.lock.new
 	@mv requirements.lock.new requirements.lock
 
 lint: .venv/installed
