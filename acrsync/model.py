@@ -102,6 +102,10 @@ class Manifest:
     deletes_limit: Limit = Limit(30, percent=True)
     files: tuple[str, ...] = ()
     spans: Mapping[str, Span] = field(default_factory=dict)  # of top-level keys that were said
+    environment: str | None = None  # its name, if the files are for several
+    endpoint: str | None = None
+    token_env: str | None = None  # the environment variable that holds the token
+    runs: str | None = None  # where the records of runs are
 
     @property
     def mark(self) -> str | None:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from acrsync import bucket
-from acrsync.acrcloud.listing import Listing, Page, Row, complete
 from acrsync.acrcloud.users import LISTS, User, references_to, user_of
 from acrsync.client import Client
+from acrsync.client.listing import Listing, Page, Row, complete
 from acrsync.diagnostics import AccessDenied, Diagnostic, NoAnswer, NotFound, RemoteError, UnknownOutcome, error
 from acrsync.model import JSON, Attrs, Evidence, Live, Snapshot
+from acrsync.remote import Guard
 from acrsync.visible import visible
 
 READERS = 8  # requests at a time while reading
@@ -24,6 +25,7 @@ class Account:
 
     client: Client
     name: str = ""  # of the endpoint as people write it, such as `emulator:`; empty: the address
+    last_look: Guard = field(default_factory=Guard)  # what the client calls
 
     @property
     def endpoint(self) -> str:
@@ -39,6 +41,9 @@ class Account:
     def sent(self) -> Mapping[str, int]:
         """Requests so far, by method."""
         return self.client.sent
+
+    def guard(self, last_look: Callable[[], None]) -> None:
+        self.last_look.last_look = last_look
 
     def buckets(self) -> tuple[Live, ...]:
         """Return every bucket of the account, newest first. Raises: IncompleteListing if that cannot be proven."""
@@ -81,13 +86,23 @@ class Account:
         list of users that cannot be read or proven complete is named as unreadable.
         """
         rows = tuple(touched)
-        lists = tuple(LISTS) if references and rows else ()
         with _readers() as pool:
             counts = pool.map(self._count, rows)
-            users = dict(zip(lists, pool.map(self._users, lists), strict=True))
+            found = self._references(rows, pool) if references else Evidence()
             contents = {bucket_id: count for known in counts for bucket_id, count in known.items()}
+        return replace(found, contents=contents)
+
+    def references(self, rows: Sequence[Live]) -> Evidence:
+        """Return who refers to which of these buckets, and nothing else."""
+        with _readers() as pool:
+            return self._references(rows, pool)
+
+    def _references(self, rows: Sequence[Live], pool: ThreadPoolExecutor) -> Evidence:
+        lists = tuple(LISTS) if rows else ()
+        users = dict(zip(lists, pool.map(self._users, lists), strict=True))
         readable = {name: found for name, found in users.items() if found is not None}
-        return Evidence(contents, references_to(rows, readable), tuple(name for name in lists if name not in readable))
+        unreadable = tuple(name for name in lists if name not in readable)
+        return Evidence(references=references_to(rows, readable), unreadable=unreadable)
 
     def create(self, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
         created = self.client.create_bucket(bucket.encode(attrs, marks=marks))

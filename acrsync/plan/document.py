@@ -31,7 +31,7 @@ from acrsync.visible import harmless_json
 
 FORMAT_VERSION = "1.0"
 TYPE = "acrcloud_bucket"
-OF_ONE_BUCKET = frozenset({"E210"})  # errors that stop no change to another bucket
+OF_ONE_BUCKET = frozenset({"E211"})  # errors that stop no change to another bucket
 
 # Terraform's words: looking for "delete" finds everything that destroys.
 ACTIONS: Mapping[Action, tuple[str, ...]] = {

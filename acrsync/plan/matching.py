@@ -61,7 +61,7 @@ def cannot_be_read(row: Live, keys: Iterable[str], *, span: Span | None) -> Diag
         f"Bucket {describe(row)}: {values}, which acrsync cannot read. Written back it could be lost, so nothing is "
         "done to this bucket."
     )
-    return error("E210", detail, fix="correct it in the ACRCloud console.", span=span)
+    return error("E211", detail, fix="correct it in the ACRCloud console.", span=span)
 
 
 def _leads_nowhere(entry: Desired, was: str) -> Diagnostic:

@@ -48,12 +48,12 @@ def test_labels_that_cannot_be_read_are_not_written_and_the_other_buckets_are(pl
         "  - {name: b12, region: eu-west-1, type: File}\n  - {name: b9, region: eu-west-1, type: File}\n",
     )
     done = place.acrsync("apply", "--yes", "--settle", "1")
-    assert (done.code, done.codes) == (6, ["E210"])
+    assert (done.code, done.codes) == (6, ["E211"])
     assert written(api) == [("PUT", "/api/buckets/9", ["Music", "acrsync:s"])]
     (before,) = [row for row in api.get("/buckets")["data"] if row["id"] == 12]
     assert before["labels"] == shown
     again = place.acrsync("apply", "--yes", "--settle", "1")
-    assert (again.code, again.codes) == (1, ["E210"])
+    assert (again.code, again.codes) == (1, ["E211"])
     assert len(written(api)) == 1
     assert "matches" not in again.out
 
@@ -112,7 +112,7 @@ def test_other_values_that_cannot_be_read_are_an_error_only_if_they_are_asked_fo
         HEAD + f"buckets:\n  - name: odd\n    region: eu-west-1\n    type: File\n    {wanted}\n    labels: [TV]\n",
     )
     done = place.acrsync("apply", "--yes")
-    assert (done.code, done.codes, written(api)) == (1, ["E210"], [])
+    assert (done.code, done.codes, written(api)) == (1, ["E211"], [])
     place.write("acrsync.yaml", HEAD + "buckets:\n  - {name: odd, region: eu-west-1, type: File, labels: [TV]}\n")
     done = place.acrsync("apply", "--yes")
     assert (done.code, written(api)) == (0, [("PUT", "/api/buckets/5", ["TV"])])

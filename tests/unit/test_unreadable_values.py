@@ -148,7 +148,7 @@ def test_an_entry_that_means_it_is_an_error_for_that_entry_only(entry_of_it: Des
     plan = planned(Manifest((entry_of_it, entry("one", labels=["TV"]), entry("three"))), NAMELESS, PLACELESS, ONE)
     assert told(plan) == [("create", "three"), ("update", "one")], reason
     (error,) = plan.errors
-    assert error.code == "E210"
+    assert error.code == "E211"
     assert error.span == entry_of_it.span
     assert error.detail == (
         "Bucket two (id 2, region unknown, File, 0 items, created 2020-07-16 11:09:20): `region` is null, which "
@@ -162,7 +162,7 @@ def test_an_entry_that_means_it_is_an_error_for_that_entry_only(entry_of_it: Des
 def test_a_removal_that_means_it_is_an_error_for_it_only() -> None:
     plan = planned(Manifest((), (Removed("two"), Removed("one"))), NAMELESS, PLACELESS, ONE)
     assert told(plan) == [("delete", "one")]
-    assert [error.code for error in plan.errors] == ["E210"]
+    assert [error.code for error in plan.errors] == ["E211"]
 
 
 def test_nothing_to_do_but_errors_does_not_say_that_the_account_matches() -> None:
@@ -202,7 +202,7 @@ def test_what_needs_a_value_that_cannot_be_read_is_an_error_for_that_bucket_only
     plan = planned(Manifest((wanted, entry("one", labels=["TV"])), **manifest), ODD, ONE)
     assert told(plan) == [("update", "one")], reason
     (error,) = plan.errors
-    assert (error.code, error.severity, error.span) == ("E210", Severity.ERROR, wanted.span)
+    assert (error.code, error.severity, error.span) == ("E211", Severity.ERROR, wanted.span)
     assert '`labels` is {"0": "TV", "2": "News"}, which acrsync cannot read' in error.detail
     assert kept(plan) == {12: Kept.UNREADABLE}
     assert plan.can_apply
@@ -226,9 +226,9 @@ def test_a_bucket_with_a_value_that_cannot_be_read_is_never_pruned(value: dict[s
 
 def test_a_bucket_whose_marks_cannot_be_read_is_not_removed() -> None:
     plan = planned(Manifest((), (Removed("odd"), Removed("one"))), ODD, ONE)
-    assert (told(plan), [error.code for error in plan.errors]) == ([("delete", "one")], ["E210"])
+    assert (told(plan), [error.code for error in plan.errors]) == ([("delete", "one")], ["E211"])
     forgotten = planned(Manifest((), (Removed("odd", forget=True),), stack="s", ownership=True), ODD)
-    assert (told(forgotten), [error.code for error in forgotten.errors]) == ([], ["E210"])
+    assert (told(forgotten), [error.code for error in forgotten.errors]) == ([], ["E211"])
 
 
 def test_a_bucket_that_is_left_alone_keeps_its_name_from_others() -> None:
@@ -237,7 +237,7 @@ def test_a_bucket_that_is_left_alone_keeps_its_name_from_others() -> None:
     for taker in (replace(entry("ODD"), was="one"), replace(entry("odd"), id=1)):
         plan = planned(Manifest((aside, taker)), ODD, ONE)
         assert told(plan) == []
-        assert {error.code for error in plan.errors} == {"E204", "E210"}
+        assert {error.code for error in plan.errors} == {"E204", "E211"}
         assert not plan.can_apply
 
 
