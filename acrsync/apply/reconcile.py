@@ -126,7 +126,8 @@ class Reconciler:
                 with suppress(Moved):
                     if not seen.plan.can_apply or not seen.plan.work:
                         self._settle(seen)
-                        return Result(seen.plan, verified=not seen.plan.errors and seen.plan.can_apply, exit_code=seen.plan.exit_code())
+                        as_wanted = seen.plan.can_apply and not seen.plan.errors
+                        return Result(seen.plan, verified=as_wanted, exit_code=seen.plan.exit_code())
                     agree(seen)
                     return self.carry_out(seen, began=began, shown=shown)
                 self.tell("Another run was faster. Looking again.")
