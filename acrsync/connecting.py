@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from acrsync.acrcloud import Account
 from acrsync.client import Client
 from acrsync.diagnostics import AcrsyncError
-from acrsync.extras import installing
+from acrsync.extras import as_owner, installing
 
 if TYPE_CHECKING:
     from acrsync.emulator import Running
@@ -86,4 +86,6 @@ def private_folder(path: Path) -> None:
         if not ignore.exists():
             ignore.write_text("*\n", encoding="utf-8")
     except OSError as e:
-        raise AcrsyncError("E011", f"{path}: {e.strerror}.", fix="work in a folder you may write to.") from e
+        raise AcrsyncError(
+            "E011", f"{path}: {e.strerror}.", fix=f"work in a folder that you may write to{as_owner(path)}."
+        ) from e

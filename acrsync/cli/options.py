@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # `--help` imports every command
 
 Function = Callable[..., Any]
 DEFAULT_PATH = "acrsync.yaml"
+OTHER_PATH = "acrsync.yml"
 RECORDS = Path(".acrsync/runs")
 
 
@@ -48,6 +49,8 @@ class Planning:
 
 class Finite(click.FloatRange):
     """A number within bounds; `nan`, which no comparison refuses, is none."""
+
+    name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))
@@ -93,7 +96,7 @@ def color(function: Function) -> Function:
         type=click.Choice(["auto", "always", "never"]),
         default="auto",
         show_default=True,
-        help="Colour; NO_COLOR turns it off, too.",
+        help="Colour. NO_COLOR=1 turns it off, FORCE_COLOR=1 on.",
     )(function)
 
 
@@ -113,13 +116,21 @@ def planning(function: Function) -> Function:
         "--out",
         multiple=True,
         callback=_outputs,
+        shell_complete=offered("outputs"),
         metavar="[FORMAT:]FILE",
         help="Also write the plan to FILE; as json it is a saved plan. Repeatable.",
     )
     @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 where a plan has changes.")
     @click.option("--prune", is_flag=True, help="Delete what the manifest does not name (see `prune:`).")
     @click.option("--max-deletes", callback=_limit, metavar="N|P%", help="Allow so many deletes and replaces.")
-    @click.option("--allow", multiple=True, callback=_approvals, metavar="GUARD:ID", help="Approve one objection.")
+    @click.option(
+        "--allow",
+        multiple=True,
+        callback=_approvals,
+        shell_complete=offered("approvals"),
+        metavar="GUARD:ID",
+        help="Approve one objection.",
+    )
     @click.option(
         "--parallelism",
         type=click.IntRange(1, 64),
@@ -160,6 +171,41 @@ def paths(function: Function) -> Function:
     """Add PATH..., which defaults to acrsync.yaml."""
     argument = click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
     return argument(function)
+
+
+def default_paths() -> tuple[Path, ...]:
+    """Return the manifest of this folder: acrsync.yaml or, if only that exists, acrsync.yml."""
+    other = Path(OTHER_PATH)
+    return (other,) if other.is_file() and not Path(DEFAULT_PATH).exists() else (Path(DEFAULT_PATH),)
+
+
+def names(function: Function) -> Function:
+    """Add NAME..., which means all buckets if none is given."""
+    return click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=offered("buckets"))(function)
+
+
+def compared(function: Function) -> Function:
+    """Add `--manifest`, for commands whose arguments are no manifests; it arrives as `manifests`."""
+    option = click.option(
+        "--manifest",
+        "manifests",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        metavar="FILE",
+        help="Compare with this manifest, not with acrsync.yaml. Repeatable.",
+    )
+    return option(function)
+
+
+def offered(what: str) -> Callable[[click.Context, click.Parameter, str], Any]:
+    """Return what completes a value; it is loaded when a shell asks."""
+
+    def complete(context: click.Context, parameter: click.Parameter, typed: str) -> Any:
+        from acrsync.cli import completion
+
+        return getattr(completion, what)(context, parameter, typed)
+
+    return complete
 
 
 def _outputs(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tuple[tuple[str, Path], ...]:

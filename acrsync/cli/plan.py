@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import RECORDS, Common, Planning, common, planning
+from acrsync.cli.options import RECORDS, Common, Planning, common, offered, planning
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync import Account, ExitCode, Plan
@@ -17,7 +17,13 @@ if TYPE_CHECKING:  # `--help` imports every command
 @click.command("plan")
 @common
 @planning
-@click.option("--undo", "run", metavar="RUN", help="Plan to take back this run: its id, or the file of its record.")
+@click.option(
+    "--undo",
+    "run",
+    metavar="RUN",
+    shell_complete=offered("runs"),
+    help="Plan to take back this run: its id, or the file of its record.",
+)
 def command(where: Common, asked: Planning, *, run: str | None) -> ExitCode:
     """Show what would change. Never writes: nothing but GET can be sent.
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acrsync.cli import ci, output
-from acrsync.cli.options import DEFAULT_PATH, Common, Planning
+from acrsync.cli.options import Common, Planning, default_paths
 from acrsync.diagnostics import AcrsyncError, Diagnostic, Invalid
 from acrsync.model import Manifest, Prune
-from acrsync.report import COLOURED, FORMATS, PLAIN, Style, plan_text
+from acrsync.report import FORMATS, Style, plan_text
 
 if TYPE_CHECKING:
     from acrsync import Account, ExitCode, Plan, Reconciler
@@ -25,8 +25,10 @@ def manifest_of(planning: Planning) -> tuple[Manifest, tuple[Diagnostic, ...]]:
     Raises: Invalid with all of its mistakes.
     """
     from acrsync import manifest as manifests
+    from acrsync.cli.saved import refuse_as_manifest
 
-    loaded = manifests.load(planning.paths or (Path(DEFAULT_PATH),))
+    refuse_as_manifest(planning.paths)
+    loaded = manifests.load(planning.paths or default_paths())
     if loaded.manifest is None:
         raise Invalid(loaded.diagnostics)
     manifest = loaded.manifest
@@ -90,4 +92,4 @@ def save_plan(plan: Plan, run: Run, planning: Planning) -> None:
 
 def style_for(color: str) -> Style:
     """Return the style for stdout."""
-    return COLOURED if output.coloured(color, sys.stdout) else PLAIN
+    return output.style(color, sys.stdout)

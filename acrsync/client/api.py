@@ -18,7 +18,7 @@ from acrsync.bucket import canonical_number
 from acrsync.client.address import checked_base_url, checked_token
 from acrsync.client.environment import arguments_from
 from acrsync.client.failures import unusable
-from acrsync.client.listing import PER_PAGE, Page, complete
+from acrsync.client.listing import Page, complete
 from acrsync.client.options import Options, checked_proxies, checked_timeout
 from acrsync.client.refusals import ClientError, InvalidCall
 from acrsync.client.sending import Sender, Settings
@@ -194,10 +194,10 @@ class Client:
         Raises: IncompleteListing if the list changes under each walk through it.
         """
 
-        def fetch(number: int, per_page: int = PER_PAGE) -> Page[_Listed]:
+        def fetch(number: int, per_page: int) -> Page[_Listed]:
             return _page(self.list_buckets(page=number, per_page=per_page, region=region, type=type))
 
-        for listed in complete(fetch, map, what="buckets"):
+        for listed in complete(fetch, map, what="buckets").rows:
             yield listed.bucket
 
     def get_bucket(self, bucket_id: int | str) -> Bucket:
@@ -236,17 +236,20 @@ class _Listed:
 
 
 def _page(answer: BucketPage) -> Page[_Listed]:
-    """Return a page of the list. Raises: RemoteError if a row has no id, or if there is no total."""
-    total, per_page = (canonical_number(answer["meta"].get(key)) for key in ("total", "per_page"))
+    """Return a page of the list. Raises: RemoteError if a row has no id."""
+    total, per_page = (_positive(answer["meta"].get(key)) for key in ("total", "per_page"))
     rows = tuple(_Listed(row.get("id", 0), row) for row in answer["data"] if isinstance(row, dict))
     usable = [row for row in rows if isinstance(row.id, int) and not isinstance(row.id, bool) and row.id > 0]
-    if len(usable) < len(answer["data"]) or not isinstance(total, int) or total < 0:
-        raise ClientError(
-            "E417",
-            "/api/buckets: it is not a list of rows with an id, and their total.",
-            fix="check that the endpoint is the ACRCloud Console API.",
-        )
-    return Page(rows, total, per_page if isinstance(per_page, int) and per_page > 0 else None)
+    if len(usable) < len(answer["data"]):
+        fix = "check that the endpoint is the ACRCloud Console API."
+        raise ClientError("E417", "/api/buckets: it is not a list of rows with an id.", fix=fix)
+    return Page(rows, total, per_page or None)
+
+
+def _positive(value: JSON) -> int | None:
+    """Return a whole number that is not negative, which may be text; None if it is not one."""
+    number = canonical_number(value)
+    return number if isinstance(number, int) and not isinstance(number, bool) and number >= 0 else None
 
 
 def _made(kind: type[Client], arguments: Mapping[str, Any], more: Mapping[str, Any]) -> Client:

@@ -1,11 +1,19 @@
 """The proof that a paged list was read completely, although it shifts while it is read.
 
-The list is newest first. A row created during the walk pushes the others back, so that one is seen twice; a row
-deleted pulls them forward, so that one is missed. Two facts expose it: ids that do not fall strictly over the whole
-walk, and a total that changes. A delete whose loss a create makes up for in the total leaves the create on page 1,
-which is therefore read once more at the end. The server may count and select in two queries, with a change between
-them, which is why even a single page proves something only where it cannot be full: a full one may have pushed out
-its last row after the count. A simulation of all this is part of the tests.
+The end of a list is seen, never computed: it is an empty page, or a page shorter than the first if the rows so far are
+as many as the server counts. A count alone may be capped, cached or made by another query than the rows. It only says
+how many pages may be asked for at the same time.
+
+A row created during the walk pushes the others back, so that one is seen twice; a row deleted pulls them forward, so
+that one is missed. Page 1, read once more at the end, shows most of that. A repeated id, another page 1 or another
+total voids the walk. A walk with falling ids and a correct total proves the list: a row that was missed makes the total
+differ, and what could make up for it stands on page 1 or twice in the list. If the server sorts otherwise or counts
+wrong, a second walk with pages of another size must show the same ids in the same order: its page ends, where rows get
+lost, are elsewhere. The size is a tenth less than what the server gives at most, because a page may be capped below
+what was asked for, with the rest of it on no page.
+
+One page alone proves something only if it cannot be full: a full one may have pushed out its last row after the count.
+A simulation of all this is part of the tests.
 """
 
 from __future__ import annotations
@@ -22,6 +30,7 @@ from acrsync.diagnostics import IncompleteListing
 WALKS = 5
 PER_PAGE = 100  # asked for; GUESS: accepted, or the server takes less and says so or not
 SMALLEST_PAGE = 20  # the documented default: nobody who is asked for 100 gives fewer, unless `meta.per_page` says so
+AHEAD = 8  # pages that are asked for at the same time at first; empty ones in a row that end a list whatever its total
 PAGES_MAX = 50_000  # more than that is no list but a fault
 
 
@@ -40,71 +49,84 @@ class Page(Generic[Row]):
     """One page as the server gave it."""
 
     rows: tuple[Row, ...]
-    total: int
-    per_page: int | None = None  # as the server says; None where it does not
+    total: int | None = None  # None if the answer has no usable one
+    per_page: int | None = None  # as the server says; None if it does not
+    paged: bool = True  # False if the server is known not to page this list
 
     @property
     def ids(self) -> tuple[int, ...]:
         return tuple(row.id for row in self.rows)
 
-    @property
-    def is_all(self) -> bool:
-        """Whether this page alone is the whole list: it has as many rows as there are, and room for another."""
-        room = min(self.per_page or SMALLEST_PAGE, SMALLEST_PAGE)
-        return len(self.rows) == self.total and (not self.rows or len(self.rows) < room)
+    def is_all(self, asked: int) -> bool:
+        """Tell whether this page alone is the whole list: it has as many rows as there are, and room for another."""
+        room = min(self.per_page or SMALLEST_PAGE, SMALLEST_PAGE, asked)
+        full = bool(self.rows) and len(self.rows) >= room
+        return not self.paged or (len(self.rows) == self.total and not full)
+
+
+@dataclass(frozen=True, slots=True)
+class Listing(Generic[Row]):
+    """A list that is proven complete."""
+
+    rows: tuple[Row, ...]
+    total: int | None  # as the server counts, which may be wrong
 
     @property
-    def last(self) -> int:
-        """The number of the last page, by the size that this one, the first, really has."""
-        return math.ceil(self.total / len(self.rows)) if self.rows else 1
+    def miscounted(self) -> bool:
+        """Whether the server counts other than what it shows."""
+        return self.total is not None and self.total != len(self.rows)
 
 
-Fetch = Callable[[int], Page[Row]]
-Each = Callable[[Fetch[Row], Iterable[int]], Iterable[Page[Row]]]  # `map`, or one that asks in parallel
+Fetch = Callable[[int, int], Page[Row]]  # by number and rows per page
+# `map`, or a map that asks in parallel.
+Each = Callable[[Callable[[int], Page[Row]], Iterable[int]], Iterable[Page[Row]]]
 
 
-def complete(fetch: Fetch[Row], each: Each[Row], *, what: str) -> tuple[Row, ...]:
+def complete(fetch: Fetch[Row], each: Each[Row], *, what: str) -> Listing[Row]:
     """Return every row of a list in the server's order; none that was there throughout is missing.
 
-    Asks for page 1, then through `each` for the others, then for page 1 again.
-    Where a server does not sort by falling ids, two walks in a row must show the same ids in the same order.
-    Raises: IncompleteListing after five walks.
+    Asks for page 1, then through `each` for the others until the end is seen, then for page 1 again.
+    Raises: IncompleteListing after five walks that prove nothing.
     """
     flaws: list[str] = []
-    before: tuple[int, ...] | None = None
-    for _ in range(WALKS):
-        first = fetch(1)
-        if first.is_all and not _repeated(first.ids):
-            return first.rows
-        if first.last > PAGES_MAX:
-            flaws.append(f"{first.total} {what} on pages of {len(first.rows)} are too many")
+    before: _Walk[Row] | None = None
+    seen: set[int] = set()  # ids in the last walk, or in all if the server counts wrong
+    counts_well = True  # until a walk without a flaw shows otherwise
+    largest = 0  # rows on any page so far
+    for number in range(WALKS):
+        # Other page ends in each walk.
+        asked = max(1, min(largest or PER_PAGE, PER_PAGE) * (10 - number) // 10)
+        first = fetch(1, asked)
+        if first.is_all(asked) and not _repeated(first.ids):
+            return Listing(first.rows, first.total)
+        walk = _walked(fetch, each, first, asked=asked)
+        flaw = flaw_in(walk.pages) or (flaw_in(walk.pages, again=fetch(1, asked)) if walk.ended else walk.endless(what))
+        ids = set(walk.ids)
+        counts_well = counts_well and (bool(flaw) or walk.total == len(walk.rows))
+        if not flaw and (not walk.doubt or walk.confirms(before)) and seen <= ids:
+            return Listing(walk.rows, first.total)
+        flaws.append(flaw or walk.doubt or "a row was gone that the walk before had shown")
+        if len(walk.pages) > PAGES_MAX:
             break
-        pages = (first, *each(fetch, range(2, first.last + 1)))
-        ids = tuple(id_ for page in pages for id_ in page.ids)
-        flaw = flaw_in(pages, again=fetch(1))
-        if not flaw and (falls(ids) or ids == before):
-            return tuple(row for page in pages for row in page.rows)
-        before = None if flaw else ids
-        flaws.append(flaw or "the ids are not in falling order")
+        before = None if flaw else walk
+        seen = ids if counts_well else seen | ids
+        largest = max(largest, *(len(page.rows) for page in walk.pages))
     raise _unproven(what, flaws)
 
 
-def flaw_in(pages: Sequence[Page[Row]], *, again: Page[Row]) -> str:
-    """Return what shows that the list changed during this walk, for people; nothing where nothing does.
+def flaw_in(pages: Sequence[Page[Row]], *, again: Page[Row] | None = None) -> str:
+    """Return what shows that the list changed during this walk, for people; nothing if nothing does.
 
     `again` is page 1, read once more after all others.
     """
-    first = pages[0]
-    totals = sorted({page.total for page in (*pages, again)})
-    count = sum(len(page.rows) for page in pages)
+    told = (*pages, again) if again else pages
+    totals = sorted({page.total for page in told if page.total is not None})
     repeated = _repeated(id_ for page in pages for id_ in page.ids)
     if len(totals) > 1:
         return f"the total was {' and '.join(map(str, totals))}"
-    if count != first.total:
-        return f"the total was {first.total}, the rows were {count}"
     if repeated:
         return f"id {repeated[0]} came twice"
-    if again.ids != first.ids:
+    if again is not None and again.ids != pages[0].ids:
         return "page 1 had changed at the end"
     return ""
 
@@ -112,6 +134,78 @@ def flaw_in(pages: Sequence[Page[Row]], *, again: Page[Row]) -> str:
 def falls(ids: Sequence[int]) -> bool:
     """Tell whether each id is smaller than the one before."""
     return all(left > right for left, right in pairwise(ids))
+
+
+@dataclass(frozen=True, slots=True)
+class _Walk(Generic[Row]):
+    """All pages of a list, from the first until the end was seen or something was wrong."""
+
+    pages: tuple[Page[Row], ...]
+    asked: int  # rows per page
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        return tuple(row for page in self.pages for row in page.rows)
+
+    @property
+    def ids(self) -> tuple[int, ...]:
+        return tuple(row.id for row in self.rows)
+
+    @property
+    def total(self) -> int | None:
+        return self.pages[0].total
+
+    @property
+    def counted(self) -> int:
+        """How many pages the total speaks of, by the size that the first one really has; several if that is empty."""
+        size = len(self.pages[0].rows)
+        return math.ceil((self.total or 0) / size) if size else AHEAD
+
+    @property
+    def ended(self) -> bool:
+        """Whether the end was seen. An empty page with others to come is none: all of its rows may be filtered out."""
+        last, others = self.pages[-1], self.pages[-AHEAD:]
+        if last.rows:
+            return len(last.rows) < len(self.pages[0].rows) and len(self.rows) == self.total
+        return len(self.pages) >= self.counted or (len(others) == AHEAD and not any(page.rows for page in others))
+
+    @property
+    def doubt(self) -> str:
+        """What keeps this walk alone from proving the list, for people."""
+        if self.total is None:
+            return "the list gives no total"
+        if self.total != len(self.rows):
+            return f"the total was {self.total}, the rows were {len(self.rows)}"
+        return "" if falls(self.ids) else "the ids are not in falling order"
+
+    def confirms(self, before: _Walk[Row] | None) -> bool:
+        """Tell whether the walk before, with pages of another size, shows the same; not that there is none of many."""
+        if before is None or before.asked == self.asked or (not self.ids and (self.total or 0) >= SMALLEST_PAGE):
+            return False
+        return (before.ids, before.total) == (self.ids, self.total)
+
+    def endless(self, what: str) -> str:
+        return f"{what} on more than {PAGES_MAX} pages are too many"
+
+
+def _walked(fetch: Fetch[Row], each: Each[Row], first: Page[Row], *, asked: int) -> _Walk[Row]:
+    """Read on until the end is seen; stops early at what voids the walk.
+
+    Up to the total in steps that double, so that a total far too high costs few requests; then one page, then more.
+    """
+
+    def fetch_one(number: int) -> Page[Row]:
+        return fetch(number, asked)
+
+    walk = _Walk((first,), asked)
+    steps = {True: AHEAD, False: 1}
+    while not walk.ended and len(walk.pages) <= PAGES_MAX and not flaw_in(walk.pages):
+        there = len(walk.pages)
+        counted = walk.counted > there
+        step = min(steps[counted], walk.counted - there) if counted else steps[counted]
+        walk = _Walk((*walk.pages, *each(fetch_one, range(there + 1, there + step + 1))), asked)
+        steps[counted] = 2 * step if walk.pages[-1].rows else AHEAD
+    return walk
 
 
 def _repeated(ids: Iterable[int]) -> list[int]:
@@ -122,7 +216,7 @@ def _unproven(what: str, flaws: Sequence[str]) -> IncompleteListing:
     walks = "; ".join(f"walk {number}: {flaw}" for number, flaw in enumerate(flaws, 1))
     return IncompleteListing(
         "E440",
-        f"The list of {what} changed under each walk through it, so one may be missing ({walks}). "
+        f"No walk through the list of {what} proves that it is complete ({walks}). "
         "On an incomplete list a bucket that exists would be created again.",
-        fix="run it again when nothing else writes to this account.",
+        fix="run it again when nothing else writes to this account; if it says the same then, show it to ACRCloud.",
     )

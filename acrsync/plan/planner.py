@@ -61,7 +61,7 @@ def make_plan(manifest: Manifest, snapshot: Snapshot, *, earlier: Earlier | None
         manifest=manifest,
         uid=uid,
         endpoint=snapshot.endpoint,
-        diagnostics=in_reading_order((*decisions.diagnostics, *problems)),
+        diagnostics=in_reading_order((*snapshot.warnings, *decisions.diagnostics, *problems)),
     )
 
 

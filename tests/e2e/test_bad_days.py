@@ -20,7 +20,7 @@ ANSWERS: dict[str, tuple[Answer, str]] = {
     "a page instead of JSON": (answered(200, HTML), "E416"),
     "an error page of a proxy": (answered(502, HTML), "E421"),
     "a redirect to a login page": (answered(302, HTML, Location="https://example.org/login"), "E407"),
-    "JSON of something else": (ok({"hello": "world"}), "E416"),
+    "JSON of something else": (ok({"hello": "world"}), "E417"),
     "a list of what are no buckets": (ok(listing({"title": "x"})), "E417"),
     "half an answer": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{"), "E414"),
     "a reset": (reset, "E414"),

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -82,3 +85,78 @@ def test_the_commands_of_the_dockerfile_make_an_acrsync_that_runs(tmp_path: Path
     assert (done.returncode, '"title": "acrsync manifest"' in done.stdout) == (0, True), done.stdout
     files = [path for path in place.rglob("*") if path.is_file() and not path.is_symlink()]
     assert {int(path.stat().st_mtime) for path in files if "__pycache__" not in path.parts} == {1577836800}
+
+
+# The image, by a builder that needs no daemon
+
+BASE = re.findall(r"^FROM (\S+)", (ROOT / "Dockerfile").read_text(), re.MULTILINE)[0]
+SETTINGS = {"BUILDAH_ISOLATION": "chroot", "STORAGE_DRIVER": "vfs"}
+
+
+@pytest.fixture(scope="module")
+def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A container of the image. ACRSYNC_TEST_BASE names another base, if there is no way to the Dockerfile's own."""
+    if shutil.which("buildah") is None:
+        pytest.skip("no buildah: apt-get install buildah")
+    base, folder = os.environ.get("ACRSYNC_TEST_BASE", BASE), tmp_path_factory.mktemp("image")
+    if run(["buildah", "pull", "--policy", "missing", base], folder, SETTINGS, timeout_s=300).returncode:
+        pytest.skip(f"no way to the base image {base}: name one that is here by ACRSYNC_TEST_BASE")
+    source = shipped(folder / "source")
+    shutil.copy(ROOT / ".dockerignore", source)
+    (source / "Dockerfile").write_text((ROOT / "Dockerfile").read_text().replace(BASE, base))
+    line: list[str | Path] = ["buildah", "bud", "--pull-never", "--tag", "localhost/acrsync:tested", *volumes(), source]
+    done = run(line, folder, SETTINGS, timeout_s=600)
+    assert done.returncode == 0, done.stdout
+    named = run(["buildah", "from", "--pull-never", "localhost/acrsync:tested"], folder, SETTINGS)
+    assert named.returncode == 0, named.stdout
+    yield named.stdout.split()[-1]
+    run(["buildah", "rm", named.stdout.split()[-1]], folder, SETTINGS)
+
+
+def volumes() -> list[str]:
+    """Return what shows the builder the folder of packages that pip is told to look into."""
+    folders = [word for word in os.environ.get("PIP_FIND_LINKS", "").split() if Path(word).is_dir()]
+    return [f"--volume={folder}:{folder}" for folder in folders]
+
+
+def in_container(container: str, folder: Path, *line: str, user: str | None = None) -> tuple[int, str]:
+    options = [
+        "--volume",
+        f"{folder}:/repo",
+        "--env",
+        "ACRSYNC_ENDPOINT=emulator:",
+        *([f"--user={user}"] if user else []),
+    ]
+    done = run(["buildah", "run", *options, container, "--", "acrsync", *line], folder, SETTINGS)
+    return done.returncode, done.stdout
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+@pytest.mark.parametrize("owner", [0, 1000, 4242])
+def test_the_image_works_on_a_folder_of_any_owner_who_is_named_and_else_says_whom_to_name(
+    container: str, tmp_path: Path, owner: int
+):
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    (folder / "acrsync.yaml").write_text(GOOD)
+    os.chown(folder, owner, owner)
+    assert in_container(container, folder, "plan")[0] == 0, "nobody can plan"
+    code, said = in_container(container, folder, "apply", "--yes")
+    assert (code, "error[E011]" in said) == (1, True), said
+    [user] = re.findall(r"in a container: --user (\d+:\d+)", said)
+    assert user == f"{owner}:{owner}"
+    code, said = in_container(container, folder, "plan", "--out", "plan.json")
+    assert (code, f"--user {user})" in said) == (1, True), said
+    code, said = in_container(container, folder, "apply", "--yes", user=user)
+    assert (code, "Verified: " in said) == (0, True), said
+    assert in_container(container, folder, "plan", "--out", "plan.json", user=user)[0] == 0
+    assert {path.stat().st_uid for path in folder.rglob("*") if path.name != "acrsync.yaml"} == {owner}
+
+
+def test_the_image_says_what_it_is(container: str, tmp_path: Path):
+    done = run(["buildah", "inspect", "--type", "image", "localhost/acrsync:tested"], tmp_path, SETTINGS)
+    config = json.loads(done.stdout)["OCIv1"]["config"]
+    assert config["Entrypoint"] == ["acrsync"]
+    assert config["User"] == "65532:65532"
+    labels = {key.removeprefix("org.opencontainers.image."): value for key, value in config["Labels"].items()}
+    assert {"title", "description", "licenses", "source"} <= set(labels)
