@@ -25,6 +25,7 @@ from acrsync.diagnostics import AccessDenied, NoAnswer, NotFound, UnknownOutcome
 from acrsync.model import JSON
 
 SUCCESS = range(200, 300)
+REDIRECTS = range(300, 400)
 REFUSED = range(400, 500)  # the server says no and has done nothing; except 408, which says nothing at all
 RETRIED = frozenset({429, 500, 502, 503, 504})
 WORDS_MAX = 500  # characters of the server's own words that a message shows
@@ -129,10 +130,10 @@ class Failure:
     throttled: bool = False  # and that is meant for all
 
 
-def of_answer(call: Call, response: requests.Response) -> Failure | None:
-    """Return how an answer is a failure, None for 2xx."""
+def of_answer(call: Call, response: requests.Response, *, redirects: bool = False) -> Failure | None:
+    """Return how an answer is a failure, None for 2xx; with `redirects` also for 3xx."""
     status = response.status_code
-    if status in SUCCESS:
+    if status in SUCCESS or (redirects and status in REDIRECTS):
         return None
     # GUESS: 429 says that the request was not carried out, also to a POST.
     refused = status in REFUSED and status != requests.codes.request_timeout
@@ -171,6 +172,7 @@ def of_trouble(call: Call, trouble: Exception, *, request: requests.PreparedRequ
         error: ClientError = _unknown(call, why, None)
     else:
         error = _too_much(call) if endless else _no_answer(call, chain)
+        error.request = request
         error.may_have_acted = acted
     if not any(call.secrets.shown_in(f"{one} {one!r}") for one in chain):
         error.__cause__ = trouble
@@ -192,7 +194,7 @@ def unusable(call: Call, response: requests.Response, what: str, *, cause: Value
     if isinstance(error, NotJson) and isinstance(cause, json.JSONDecodeError):
         error.msg, error.doc, error.pos = cause.msg, cause.doc, cause.pos
         error.lineno, error.colno = cause.lineno, cause.colno
-    error.response = response
+    error.response, error.request = response, response.request
     error.may_have_acted = call.method != "GET"
     call.named(error)
     return error
@@ -280,7 +282,7 @@ def _http_error(call: Call, response: requests.Response) -> HttpError:
         case _:
             pass
     error = kind(code, said, fix=fix, status=status)
-    error.response = response
+    error.response, error.request = response, response.request
     call.named(error)
     return error
 

@@ -28,6 +28,13 @@ class InvalidCall(ClientError, ValueError):
         super().__init__("E453", detail, fix=fix)
 
 
+class InvalidAnswer(ClientError):
+    """A success whose JSON has another form than the API documents."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__("E417", detail, fix="check that the endpoint is the ACRCloud Console API.")
+
+
 class InvalidProxy(ClientError, requests.exceptions.InvalidProxyURL):
     """The address of a proxy, which is not shown, cannot be used. Nothing was sent."""
 

@@ -61,7 +61,7 @@ class Sender:
         transport = Transport(
             settings.base_url, read_only=settings.read_only, count=self._count, last_look=settings.last_look
         )
-        self._session = Session(transport)
+        self.session = Session(transport)
         self._secrets = _secrets(settings.token, settings.defaults)
 
     def send(
@@ -121,7 +121,7 @@ class Sender:
             return dict(sorted(self._sent.items()))
 
     def close(self) -> None:
-        self._session.close()
+        self.session.close()
 
     def _how(self, method: str, options: Mapping[str, Any] | None) -> tuple[Options, Secrets]:
         """Return how a call is sent, and what must not be shown of it.
@@ -141,7 +141,7 @@ class Sender:
     ) -> Answer | Failure | Stopped:
         begun = time.monotonic()
         try:
-            response = self._session.send(
+            response = self.session.send(
                 request,
                 timeout=how.timeout_within(left_s),
                 stream=how.stream,
@@ -160,7 +160,7 @@ class Sender:
             request.headers.pop("Authorization", None)
         else:  # a test may look at what it was sent
             response.request = _without_token(request)
-        failure = of_answer(call, response)
+        failure = of_answer(call, response, redirects=how.redirects)
         if failure is None and parse:
             content = parsed(call, response)
             return self._told(
