@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import operator
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -16,15 +14,15 @@ import requests
 
 from acrsync.bucket import canonical_number
 from acrsync.client.address import checked_base_url, checked_token
+from acrsync.client.arguments import bucket_path, checked_body, checked_config
 from acrsync.client.environment import arguments_from
+from acrsync.client.errors import InvalidAnswer
 from acrsync.client.failures import unusable
 from acrsync.client.listing import Page, complete
 from acrsync.client.options import Options, checked_proxies, checked_timeout
-from acrsync.client.refusals import InvalidAnswer, InvalidCall
 from acrsync.client.sending import Sender, Settings
 from acrsync.client.shapes import Bucket, BucketPage, GetBmCsProjectsResultsParams, GetOptions, Params, StreamResult
 from acrsync.model import JSON
-from acrsync.visible import visible
 
 _TIMEOUT_S = 60.0
 
@@ -84,7 +82,7 @@ class Client:
         }  # fmt: skip
         self.base_url = checked_base_url(base_url)
         token = checked_token(bearer_token)
-        retries, backoff_factor = _checked_config(config or Client.Config())
+        retries, backoff_factor = checked_config(config or Client.Config())
         through = checked_proxies(proxies, base_url=self.base_url)
         settings = Settings(
             base_url=self.base_url,
@@ -210,22 +208,22 @@ class Client:
 
     def get_bucket(self, bucket_id: int | str) -> Bucket:
         """Return one bucket. Raises: NotFound."""
-        return self._bucket("GET", _bucket_path(bucket_id))
+        return self._bucket("GET", bucket_path(bucket_id))
 
     def create_bucket(self, body: Mapping[str, JSON]) -> Bucket:
         """Create a bucket and return it. A `metadata_template` may be JSON text, or a mapping.
 
         Raises: UnknownOutcome if the server may have acted without saying so.
         """
-        return self._bucket("POST", "/api/buckets", _checked_body(body))
+        return self._bucket("POST", "/api/buckets", checked_body(body))
 
     def update_bucket(self, bucket_id: int | str, body: Mapping[str, JSON]) -> Bucket:
         """Change the keys given, of `name`, `labels` and `metadata_template`, and return the bucket."""
-        return self._bucket("PUT", _bucket_path(bucket_id), _checked_body(body))
+        return self._bucket("PUT", bucket_path(bucket_id), checked_body(body))
 
     def delete_bucket(self, bucket_id: int | str) -> None:
         """Delete an empty bucket. Raises: NotFound if it is gone, be it by an attempt whose answer was lost."""
-        self._sender.send("DELETE", _bucket_path(bucket_id))
+        self._sender.send("DELETE", bucket_path(bucket_id))
 
     def _bucket(self, method: str, path: str, body: Mapping[str, JSON] | None = None) -> Bucket:
         call, response, answer = self._sender.send(method, path, body=body, parse=True)
@@ -268,45 +266,6 @@ def _made(kind: type[Client], arguments: Mapping[str, Any], more: Mapping[str, A
     Client.__init__(made, **arguments)
     vars(made).update(more)
     return made
-
-
-def _checked_config(config: Any) -> tuple[bool | int | None, float]:
-    """Return retries and backoff factor. Raises: InvalidCall."""
-    retries, factor = getattr(config, "retries", ""), getattr(config, "backoff_factor", "")
-    if not (retries is None or isinstance(retries, int)) or not isinstance(factor, int | float) or not factor >= 0:
-        raise InvalidCall(
-            "The config is not a Client.Config with a number of retries and a backoff factor that is not negative.",
-            fix="write it as in Client.Config(retries=5, backoff_factor=0.1).",
-        )
-    return retries, float(factor)
-
-
-def _bucket_path(bucket_id: Any) -> str:
-    """Return the path of one bucket, whose id may be text. Raises: InvalidCall."""
-    text = str(bucket_id) if _is_whole(bucket_id) else bucket_id
-    if not isinstance(text, str) or not text.isascii() or not text.isdigit():
-        raise InvalidCall(f"A bucket's id is a whole number, as 14791, not {visible(repr(bucket_id))[:50]}.")
-    return f"/api/buckets/{text}"
-
-
-def _is_whole(value: Any) -> bool:
-    try:
-        return not isinstance(value, bool) and operator.index(value) >= 0
-    except TypeError:
-        return False
-
-
-def _checked_body(body: Any) -> Mapping[str, JSON]:
-    """Return a bucket's keys as they travel: a template as text. Raises: InvalidCall."""
-    if not isinstance(body, Mapping):
-        raise InvalidCall(f"A bucket is written as a mapping, as {{'name': 'music'}}, not as {type(body).__name__}.")
-    template = body.get("metadata_template")
-    if not isinstance(template, Mapping):
-        return dict(body)
-    try:
-        return {**body, "metadata_template": json.dumps(template, ensure_ascii=False, allow_nan=False)}
-    except (TypeError, ValueError, RecursionError) as e:
-        raise InvalidCall(f"The metadata_template is no JSON: {e}.") from e
 
 
 def _is_page(answer: JSON) -> bool:

@@ -16,12 +16,24 @@ from dataclasses import dataclass
 import requests
 from urllib3 import exceptions as urllib3
 
+from acrsync.client.errors import (
+    ClientError,
+    HttpAccessDenied,
+    HttpError,
+    HttpNoAnswer,
+    HttpNotFound,
+    InvalidCertificates,
+    Lost,
+    NotJson,
+    TimedOut,
+    TooMuch,
+    Unknown,
+    Unusable,
+)  # fmt: skip
 from acrsync.client.pace import retry_after
-from acrsync.client.refusals import ClientError, InvalidCertificates
 from acrsync.client.secrets import TEXT_MAX, Secrets
 from acrsync.client.transport import ANSWER_MAX, TooLong
 from acrsync.client.wire import Body, Untrusting
-from acrsync.diagnostics import AccessDenied, NoAnswer, NotFound, UnknownOutcome
 from acrsync.model import JSON
 
 SUCCESS = range(200, 300)
@@ -45,56 +57,6 @@ _SETUP = (
 )  # fmt: skip
 _PROXY_REFUSED = re.compile(r"Tunnel connection failed: 4(?!08|29)\d\d")
 _JSON_READ = 2**20  # bytes of an answer up to which it is searched for the server's own words
-
-
-class HttpError(ClientError, requests.HTTPError):
-    """An answer that is not a success."""
-
-
-class HttpAccessDenied(AccessDenied, HttpError):
-    """401 or 403."""
-
-
-class HttpNotFound(NotFound, HttpError):
-    """404."""
-
-
-class HttpNoAnswer(NoAnswer, HttpError):
-    """The server could not answer: 429, 408 or 5xx."""
-
-
-class Unusable(ClientError, requests.exceptions.InvalidJSONError):
-    """A success whose body cannot be used."""
-
-
-class _Undecoded(requests.exceptions.JSONDecodeError):
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "", 0)
-        self.args = (message,)
-
-
-class NotJson(Unusable, _Undecoded):
-    """A success whose body is no JSON: `doc` and `pos` tell where."""
-
-
-class Throttled(ClientError, NoAnswer):
-    """Not sent, because the API asked for a pause that is too long."""
-
-
-class Unknown(ClientError, UnknownOutcome):
-    """A POST whose answer was lost, or says nothing."""
-
-
-class TooMuch(ClientError, requests.exceptions.ChunkedEncodingError):
-    """An answer that is longer than any list can be."""
-
-
-class Lost(ClientError, NoAnswer, requests.ConnectionError):
-    """No connection, or one that broke."""
-
-
-class TimedOut(ClientError, NoAnswer, requests.Timeout):
-    """No whole answer in time."""
 
 
 @dataclass(frozen=True, slots=True)

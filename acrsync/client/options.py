@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
-from acrsync.client.refusals import InvalidCall, InvalidProxy
+from acrsync.client.errors import InvalidCall, InvalidProxy
 from acrsync.visible import visible
 
 TIMEOUT_MAX_S = 86_400.0

@@ -14,10 +14,10 @@ import requests
 from requests.structures import CaseInsensitiveDict
 
 from acrsync.client.address import checked_path
-from acrsync.client.failures import SUCCESS, TROUBLE, Call, Failure, Throttled, of_answer, of_trouble, parsed
+from acrsync.client.errors import ClientError, InvalidCall, Throttled
+from acrsync.client.failures import SUCCESS, TROUBLE, Call, Failure, of_answer, of_trouble, parsed
 from acrsync.client.options import Options, logins_of
 from acrsync.client.pace import Pace, attempts_of, backoff
-from acrsync.client.refusals import ClientError, InvalidCall
 from acrsync.client.secrets import Secrets
 from acrsync.client.transport import Session, Transport, check_reading, read
 from acrsync.client.wire import Body, LastLook, Stopped, is_real

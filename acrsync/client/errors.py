@@ -1,4 +1,4 @@
-"""What the client's own errors have in common, and those that end a call before anything is sent."""
+"""The client's errors: each is one of `acrsync.diagnostics` and, for who comes from `acrclient`, one of `requests`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import requests
 
-from acrsync.diagnostics import RemoteError
+from acrsync.diagnostics import AccessDenied, NoAnswer, NotFound, RemoteError, UnknownOutcome
 
 
 class ClientError(RemoteError):
@@ -47,3 +47,53 @@ class InvalidCertificates(ClientError, requests.exceptions.SSLError):
 
     def __init__(self, detail: str, *, fix: str) -> None:
         super().__init__("E455", detail, fix=fix)
+
+
+class HttpError(ClientError, requests.HTTPError):
+    """An answer that is not a success."""
+
+
+class HttpAccessDenied(AccessDenied, HttpError):
+    """401 or 403."""
+
+
+class HttpNotFound(NotFound, HttpError):
+    """404."""
+
+
+class HttpNoAnswer(NoAnswer, HttpError):
+    """The server could not answer: 429, 408 or 5xx."""
+
+
+class Unusable(ClientError, requests.exceptions.InvalidJSONError):
+    """A success whose body cannot be used."""
+
+
+class _Undecoded(requests.exceptions.JSONDecodeError):
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "", 0)
+        self.args = (message,)
+
+
+class NotJson(Unusable, _Undecoded):
+    """A success whose body is no JSON: `doc` and `pos` tell where."""
+
+
+class Throttled(ClientError, NoAnswer):
+    """Not sent, because the API asked for a pause that is too long."""
+
+
+class Unknown(ClientError, UnknownOutcome):
+    """A POST whose answer was lost, or says nothing."""
+
+
+class TooMuch(ClientError, requests.exceptions.ChunkedEncodingError):
+    """An answer that is longer than any list can be."""
+
+
+class Lost(ClientError, NoAnswer, requests.ConnectionError):
+    """No connection, or one that broke."""
+
+
+class TimedOut(ClientError, NoAnswer, requests.Timeout):
+    """No whole answer in time."""
