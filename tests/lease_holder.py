@@ -9,7 +9,8 @@ from pathlib import Path
 
 from acrsync.clock import WallClock
 from acrsync.model import Desired
-from acrsync.plan import Create, Plan
+from acrsync.plan.changes import Create
+from acrsync.plan.document import Plan
 from acrsync.runs import LeaseLost, Moved
 from acrsync.runs.lease import LeasedRuns
 from acrsync.runs.record import Wanted, Who

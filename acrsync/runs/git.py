@@ -13,7 +13,7 @@ from pathlib import Path
 from subprocess import TimeoutExpired
 
 from acrsync.runs.gitremote import NAME, Ended, GitRemote
-from acrsync.runs.store import NO_RECORDS, SUMMARIES, Conflict, Stored, StoreError, Unanswered
+from acrsync.runs.store import NO_RECORDS, Conflict, Stored, StoreError, Unanswered
 from acrsync.visible import visible
 
 _FILE = "account.json"
@@ -148,14 +148,14 @@ class GitStore:
         if not fix and code == "E071":
             fix = "correct the URL, or create the repository." if _NOT_THERE.search(said) else _ALLOW
         fix = fix or "look at the connection and the URL, and run again: nothing was changed."
-        return StoreError(code, SUMMARIES[code], f"{self.where}: {said[-500:]}", fix=fix)
+        return StoreError(code, f"{self.where}: {said[-500:]}", fix=fix)
 
     def _conflict(self) -> Conflict:
-        return Conflict("E073", SUMMARIES["E073"], f"{self.where}: another run was faster.")
+        return Conflict("E073", f"{self.where}: another run was faster.")
 
     def _unanswered(self, said: str) -> Unanswered:
         detail = f"{self.where}: {said[-500:]}. It is not known whether the object was changed."
-        return Unanswered("E074", SUMMARIES["E074"], detail)
+        return Unanswered("E074", detail)
 
 
 def _sized(data: bytes) -> bytes:

@@ -22,8 +22,7 @@ from pathlib import Path
 from subprocess import PIPE, Popen
 from urllib.parse import unquote, urlsplit
 
-from acrsync.errors import AcrsyncError
-from acrsync.runs.store import SUMMARIES
+from acrsync.diagnostics import AcrsyncError
 from acrsync.visible import visible
 
 NAME = "acrsync"  # of the remote in the repository in the temporary folder
@@ -75,7 +74,7 @@ class GitRemote:
             there = self._settings()
         except FileNotFoundError as error:
             fix = "install git 2.31 or newer, or use an image that has it."
-            raise AcrsyncError("E083", SUMMARIES["E083"], "There is no git program.", fix=fix) from error
+            raise AcrsyncError("E083", "There is no git program.", fix=fix) from error
         url = remote if re.search(r"[:/\\]", remote) else self._url_of(remote, dict(there))
         self._environment["GIT_DIR"] = tempfile.mkdtemp(prefix="acrsync-")
         weakref.finalize(self, shutil.rmtree, self._environment["GIT_DIR"], ignore_errors=True)
@@ -130,7 +129,7 @@ class GitRemote:
         names = sorted(re.findall(r"^remote\.(.*)\.url$", "\n".join(settings), re.MULTILINE))
         detail = f"git:{remote}: {top.said}" if top.code else f"The project's repository has no remote {remote!r}."
         fix = f"use one of: {', '.join(f'git:{name}' for name in names)}." if names else f"git remote add {remote} URL"
-        raise AcrsyncError("E084", SUMMARIES["E084"], detail, fix=fix)
+        raise AcrsyncError("E084", detail, fix=fix)
 
     def _without_password(self, url: str) -> str:
         """Return a URL without user and password, which a credential helper then knows."""

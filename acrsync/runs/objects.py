@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from acrsync.errors import AcrsyncError
-from acrsync.runs.store import NO_RECORDS, SUMMARIES, Conflict, Stored, StoreError, Unanswered
+from acrsync.diagnostics import AcrsyncError
+from acrsync.runs.store import NO_RECORDS, Conflict, Stored, StoreError, Unanswered
 from acrsync.visible import visible
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class ObjectStore:
         except ImportError as error:
             detail = f"{url} needs the package obstore."
             fix = 'install it: pip install "acrsync[stores]"'
-            raise AcrsyncError("E083", SUMMARIES["E083"], detail, fix=fix) from error
+            raise AcrsyncError("E083", detail, fix=fix) from error
         self._client, self.where = obstore, url
         options: ClientConfig = {
             "allow_http": True,  # there is none, unless the environment names such an address
@@ -64,7 +64,7 @@ class ObjectStore:
         if whole is None:
             detail = f"{self.where}: account.jsonl does not end as acrsync ends it."
             fix = "restore an older version, or delete it if no run is unfinished."
-            raise StoreError("E072", SUMMARIES["E072"], detail, fix=fix)
+            raise StoreError("E072", detail, fix=fix)
         return Stored(whole[1], found.version)
 
     def swap(self, data: bytes, *, expected: str | None, note: str, records: Mapping[str, bytes] = NO_RECORDS) -> str:
@@ -82,12 +82,12 @@ class ObjectStore:
         try:
             put = self._client.put(self._bucket, "account.jsonl", body, mode=mode, use_multipart=False)
         except (of.AlreadyExistsError, of.PreconditionError) as error:
-            raise Conflict("E073", SUMMARIES["E073"], f"{self.where}: another run was faster.") from error
+            raise Conflict("E073", f"{self.where}: another run was faster.") from error
         except (FileNotFoundError, of.PermissionDeniedError, of.UnauthenticatedError) as error:
             raise self._trouble(error) from error
         except of.BaseError as error:
             detail = f"{self.where}: {_cause(error)}. It is not known whether the object was changed."
-            raise Unanswered("E074", SUMMARIES["E074"], detail) from error
+            raise Unanswered("E074", detail) from error
         return _version(put["e_tag"], put["version"])
 
     def kept(self) -> tuple[str, ...]:
@@ -126,7 +126,7 @@ class ObjectStore:
             fix = f"create the bucket {bucket.partition('/')[0]}, or correct its name."
         elif _NOT_CONNECTED.search(str(error)) and not _NO_CREDENTIALS.search(str(error)):
             code, fix = "E070", "look at the connection, and run again: nothing was changed."
-        return StoreError(code, SUMMARIES[code], f"{self.where}: {_cause(error)}.", fix=fix)
+        return StoreError(code, f"{self.where}: {_cause(error)}.", fix=fix)
 
 
 def _version(e_tag: str | None, generation: str | None) -> str:

@@ -14,19 +14,6 @@ from acrsync.diagnostics import AcrsyncError
 
 NO_RECORDS: Mapping[str, bytes] = MappingProxyType({})
 
-SUMMARIES = {
-    "E070": "The run store cannot be reached",
-    "E071": "The run store refuses",
-    "E072": "The run store is damaged",
-    "E073": "The run store has changed",
-    "E074": "The run store did not answer",
-    "E080": "The run store is not understood",
-    "E081": "The run store needs the uid of the account",
-    "E082": "A manifest must not name this run store",
-    "E083": "The run store needs another program or package",
-    "E084": "This git remote does not exist",
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Stored:

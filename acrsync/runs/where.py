@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from acrsync.errors import AcrsyncError
-from acrsync.runs.store import SUMMARIES, Store
+from acrsync.diagnostics import AcrsyncError
+from acrsync.runs.store import Store
 from acrsync.visible import visible
 
 DEFAULT = ".acrsync/runs"
@@ -64,7 +64,6 @@ def parse_where(text: str, *, in_manifest: bool) -> Where:
     if in_manifest and not allowed:
         raise AcrsyncError(
             "E082",
-            SUMMARIES["E082"],
             f"{_shown(text)}: a change to a manifest must not decide where a job with credentials connects or writes.",
             fix="set it with --runs or ACRSYNC_RUNS, or name a folder in the project, git:origin or a bucket.",
         )
@@ -103,7 +102,7 @@ def account_key(endpoint: str, uid: int | None, *, seen: int | None = None) -> s
     if uid is None:
         detail = "A uid that is only learned from the list could change, and two runs would not see each other."
         how = f"account: {{uid: {seen or 'UID'}}}" + ("" if seen else " (UID is the number in the ACRCloud console)")
-        raise AcrsyncError("E081", SUMMARIES["E081"], detail, fix=f"add to the manifest: {how}")
+        raise AcrsyncError("E081", detail, fix=f"add to the manifest: {how}")
     parts = urlsplit(endpoint)
     host = (parts.hostname or "").rstrip(".")
     for domain in _DEPLOYMENTS:
@@ -131,7 +130,7 @@ def open_store(where: Git | Objects, key: str, *, project: Path, environment: Ma
 
 
 def _not_understood(text: str, why: str) -> AcrsyncError:
-    return AcrsyncError("E080", SUMMARIES["E080"], f"{_shown(text)}: {why}.", fix=_FORMS)
+    return AcrsyncError("E080", f"{_shown(text)}: {why}.", fix=_FORMS)
 
 
 def _shown(text: str) -> str:

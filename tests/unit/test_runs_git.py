@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from acrsync.errors import AcrsyncError
+from acrsync.diagnostics import AcrsyncError
 from acrsync.runs.git import GitStore
 from acrsync.runs.store import Store, StoreError, Unanswered
 from store_places import REF, bare

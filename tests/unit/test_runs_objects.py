@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from acrsync.errors import AcrsyncError
+from acrsync.diagnostics import AcrsyncError
 from acrsync.runs.objects import ObjectStore
 from acrsync.runs.store import Store, StoreError, Unanswered
 from store_places import KEY, credentials

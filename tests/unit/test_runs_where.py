@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from acrsync.errors import AcrsyncError
+from acrsync.diagnostics import AcrsyncError
 from acrsync.runs.where import Folder, Git, Objects, Where, account_key, open_store, parse_where
 from store_places import KEY, bare
 
