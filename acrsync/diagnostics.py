@@ -145,6 +145,7 @@ SUMMARIES: Mapping[str, str] = {
     "E075": "Another run holds the account",
     "E076": "The account is not held any more",
     "E077": "Another run was faster",
+    "E078": "There is no such run",
     "E079": "There is no such unfinished run",
     "E080": "The run store is not understood",
     "E081": "The run store needs the uid of the account",

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from acrsync.apply.attempt import Seen
 from acrsync.apply.verify import Verification, verify, with_new_ids
@@ -26,11 +26,13 @@ from acrsync.plan.outcome import Run as Facts
 from acrsync.plan.ownership import account_uid, telling_uids
 from acrsync.plan.planner import make_plan
 from acrsync.remote import Remote
-from acrsync.runs import Run, Runs
-from acrsync.runs.folder import FolderRuns
+from acrsync.runs import Moved, Run, Runs
 from acrsync.runs.memory import Known
-from acrsync.runs.record import NOBODY, Wanted, Who
+from acrsync.runs.record import Wanted
+from acrsync.runs.where import Memory
 from acrsync.visible import visible
+
+ROUNDS = 5  # so often does an apply begin anew because another run was faster
 
 
 class CrashedDuringApply(Exception):
@@ -89,7 +91,7 @@ class Reconciler:
         known = self._known() if known is None else known
         snapshot = snapshot or self._observed(known)
         known = known.of(account_uid(manifest, snapshot))
-        plan = make_plan(manifest, snapshot, earlier=known.earlier(snapshot.rows))
+        plan = make_plan(manifest, snapshot, earlier=known.earlier(snapshot.rows, stack=manifest.stack))
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         plan = guarded(plan, evidence)
         said = in_reading_order((*known.hints, *hints, *plan.diagnostics))
@@ -104,8 +106,35 @@ class Reconciler:
         said = in_reading_order((*known.hints, *plan.diagnostics))
         return Seen(replace(plan, diagnostics=said), snapshot, evidence, known)
 
-    def settle(self, seen: Seen) -> None:
-        """Record what the list shows of earlier runs, where nothing is applied. Raises: Moved."""
+    def reconcile(
+        self,
+        look: Callable[[Known], Seen],
+        *,
+        began: Callable[[], object] = nothing,
+        agree: Callable[[Seen], object] = nothing,
+        shown: Callable[[Iterable[Outcome]], Iterable[Outcome]] = iter,
+    ) -> Result:
+        """Wait for others, look, apply and read back; all anew if another run was faster.
+
+        `agree` is called before anything is written, and raises if it must not be. A plan that cannot be applied, or
+        has nothing to do, only settles what is left of earlier runs. Raises: as `take` and `carry_out`; Moved if others
+        were faster each time.
+        """
+        try:
+            for _ in range(ROUNDS):
+                seen = look(self.take())
+                with suppress(Moved):
+                    if not seen.plan.can_apply or not seen.plan.work:
+                        self._settle(seen)
+                        return Result(seen.plan, verified=seen.plan.can_apply, exit_code=seen.plan.exit_code())
+                    agree(seen)
+                    return self.carry_out(seen, began=began, shown=shown)
+                self.tell("Another run was faster. Looking again.")
+            raise Moved("E077", f"Others were faster {ROUNDS} times. Nothing was written.", fix="run apply again.")
+        finally:
+            self.release()
+
+    def _settle(self, seen: Seen) -> None:
         if self.runs:
             self.runs.settle(rows=seen.snapshot.rows)
 
@@ -194,24 +223,17 @@ class Reconciler:
 def reconciler(
     account: Remote,
     *,
-    runs: str | Path | None = None,
+    memory: Memory | None = None,
     uid: int | None = None,
-    who: Who = NOBODY,
     settings: Settings = DEFAULTS,
     stop: threading.Event | None = None,
     tell: Callable[[str], object] = nothing,
 ) -> Reconciler:
-    """Return the loop in real time, with its runs in a folder if one is named; `uid`: the account's, if it is known."""
+    """Return the loop in real time, with the runs of the account if they are kept. `uid`: the account's, if known."""
     stop = stop or threading.Event()
-    clock = WallClock(stop)
-    memory = None
-    if runs is not None:
-        where = Path(runs)
-        memory = FolderRuns(
-            where, clock, who=who, endpoint=account.endpoint, uid=uid, settle_s=settings.settle_s,
-            landing_s=settings.landing_s,
-        )  # fmt: skip
-    return Reconciler(account, clock, memory, settings, stop, tell)
+    clock, how = WallClock(stop), {"settle_s": settings.settle_s, "landing_s": settings.landing_s}
+    runs = memory.opened(clock, endpoint=account.endpoint, uid=uid, **how) if memory else None
+    return Reconciler(account, clock, runs, settings, stop, tell)
 
 
 def _ended(run: Run, *, code: ExitCode, verification: Verification | None) -> tuple[Diagnostic, ...]:

@@ -69,10 +69,11 @@ class Runs(Protocol):
         """Return what is known now. Never writes, never waits."""
         ...
 
-    def take(self, *, lock_timeout_s: float, tell: Callable[[str], object]) -> Known:
+    def take(self, *, lock_timeout_s: float, tell: Callable[[str], object], landed: bool = True) -> Known:
         """Return what is known when nobody else holds the account and no request of an earlier run can land any more.
 
-        Raises: Held. Waiting for a holder that crashed does not count against `lock_timeout_s`.
+        Without `landed` only the first is waited for. Raises: Held. Waiting for a holder that crashed does not count
+        against `lock_timeout_s`.
         """
         ...
 

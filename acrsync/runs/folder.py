@@ -15,7 +15,7 @@ import stat
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +52,19 @@ UNKNOWN = Holder("", "another process", "a moment ago", 0.0)
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Whose runs are meant."""
+
+    endpoint: str | None  # None: those of all accounts, to be listed
+    uid: int | None  # None: not known, so those of all accounts at the endpoint
+
+    def ran(self, run: Past) -> bool:
+        """Tell whether a run was, or may have been, in this account."""
+        here = self.endpoint is None or normal(run.header["endpoint"]) == normal(self.endpoint)
+        return here and (self.uid is None or run.header["uid"] in (self.uid, None))
+
+
 class FolderRuns:
     """The runs of one account whose records are in one folder."""
 
@@ -59,24 +72,23 @@ class FolderRuns:
         self,
         folder: Path,
         clock: Clock,
+        account: Account,
         *,
         who: Who,
-        endpoint: str,
-        uid: int | None,
         settle_s: float,
         landing_s: float = LANDING_S,
     ) -> None:
         self.where = str(folder)
         self.folder, self.clock, self.who = folder, clock, who
-        self.endpoint, self.uid = endpoint, uid
+        self.account = account
         self.settle_s, self.landing_s = settle_s, landing_s
-        self._locks = Locks(folder, endpoint, uid)
+        self._locks = Locks(folder, account)
         self._run: FolderRun | None = None
 
     def look(self) -> Known:
         return Known(tuple(run for run, _ in self._mine()), self._locks.holder())
 
-    def take(self, *, lock_timeout_s: float, tell: Callable[[str], object]) -> Known:
+    def take(self, *, lock_timeout_s: float, tell: Callable[[str], object], landed: bool = True) -> Known:
         began, told = self.clock.now(), ""
         while not self._locks.take(self._holder("")):
             holder = self._locks.holder() or UNKNOWN
@@ -86,7 +98,8 @@ class FolderRuns:
                 tell(told := message)
             self._wait(POLL_S)
         began = self.clock.now()
-        if (left_s := self._landing_in(waited_s=0.0)) > 0:
+        left_s = self._landing_in(waited_s=0.0) if landed else 0.0
+        if left_s > 0:
             tell(f"Waiting {left_s:.0f} s: what an earlier run sent may still land, or not be listed yet.")
         while left_s > 0:
             self._wait(left_s)
@@ -151,11 +164,9 @@ class FolderRuns:
         for number, path in enumerate(paths, -len(paths)):
             if newest is not None and number < -newest and _is_closed(path):
                 continue
-            lines = _read(path)
-            if lines and normal(lines[0]["endpoint"]) == normal(self.endpoint):
-                run = past(lines)
-                if self.uid is None or run.header["uid"] in (self.uid, None):
-                    yield run, lines
+            lines = read(path)
+            if lines and (run := past(lines)) and self.account.ran(run):
+                yield run, lines
 
     def _landing_in(self, *, waited_s: float) -> float:
         """Return for how long something that earlier runs sent may still land, or be missing from a list."""
@@ -198,12 +209,12 @@ class FolderRun:
 
     def end(self, *, exit_code: int, verified: bool, rows: Sequence[Live] | None, managed: Mapping[int, str]) -> None:
         now = self._runs.clock.wall()
-        done = tuple(line for line in _read(self.path) if line["event"] == "outcome")
+        done = tuple(line for line in read(self.path) if line["event"] == "outcome")
         changed = changes({key_of(line): line for line in done}.values())
         self.write(
             end_line(exit_code=exit_code, verified=verified, changed=changed, managed=managed, now=now), sync=True
         )
-        if not past(_read(self.path)).open:
+        if not past(read(self.path)).open:
             self.write(closed_line(by=self.id, reason="", now=now), sync=True)
         if rows is not None:
             self._runs.add(self._runs.look().settled(rows, by=self.id, now=now, done=done))
@@ -231,10 +242,10 @@ class Locks:
     is decided under a gate, which nobody holds for longer than that.
     """
 
-    def __init__(self, folder: Path, endpoint: str, uid: int | None) -> None:
-        self._folder, self._uid = folder, uid
-        self._stem = hashlib.sha256(normal(endpoint).encode()).hexdigest()[:12]
-        self._own = self._path("any" if uid is None else str(uid))
+    def __init__(self, folder: Path, account: Account) -> None:
+        self._folder, self._uid = folder, account.uid
+        self._stem = hashlib.sha256(normal(account.endpoint or "").encode()).hexdigest()[:12]
+        self._own = self._path("any" if account.uid is None else str(account.uid))
         self._held: list[FileLock] = []
 
     def take(self, holder: Holder) -> bool:
@@ -301,7 +312,7 @@ def boot() -> str:
         return ""
 
 
-def _read(path: Path) -> Lines:
+def read(path: Path) -> Lines:
     """Return the lines of one record; a FIFO or folder is not waited for."""
     try:
         with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:

@@ -152,7 +152,7 @@ class LeasedRuns:
     def look(self) -> Known:
         return self.read()[0].known()
 
-    def take(self, *, lock_timeout_s: float, tell: Callable[[str], object]) -> Known:
+    def take(self, *, lock_timeout_s: float, tell: Callable[[str], object], landed: bool = True) -> Known:
         began = self.clock.now()
         nonce, since, told = None, began, ""
         while True:
@@ -162,7 +162,7 @@ class LeasedRuns:
                 if nonce is not None and seen.holder and now - began >= lock_timeout_s:
                     raise held(seen.holder)
                 nonce, since = seen.nonce, now
-            free_in_s = self.free_in(seen, stood_s=now - since)
+            free_in_s = self.free_in(seen, stood_s=now - since, landed=landed)
             if free_in_s <= 0:
                 self._seen = seen, version
                 return seen.known()
@@ -171,10 +171,10 @@ class LeasedRuns:
             if not self.clock.wait(min(POLL_S, free_in_s)):
                 raise KeyboardInterrupt
 
-    def free_in(self, seen: Object, *, stood_s: float) -> float:
+    def free_in(self, seen: Object, *, stood_s: float, landed: bool) -> float:
         """Return how long an object must still stand as it is until a run may list; 0 if it may now."""
         holding_s = seen.holder.ttl_s if seen.holder else 0.0
-        landing_s = self.landing_s + self.settle_s if seen.known().undecided else 0.0
+        landing_s = self.landing_s + self.settle_s if landed and seen.known().undecided else 0.0
         return holding_s + landing_s - stood_s
 
     def begin(self, wanted: Wanted, *, rows: Sequence[Live]) -> LeasedRun:

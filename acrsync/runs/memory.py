@@ -50,6 +50,16 @@ class Open:
         return str(self.key[1])
 
     @property
+    def words(self) -> str:
+        """What is open, for people."""
+        if self.elsewhere:
+            bucket_id, name = self.elsewhere
+            return f"{self.name} was stored as {name} (id {bucket_id}); no second one is created while that exists"
+        if self.undecided:
+            return f"{self.action} {self.name}: it is not known whether it was carried out"
+        return f"{self.name} was deleted to be replaced and is not there again: {dict(self.attrs)}"
+
+    @property
     def lost(self) -> bool:
         """Whether a bucket may be gone and must come back with its attributes."""
         return self.action is Action.REPLACE
@@ -141,8 +151,8 @@ class Known:
         of_it = (run for run in self.runs if uid is None or run.header["uid"] in (uid, None))
         return replace(self, runs=tuple(of_it))
 
-    def earlier(self, rows: Sequence[Live]) -> Earlier:
-        """Return what planning must know, with a list that was just read."""
+    def earlier(self, rows: Sequence[Live], *, stack: str | None) -> Earlier:
+        """Return what planning must know, by a list that was just read."""
         aliases, pending = {}, []
         for run in self.unfinished:
             for left in run.open:
@@ -152,8 +162,8 @@ class Known:
                 elif status is Status.FAILED or left.undecided:
                     of_it = Pending(left.action, left.name, left.key[2], left.attrs, left.marks, run.listed, run.id)
                     pending.append(of_it)
-        managed = next((run.managed for run in reversed(self.runs) if run.managed), {})
-        return Earlier(tuple(pending), aliases, managed)
+        of_stack = (run.managed for run in reversed(self.runs) if run.managed and run.header.get("stack") == stack)
+        return Earlier(tuple(pending), aliases, next(of_stack, {}))
 
     def shown_by(self, rows: Iterable[Live], *, now: datetime) -> bool:
         """Tell whether a list shows what the last runs wrote; if not, it may be older than that."""

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from acrsync.clock import Clock
 from acrsync.diagnostics import AcrsyncError
+from acrsync.runs import Runs
+from acrsync.runs.folder import Account, FolderRuns
+from acrsync.runs.lease import LeasedRuns
+from acrsync.runs.record import NOBODY, Who
 from acrsync.runs.store import Store
 from acrsync.visible import visible
 
@@ -45,6 +50,7 @@ class Objects:
 
 
 Where = Folder | Git | Objects
+TTL_S = {Git: 60.0, Objects: 30.0}  # how long an account is held without a renewal
 
 
 def parse_where(text: str, *, in_manifest: bool) -> Where:
@@ -92,6 +98,34 @@ def _parsed(text: str) -> Where:
     if url.startswith("-") or not url:
         raise _not_understood(text, "this is not a name or a path")
     return Git(url) if text.startswith("git:") else Folder(text)
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """Where runs are kept, and what must be known to open that."""
+
+    where: Where
+    who: Who = NOBODY
+    project: Path = Path()
+    environment: Mapping[str, str] = field(default_factory=dict)  # for the credentials of git and of object stores
+
+    def opened(self, clock: Clock, *, endpoint: str | None, uid: int | None, settle_s: float, landing_s: float) -> Runs:
+        """Return the runs of one account; in a folder without an endpoint, of all accounts. Nothing is sent yet.
+
+        Raises: AcrsyncError.
+        """
+        match self.where:
+            case Folder(path):
+                account = Account(endpoint, uid)
+                return FolderRuns(
+                    self.project / Path(path).expanduser(), clock, account, who=self.who, settle_s=settle_s,
+                    landing_s=landing_s,
+                )  # fmt: skip
+            case Git() | Objects() as where:
+                key = account_key(endpoint or "", uid)
+                store = open_store(where, key, project=self.project, environment=self.environment)
+                ttl_s = TTL_S[type(where)]
+                return LeasedRuns(store, clock, who=self.who, settle_s=settle_s, landing_s=landing_s, ttl_s=ttl_s)
 
 
 def account_key(endpoint: str, uid: int | None, *, seen: int | None = None) -> str:

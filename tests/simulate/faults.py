@@ -82,13 +82,13 @@ END = LeasedRun.end
 BEGIN = LeasedRuns.begin
 
 
-def _free_by_stamps(self: LeasedRuns, seen: Object, *, stood_s: float) -> float:
+def _free_by_stamps(self: LeasedRuns, seen: Object, *, stood_s: float, landed: bool) -> float:
     if not seen.holder:
-        return FREE_IN(self, seen, stood_s=stood_s)
+        return FREE_IN(self, seen, stood_s=stood_s, landed=landed)
     from datetime import datetime
 
     age = (self.clock.wall() - datetime.fromisoformat(seen.holder.since)).total_seconds()
-    return FREE_IN(self, seen, stood_s=max(age, 0))
+    return FREE_IN(self, seen, stood_s=max(age, 0), landed=landed)
 
 
 def _look_once(self: LeasedRun) -> None:

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from acrsync.diagnostics import AcrsyncError
+from acrsync.plan.changes import Create, Update
 from acrsync.plan.document import plan_document
 from acrsync.plan.outcome import Outcome, Status
-from acrsync.plan.changes import Create, Update
 from acrsync.runs import LANDING_S, Held, folder
-from acrsync.runs.folder import FolderRuns
+from acrsync.runs.folder import Account, FolderRuns
 from acrsync.runs.record import Wanted, Who
 from report_plans import RUN, desired, live, plan_of
 from step_clock import StepClock
@@ -41,7 +41,7 @@ class Machine:
     def __init__(self, where, *, uid=19, endpoint=HERE, name="one"):
         self.clock, self.said = StepClock(), []
         self.runs = FolderRuns(
-            where, self.clock, who=Who(user=name, host="host"), endpoint=endpoint, uid=uid, settle_s=SETTLE_S
+            where, self.clock, Account(endpoint, uid), who=Who(user=name, host="host"), settle_s=SETTLE_S
         )
         self.endpoint, self.uid = endpoint, uid
 

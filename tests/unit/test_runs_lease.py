@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from acrsync.plan.outcome import Outcome, Status
 from acrsync.plan.changes import Create
+from acrsync.plan.outcome import Outcome, Status
 from acrsync.runs import LANDING_S, Held, LeaseLost, Moved
 from acrsync.runs.lease import LeasedRuns
 from acrsync.runs.record import Wanted, Who

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 
 from acrsync.diagnostics import AcrsyncError
-from acrsync.plan.outcome import Outcome, Status
 from acrsync.plan.changes import Create, Delete, Replace, Update
+from acrsync.plan.outcome import Outcome, Status
 from acrsync.runs.memory import Known, past, reduced
 from acrsync.runs.record import (
     Wanted,
