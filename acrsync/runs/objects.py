@@ -113,7 +113,7 @@ class ObjectStore:
                 return None
 
     def _check_conditions(self) -> None:
-        """Make sure that the server minds the conditions of writes: without them, as in some copies of S3, no lease holds.
+        """Make sure that the server minds conditions: without them, as in some copies of S3, no lease holds.
 
         Raises: StoreError. It costs three requests, before an account's first swap.
         """
