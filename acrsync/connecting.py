@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from acrsync.acrcloud import Account
 from acrsync.client import Client
 from acrsync.diagnostics import AcrsyncError
+from acrsync.extras import installing
 from acrsync.remote import Guard
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def emulated(**options: Any) -> Iterator[Running]:
         from acrsync.emulator import serve
     except ImportError as e:
         raise AcrsyncError(
-            "E010", f"It needs the package {e.name}.", fix='install it: pip install "acrsync[emulator]"'
+            "E010", f"It needs the package {e.name}.", fix=f"install it: {installing('werkzeug')}"
         ) from e
     with ExitStack() as stack:
         try:

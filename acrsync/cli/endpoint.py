@@ -14,6 +14,7 @@ import acrsync
 from acrsync.cli import environment, output
 from acrsync.cli.options import Common
 from acrsync.diagnostics import AcrsyncError
+from acrsync.extras import installing
 
 DEFAULT_ENDPOINT = "https://api-v2.acrcloud.com"
 EMULATOR = "emulator:"
@@ -36,6 +37,9 @@ def opened(
     common: Common, *, read_only: bool, cancel: threading.Event | None = None
 ) -> AbstractContextManager[acrsync.Account]:
     """Yield the account; with `read_only` its transport can send nothing but GET."""
+    ca_bundle = _ca_bundle()
+    if ca_bundle is None:
+        _trust_the_system()  # before the client and its libraries are imported
     endpoint, token = common.endpoint or "", ""
     proxies: Mapping[str, str] = {}
     if not endpoint.startswith(EMULATOR):
@@ -48,7 +52,7 @@ def opened(
         read_only=read_only,
         timeout_s=common.timeout_s,
         proxies=proxies,
-        ca_bundle=_ca_bundle(),
+        ca_bundle=ca_bundle,
         cancel=cancel,
         debug=output.say if common.debug else None,
     )
@@ -152,3 +156,23 @@ def _ca_bundle() -> str | None:
             fix="correct it, or unset it to use the usual certificates.",
         ) from error
     return bundle
+
+
+def _trust_the_system() -> None:
+    """Trust the authorities of the operating system, if ACRSYNC_TRUSTSTORE asks for that."""
+    import click
+
+    try:
+        if not click.BOOL.convert(environment("ACRSYNC_TRUSTSTORE") or "0", None, None):
+            return
+    except click.BadParameter as error:
+        raise click.BadParameter(error.message, param_hint="ACRSYNC_TRUSTSTORE") from error
+    try:
+        import truststore
+    except ImportError as error:
+        raise AcrsyncError(
+            "E018",
+            "ACRSYNC_TRUSTSTORE is set, and it needs that package to read the system's certificates.",
+            fix=f"install it: {installing('truststore')}",
+        ) from error
+    truststore.inject_into_ssl()

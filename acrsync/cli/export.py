@@ -21,7 +21,8 @@ if TYPE_CHECKING:  # `--help` imports every command
 def command(where: Common, out: Path | None) -> ExitCode:
     """Print the account as a manifest, ready to commit.
 
-    Planning it gives no changes. What cannot be managed stands in it as comments that say why.
+    Planning it gives no changes. What cannot be managed stands in it as comments that say why. With --out the schema
+    for editors is written beside it, as acrsync.schema.json, if it is not there yet.
     """
     from acrsync import manifest as manifests
     from acrsync.cli import output
@@ -45,4 +46,8 @@ def command(where: Common, out: Path | None) -> ExitCode:
         return ExitCode.DONE
     output.save(out, text)
     output.say(f"Wrote {out}. `acrsync plan {out}` shows how it compares with the account.")
+    schema = out.with_name(manifests.SCHEMA_FILE)
+    if not schema.exists():
+        output.save(schema, manifests.schema_text("manifest"))
+        output.say(f"Wrote {schema}. Editors check {out.name} with it.")
     return ExitCode.DONE

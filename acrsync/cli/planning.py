@@ -92,8 +92,8 @@ def show_plan(plan: Plan, account: Account, where: Common, asked: Planning) -> E
     """Write the plan to the files that were asked for, then to stdout and to the pipeline; return the exit code."""
     code = plan.exit_code(detailed=asked.detailed_exitcode)
     run = facts(code, account)
-    save_plan(plan, run, asked)
     with ci.section("acrsync_plan", "acrsync plan"):
+        save_plan(plan, run, asked)
         style = style_for(where.color)
         output.answer(plan_text(plan, style=style) if asked.format == "text" else FORMATS[asked.format](plan, run))
     ci.report(plan, run)

@@ -14,11 +14,11 @@ from acrsync.manifest import build, rules, shape
 from acrsync.manifest.schemas import schema, schema_text
 from acrsync.manifest.text import decoded, unreadable
 from acrsync.manifest.tree import Tree, read
-from acrsync.manifest.writing import dump, entry
+from acrsync.manifest.writing import SCHEMA_FILE, dump, entry
 from acrsync.model import Manifest
 from acrsync.visible import visible
 
-__all__ = ["Loaded", "dump", "entry", "load", "load_texts", "schema", "schema_text"]
+__all__ = ["SCHEMA_FILE", "Loaded", "dump", "entry", "load", "load_texts", "schema", "schema_text"]
 
 
 @dataclass(frozen=True, slots=True)

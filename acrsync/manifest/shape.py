@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from operator import getitem
 from typing import TYPE_CHECKING
 
 from acrsync.diagnostics import Diagnostic, Span, error
@@ -100,7 +102,8 @@ def _mistakes(validator: Draft202012Validator, data: JSON, *, within: Path = ())
         wrong_kind = [found for found in errors if found.validator == "type"]
         for found in wrong_kind or errors:
             schema = found.schema if isinstance(found.schema, Mapping) else {}
-            yield Mistake(path, str(found.validator), found.validator_value, found.instance, schema)
+            holder = reduce(getitem, list(found.absolute_path)[:-1], data)
+            yield Mistake(path, str(found.validator), found.validator_value, found.instance, schema, holder)
 
 
 def _template_texts(data: JSON) -> Iterator[tuple[Path, str]]:

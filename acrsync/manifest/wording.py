@@ -12,7 +12,8 @@ from acrsync.bucket import FACTS
 from acrsync.diagnostics import Diagnostic, Span, error
 from acrsync.manifest.problems import quoted, short
 from acrsync.manifest.scalars import flow, written
-from acrsync.model import JSON
+from acrsync.model import JSON, MARK
+from acrsync.visible import cleaned
 
 _KINDS: Mapping[str, str] = {
     "string": "a text",
@@ -50,6 +51,7 @@ class Mistake:
     wanted: JSON  # what the schema says under the keyword
     value: JSON
     schema: Mapping[str, JSON]  # what the value is checked against
+    holder: JSON = None  # the list or mapping that the value lies in
 
     @property
     def what(self) -> str:
@@ -134,7 +136,8 @@ def _right_kind(mistake: Mistake, wanted: str, words: str) -> str:
         case "string", bool() | int():
             return f"put it in quotes: {as_entry(written(quoted(mistake.value)))}"
         case "array", str() as text if schema["items"]["type"] == "string":
-            return f"write it as a list: {as_entry(f'[{written(text)}]')}"
+            labels = mistake.path[-1] == "labels"
+            return f"write it as a list: {_labels([text]) if labels else as_entry(f'[{written(text)}]')}"
         case "array", _ if schema["items"]["type"] == "object":
             return f"begin every entry with `- `, as in - {flow(schema['items']['examples'][0])}"
         case "object", str() as text if "name" in schema.get("required", ()):
@@ -201,13 +204,19 @@ def _wrong_form(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
             fix = 'write a number or a percentage, as in deletes: 5 or deletes: "30%"'
             yield error("E132", f"{shown}, which is neither a number nor a percentage.", fix=fix, span=span)
         case _ if "," in value:
-            labels = ", ".join(written(part.strip()) for part in value.split(","))
             detail = f"The label {quoted(value)} holds a comma, which the server takes for the end of a label."
-            yield error("E135", detail, fix=f"write labels of their own: [{labels}]", span=span)
+            yield error("E135", detail, fix=f"write each label by itself: {_labels(mistake.holder)}", span=span)
         case _:
             detail = f"The label {quoted(value)} begins like the marks that acrsync itself writes and removes."
             fix = "remove it; `ownership: label` and `protect: true` write such labels."
             yield error("E135", detail, fix=fix, span=span)
+
+
+def _labels(found: Iterable[JSON]) -> str:
+    """Return labels as they can stand in a manifest, each by itself, without those that cannot."""
+    texts = [text if isinstance(text, str) else quoted(text) for text in found]
+    labels = dict.fromkeys(cleaned(part) for text in texts for part in text.split(","))
+    return f"labels: {flow([label for label in labels if label and not label.startswith(MARK)])}"
 
 
 TELLERS: Mapping[str, Callable[[Mistake, Locate], Iterator[Diagnostic]]] = {

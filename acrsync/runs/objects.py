@@ -17,6 +17,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from acrsync.diagnostics import AcrsyncError
+from acrsync.extras import installing
 from acrsync.runs.store import NO_RECORDS, Conflict, Stored, StoreError, Unanswered
 from acrsync.visible import visible
 
@@ -46,7 +47,7 @@ class ObjectStore:
             from obstore.store import from_url
         except ImportError as error:
             detail = f"{url} needs the package obstore."
-            fix = 'install it: pip install "acrsync[stores]"'
+            fix = f"install it: {installing('obstore')}"
             raise AcrsyncError("E083", detail, fix=fix) from error
         self._client, self.where = obstore, url
         options: ClientConfig = {

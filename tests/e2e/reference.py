@@ -91,7 +91,7 @@ def mentioned_codes() -> set[str]:
 
 def _sources() -> Iterator[Path]:
     for path in sorted((ROOT / "acrsync").rglob("*.py")):
-        if "emulator" not in path.parts and path.name != "diagnostics.py":
+        if "emulator" not in path.relative_to(ROOT).parts and path.name != "diagnostics.py":
             yield path
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from acrsync.apply.reconcile import Result
@@ -16,6 +16,7 @@ from acrsync.model import Limit, Live
 from acrsync.plan.changes import Create, Delete, Kept
 from acrsync.plan.outcome import WELL, Status
 from engine import Hook, Troubled, half_silent, lost, refused, silent
+from examples import examples
 from reconcile import in_folder, loop
 from strategies import accounts, manifests
 
@@ -69,7 +70,7 @@ def survives(account: Troubled, manifest, first: Mapping[int, Live]) -> None:
             assert row.attrs == {**origins[row.name], **entries[row.name]}
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(manifests(), accounts(max_files=1, reshape=False), troubles(), st.sampled_from([1, 4]))
 def test_two_more_runs_mend_whatever_happened_to_the_first(manifest, account, happens, parallelism):
     account, manifest = troubled(account), replace(manifest, deletes_limit=Limit(100))
