@@ -190,7 +190,7 @@ def test_without_the_extra_the_emulator_says_what_to_install(bare: Place):
     for arguments in (("emulator",), ("plan", "--endpoint", "emulator:")):
         done = bare.ended(bare.begin([PYTHON, "-c", hidden, *arguments]))
         assert (done.code, done.codes) == (1, ["E010"])
-        assert f'fix: install it: {PYTHON} -m pip install "werkzeug>=3.1"\n' in done.err
+        assert f'fix: install it: {PYTHON} -m pip install "werkzeug>=3.1.8"\n' in done.err
 
 
 def test_a_folder_that_cannot_be_made(bare: Place):

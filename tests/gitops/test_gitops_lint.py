@@ -49,11 +49,12 @@ def test_the_file_fits_its_schema(schema: str, path: str, more: tuple[str, ...])
 def test_the_component_fits_the_schema_of_gitlab_with_its_defaults(tmp_path: Path):
     header, jobs = COMPONENT.read_text().split("\n---\n")
     inputs = yaml.safe_load(header)["spec"]["inputs"]
-    used = set(re.findall(r"\$\[\[ inputs\.(\w+) \]\]", jobs))
+    used = set(re.findall(r"\$\[\[ inputs\.([\w-]+) \]\]", jobs))
     assert used == set(inputs)
     assert all(given["description"] for given in inputs.values())
+    assert {name for name, given in inputs.items() if "default" not in given} == {"requirements"}
     for name, given in inputs.items():
-        jobs = jobs.replace(f"$[[ inputs.{name} ]]", str(given["default"]))
+        jobs = jobs.replace(f"$[[ inputs.{name} ]]", str(given.get("default", "acrsync.txt")))
     (tmp_path / "jobs.yml").write_text(jobs)
     line = [tool("check-jsonschema"), "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"]
     done = run([*line, tmp_path / "jobs.yml"], ROOT)
@@ -61,8 +62,6 @@ def test_the_component_fits_the_schema_of_gitlab_with_its_defaults(tmp_path: Pat
 
 
 def test_what_the_examples_name_is_this_version():
-    header = yaml.safe_load(COMPONENT.read_text().split("\n---\n")[0])
-    assert header["spec"]["inputs"]["package"]["default"] == f"acrsync=={version()}"
     assert all(f"# v{version()}" in path.read_text() for path in WORKFLOWS if path.parent.name == "github")
 
 
@@ -98,6 +97,29 @@ def test_every_job_states_its_permissions_and_its_patience(path: str):
         assert job["timeout-minutes"] <= 60
 
 
+# What is installed beside a token
+
+
+INSTALLING = re.compile(r"\b(?:pip|pipx|uv|npm|npx)\b[^\n]*\b(?:install|run|exec)\b[^\n]*|\b(?:uvx|npx)\b[^\n]*")
+IN_PIPELINES = ["action.yml", "templates/acrsync.yml", "examples/ci/gitlab/.gitlab-ci.yml", *names(WORKFLOWS)]
+
+
+@pytest.mark.parametrize("path", [*IN_PIPELINES, "docs/gitops.md"])
+def test_no_pipeline_installs_a_package_by_a_name_that_somebody_else_may_take(path: str):
+    text = (ROOT / path).read_text()
+    for line in INSTALLING.findall(text):
+        assert "--require-hashes" in line or "$SOURCE" in line or "acrsync" not in line, line
+    assert "pip install acrsync" not in text.replace('"', "").replace("'", "")
+
+
+def test_what_the_component_installs_is_pinned_and_so_is_its_image():
+    header, jobs = COMPONENT.read_text().split("\n---\n")
+    image = yaml.safe_load(header)["spec"]["inputs"]["image"]["default"]
+    assert f"FROM {image} AS build" in DOCKERFILE
+    [install] = [line for line in jobs.splitlines() if "pip install" in line]
+    assert "--require-hashes --only-binary :all: --requirement" in install
+
+
 # What goes into the container
 
 
@@ -107,8 +129,8 @@ def locked() -> dict[str, str]:
 
 def test_the_lock_holds_every_dependency_in_a_version_that_fits():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["emulator"]]
-    for requirement in (*wanted, *project["build-system"]["requires"]):
+    extras = [requirement for extra in project["project"]["optional-dependencies"].values() for requirement in extra]
+    for requirement in (*project["project"]["dependencies"], *extras, *project["build-system"]["requires"]):
         name, _, least = requirement.partition(">=")
         have = tuple(map(int, locked()[name].split(".")[:3]))
         assert have >= tuple(map(int, least.split("."))), requirement
