@@ -134,8 +134,8 @@ class FakeClock:
     def now(self) -> float:
         return self.seconds
 
-    def readings(self) -> tuple[float, ...]:
-        return (self.seconds,)
+    def readings(self) -> tuple[float, float, float]:
+        return self.seconds, self.seconds, self.seconds
 
     def wall(self) -> datetime:
         return datetime(2026, 8, 1, 9, 30, tzinfo=UTC) + timedelta(seconds=self.seconds)

@@ -21,7 +21,7 @@ class StepClock:
     def now(self) -> float:
         return self.seconds - self.asleep
 
-    def readings(self) -> tuple[float, ...]:
+    def readings(self) -> tuple[float, float, float]:
         return self.now(), self.seconds, self.seconds + self.wall_offset
 
     def wall(self) -> datetime:

@@ -118,13 +118,12 @@ def place_of(runs: str | None, endpoint: str | None, *, writes: bool = False) ->
 def lines_of(run_id: str, runs: Runs) -> Lines:
     """Return the record of a run, by its id, as `last`, or in a file. Raises: AcrsyncError."""
     from acrsync.diagnostics import AcrsyncError
-    from acrsync.runs.folder import read
+    from acrsync.runs.folder import read_named
     from acrsync.visible import visible
 
     if run_id.endswith(".jsonl"):
-        found = [read(Path(run_id))]
-    else:
-        found = [lines for known, lines in runs.history() if run_id in (known, LAST)]
+        return read_named(Path(run_id))
+    found = [lines for known, lines in runs.history() if run_id in (known, LAST)]
     if not found or not found[-1]:
         raise AcrsyncError("E078", f"{visible(run_id)} is not in {runs.where}.", fix="`acrsync runs` lists them.")
     return found[-1]

@@ -149,7 +149,7 @@ class FolderRuns:
 
     def up(self) -> float:
         """Return for how long this machine has been up, as far as its clock tells."""
-        return round(self.clock.readings()[-2], 3)
+        return round(self.clock.readings()[1], 3)
 
     def _wait(self, seconds: float) -> None:
         if not self.clock.wait(seconds):
@@ -313,22 +313,40 @@ def boot() -> str:
 
 
 def read(path: Path) -> Lines:
-    """Return the lines of one record; a FIFO or folder is not waited for."""
+    """Return the lines of one record. Raises: AcrsyncError."""
     try:
-        with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
-                raise ValueError("it is not a file")
-            lines = decoded(file.read())
-            if lines and past(lines).id != path.stem:
-                raise ValueError("its name is not the id of its run")
-            return lines
+        lines = _understood(path)
+        if lines and past(lines).id != path.stem:
+            raise ValueError("its name is not the id of its run")
     except (OSError, *NONSENSE) as e:
-        why = (isinstance(e, OSError) and e.strerror) or str(e)
-        raise AcrsyncError(
-            "E062",
-            f"{path}: {why}. It may tell of a create whose end nobody knows, and that must not be sent again.",
-            fix="look at what it says, see to it by hand, and move the file away.",
-        ) from e
+        detail = "It may tell of a create whose end nobody knows, and that must not be sent again."
+        fix = "look at what it says, see to it by hand, and move the file away."
+        raise _cannot_read("E062", path, e, detail=detail, fix=fix) from e
+    return lines
+
+
+def read_named(path: Path) -> Lines:
+    """Return the lines of a record that a person named. Raises: AcrsyncError, also if there is no run in it."""
+    try:
+        lines = _understood(path)
+        if not lines or "plan" not in lines[0]:
+            raise ValueError("it holds no run")
+    except (OSError, *NONSENSE) as e:
+        raise _cannot_read("E063", path, e, detail="", fix="name a run: `acrsync runs` lists them.") from e
+    return lines
+
+
+def _understood(path: Path) -> Lines:
+    """Return the lines of a file; a FIFO or folder is not waited for."""
+    with os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise ValueError("it is not a file")
+        return decoded(file.read())
+
+
+def _cannot_read(code: str, path: Path, error: Exception, *, detail: str, fix: str) -> AcrsyncError:
+    why = (isinstance(error, OSError) and error.strerror) or str(error)
+    return AcrsyncError(code, f"{path}: {why}. {detail}".rstrip(), fix=fix)
 
 
 def _is_closed(path: Path) -> bool:

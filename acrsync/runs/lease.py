@@ -233,8 +233,10 @@ class Lease:
     def __init__(self, runs: LeasedRuns, wanted: Object, version: str | None) -> None:
         self.runs, self.wanted = runs, wanted
         self._version = version
-        self._sent: dict[str, tuple[float, ...]] = {}  # by nonce, what the clocks showed before it was first sent
-        self._since: tuple[float, ...] | None = None  # of the nonce that is known to be stored
+        self._sent: dict[
+            str, tuple[float, float, float]
+        ] = {}  # by nonce, what the clocks showed before it was first sent
+        self._since: tuple[float, float, float] | None = None  # of the nonce that is known to be stored
         self.gone = False  # another run has the account
 
     @property

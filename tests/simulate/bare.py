@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from acrsync.diagnostics import RemoteError, UnknownOutcome
 from acrsync.model import Desired
-from acrsync.plan.outcome import Outcome, Status
 from acrsync.plan.changes import Create
 from acrsync.plan.document import Plan
+from acrsync.plan.outcome import Outcome, Status
 from acrsync.runs import LeaseLost, Moved
 from acrsync.runs.record import Wanted
 from simulate.play import SETTLE_S, Play, WatchedRuns

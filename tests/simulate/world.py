@@ -236,7 +236,7 @@ class SimClock:
     def now(self) -> float:
         return self.process.rate * (self.world.t - self.process.slept)
 
-    def readings(self) -> tuple[float, ...]:
+    def readings(self) -> tuple[float, float, float]:
         boot = self.process.rate * self.world.t
         return self.now(), boot, boot + self.process.wall_offset
 
