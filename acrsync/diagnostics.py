@@ -153,11 +153,6 @@ SUMMARIES: Mapping[str, str] = {
     "E082": "A manifest must not name this run store",
     "E083": "The run store needs another program or package",
     "E084": "This git remote does not exist",
-    "E080": "The run store is not understood",
-    "E081": "The run store needs the uid of the account",
-    "E082": "A manifest must not name this run store",
-    "E083": "The run store needs another program or package",
-    "E084": "This git remote does not exist",
     # Manifest
     "E100": "Manifest file is missing",
     "E101": "Manifest path is a directory",
