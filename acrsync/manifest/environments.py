@@ -140,6 +140,11 @@ class _Entry:
     combination: str = ""
     from_matrix: bool = False
 
+    @property
+    def name(self) -> str | None:
+        name = self.data.get("name") if isinstance(self.data, PlacedMapping) else None
+        return name if isinstance(name, str) else None
+
 
 def expanded(trees: Sequence[Tree], environment: str | None) -> tuple[Sequence[Tree], Sequence[Diagnostic]]:
     """Return the plain manifest of one environment, or of a manifest without any, and what stands in its way.
@@ -158,14 +163,7 @@ def expanded(trees: Sequence[Tree], environment: str | None) -> tuple[Sequence[T
         budget = Budget()
         expansion = _Expansion(environment, found.append, resolved(values, found.append, budget), budget)
         entries = [list(expansion.entries(tree)) for tree in trees]
-        names = {
-            entry.data.get("name")
-            for of_tree in entries
-            for entry in of_tree
-            if isinstance(entry.data, PlacedMapping)
-            and not entry.from_matrix
-            and isinstance(entry.data.get("name"), str)
-        }
+        names = {entry.name for of_tree in entries for entry in of_tree if not entry.from_matrix} - {None}
         inherited = None
         if home is not None and isinstance(own.get("defaults"), PlacedMapping):
             inherited = Filler(home.file, expansion.values, found.append, budget).fill(
@@ -174,7 +172,7 @@ def expanded(trees: Sequence[Tree], environment: str | None) -> tuple[Sequence[T
         plain = [
             _plain_tree(
                 tree,
-                [entry for entry in of_tree if not (entry.from_matrix and entry.data.get("name") in names)],
+                [entry for entry in of_tree if not (entry.from_matrix and entry.name in names)],
                 own if tree is home else _without(own, own),
                 expansion,
                 dropped=tuple(own),
