@@ -1,5 +1,5 @@
 # Everything a person or a pipeline does with this tree. Needs git, make and Python 3.11 or newer; makes .venv itself.
-.PHONY: demo test test-slow lint types imports bench rehearse mutants clean help
+.PHONY: demo quick test test-slow test-lowest test-sdist lock lint types imports bench rehearse mutants size clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -7,22 +7,49 @@ BIN := .venv/bin
 WORKERS ?= 2
 
 help: ## List what there is
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[emulator]' --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[emulator,truststore]' --group dev
+	@# The real Open Policy Agent. It declares a newer Python than it needs; without it its tests are skipped.
+	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --ignore-requires-python opa-golib-python-bindings==0.4.4
 	@touch $@
 
 demo: .venv/installed ## Plan, apply and plan again, against the built-in emulator: no account, no token
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo/run.sh
 
+quick: .venv/installed ## Unit and golden tests only
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet tests/unit tests/golden
+
 test: lint types imports .venv/installed ## All that CI runs
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet --cov --cov-report=term:skip-covered
 
 test-slow: lint types imports .venv/installed ## The same and every slow test
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet --hypothesis-profile new -m 'slow or not slow'
+
+# Both need no other tool than those of the group `test`: tests that want more say so and are skipped.
+test-lowest: ## Run the tests with the oldest versions that pyproject.toml allows
+	$(PYTHON) -m venv .venv-lowest
+	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --editable '.[emulator,truststore]' --group test
+	.venv-lowest/bin/python -m pytest --numprocesses $(WORKERS) --quiet
+
+test-sdist: ## Build the source archive, unpack it, and run its tests as a packager does
+	rm -rf build/sdist
+	$(PYTHON) -m venv build/sdist/venv
+	build/sdist/venv/bin/python -m pip install --quiet --disable-pip-version-check --upgrade build 'pip>=25.1'
+	build/sdist/venv/bin/python -m build --sdist --outdir build/sdist
+	mkdir build/sdist/source
+	tar --extract --file build/sdist/acrsync-*.tar.gz --strip-components 1 --directory build/sdist/source
+	cd build/sdist/source && ../venv/bin/python -m pip install --quiet --disable-pip-version-check '.[emulator,truststore]' --group test
+	cd build/sdist/source && ../venv/bin/pytest --numprocesses $(WORKERS) --quiet $(TESTS)
+
+lock: .venv/installed ## Write requirements.lock anew, with the newest versions
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@{ sed -n '/^#/p' requirements.lock && printf 'hatch-fancy-pypi-readme\nhatchling\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra emulator --extra truststore pyproject.toml - ; } > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
 
 lint: .venv/installed
 	$(BIN)/ruff check
@@ -44,5 +71,8 @@ mutants: .venv/installed ## Change what decides and writes in every small way; t
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1
 	@cd tests && ../$(BIN)/python -m mutation
 
+size: ## Count lines and statements, for each package
+	@$(PYTHON) tests/size.py
+
 clean: ## Remove what the other targets made
-	rm -rf .venv .acrsync .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .bench .rehearsal dist build
+	rm -rf .venv .venv-lowest .acrsync .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .bench .rehearsal dist build

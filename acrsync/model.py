@@ -75,6 +75,11 @@ class Limit:
     value: int
     percent: bool = False
 
+    @property
+    def written(self) -> int | str:
+        """The limit as a manifest writes it."""
+        return f"{self.value}%" if self.percent else self.value
+
     def of(self, ours: int) -> int:
         """Return the number allowed where `ours` buckets are ours; a percentage but 0 % allows at least 1."""
         if not self.percent:

@@ -11,6 +11,11 @@ from acrsync.model import Attrs, Evidence, Live, Snapshot
 class Reader(Protocol):
     """Everything that cannot change anything."""
 
+    @property
+    def endpoint(self) -> str:
+        """The API's address without credentials, as it is shown to people."""
+        ...
+
     def observe(self) -> Snapshot:
         """Return every bucket of the account.
 

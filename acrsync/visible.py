@@ -37,6 +37,11 @@ _CURSIVE = ("ADLAM", "ARABIC", "CHORASMIAN", "HANIFI", "MANDAIC", "MANICHAEAN", 
             "PSALTER", "SOGDIAN", "SYRIAC")  # fmt: skip
 
 
+# Source: actions/runner, ActionCommand: `::` counts after leading space too, `##[` anywhere in a line.
+_BRACKET_COMMAND = re.compile(r"#(?=#(?:vso|teamcity)?\[)")
+_COLON_COMMAND = re.compile(r"^([^\S\n]*):(?=:)", re.MULTILINE)
+
+
 def visible(text: str) -> str:
     r"""Return the text with everything that prints nothing, or moves the cursor, written as `\xNN` or `\u{NNNN}`.
 
@@ -228,3 +233,13 @@ def _forms(form: str) -> frozenset[str]:
 def _escaped(character: str) -> str:
     code = f"{ord(character):02x}"
     return f"\\x{code}" if character <= "\xff" else f"\\u{{{code}}}"
+
+
+def harmless(text: str) -> str:
+    """Return text with the beginning of what a pipeline's runner would take for a command written as an escape."""
+    return _COLON_COMMAND.sub(r"\1\\x3a", _BRACKET_COMMAND.sub(r"\\x23", text))
+
+
+def harmless_json(text: str) -> str:
+    """Return JSON text that means the same and holds no such command; `##[` can only stand within its strings."""
+    return _BRACKET_COMMAND.sub(r"\\u0023", text)

@@ -106,7 +106,7 @@ def _complaints() -> Iterator[list[str]]:
         answer = handle(emulator, request)
         ours = request.headers.get("User-Agent", "").startswith("acrsync/")
         found.extend(filter(None, [complaint(request, None) if ours else None]))
-        if not emulator.faults.plan.rules:
+        if emulator.answers_as_described():
             found.extend(filter(None, [complaint(request, answer)]))
         return answer
 

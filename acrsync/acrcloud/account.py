@@ -11,7 +11,7 @@ from acrsync import bucket
 from acrsync.acrcloud.listing import PER_PAGE, Page, Row, complete
 from acrsync.acrcloud.users import LISTS, User, references_to, user_of
 from acrsync.client import Client
-from acrsync.errors import AccessDenied, NoAnswer, NotFound, RemoteError, UnknownOutcome
+from acrsync.diagnostics import AccessDenied, NoAnswer, NotFound, RemoteError, UnknownOutcome
 from acrsync.model import JSON, Attrs, Evidence, Live, Snapshot
 from acrsync.visible import visible
 
@@ -23,14 +23,33 @@ class Account:
     """The buckets that one token shows: a Reader, and a Remote unless its client only reads."""
 
     client: Client
-    endpoint: str = ""  # as people call it; the client's address where it is empty
+    name: str = ""  # of the endpoint as people write it, such as `emulator:`; empty: the address
+
+    @property
+    def endpoint(self) -> str:
+        """The API's address without credentials, as it is shown to people."""
+        return self.name or self.client.base_url
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing but GET can be sent."""
+        return self.client.read_only
+
+    @property
+    def sent(self) -> Mapping[str, int]:
+        """Requests so far, by method."""
+        return self.client.sent
+
+    def buckets(self) -> tuple[Live, ...]:
+        """Return every bucket of the account, newest first. Raises: IncompleteListing if that cannot be proven."""
+        return self.observe().rows
 
     def observe(self) -> Snapshot:
         def fetch(number: int) -> Page[Live]:
             return _page(self.client.list_buckets(page=number, per_page=PER_PAGE), _live, path="/api/buckets")
 
         with _readers() as pool:
-            return Snapshot(complete(fetch, pool.map, what="buckets"), self.endpoint or self.client.base_url)
+            return Snapshot(complete(fetch, pool.map, what="buckets"), self.endpoint)
 
     def read(self, bucket_id: int) -> Live | None:
         try:
@@ -74,7 +93,7 @@ class Account:
         except RemoteError as e:
             detail = f"The answer to the create shows no bucket that can be understood: {e.diagnostic.detail}"
             fix = "look whether it is there before you try again."
-            raise UnknownOutcome("E430", "It is not known whether the server acted", detail, fix=fix) from e
+            raise UnknownOutcome("E430", detail, fix=fix) from e
 
     def update(self, bucket_id: int, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
         # Marks alone would replace the labels that are there.
@@ -181,7 +200,6 @@ def _same(live: Live, bucket_id: int) -> Live:
 def _malformed(path: str, what: str) -> RemoteError:
     return RemoteError(
         "E417",
-        "The answer has an unknown form",
         f"{path}: {visible(what)[:200]}. Going on would mean guessing what the account holds.",
         fix="check that the endpoint is the ACRCloud Console API.",
     )

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Generic, Protocol, TypeVar
 
-from acrsync.errors import IncompleteListing
+from acrsync.diagnostics import IncompleteListing
 
 WALKS = 5
 PER_PAGE = 100  # asked for; GUESS: accepted, or the server takes less and says so or not
@@ -122,7 +122,6 @@ def _unproven(what: str, flaws: Sequence[str]) -> IncompleteListing:
     walks = "; ".join(f"walk {number}: {flaw}" for number, flaw in enumerate(flaws, 1))
     return IncompleteListing(
         "E440",
-        "The list could not be read completely",
         f"The list of {what} changed under each walk through it, so one may be missing ({walks}). "
         "On an incomplete list a bucket that exists would be created again.",
         fix="run it again when nothing else writes to this account.",

@@ -12,8 +12,8 @@ from types import FrameType
 
 import click
 
-from acrsync import __version__
 from acrsync.cli import output
+from acrsync.version import __version__
 
 COMMANDS = ("validate", "plan", "apply", "export", "schema", "emulator")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -75,9 +75,9 @@ def run(arguments: Sequence[str]) -> int:
         code = acrsync.main(list(arguments), prog_name="acrsync", standalone_mode=False)
         return int(code or 0)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one handler: a bug, too, ends in a message
-        from acrsync.cli.trouble import told
+        from acrsync.cli.trouble import report_failure
 
-        return told(error, arguments)
+        return report_failure(error, arguments)
 
 
 def _interrupted(_signum: int, _frame: FrameType | None) -> None:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 import time
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +17,8 @@ import click
 from acrsync.cli.options import RECORDS, Common, Finite, Planning, common, planning
 
 if TYPE_CHECKING:  # `--help` imports every command
-    from acrsync.outcome import ExitCode
+    from acrsync import Account, ExitCode, Plan
+    from acrsync.apply.attempt import Seen
 
 ANSWER_S = 30.0  # a question answered later than that was asked about an account that may have moved on
 
@@ -59,28 +64,100 @@ def command(
 
     PATH is a manifest file, acrsync.yaml where none is given; several are one manifest.
     """
-    from acrsync.cli import plan
-    from acrsync.cli.session import Session
-
     if plan_file is not None and (asked.paths or asked.prune or asked.max_deletes or asked.allow or dry_run):
         raise click.UsageError("--plan applies a saved plan as it is; PATH and planning options do not go with it.")
     if expect is not None and plan_file is None:
         raise click.UsageError("--expect goes with --plan.")
     if dry_run:
+        from acrsync.cli import plan
+
         return plan.show(where, asked, records=records)
     if not yes and not sys.stdin.isatty():
-        from acrsync.errors import AcrsyncError
+        from acrsync.diagnostics import AcrsyncError
 
-        raise AcrsyncError(
-            "E007",
-            "Nobody can be asked",
-            "There is no terminal to answer at.",
-            fix="add --yes to apply without asking.",
-        )
-    session = Session(where, asked, records)
+        raise AcrsyncError("E007", "There is no terminal to answer at.", fix="add --yes to apply without asking.")
+    saved = None
     if plan_file is not None:
-        session.load(plan_file, expect=expect, ttl_h=plan_ttl)
-    return session.run(ask=None if yes else _ask)
+        from acrsync.cli.saved import accepted
+
+        saved = accepted(plan_file, expect=expect, ttl=timedelta(hours=plan_ttl))
+    return _apply(where, asked, saved, records=records, ask=not yes)
+
+
+def _apply(where: Common, asked: Planning, saved: Plan | None, *, records: Path, ask: bool) -> ExitCode:
+    """Plan, show, ask, apply and read back; return the exit code."""
+    from acrsync.cli import ci, output
+    from acrsync.cli.endpoint import opened
+    from acrsync.cli.interrupt import in_two_stages
+    from acrsync.cli.planning import facts, loop_for, manifest_of, save_plan, style_for
+    from acrsync.cli.progress import shown
+    from acrsync.report import FORMATS, PLAIN, plan_text, result_text
+
+    stop = threading.Event()
+    # Up to the end of the run, and not only of its writes: an interrupt after a write must not pass for one before.
+    with ExitStack() as to_the_end, opened(where, read_only=False, cancel=stop) as account:
+        loop = loop_for(account, asked, records=records, stop=stop)
+
+        def look() -> Seen:
+            if saved is not None:
+                return loop.look_for(saved)
+            manifest, hints = manifest_of(asked)
+            return loop.look(manifest, hints=hints)
+
+        seen = look()
+        plan, style = seen.plan, style_for(where.color)
+        if asked.format == "text":
+            with ci.section("acrsync_plan", "acrsync plan"):
+                output.answer(plan_text(plan, style=style))
+        if not plan.can_apply or not plan.work:
+            loop.settle(seen)
+            run = facts(plan.exit_code(), account)
+            save_plan(plan, run, asked)
+            if asked.format == "json":
+                output.answer(FORMATS["json"](plan, replace(run, outcomes=(), verified=plan.can_apply)))
+            ci.report(plan, run)
+            return run.exit_code
+        if ask:
+            if asked.format == "json":
+                output.say(plan_text(plan, style=PLAIN))
+            if not _ask(_question(plan)) and (again := look().plan).digest != plan.digest:
+                return _moved_on(again, account, asked)
+        save_plan(plan, facts(plan.exit_code(), account), asked)
+        with ci.section("acrsync_apply", "acrsync apply"):
+            result = loop.carry_out(
+                seen,
+                began=lambda: to_the_end.enter_context(in_two_stages(stop)),
+                shown=lambda outcomes: shown(outcomes, total=len(plan.work), color=where.color),
+            )
+        run = replace(
+            facts(result.exit_code, account, result.diagnostics), outcomes=result.outcomes, verified=result.verified
+        )
+        as_json = asked.format == "json"
+        output.last_answer(FORMATS["json"](plan, run) if as_json else "\n" + result_text(plan, run, style=style))
+        ci.report(plan, run)
+        return run.exit_code
+
+
+def _moved_on(plan: Plan, account: Account, asked: Planning) -> ExitCode:
+    from acrsync.cli import ci, output
+    from acrsync.cli.planning import facts
+    from acrsync.diagnostics import error
+    from acrsync.plan.outcome import End, exit_code
+    from acrsync.report import FORMATS
+
+    detail = "The answer took long, and planning again gives another plan. Nothing was written."
+    run = facts(exit_code(End(moved_on=True)), account, (error("E009", detail, fix="run apply again."),))
+    output.answer(FORMATS[asked.format](plan, run))
+    ci.report(plan, run)
+    return run.exit_code
+
+
+def _question(plan: Plan) -> str:
+    from acrsync.visible import visible
+
+    count = len(plan.work)
+    account = "an account yet unknown" if plan.uid is None else f"account {plan.uid}"
+    return f"Apply {count} change{'s' if count != 1 else ''} to {account} at {visible(plan.endpoint)}?"
 
 
 def _ask(question: str) -> bool:
@@ -89,7 +166,7 @@ def _ask(question: str) -> bool:
     click.echo(f"\n{question}\nOnly `yes` is accepted: ", nl=False, err=True)
     answer = sys.stdin.readline()
     if not re.fullmatch(r"yes\r?\n?", answer):
-        from acrsync.errors import AcrsyncError
+        from acrsync.diagnostics import AcrsyncError
 
-        raise AcrsyncError("E008", "Declined", "Nothing was written.")
+        raise AcrsyncError("E008", "Nothing was written.")
     return time.monotonic() - started <= ANSWER_S

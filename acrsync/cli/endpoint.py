@@ -1,43 +1,24 @@
-"""Which account is spoken to: the endpoint, the token, the way there, and an emulator where one is asked for."""
+"""Which account is meant: the endpoint, the token and the way there, from flags and the environment."""
 
 from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import acrsync
 from acrsync.cli import environment, output
 from acrsync.cli.options import Common
-from acrsync.errors import AcrsyncError
-from acrsync.remote import Remote
-
-if TYPE_CHECKING:
-    from acrsync.client import Client
-    from acrsync.emulator import Running
+from acrsync.diagnostics import AcrsyncError
+from acrsync.extras import installing
 
 DEFAULT_ENDPOINT = "https://api-v2.acrcloud.com"
 EMULATOR = "emulator:"
-STATE = Path(".acrsync")
 VENDOR_DOMAINS = ("acrcloud.com", "acrcloud.cn")
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """An account that can be used, and what was sent to it."""
-
-    remote: Remote
-    endpoint: str
-    client: Client
-
-    @property
-    def sent(self) -> Mapping[str, int]:
-        """Requests so far, by method."""
-        return self.client.sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,77 +33,29 @@ class Credentials:
         return f"Credentials(source={self.source!r})"
 
 
-@contextmanager
-def opened(common: Common, *, read_only: bool, cancel: threading.Event | None = None) -> Iterator[Access]:
+def opened(
+    common: Common, *, read_only: bool, cancel: threading.Event | None = None
+) -> AbstractContextManager[acrsync.Account]:
     """Yield the account; with `read_only` its transport can send nothing but GET."""
-    from acrsync.acrcloud import Account
-    from acrsync.client import Client
-
-    with ExitStack() as stack:
-        if common.endpoint is not None and common.endpoint.startswith(EMULATOR):
-            running = stack.enter_context(_emulator_at(common.endpoint, read_only=read_only))
-            url, token, endpoint = running.url, running.token, common.endpoint
-            proxies: Mapping[str, str] = {}
-        else:
-            credentials = _credentials(common.token_file)
-            url = endpoint = _endpoint(common.endpoint, credentials)
-            token, proxies = credentials.token, _proxies(url)
-        client = Client(
-            token,
-            url,
-            read_only=read_only,
-            timeout_s=common.timeout_s,
-            proxies=proxies,
-            ca_bundle=_ca_bundle(),
-            cancel=cancel,
-            debug=output.say if common.debug else None,
-        )
-        stack.enter_context(client)
-        yield Access(Account(client, endpoint=endpoint), endpoint, client)
-
-
-@contextmanager
-def _emulator_at(endpoint: str, *, read_only: bool) -> Iterator[Running]:
-    state = endpoint.removeprefix(EMULATOR)
-    if not state and not read_only:
-        private_folder(STATE)
-    with emulated(state=state or str(STATE / "emulator.db")) as running:
-        yield running
-
-
-@contextmanager
-def emulated(**options: Any) -> Iterator[Running]:
-    """Run the emulator, which is an extra. Raises: AcrsyncError where it is not installed or cannot start."""
-    try:
-        from acrsync.emulator import serve
-    except ImportError as error:
-        raise AcrsyncError(
-            "E010",
-            "The emulator is not installed",
-            f"It needs the package {error.name}.",
-            fix='install it: pip install "acrsync[emulator]"',
-        ) from error
-    with ExitStack() as stack:
-        try:
-            running = stack.enter_context(serve(**options))
-        except (ValueError, OSError) as error:
-            raise AcrsyncError(
-                "E017", "The emulator cannot start", f"{error}.", fix="correct the file, folder or port that is named."
-            ) from error
-        yield running
-
-
-def private_folder(path: Path) -> None:
-    """Make `.acrsync/`, which git is told to leave alone."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        ignore = path / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
-    except OSError as error:
-        raise AcrsyncError(
-            "E011", "A folder cannot be made", f"{path}: {error.strerror}.", fix="work in a folder you may write to."
-        ) from error
+    ca_bundle = _ca_bundle()
+    if ca_bundle is None:
+        _trust_the_system()  # before the client and its libraries are imported
+    endpoint, token = common.endpoint or "", ""
+    proxies: Mapping[str, str] = {}
+    if not endpoint.startswith(EMULATOR):
+        credentials = _credentials(common.token_file)
+        endpoint, token = _endpoint(common.endpoint, credentials), credentials.token
+        proxies = _proxies(endpoint)
+    return acrsync.connect(
+        endpoint,
+        token,
+        read_only=read_only,
+        timeout_s=common.timeout_s,
+        proxies=proxies,
+        ca_bundle=ca_bundle,
+        cancel=cancel,
+        debug=output.say if common.debug else None,
+    )
 
 
 def _endpoint(named: str | None, credentials: Credentials) -> str:
@@ -139,7 +72,6 @@ def _endpoint(named: str | None, credentials: Credentials) -> str:
     if not vendors and host not in ("localhost", "127.0.0.1", "::1"):
         raise AcrsyncError(
             "E012",
-            "The token does not go there",
             f"{credentials.source} names {url} as base_url, which is neither ACRCloud's nor this machine.",
             fix=f"name it for this run, if you mean it: --endpoint {url}",
         )
@@ -158,7 +90,6 @@ def _credentials(token_file: Path | None) -> Credentials:
         return _from_official_login(config)
     raise AcrsyncError(
         "E013",
-        "No token",
         "Neither --token-file, ACRSYNC_TOKEN, ACRCLOUD_ACCESS_TOKEN nor ~/.acrcloud/config.json has one.",
         fix="make a personal access token in the ACRCloud console (Account, Developer Settings) and put it into the "
         "environment variable ACRSYNC_TOKEN; or try acrsync without an account: --endpoint emulator:",
@@ -169,13 +100,11 @@ def _from_official_login(config: Path) -> Credentials:
     try:
         values = json.loads(_read(config))
     except ValueError as error:
-        raise AcrsyncError(
-            "E014", "The login of acrcloud-cli cannot be read", f"{config} is not JSON.", fix="run `acrcloud login`."
-        ) from error
+        raise AcrsyncError("E014", f"{config} is not JSON.", fix="run `acrcloud login`.") from error
     token = values.get("access_token") if isinstance(values, dict) else None
     if not isinstance(token, str) or not token.strip():
         raise AcrsyncError(
-            "E013", "No token", f"{config} holds no access_token.", fix="set the environment variable ACRSYNC_TOKEN."
+            "E013", f"{config} holds no access_token.", fix="set the environment variable ACRSYNC_TOKEN."
         )
     base_url = values.get("base_url")
     return Credentials(token.strip(), str(config), base_url if isinstance(base_url, str) and base_url else None)
@@ -187,10 +116,7 @@ def _read(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise AcrsyncError(
-            "E015",
-            "The token cannot be read",
-            f"{path}: {reason}.",
-            fix="name a file that holds the token and nothing else.",
+            "E015", f"{path}: {reason}.", fix="name a file that holds the token and nothing else."
         ) from error
 
 
@@ -221,8 +147,27 @@ def _ca_bundle() -> str | None:
         reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
         raise AcrsyncError(
             "E016",
-            "The CA bundle cannot be read",
             f"REQUESTS_CA_BUNDLE or SSL_CERT_FILE names {bundle}: {reason}.",
             fix="correct it, or unset it to use the usual certificates.",
         ) from error
     return bundle
+
+
+def _trust_the_system() -> None:
+    """Trust the authorities of the operating system, if ACRSYNC_TRUSTSTORE asks for that."""
+    import click
+
+    try:
+        if not click.BOOL.convert(environment("ACRSYNC_TRUSTSTORE") or "0", None, None):
+            return
+    except click.BadParameter as error:
+        raise click.BadParameter(error.message, param_hint="ACRSYNC_TRUSTSTORE") from error
+    try:
+        import truststore
+    except ImportError as error:
+        raise AcrsyncError(
+            "E018",
+            "ACRSYNC_TRUSTSTORE is set, and it needs that package to read the system's certificates.",
+            fix=f"install it: {installing('truststore')}",
+        ) from error
+    truststore.inject_into_ssl()

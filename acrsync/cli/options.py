@@ -189,8 +189,8 @@ def _limit(_: click.Context, __: click.Parameter, value: str | None) -> Limit | 
 
 
 def _approvals(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tuple[Approval, ...]:
-    from acrsync.guards import APPROVABLE
     from acrsync.model import Approval
+    from acrsync.plan.guards import APPROVABLE
 
     found = []
     for value in values:

@@ -6,10 +6,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from acrsync.cli import output
-from acrsync.errors import AcrsyncError
-from acrsync.plan import Plan
-from acrsync.report import digest
-from acrsync.report.saved import load_plan
+from acrsync.diagnostics import AcrsyncError
+from acrsync.plan.document import Plan, digest
+from acrsync.plan.file import load_plan
 from acrsync.visible import visible
 
 
@@ -18,25 +17,18 @@ def accepted(path: Path, *, expect: str | None, ttl: timedelta) -> Plan:
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise AcrsyncError(
-            "E055",
-            "The saved plan cannot be read",
-            f"{path}: {error.strerror}.",
-            fix="make it: acrsync plan --out FILE",
-        ) from error
+        raise AcrsyncError("E055", f"{path}: {error.strerror}.", fix="make it: acrsync plan --out FILE") from error
     saved = load_plan(text)
     age = output.now() - saved.created_at
     if not -timedelta(minutes=5) <= age <= ttl:
         raise AcrsyncError(
             "E056",
-            "The saved plan is too old",
             f"{path} was made at {saved.created_at:%Y-%m-%d %H:%M} UTC, and a plan holds for {ttl}.",
             fix="plan again, or raise --plan-ttl if nothing can have happened since.",
         )
     if expect is not None and expect != digest(saved.plan):
         raise AcrsyncError(
             "E057",
-            "This is not the plan that was approved",
             f"{path} has the digest {digest(saved.plan)}; --expect names {visible(expect)}.",
             fix="apply the file that was reviewed, or review this one.",
         )

@@ -12,9 +12,10 @@ from acrsync.manifest.files import contents
 from acrsync.manifest.loading import Loaded, LoadedAll, Source
 from acrsync.manifest.rendering import rendered
 from acrsync.manifest.schemas import schema, schema_text
-from acrsync.manifest.writing import dump, entry
+from acrsync.manifest.writing import SCHEMA_FILE, dump, entry
 
 __all__ = [
+    "SCHEMA_FILE",
     "Loaded",
     "LoadedAll",
     "dump",

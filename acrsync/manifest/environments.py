@@ -11,9 +11,9 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from acrsync.diagnostics import Diagnostic, Span
+from acrsync.diagnostics import Diagnostic, Span, error
 from acrsync.manifest.matrix import MAX_BUCKETS, Combination, Matrix, label
-from acrsync.manifest.problems import error, quoted, short, warning
+from acrsync.manifest.problems import quoted, short
 from acrsync.manifest.tree import PlacedList, PlacedMapping, Tree
 from acrsync.manifest.variables import (
     Budget,
@@ -88,6 +88,14 @@ class _Expansion:
     values: Mapping[str, JSON]
     budget: Budget = field(default_factory=Budget)
     count: int = 0
+    failed: bool = False  # in what several buckets share, so that little can be told of them
+
+    def filled(self, tree: Tree, value: JSON, line: int, column: int) -> JSON:
+        """Return what all buckets of a file share."""
+        filler = Filler(tree.file, self.values, self.report, self.budget)
+        result = filler.fill(value, line, column, keys=False)
+        self.failed |= bool(filler.failed)
+        return result
 
     def entries(self, tree: Tree) -> Iterator[_Entry]:
         items = tree.data.get("buckets")
@@ -166,9 +174,7 @@ def expanded(trees: Sequence[Tree], environment: str | None) -> tuple[Sequence[T
         names = {entry.name for of_tree in entries for entry in of_tree if not entry.from_matrix} - {None}
         inherited = None
         if home is not None and isinstance(own.get("defaults"), PlacedMapping):
-            inherited = Filler(home.file, expansion.values, found.append, budget).fill(
-                own["defaults"], 0, 0, keys=False
-            )
+            inherited = expansion.filled(home, own["defaults"], 0, 0)
         plain = [
             _plain_tree(
                 tree,
@@ -182,7 +188,7 @@ def expanded(trees: Sequence[Tree], environment: str | None) -> tuple[Sequence[T
         ]
     except TooLargeError as problem:
         return (), (*found, problem.diagnostic)
-    return plain, found
+    return () if expansion.failed else plain, found
 
 
 def _plain_tree(
@@ -200,12 +206,11 @@ def _plain_tree(
         if key not in _OWN_KEYS:
             data[key] = value
             data.places.extend(own.places[4 * at : 4 * at + 4])
-    filler = Filler(tree.file, expansion.values, expansion.report, expansion.budget)
     filled = PlacedMapping()
     filled.places = data.places
     for at, (key, value) in enumerate(data.items()):
         place = data.places[4 * at + 2 : 4 * at + 4]
-        filled[key] = filler.fill(value, *place, keys=False) if key in _FILLED else value
+        filled[key] = expansion.filled(tree, value, *place) if key in _FILLED else value
     if isinstance(data.get("buckets"), PlacedList):
         items = PlacedList()
         for entry in entries:
@@ -262,14 +267,14 @@ def _unused(trees: Sequence[Tree]) -> Iterator[Diagnostic]:
                 if key not in names:
                     detail = f"`{short(key)}` of this matrix stands in no text of the entry, as `${{{short(key)}}}`."
                     span = tree.span(("buckets", at, "matrix"), key)
-                    yield warning("W160", detail, fix="use it in `name`, or remove it.", span=span)
+                    yield error("W160", detail, fix="use it in `name`, or remove it.", span=span)
             used |= names.difference(_own_keys(item))
     for path, tree, holder in holders:
         for name, _ in written_variables(tree.file, holder.get("variables")):
             if name not in used:
                 detail = f"No text refers to the variable {short(name)}, as `${{{short(name)}}}`."
                 span = tree.span((*path, "variables"), name)
-                yield warning("W160", detail, fix="correct its name, or remove it.", span=span)
+                yield error("W160", detail, fix="correct its name, or remove it.", span=span)
 
 
 def _own_keys(item: PlacedMapping) -> Sequence[str]:

@@ -6,8 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from acrsync.diagnostics import Diagnostic
-from acrsync.manifest.problems import error
+from acrsync.diagnostics import Diagnostic, error
 from acrsync.visible import visible
 
 STDIN = Path("-")

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 
-from acrsync.diagnostics import Diagnostic, Severity, Span, in_reading_order
+from acrsync.diagnostics import Diagnostic, Severity, Span, error, in_reading_order
 from acrsync.manifest import build, environments, overlap, rules, shape
-from acrsync.manifest.problems import error, short
+from acrsync.manifest.problems import short
 from acrsync.manifest.spots import plain, told_once
 from acrsync.manifest.text import LINE_END, decoded, unreadable
 from acrsync.manifest.tree import PlacedMapping, Tree, read

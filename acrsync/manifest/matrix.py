@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 
-from acrsync.diagnostics import Diagnostic, Span
-from acrsync.manifest.problems import error, quoted, short
+from acrsync.diagnostics import Diagnostic, Span, error
+from acrsync.manifest.problems import quoted, short
 from acrsync.manifest.scalars import flow
 from acrsync.manifest.tree import PlacedList, PlacedMapping
 from acrsync.manifest.variables import TooLargeError

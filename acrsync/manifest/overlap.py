@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from acrsync.diagnostics import Diagnostic, Span
+from acrsync.diagnostics import Diagnostic, Span, error
 from acrsync.manifest.environments import environments
-from acrsync.manifest.problems import error, short
+from acrsync.manifest.problems import short
 from acrsync.manifest.rules import entries
 from acrsync.manifest.spots import told_once
 from acrsync.manifest.tree import PlacedMapping, Tree

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from acrsync.diagnostics import Diagnostic, Span
-from acrsync.manifest.problems import error, quoted, short
+from acrsync.diagnostics import Diagnostic, Span, error
+from acrsync.manifest.problems import quoted, short
 from acrsync.manifest.scalars import literal, written
 from acrsync.manifest.spots import plain
 from acrsync.manifest.tree import PlacedList, PlacedMapping, Tree

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 
 from acrsync.model import JSON
@@ -49,9 +49,23 @@ def _resolved(value: JSON, definitions: Mapping[str, JSON], *, variables: bool) 
         case {"anyOf": [wanted, variable], **rest} if variable == _VARIABLE:
             plain = resolved({**rest, **resolved(wanted)})
             return {"if": resolved(variable), "else": plain} if variables else plain
+        case {"anyOf": list(alternatives), **rest}:
+            return resolved(_merged(alternatives) | rest)
         case dict():
             return {key: resolved(inner) for key, inner in value.items() if key != "$defs"}
         case list():
             return [resolved(inner) for inner in value]
         case _:
             return value
+
+
+def _merged(alternatives: Sequence[Mapping[str, JSON]]) -> dict[str, JSON]:
+    """Return alternatives of one type each as one schema with all these types, which means the same.
+
+    Why: each keyword of ours is about one type and passes over the others, and a mistake of one schema can be told in
+    words, one of several alternatives cannot. Strict validators refuse a list of types, so the file holds alternatives.
+    """
+    merged: dict[str, JSON] = {"type": [alternative["type"] for alternative in alternatives]}
+    for alternative in alternatives:
+        merged |= {key: value for key, value in alternative.items() if key not in ("type", "description")}
+    return merged

@@ -6,8 +6,8 @@ import re
 
 import yaml
 
-from acrsync.diagnostics import Diagnostic, Span
-from acrsync.manifest.problems import error, quoted
+from acrsync.diagnostics import Diagnostic, Span, error
+from acrsync.manifest.problems import quoted
 from acrsync.manifest.scalars import written
 from acrsync.visible import visible
 

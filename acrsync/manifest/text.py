@@ -6,8 +6,8 @@ import codecs
 import re
 from collections.abc import Iterator
 
-from acrsync.diagnostics import Diagnostic, Span
-from acrsync.manifest.problems import error, short
+from acrsync.diagnostics import Diagnostic, Span, error
+from acrsync.manifest.problems import short
 from acrsync.visible import visible
 
 LINE_END = re.compile("\r\n|\r|\n")

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from acrsync.diagnostics import Diagnostic, Span
-from acrsync.manifest.problems import error, quoted, short
+from acrsync.diagnostics import Diagnostic, Span, error
+from acrsync.manifest.problems import quoted, short
 from acrsync.manifest.scalars import Trap, plain, written
 from acrsync.manifest.spots import Spot
 from acrsync.manifest.surrogates import Masked

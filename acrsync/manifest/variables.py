@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from acrsync.diagnostics import Diagnostic, Span
-from acrsync.manifest.problems import LONGEST, error, short
+from acrsync.diagnostics import Diagnostic, Span, error
+from acrsync.manifest.problems import LONGEST, short
 from acrsync.manifest.spots import Spot
 from acrsync.manifest.tree import MAX_DEPTH, PlacedList, PlacedMapping
 from acrsync.model import JSON

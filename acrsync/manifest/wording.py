@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from acrsync.bucket import FACTS
-from acrsync.diagnostics import Diagnostic, Span
-from acrsync.manifest.problems import error, quoted, short
+from acrsync.diagnostics import Diagnostic, Span, error
+from acrsync.manifest.problems import quoted, short
 from acrsync.manifest.scalars import flow, literal, written
 from acrsync.model import JSON, MARK
 from acrsync.visible import cleaned

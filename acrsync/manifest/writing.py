@@ -16,9 +16,10 @@ from acrsync.manifest import rules, shape
 from acrsync.manifest.problems import quoted
 from acrsync.manifest.scalars import flow, literal, written
 from acrsync.model import JSON, Attrs, Live, Snapshot
-from acrsync.ownership import is_own, is_shared
+from acrsync.plan.ownership import is_own, is_shared
 from acrsync.visible import lookalike, visible
 
+SCHEMA_FILE = "acrsync.schema.json"  # where the first line of a manifest tells editors to look
 LONGEST_KEY = 1000  # YAML parsers look no farther than 1024 characters for the colon
 INDENT = "  "
 
@@ -45,8 +46,8 @@ def dump(snapshot: Snapshot, *, uid: int | None, portable: bool = False) -> str:
             case lines:
                 entries.append(lines)
     lines = [
-        "# yaml-language-server: $schema=./acrsync.schema.json",
-        "# The line above is for editors; the file that it names is made by: acrsync schema > acrsync.schema.json",
+        f"# yaml-language-server: $schema=./{SCHEMA_FILE}",
+        f"# The line above is for editors; the file that it names is made by: acrsync schema > {SCHEMA_FILE}",
         "version: 1",
         *(_several_accounts(told) if guessed else ()),
         *([] if uid is None or portable else [f"account: {{uid: {uid}}}"]),

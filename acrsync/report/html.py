@@ -12,14 +12,15 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC
 from hashlib import sha256
 from html import escape
+from itertools import islice
 
-from acrsync.plan import Plan
-from acrsync.report.changes import Entry
-from acrsync.report.digest import digest
-from acrsync.report.parts import Parts, parts
-from acrsync.report.run import Run
-from acrsync.report.style import COLOURED, Tone, counted, harmless
+from acrsync.plan.document import Plan, digest
+from acrsync.plan.outcome import Run
+from acrsync.report.changes import Entry, title
+from acrsync.report.parts import Parts, parts, titled
+from acrsync.report.style import COLOURED, Tone, counted
 from acrsync.report.text import account_line
+from acrsync.visible import harmless
 
 STYLE = """
 :root { color-scheme: light dark; --text: #1f2328; --faint: #59636e; --page: #fff; --card: #f6f8fa; --line: #d1d9e0;
@@ -38,8 +39,11 @@ dt { grid-column: 1; color: var(--faint); } dd { grid-column: 2; }
 .good { color: var(--good); } .changed { color: var(--changed); } .bad { color: var(--bad); }
 .replaced { color: var(--replaced); } .advice { color: var(--advice); } .faint { color: var(--faint); }
 .strong { font-weight: 600; unicode-bidi: isolate; }
+.index ul { columns: 16rem; margin: 0; padding: 0; list-style: none; font: .875rem/1.6 ui-monospace, monospace; }
+.index a { color: inherit; text-underline-offset: .2em; } :target { outline: .125rem solid var(--advice); }
 @media (max-width: 40rem) { dl { display: block; } dd { padding-left: 1rem; } }
 """
+INDEXED_ABOVE = 30  # changes: that many still fit on two screens
 _POLICY = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'"
 _CLASSES = {tone.value: tone.name.lower() for tone in Tone}
 _PAINT = re.compile(r"\x1b\[(\d+)m")
@@ -55,8 +59,9 @@ def html_text(plan: Plan | None, run: Run) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
         f"<title>acrsync: {escape(found.sums[0])}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>",
         "<h1>acrsync</h1>",
-        *(f'<p class="strong">{escape(line)}</p>' for line in found.sums),
+        *map(_sum, found.sums, found.tones),
         *_facts(plan, run),
+        *_index(found),
         *_sections(found),
         "</main>\n</body>\n</html>\n",
     ]
@@ -70,16 +75,38 @@ def _facts(plan: Plan | None, run: Run) -> Iterator[str]:
     yield f'<p class="faint">{run.timestamp.astimezone(UTC):%Y-%m-%d %H:%M} UTC, acrsync {escape(run.version)}</p>'
 
 
+def _sum(line: str, tone: Tone) -> str:
+    classes = dict.fromkeys(("strong", tone.name.lower()))
+    return f'<p class="{" ".join(classes)}">{escape(line)}</p>'
+
+
+def _index(found: Parts) -> Iterator[str]:
+    """Yield a link to each change, if there are too many to find one by scrolling."""
+    if len(found.changes) <= INDEXED_ABOVE:
+        return
+    yield from _folded(
+        titled("Index", found.changes),
+        ("<ul>", *(f"<li>{_link(entry, number)}</li>" for number, entry in enumerate(found.changes)), "</ul>"),
+        of="index",
+    )
+
+
+def _link(entry: Entry, number: int) -> str:
+    return f'<a href="#change-{number}">{_spans(title(entry.change, style=COLOURED))}</a>'
+
+
 def _sections(found: Parts) -> Iterator[str]:
+    articles = (_article(entry, number) for number, entry in enumerate(found.changes))
     if found.destroyed:
         yield f'<section class="destroys">\n<h2>Destroys {counted(len(found.destroyed), "bucket")}</h2>'
-        yield from map(_article, found.destroyed)
+        yield from islice(articles, len(found.destroyed))
         yield "</section>"
     remarks = tuple(_folded(found.remarks_title, _blocks(found.remarks), of="messages")) if found.remarks else ()
     if found.trouble:
         yield from remarks
     for action, entries in found.rest:
-        yield from _folded(action.capitalize(), map(_article, entries), of="changes")
+        shown = islice(articles, len(entries))
+        yield from _folded(titled(action.capitalize(), entries), shown, of="changes")
     if not found.trouble:
         yield from remarks
 
@@ -88,18 +115,19 @@ def _blocks(texts: Iterable[str]) -> Iterator[str]:
     return (f"<pre>{_spans(text)}</pre>" for text in texts)
 
 
-def _folded(title: str, blocks: Iterable[str], *, of: str) -> Iterator[str]:
-    yield f'<details class="{of}" open>\n<summary><h2>{title}</h2></summary>'
+def _folded(heading: str, blocks: Iterable[str], *, of: str) -> Iterator[str]:
+    yield f'<details class="{of}" open>\n<summary><h2>{heading}</h2></summary>'
     yield from blocks
     yield "</details>"
 
 
-def _article(entry: Entry) -> str:
+def _article(entry: Entry, number: int) -> str:
     rows = "".join(
         f"<dt>{escape(row.name)}</dt>{''.join(f'<dd>{_spans(line)}</dd>' for line in row.lines)}" for row in entry.rows
     )
     said = "".join(_blocks(entry.messages))
-    return f"<article><h3>{_spans(entry.head)}</h3>{f'<dl>{rows}</dl>' if rows else ''}{said}</article>"
+    attributes = f"<dl>{rows}</dl>" if rows else ""
+    return f'<article id="change-{number}"><h3>{_spans(entry.head)}</h3>{attributes}{said}</article>'
 
 
 def _spans(text: str) -> str:

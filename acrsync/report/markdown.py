@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from acrsync.plan import Plan
-from acrsync.report.changes import Entry, live_of
-from acrsync.report.digest import digest
+from acrsync.plan.changes import live_of
+from acrsync.plan.document import Plan, digest
+from acrsync.plan.outcome import Run
+from acrsync.report.changes import Entry
 from acrsync.report.messages import spaced
-from acrsync.report.parts import parts
-from acrsync.report.run import Run
-from acrsync.report.style import PLAIN, counted, harmless
-from acrsync.visible import visible
+from acrsync.report.parts import parts, titled
+from acrsync.report.style import PLAIN, counted
+from acrsync.visible import harmless, visible
 
 LIMIT_BYTES = 60_000  # Source: GitHub refuses a comment of more than 65,536 characters
 SPARE_BYTES = 200  # kept free for what stands around a fold, and for the last line
@@ -25,7 +25,7 @@ _NOT_OF_A_STACK = re.compile(r"[^a-z0-9._-]")
 
 def markdown_text(plan: Plan | None, run: Run) -> str:
     """Return at most LIMIT_BYTES; the first line is the mark by which a bot finds its own comment again."""
-    found = parts(plan, run, style=PLAIN)
+    found = parts(plan, run, style=PLAIN, sign_first=True)
     text = _head(plan, found.sums)
     if found.destroyed:
         text += _never_cut(found.destroyed, LIMIT_BYTES - SPARE_BYTES - _size(text))
@@ -33,7 +33,7 @@ def markdown_text(plan: Plan | None, run: Run) -> str:
     folds = []
     for action, entries in found.rest:
         said = any(entry.messages for entry in entries)
-        folds.append((action.capitalize(), said, tuple(entry.text() for entry in entries)))
+        folds.append((titled(action.capitalize(), entries), said, tuple(entry.text() for entry in entries)))
     remarks = (found.remarks_title, found.trouble, found.remarks)
     for title, is_open, blocks in (remarks, *folds) if found.trouble else (*folds, remarks):
         fitting = tuple(_fitting(blocks, LIMIT_BYTES - 2 * SPARE_BYTES - _size(text)))

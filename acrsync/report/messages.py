@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from acrsync.diagnostics import Diagnostic, Severity, in_reading_order
-from acrsync.report.style import Style, Tone, harmless
-from acrsync.visible import visible
+from acrsync.report.style import Style, Tone
+from acrsync.visible import harmless, visible
 
 TONES = {Severity.ERROR: Tone.BAD, Severity.WARNING: Tone.CHANGED, Severity.HINT: Tone.ADVICE}
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sized
 from dataclasses import dataclass
 
 from acrsync.diagnostics import in_reading_order
-from acrsync.plan import Action, Delete, Plan, Replace, action_of
+from acrsync.plan.changes import Action, Delete, Replace, action_of
+from acrsync.plan.document import Plan
+from acrsync.plan.outcome import Run
 from acrsync.report.changes import Entry
 from acrsync.report.messages import message
 from acrsync.report.result import ended, ends
-from acrsync.report.run import Run
-from acrsync.report.style import Style, counted
+from acrsync.report.style import Style, Tone, counted
 from acrsync.report.text import COUNTED, entries, remarks, verdict
 
 
@@ -20,6 +21,7 @@ class Parts:
     """What a person reads of a run, in the order of its weight."""
 
     sums: tuple[str, ...]  # a line each: plain words and numbers, nothing from outside
+    tones: tuple[Tone, ...]  # one for each sum
     destroyed: tuple[Entry, ...] = ()
     rest: tuple[tuple[Action, tuple[Entry, ...]], ...] = ()  # by what is done; first what has something said of it
     remarks: tuple[str, ...] = ()  # a block each
@@ -27,21 +29,36 @@ class Parts:
 
     @property
     def remarks_title(self) -> str:
-        return "Messages" if self.trouble else "Notes"
+        return titled("Messages" if self.trouble else "Notes", self.remarks)
+
+    @property
+    def changes(self) -> tuple[Entry, ...]:
+        return (*self.destroyed, *(entry for _, found in self.rest for entry in found))
 
 
-def parts(plan: Plan | None, run: Run, *, style: Style) -> Parts:
-    """Return the parts of a plan, of an apply, or of a run that ended before there was a plan."""
+def titled(title: str, blocks: Sized) -> str:
+    """Return the title of a section with how much is in it."""
+    return f"{title} ({len(blocks)})"
+
+
+def parts(plan: Plan | None, run: Run, *, style: Style, sign_first: bool = False) -> Parts:
+    """Return the parts of a plan, of an apply, or of a run that ended before there was a plan.
+
+    With `sign_first` the outcome of a change stands after its sign, as a `diff` block needs it for its colours.
+    """
     told = tuple(message(diagnostic, style=style) for diagnostic in in_reading_order(run.diagnostics))
     if plan is None:
-        end = "Failed" if run.exit_code else "Valid"
-        return Parts((f"{end}: {counted(len(told), 'message')}.",), remarks=told, trouble=True)
+        end, tone = ("Failed", Tone.BAD) if run.exit_code else ("Valid", Tone.STRONG)
+        return Parts((f"{end}: {counted(len(told), 'message')}.",), (tone,), remarks=told, trouble=True)
     if run.outcomes is None:
         shown, sums, told = tuple(entries(plan, style=style)), verdict(plan), (*remarks(plan, style=style), *told)
+        tone = Tone.BAD
     else:
-        shown, sums = tuple(ends(plan, run, style=style)), ended(plan, run)
+        shown, sums = tuple(ends(plan, run, style=style, sign_first=sign_first)), ended(plan, run)
+        tone = Tone.GOOD if run.verified else Tone.CHANGED
     return Parts(
         sums,
+        (Tone.STRONG, tone)[: len(sums)],
         tuple(entry for entry in shown if isinstance(entry.change, Replace | Delete)),
         tuple(_by_action(shown)),
         told,

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from acrsync.diagnostics import Diagnostic, in_reading_order
-from acrsync.outcome import Outcome, Status
-from acrsync.plan import Action, Plan, Work, action_of
-from acrsync.report.changes import Entry, live_of, remark, title
+from acrsync.plan.changes import Action, Work, action_of, live_of
+from acrsync.plan.document import Plan
+from acrsync.plan.outcome import Outcome, Run, Status
+from acrsync.report.changes import Entry, remark, title
 from acrsync.report.messages import indented, joined, message
-from acrsync.report.run import Run
-from acrsync.report.style import Style, Tone, harmless
+from acrsync.report.style import Style, Tone
 from acrsync.report.text import account_line
+from acrsync.visible import harmless
 
 # How each end is shown: as done or not, in which colour, and what the word alone does not say.
 DONE: Mapping[Status, tuple[Tone, str]] = {
@@ -45,17 +46,17 @@ def result_text(plan: Plan, run: Run, *, style: Style) -> str:
     return joined((*blocks, f"{style.paint(applied, Tone.STRONG)}\n{style.paint(verified, tone)}"))
 
 
-def ends(plan: Plan, run: Run, *, style: Style) -> Iterator[Entry]:
+def ends(plan: Plan, run: Run, *, style: Style, sign_first: bool = False) -> Iterator[Entry]:
     """Yield the end of each change; what ended the run stands at every change that it skipped, in full only once."""
     told: set[Diagnostic] = set()
     for outcome in _every_outcome(plan, run.outcomes or ()):
         diagnostic = outcome.diagnostic
         if diagnostic is None or diagnostic in told:
-            yield Entry(outcome.change, _outcome(outcome, _why(outcome), style))
+            yield Entry(outcome.change, _outcome(outcome, _why(outcome), style, sign_first=sign_first))
             continue
         told.add(diagnostic)
         said = message(diagnostic, style=style)
-        yield Entry(outcome.change, _outcome(outcome, "", style), messages=(said,))
+        yield Entry(outcome.change, _outcome(outcome, "", style, sign_first=sign_first), messages=(said,))
 
 
 def outcome_line(outcome: Outcome, *, style: Style) -> str:
@@ -78,13 +79,21 @@ def _key(change: Work) -> tuple[Action, str, int | None]:
     return action_of(change), change.name, live.id if live else None
 
 
-def _outcome(outcome: Outcome, why: str, style: Style) -> str:
+def _outcome(outcome: Outcome, why: str, style: Style, *, sign_first: bool = False) -> str:
+    """Return one line. With `sign_first` a `diff` block colours it: `!`, if it was not done, else by its sign."""
     tone, _ = ENDS[outcome.status]
     before = live_of(outcome.change)
     ids = dict.fromkeys(live.id for live in (before, outcome.live) if live)
     facts = f" (id {' -> '.join(map(str, ids))})" if ids else ""
     word = style.paint(f"{outcome.status:{WIDTH}}", tone)
-    return f"{word}  {title(outcome.change, style=style)}{facts}{remark(why, style=style)}"
+    sign, _, name = title(outcome.change, style=style).partition(" ")
+    if not sign_first:
+        head = f"{word}  {sign} {name}"
+    elif outcome.status in NOT_DONE:
+        head = f"! {word}  {sign} {name}"
+    else:
+        head = f"{sign} {word}  {name}"
+    return f"{head}{facts}{remark(why, style=style)}"
 
 
 def ended(plan: Plan, run: Run) -> tuple[str, str]:

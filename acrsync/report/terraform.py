@@ -3,6 +3,8 @@
 Why addresses hold no quotes and no escapes: checkov passes over a resource whose address holds a backslash before a
 letter, and regopy cannot return one that holds quotes. The name as it is stands in the values. Why what lies beyond 16
 bits is not escaped: checkov cannot read pairs of surrogates. Measured, with checkov 3.3.30 and regopy 1.5.2.
+Why every attribute is always there, null if it is not known: a rule about an absent key is undefined in OPA, and a
+rule that is undefined denies nothing.
 Source: developer.hashicorp.com, "JSON Output Format", format version 1.2.
 """
 
@@ -13,16 +15,16 @@ import re
 from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
-from acrsync.model import JSON
-from acrsync.plan import Plan
-from acrsync.report.document import TYPE, plan_document
-from acrsync.report.run import Run
-from acrsync.report.style import harmless_json
-from acrsync.visible import visible
+from acrsync.bucket import FIELDS
+from acrsync.model import JSON, Attrs
+from acrsync.plan.document import TYPE, Plan, plan_document
+from acrsync.plan.outcome import Run
+from acrsync.visible import harmless_json, visible
 
 FORMAT_VERSION = "1.2"
 TERRAFORM_VERSION = "1.9.0"  # whose shape this is: tools refuse a version that they do not know
 _TO_ESCAPE = re.compile(r"[^\x00-\x7e\U00010000-\U0010ffff]")  # the long range as [\x7f-\uffff] takes 4 ms to compile
+CHOSEN_BY_SERVER = ("id", "net_type")  # a create that does not set them shows them only afterwards
 REASONS = {"replace": "replace_because_cannot_update", "delete": "delete_because_no_resource_config"}
 
 
@@ -57,22 +59,29 @@ def _one_a_bucket(entries: Iterable[Mapping[str, JSON]]) -> Iterable[Mapping[str
 
 
 def _change(entry: Mapping[str, JSON]) -> dict[str, JSON]:
-    change, known = entry["change"], {"id": entry["id"]}
+    change = entry["change"]
     new = "create" in change["actions"]
+    after = _complete(change["after"], id=None if new else entry["id"])
+    unset = [] if after is None else [key for key in CHOSEN_BY_SERVER if new and after[key] is None]
     reason = REASONS.get(entry["action"])
     return {
         **_identity(entry["name"]),
         "change": {
             "actions": change["actions"],
-            "before": change["before"] and known | change["before"],
-            "after": change["after"] and ({} if new else known) | change["after"],
-            "after_unknown": {"id": True} if new else {},
+            "before": _complete(change["before"], id=entry["id"]),
+            "after": after,
+            "after_unknown": dict.fromkeys(unset, True),
             "before_sensitive": {},
             "after_sensitive": {},
             **({"replace_paths": change["replace_paths"]} if change["replace_paths"] else {}),
         },
         **({"action_reason": reason} if reason else {}),
     }
+
+
+def _complete(attrs: Attrs | None, **known: JSON) -> dict[str, JSON] | None:
+    """Return every attribute of a bucket, null if it is not known; None if there is no bucket."""
+    return None if attrs is None else {**known, **dict.fromkeys(FIELDS), **attrs}
 
 
 def _planned(change: Mapping[str, JSON]) -> dict[str, JSON]:

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from acrsync.diagnostics import in_reading_order
 from acrsync.model import Approval
-from acrsync.plan import Action, Kept, Plan
-from acrsync.report.changes import Entry, headline, live_of, rows
-from acrsync.report.digest import digest
+from acrsync.plan.changes import Action, Kept, live_of
+from acrsync.plan.document import Plan, digest
+from acrsync.report.changes import Entry, headline, rows
 from acrsync.report.messages import hanging, indented, joined, message, spaced
 from acrsync.report.style import Style, Tone, counted, shown
 from acrsync.visible import visible

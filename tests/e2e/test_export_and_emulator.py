@@ -21,9 +21,25 @@ OTHERS = [
 def test_what_is_exported_plans_to_nothing(place: Place):
     done = place.acrsync("export", "--out", "acrsync.yaml")
     assert (done.code, done.out) == (0, "")
-    assert done.err == "Wrote acrsync.yaml. `acrsync plan acrsync.yaml` shows how it compares with the account.\n"
+    assert done.err == (
+        "Wrote acrsync.yaml. `acrsync plan acrsync.yaml` shows how it compares with the account.\n"
+        "Wrote acrsync.schema.json. Editors check acrsync.yaml with it.\n"
+    )
     assert (place.folder / "acrsync.yaml").read_text() == place.acrsync("export").out
     assert place.acrsync("plan", "--detailed-exitcode").code == 0
+
+
+def test_the_schema_that_the_first_line_names_is_written_beside_the_manifest(place: Place):
+    (place.folder / "account").mkdir()
+    place.acrsync("export", "--out", "account/acrsync.yaml")
+    first = (place.folder / "account" / "acrsync.yaml").read_text().splitlines()[0]
+    schema = place.folder / "account" / first.removeprefix("# yaml-language-server: $schema=")
+    assert schema.read_text() == place.acrsync("schema").out
+    schema.write_text("mine\n")
+    done = place.acrsync("export", "--out", "account/other.yaml")
+    assert (done.code, done.err.count("Wrote"), schema.read_text()) == (0, 1, "mine\n")
+    place.acrsync("export")
+    assert not (place.folder / schema.name).exists()
 
 
 def test_buckets_of_one_name_are_exported_with_their_ids(place: Place, api: Api):

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import ssl
+import subprocess
+import sys
 import threading
+import tomllib
+from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from e2e.commandline import TOKEN, Place
+from acrsync.extras import EXTRAS
+from e2e.commandline import ROOT, TOKEN, Place
 from hostile import Hostile, answered, hostile, listing, ok, row
 
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
@@ -64,7 +70,7 @@ def tls(api: Hostile) -> Iterator[str]:
 
 @pytest.fixture
 def proxy(request: pytest.FixtureRequest) -> Iterator[tuple[str, list[str]]]:
-    """A proxy and the first lines that it was sent."""
+    """A proxy and the heads of the requests that it was sent."""
     lines: list[str] = []
 
     def pump(source: socket.socket, target: socket.socket) -> None:
@@ -79,7 +85,7 @@ def proxy(request: pytest.FixtureRequest) -> Iterator[tuple[str, list[str]]]:
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += connection.recv(65536)
-        lines.append(head.split(b"\r\n")[0].decode())
+        lines.append(head.decode().replace("\r\n", "\n").rstrip())
         host, _, port = head.split()[1].decode().rpartition(":")
         with connection, socket.create_connection((host, int(port))) as server:
             connection.sendall(b"HTTP/1.1 200 Connected\r\n\r\n")
@@ -119,11 +125,69 @@ def test_a_bundle_that_is_missing_or_none_is_said_to_be_so(ready: Place, api: Ho
         assert f"names {name}: {reason}." in done.err
 
 
+@pytest.fixture
+def system(tmp_path: Path) -> dict[str, str]:
+    """A folder of authorities as OpenSSL reads those of a system, in the place of this one's."""
+    digest = subprocess.run(
+        ["openssl", "x509", "-hash", "-noout", "-in", CERTIFICATE], capture_output=True, text=True, check=True
+    )
+    folder = tmp_path / "authorities"
+    folder.mkdir()
+    (folder / f"{digest.stdout.strip()}.0").write_bytes(CERTIFICATE.read_bytes())
+    return {"SSL_CERT_DIR": str(folder)}
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl, which names the files of such a folder")
+def test_the_authorities_of_the_system_are_trusted_if_asked_for(ready: Place, api: Hostile, system, proxy):
+    pytest.importorskip("truststore", reason="truststore is not installed: see the dev group")
+    for value in ("0", "false", ""):
+        done = ready.acrsync("plan", environment={**system, "ACRSYNC_TRUSTSTORE": value})
+        assert (done.code, done.codes, api.requests) == (1, ["E412"], [])
+    assert ready.acrsync("plan", environment={**system, "ACRSYNC_TRUSTSTORE": "1"}).code == 0
+    through = {**system, "ACRSYNC_TRUSTSTORE": "1", "HTTPS_PROXY": proxy[0]}
+    assert ready.acrsync("plan", environment=through).code == 0
+    assert len(proxy[1]) == 1
+
+
+def test_the_authorities_of_the_system_do_not_let_any_certificate_pass(ready: Place, api: Hostile):
+    pytest.importorskip("truststore", reason="truststore is not installed: see the dev group")
+    done = ready.acrsync("plan", environment={"ACRSYNC_TRUSTSTORE": "1"})
+    assert (done.code, done.codes, api.requests) == (1, ["E412"], [])
+
+
+def test_a_bundle_that_is_named_is_all_that_is_trusted(ready: Place, api: Hostile, system, tmp_path: Path):
+    other = certificate_of_somebody_else(tmp_path)
+    environment = {**system, "ACRSYNC_TRUSTSTORE": "1", "REQUESTS_CA_BUNDLE": str(other)}
+    done = ready.acrsync("plan", environment=environment)
+    assert (done.code, done.codes, api.requests) == (1, ["E412"], [])
+
+
+def certificate_of_somebody_else(folder: Path) -> Path:
+    line = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=other", "-keyout", "/dev/null"]
+    subprocess.run([*line, "-out", folder / "other.pem"], capture_output=True, check=True)
+    return folder / "other.pem"
+
+
+def test_without_truststore_it_is_said_what_to_install(ready: Place):
+    hidden = "import sys; sys.modules['truststore'] = None; from acrsync.cli import main; main()"
+    done = ready.ended(ready.begin([sys.executable, "-c", hidden, "plan"], environment={"ACRSYNC_TRUSTSTORE": "yes"}))
+    assert (done.code, done.codes) == (1, ["E018"])
+    assert f'fix: install it: {sys.executable} -m pip install "truststore>=0.10"\n' in done.err
+    done = ready.acrsync("plan", environment={"ACRSYNC_TRUSTSTORE": "perhaps"})
+    assert (done.code, done.codes, "ACRSYNC_TRUSTSTORE" in done.err) == (1, ["E002"], True)
+
+
+def test_what_is_said_to_install_is_what_the_extras_ask_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = [requirement for extra in project["optional-dependencies"].values() for requirement in extra]
+    assert set(EXTRAS.values()) <= set(asked)
+
+
 def test_https_goes_through_the_proxy_as_a_tunnel(ready: Place, api: Hostile, tls: str, proxy):
     url, lines = proxy
     environment = {"HTTPS_PROXY": url, "REQUESTS_CA_BUNDLE": str(CERTIFICATE)}
     assert ready.acrsync("plan", environment=environment).code == 0
-    assert {line.rpartition(" ")[0] for line in lines} == {f"CONNECT {tls.removeprefix('https://')}"}
+    assert {line.split(" HTTP/")[0] for line in lines} == {f"CONNECT {tls.removeprefix('https://')}"}
     assert set(api.methods) == {"GET"}
 
 
@@ -140,6 +204,24 @@ def test_a_proxy_for_everything_is_not_asked(ready: Place, proxy):
     environment = {"ALL_PROXY": url, "HTTP_PROXY": url, "http_proxy": url, "REQUESTS_CA_BUNDLE": str(CERTIFICATE)}
     assert ready.acrsync("plan", environment=environment).code == 0
     assert lines == []
+
+
+CREDENTIALS = "proxy-user:proxy-p%40ss"
+
+
+def test_a_proxy_with_credentials_gets_them_and_nobody_sees_them(ready: Place, api: Hostile, proxy):
+    url, lines = proxy
+    named = url.replace("://", f"://{CREDENTIALS}@")
+    ready.secrets |= {"proxy-p@ss", CREDENTIALS, b64encode(b"proxy-user:proxy-p@ss").decode()}
+    environment = {"HTTPS_PROXY": named, "REQUESTS_CA_BUNDLE": str(CERTIFICATE)}
+    done = ready.acrsync("plan", "--debug", "--out", "plan.json", environment=environment)
+    assert done.code == 0, done.err
+    assert all(f"Proxy-Authorization: Basic {b64encode(b'proxy-user:proxy-p@ss').decode()}" in line for line in lines)
+    assert "proxy-p" not in ready.everything_written()
+    with hostile(answered(407, "no")) as refusing:
+        environment["HTTPS_PROXY"] = refusing.url.replace("://", f"://{CREDENTIALS}@")
+        done = ready.acrsync("plan", "--debug", environment=environment)
+    assert (done.code, done.codes) == (1, ["E413"])
 
 
 def test_a_proxy_that_refuses_is_told_apart_from_the_api(ready: Place, api: Hostile):

@@ -3,7 +3,6 @@
 Never the official command line's `buckets files`: it ignores the base URL and asks the real service.
 """
 
-import importlib
 import json
 import os
 import subprocess
@@ -12,9 +11,9 @@ from pathlib import Path
 
 import pytest
 import requests
-from acrclient.client import Client
 
 COMMAND = Path(sys.executable).with_name("acrcloud")
+Client = pytest.importorskip("acrclient.client", reason="acrclient is not installed: see the dev group").Client
 
 
 @pytest.fixture
@@ -111,7 +110,7 @@ def test_acrclient_raises_on_an_error(monitor):
 
 @pytest.fixture
 def public_client(api, monkeypatch):
-    module = importlib.import_module("acrcloud.client")  # the package acrcloudclient
+    module = pytest.importorskip("acrcloud.client", reason="acrcloudclient is not installed: see the dev group")
     monkeypatch.setattr(module, "ACR_API", api.url)  # it has no other way to be pointed elsewhere
     with module.ACRCloudClient(token=api.token) as client:
         yield client

@@ -44,7 +44,12 @@ def test_the_ten_minutes_come_out_as_they_are_printed(clone: Place):
     play(section, clone)
     hub = clone.folder.with_name("hub.git")
     pushed = git("ls-tree", "-r", "--name-only", "jingles", folder=hub).splitlines()
-    assert sorted(pushed) == [".github/workflows/acrsync.yml", ".pre-commit-config.yaml", "acrsync.yaml"]
+    assert sorted(pushed) == [
+        ".github/workflows/acrsync.yml",
+        ".pre-commit-config.yaml",
+        "acrsync.schema.json",
+        "acrsync.yaml",
+    ]
     assert "jingles" in git("show", "jingles:acrsync.yaml", folder=hub)
     assert "jingles" not in git("show", "main:acrsync.yaml", folder=hub)
 

@@ -12,17 +12,20 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from acrsync.bucket import FIELDS
 from acrsync.diagnostics import Diagnostic, Severity, Span
 from acrsync.model import Manifest
-from acrsync.outcome import ExitCode, Outcome, Status
-from acrsync.plan import Create, Delete, Objection, Plan, Update
-from acrsync.report import FORMATS, Run, code_quality_text, github_text
+from acrsync.plan.changes import Create, Delete, Objection, Update
+from acrsync.plan.document import Plan
+from acrsync.plan.outcome import ExitCode, Outcome, Run, Status
+from acrsync.report import FORMATS, code_quality_text, github_text
 from acrsync.report.markdown import LIMIT_BYTES
 from acrsync.visible import visible
+from examples import examples
 from report_plans import (
     CREATE,
     DELETE,
@@ -135,7 +138,7 @@ def tokens(text: str) -> list[str]:
 
 HARMLESS = re.compile(
     r"(paragraph|heading|strong|inline|text|softbreak|fence|code_inline)(_open|_close)?"
-    r"|html_block:(<!-- acrsync:[a-z0-9._-]* -->|<details( open)?><summary>[A-Z][a-z]+</summary>|</details>)"
+    r"|html_block:(<!-- acrsync:[a-z0-9._-]* -->|<details( open)?><summary>[A-Z][a-z]+ \(\d+\)</summary>|</details>)"
 )
 
 
@@ -148,7 +151,7 @@ def test_nothing_from_the_account_becomes_markdown():
     assert bad_tokens(EVERYTHING) == []
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.lists(st.text(), min_size=1, max_size=3))
 def test_no_text_at_all_becomes_markdown(names: list[str]):
     assert bad_tokens(hostile_plan(tuple(names))) == []
@@ -216,6 +219,19 @@ def test_what_is_destroyed_stands_before_everything_else():
     assert text.index("± us-bucket") < text.index("<details")
 
 
+def test_the_lines_of_an_apply_begin_with_the_sign_that_colours_them():
+    text = FORMATS["markdown"](*CASES["applied"])
+    blocks = re.findall(r"^```diff\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    lines = [line for block in blocks for line in block.splitlines() if line and not line.startswith(" ")]
+    assert [line.split()[:2] for line in lines] == [
+        ["±", "replaced"],
+        ["-", "deleted"],
+        ["!", "failed"],
+        ["~", "updated"],
+        ["!", "skipped"],
+    ]
+
+
 # HTML
 
 
@@ -251,7 +267,7 @@ def test_no_name_adds_an_element_or_an_attribute_to_the_page():
     assert Page(FORMATS["html"](hostile_plan(), RUN)).elements == Page(FORMATS["html"](tame, RUN)).elements
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.lists(st.text(), min_size=1, max_size=3))
 def test_no_text_at_all_adds_an_element_to_the_page(names: list[str]):
     tame = hostile_plan(tuple(f"name {i}" for i in range(len(names))))
@@ -263,6 +279,37 @@ def test_the_page_says_all_that_the_text_says():
     for line in FORMATS["text"](EVERYTHING, RUN).splitlines():
         for part in re.split(r"\s{2,}", line.strip()):
             assert part in words
+
+
+def test_the_titles_of_sections_say_how_much_is_in_them():
+    titles = re.findall("<h2>(.*?)</h2>", FORMATS["html"](EVERYTHING, RUN))
+    assert titles == ["Destroys 2 buckets", "Messages (4)", "Create (1)", "Rename (1)", "Update (1)"]
+
+
+@pytest.mark.parametrize(("count", "indexed"), [(0, False), (30, False), (31, True), (300, True)])
+def test_more_than_thirty_changes_have_an_index_in_the_order_of_the_page(count: int, indexed: bool):
+    gone = tuple(Delete(live(i, f"gone-{i}"), "") for i in range(count // 3))
+    new = tuple(Create(desired(f"new-{i}"), "") for i in range(count - len(gone)))
+    text = FORMATS["html"](plan_of(gone, new), RUN)
+    links = re.findall(r'<a href="#(.*?)">(.*?)</a>', text)
+    places = re.findall(r'<article id="(.*?)"><h3>(.*?)</h3>', text)
+    assert len(places) == len({place for place, _ in places}) == count
+    assert [place for place, _ in links] == ([place for place, _ in places] if indexed else [])
+    assert all(head.startswith(name) for (_, name), (_, head) in zip(links, places, strict=False))
+    assert (f"<h2>Index ({count})</h2>" in text) == indexed
+
+
+VERDICTS = [
+    ("a plan that is refused", CASES["everything"], '<p class="strong bad">Refused: 2 objections.'),
+    ("a run that failed", CASES["no-plan"], '<p class="strong bad">Failed: 1 message.</p>'),
+    ("an apply that was not verified", CASES["applied"], '<p class="strong changed">Not verified.'),
+    ("a plan that may be applied", CASES["no-changes"], '<p class="strong">No changes.'),
+]
+
+
+@pytest.mark.parametrize(("reason", "case", "line"), VERDICTS, ids=[case[0] for case in VERDICTS])
+def test_the_verdict_has_its_colour(reason: str, case: tuple[Plan | None, Run], line: str):
+    assert line in FORMATS["html"](*case)
 
 
 def test_the_policy_of_the_page_allows_its_own_style_and_nothing_else():
@@ -318,8 +365,29 @@ def test_terraforms_shape_is_one_line_with_its_versions_and_every_managed_bucket
     by_name = {c["name"]: c for c in document["resource_changes"]}
     assert by_name["us-bucket"]["change"]["replace_paths"] == [["region"]]
     assert by_name["us-bucket"]["action_reason"] == "replace_because_cannot_update"
-    assert by_name["radio-live"]["change"]["after_unknown"] == {"id": True}
+    assert by_name["radio-live"]["change"]["after_unknown"] == {"id": True, "net_type": True}
     assert by_name["music"]["change"]["after"]["id"] == 1116
+
+
+BARE = plan_of(
+    (Create(desired("new"), ""), Update(desired("old"), replace(live(1, "old"), attrs={"name": "old"}), (), "")),
+    (Delete(replace(live(2, "gone"), attrs={"name": "gone"}), ""),),
+)
+
+
+@pytest.mark.parametrize(
+    "plan", [EVERYTHING, SWAP, BARE, hostile_plan()], ids=["everything", "swap", "bare", "hostile"]
+)
+def test_terraforms_shape_gives_every_attribute_of_every_bucket_null_if_it_is_not_known(plan: Plan):
+    document = json.loads(FORMATS["terraform-json"](plan, RUN))
+    values = [resource["values"] for resource in document["planned_values"]["root_module"]["resources"]]
+    sides = [change["change"][side] for change in document["resource_changes"] for side in ("before", "after")]
+    found = [*values, *(side for side in sides if side is not None)]
+    assert {tuple(sorted(side)) for side in found} == {tuple(sorted(("id", *FIELDS)))}
+    unknown = [
+        (change["change"]["after"], change["change"]["after_unknown"]) for change in document["resource_changes"]
+    ]
+    assert all(after[key] is None for after, keys in unknown for key in keys)
 
 
 @example(["\u3164", "a\u115fb"])  # letters that nothing is drawn for

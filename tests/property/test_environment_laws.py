@@ -13,8 +13,8 @@ from acrsync.diagnostics import Severity
 from acrsync.manifest import Loaded, load_texts, load_texts_all, render_texts
 from acrsync.manifest.scalars import flow, literal
 from acrsync.model import Snapshot
-from acrsync.planner import make_plan
-from acrsync.report.digest import digest
+from acrsync.plan.document import digest
+from acrsync.plan.planner import make_plan
 from acrsync.visible import visible
 
 WORDS = ["one", "two", "eu", "us", "", "a b", "$", "${", "$${x}", "é", "رادیو\u200cها", "🎧", '"', "1", "no"]

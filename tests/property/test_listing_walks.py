@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from acrsync.acrcloud.listing import Page, complete, falls, flaw_in
-from acrsync.errors import IncompleteListing
+from acrsync.diagnostics import IncompleteListing
 from engine import words
 
 READERS = 8

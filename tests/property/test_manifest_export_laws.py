@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from acrsync.bucket import canonical, decode
 from acrsync.manifest import dump, entry, load_texts
 from acrsync.manifest.shape import attrs_checker
-from acrsync.matching import match
 from acrsync.model import Snapshot
-from acrsync.planner import make_plan
+from acrsync.plan.matching import match
+from acrsync.plan.planner import make_plan
 
 texts = st.text(max_size=12)
 names = st.sampled_from(["music", "Music", "music ", "no", "123", "2020-01-01", "a: b", "mu\u200bsic"]) | texts

@@ -171,7 +171,7 @@ def _lines(path: Path) -> tuple[JSON, ...]:
 # What the command imports only when it needs it, so that no child has to.
 IMPORTED_LATE = (
     "acrsync.cli.apply",
-    "acrsync.cli.session",
+    "acrsync.apply.reconcile",
     "acrsync.acrcloud",
     "acrsync.client",
     "deepdiff",

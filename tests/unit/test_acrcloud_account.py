@@ -12,7 +12,7 @@ import pytest
 from acrsync.acrcloud import Account
 from acrsync.bucket import decode
 from acrsync.client import Client
-from acrsync.errors import AccessDenied, IncompleteListing, NoAnswer, RemoteError, UnknownOutcome
+from acrsync.diagnostics import AccessDenied, IncompleteListing, NoAnswer, RemoteError, UnknownOutcome
 from acrsync.remote import Remote
 from hostile import (
     TOKEN,

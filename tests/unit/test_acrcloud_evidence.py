@@ -9,7 +9,7 @@ from acrsync.acrcloud import Account
 from acrsync.acrcloud.users import LISTS, user_of
 from acrsync.bucket import decode
 from acrsync.client import Client
-from acrsync.errors import NoAnswer, RemoteError
+from acrsync.diagnostics import NoAnswer, RemoteError
 from acrsync.model import Evidence, Live, Reference
 from hostile import TOKEN, Answer, answered, error_of, hostile, listing, ok, raw, routed, row
 

@@ -1,14 +1,13 @@
 """Who knows `acrclient` knows this client: constructor, methods, answers and exceptions."""
 
 import inspect
-from typing import Any
 
 import pytest
 import requests
 from acrclient.client import Client as Theirs
 
 from acrsync.client import Client, GetBmCsProjectsResultsParams
-from acrsync.errors import AccessDenied, NoAnswer, NotFound, RemoteError
+from acrsync.diagnostics import AccessDenied, NoAnswer, NotFound, RemoteError
 from hostile import TOKEN, answered, error_of, hostile, listing, ok, reset, row
 
 AT_ONCE = Client.Config(retries=0)
@@ -94,15 +93,6 @@ def test_a_lost_connection_is_one_of_requests() -> None:
     with hostile(reset) as server, Client(TOKEN, server.url, AT_ONCE) as client:
         error = error_of(requests.ConnectionError, client.get, "/api/x")
         assert isinstance(error, NoAnswer)
-
-
-@pytest.mark.parametrize("option", ["verify", "allow_redirects", "auth", "proxies"])
-def test_options_that_would_undo_a_promise_are_refused(option: str) -> None:
-    options: dict[str, Any] = {option: False}
-    with hostile(ok({})) as server, Client(TOKEN, server.url) as client:
-        with pytest.raises(TypeError, match=option):
-            client.get("/api/x", None, **options)
-        assert server.requests == []
 
 
 def test_there_is_no_call_that_deletes_what_a_bucket_holds() -> None:

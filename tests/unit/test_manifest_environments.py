@@ -476,3 +476,9 @@ def test_files_say_which_environments_there_are(tmp_path):
     assert environments([tmp_path / "none.yaml"]) == ()
     assert list(load_all([tmp_path]).environments) == ["staging", "prod"]
     assert isinstance(render([tmp_path], "prod"), str)
+
+
+def test_a_mistake_in_what_buckets_share_is_told_once():
+    text = 'version: 1\ndefaults: {region: "${regoin}", type: File}\nbuckets: [{name: a}, {name: b}]\n'
+    text += 'removed: [{name: "${"}]\n'
+    assert [one.code for one in loaded(text).diagnostics] == ["E162", "E164"]

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from acrsync.bucket import decode
-from acrsync.guards import guarded
 from acrsync.manifest import dump, entry, load_texts
 from acrsync.model import Evidence, Manifest, Snapshot
-from acrsync.ownership import account_uid
-from acrsync.planner import make_plan
+from acrsync.plan.guards import guarded
+from acrsync.plan.ownership import account_uid
+from acrsync.plan.planner import make_plan
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "manifest-export"
 # Source: Console API, "List Buckets".

@@ -9,6 +9,7 @@ from jsonschema import Draft202012Validator
 
 from acrsync.bucket import CHINA, FIELDS, LEGACY_REGIONS, LEGACY_TYPES, REGIONS, TYPES
 from acrsync.manifest import load_texts, schema, schema_text
+from acrsync.manifest.schemas import inlined
 from acrsync.manifest.wording import TELLERS
 
 SCHEMA = schema("manifest")
@@ -18,7 +19,7 @@ STRUCTURE = {"properties", "items", "if", "anyOf", "propertyNames", "additionalP
 
 def parts(value) -> Iterator[dict]:
     """Yield every schema inside a schema."""
-    for inner in [*value.get("properties", {}).values(), *value.get("$defs", {}).values()]:
+    for inner in [*value.get("properties", {}).values(), *value.get("$defs", {}).values(), *value.get("anyOf", ())]:
         yield inner
         yield from parts(inner)
     for key in ("items", "additionalProperties"):
@@ -27,18 +28,9 @@ def parts(value) -> Iterator[dict]:
             yield from parts(value[key])
 
 
-def branches(value) -> Iterator[dict]:
-    """Yield every part, also what stands beside a variable."""
-    for part in parts(value):
-        yield part
-        for branch in part.get("anyOf", ()):
-            yield branch
-            yield from branches(branch)
-
-
 def test_the_schema_is_a_valid_schema_with_its_own_name():
     Draft202012Validator.check_schema(SCHEMA)
-    assert SCHEMA["$id"] == "urn:acrsync:manifest:v1"
+    assert SCHEMA["$id"] == "https://www.schemastore.org/acrsync.json"
     assert json.loads(schema_text("manifest")) == SCHEMA
 
 
@@ -49,19 +41,19 @@ def test_everything_is_described():
 
 def test_every_mapping_with_keys_of_ours_refuses_others():
     free = {"include", "exclude"}  # of a matrix; whoever writes it names its other keys
-    for part in branches(SCHEMA):
+    for part in parts(SCHEMA):
         if "properties" in part and set(part["properties"]) != free:
             assert part["additionalProperties"] is False
 
 
 def test_every_value_of_an_enum_is_described_in_both_ways_that_editors_know():
-    for part in branches(SCHEMA):
+    for part in parts(SCHEMA):
         if "enum" in part:
             assert len(part["enum"]) == len(part["enumDescriptions"]) == len(part["markdownEnumDescriptions"])
 
 
 def test_patterns_mean_the_same_in_every_dialect():
-    found = [*branches(SCHEMA), *(part["propertyNames"] for part in branches(SCHEMA) if "propertyNames" in part)]
+    found = [*parts(SCHEMA), *(part["propertyNames"] for part in parts(SCHEMA) if "propertyNames" in part)]
     patterns = [part["pattern"] for part in found if "pattern" in part]
     assert len(patterns) == 11
     for pattern in patterns:
@@ -69,15 +61,15 @@ def test_patterns_mean_the_same_in_every_dialect():
 
 
 def test_every_example_and_default_is_valid():
-    for part in branches(SCHEMA):
+    for part in parts(SCHEMA):
         validator = Draft202012Validator({**part, "$defs": SCHEMA["$defs"]})
         for example in [*part.get("examples", ()), *([part["default"]] if "default" in part else ())]:
             validator.validate(example)
 
 
 def test_every_check_of_the_schema_has_words_for_people():
-    used = {key for part in [SCHEMA, *branches(SCHEMA)] for key in part if key in Draft202012Validator.VALIDATORS}
-    assert used - STRUCTURE - {"$ref"} <= set(TELLERS)
+    used = {key for part in [SCHEMA, *parts(SCHEMA)] for key in part if key in Draft202012Validator.VALIDATORS}
+    assert used - STRUCTURE - {"$ref"} <= set(TELLERS)  # alternatives are merged: see `inlined`
 
 
 def test_the_schema_knows_the_fields_regions_and_types_of_a_bucket():
@@ -108,3 +100,17 @@ def test_the_schema_knows_the_fields_regions_and_types_of_a_bucket():
 def test_a_stack_is_named_like_a_host(stack, fine):
     text = f"version: 1\nstack: {json.dumps(stack)}\n"
     assert (load_texts({"a.yaml": text.encode()}).manifest is not None) is fine
+
+
+ANY_KIND = [None, True, 0, -1, 5, 1.5, "", "30%", "101%", "x", [], ["x"], {}, {"artist": {"default": "x"}}, {"a": 1}]
+
+
+@pytest.mark.parametrize("value", ANY_KIND, ids=repr)
+def test_alternatives_mean_the_same_merged_into_one(value):
+    """The loader merges what strict validators want apart: see `inlined`."""
+    document = {"version": 1, "limits": {"deletes": value}, "defaults": {"metadata_template": value}}
+    found = [
+        {tuple(error.absolute_path)[:2] for error in Draft202012Validator(schema).iter_errors(document)}
+        for schema in (SCHEMA, inlined("manifest"))
+    ]
+    assert found[0] == found[1]

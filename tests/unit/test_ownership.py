@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from acrsync.model import JSON, Approval, Attrs, Desired, Limit, Live, Manifest, Prune, Removed, Snapshot
-from acrsync.outcome import Status
-from acrsync.ownership import account_uid, prunable, wanted_marks
-from acrsync.plan import Create, Kept, Marks, Replace, Update
-from acrsync.planner import make_plan
+from acrsync.plan.changes import Create, Kept, Marks, Replace, Update
+from acrsync.plan.outcome import Status
+from acrsync.plan.ownership import account_uid, prunable, wanted_marks
+from acrsync.plan.planner import make_plan
 from doubles import MemoryAccount
 from reconcile import plan_for, reconcile
 from report_plans import desired, live
@@ -67,8 +67,7 @@ def test_marks_are_added_and_removed_only_where_they_are_missing_or_there(
 def after(manifest: Manifest, account: MemoryAccount) -> dict[str, tuple[list[str], tuple[str, ...]]]:
     """Reconcile and return labels and marks by name."""
     done = reconcile(manifest, account)
-    assert done.verification is not None, done.plan.objections
-    assert done.verification.verified, done.outcomes
+    assert done.verified, done.outcomes
     return {row.name: (row.attrs["labels"], row.marks) for row in account.observe().rows}
 
 

@@ -13,10 +13,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from acrsync.outcome import Outcome, Status
-from acrsync.plan import Create, Delete, Replace, Update
-from acrsync.record import Record, RecordError, close, unfinished
-from acrsync.report import plan_document
+from acrsync.plan.changes import Create, Delete, Replace, Update
+from acrsync.plan.document import plan_document
+from acrsync.plan.outcome import Outcome, Status
+from acrsync.runs.record import Record, RecordError, close, unfinished
 from conformance import record_lines
 from report_plans import RUN, desired, live, plan_of
 
@@ -327,7 +327,7 @@ def test_what_a_replacement_deleted_can_be_created_again(begun, runs, outcomes, 
     record.intent("delete", MOVE, attrs=MOVE.desired.attrs, marks=MUSIC.marks)
     for outcome in outcomes:
         record.outcome(outcome)
-    lost = one(runs).lost["music"]
+    (lost,) = one(runs).lost
     assert (lost.attrs, lost.marks) == (dict(MOVE.desired.attrs), ("acrsync:radio",)), reason
 
 
@@ -335,7 +335,7 @@ def test_a_replacement_that_ended_well_lost_nothing(begun, runs):
     record = begun()
     record.intent("delete", MOVE, attrs=MOVE.desired.attrs, marks=MUSIC.marks)
     record.outcome(Outcome(MOVE, Status.REPLACED, live=replace(MUSIC, id=9), wrote=True))
-    assert one(runs).lost == {}
+    assert one(runs).lost == ()
 
 
 # Crashes and damage.
@@ -346,10 +346,12 @@ import signal, sys
 from datetime import UTC, datetime
 from pathlib import Path
 from acrsync.model import Desired, Live
-from acrsync.outcome import ExitCode, Outcome, Status
-from acrsync.plan import Create, Delete, Plan
-from acrsync.record import Record
-from acrsync.report import Run, plan_document
+from acrsync.plan.outcome import ExitCode, Outcome, Status
+from acrsync.plan.changes import Create, Delete
+from acrsync.plan.document import Plan
+from acrsync.runs.record import Record
+from acrsync.plan.outcome import Run
+from acrsync.plan.document import plan_document
 
 record = Record(Path(sys.argv[1]))
 document = plan_document(Plan(), Run(datetime.now(UTC), ExitCode.DONE))
