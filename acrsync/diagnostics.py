@@ -160,7 +160,7 @@ SUMMARIES: Mapping[str, str] = {
     "E084": "This git remote does not exist",
     # Manifest
     "E100": "Manifest file is missing",
-    "E101": "Manifest path is a directory",
+    "E101": "Manifest folder holds no manifest",
     "E102": "Manifest file cannot be read",
     "E103": "Manifest file is empty",
     "E104": "Manifest file is not UTF-8",

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from acrsync.diagnostics import UnknownOutcome
 from acrsync.model import Attrs, Live
-from acrsync.plan import undo
+from acrsync.plan.changes import undo
 from acrsync.plan.earlier import Earlier
 from acrsync.plan.outcome import WELL, Status
 from acrsync.runs import lease, memory
