@@ -56,6 +56,10 @@ MANIFEST = record(
     buckets=("desired", each(DESIRED)),
     removed=each(record(Removed, name=TEXT, forget=FLAG, source=SOURCE)),
     allow=("approvals", each(APPROVAL)),
+    environment=maybe(TEXT),
+    endpoint=maybe(TEXT),
+    token_env=maybe(TEXT),
+    runs=maybe(TEXT),
     files=TEXTS,
     sources=(
         "spans",
