@@ -1,5 +1,5 @@
 # Everything a person or a pipeline does with this tree. Needs git, make and Python 3.11 or newer; makes .venv itself.
-.PHONY: demo test test-slow test-lowest test-sdist test-tools lock lint types imports bench rehearse mutants clean help
+.PHONY: demo quick test test-slow test-lowest test-sdist test-tools lock lint types imports bench rehearse mutants size clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -12,7 +12,7 @@ help: ## List what there is
 .venv/installed: pyproject.toml
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[emulator,truststore]' --group dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[emulator,stores,truststore]' --group dev
 	@# The real Open Policy Agent. It declares a newer Python than it needs; without it its tests are skipped.
 	-$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --only-binary :all: --ignore-requires-python opa-golib-python-bindings==0.4.4
 	@touch $@
@@ -20,8 +20,11 @@ help: ## List what there is
 demo: .venv/installed ## Plan, apply and plan again, against the built-in emulator: no account, no token
 	@PATH="$(CURDIR)/$(BIN):$$PATH" sh examples/demo/run.sh
 
+quick: .venv/installed ## Unit and golden tests only
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet tests/unit tests/golden
+
 test: lint types imports .venv/installed ## All that CI runs
-	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet --cov --cov-report=term:skip-covered
 
 test-slow: lint types imports .venv/installed ## The same and every slow test
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet --hypothesis-profile new -m 'slow or not slow'
@@ -48,7 +51,7 @@ test-tools: .venv/installed ## What other people's tools say of what others read
 
 lock: .venv/installed ## Write requirements.lock anew, with the newest versions
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@{ sed -n '/^#/p' requirements.lock && printf 'hatch-fancy-pypi-readme\nhatchling\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra emulator --extra truststore pyproject.toml - ; } > requirements.lock.new
+	@{ sed -n '/^#/p' requirements.lock && printf 'hatch-fancy-pypi-readme\nhatchling\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra emulator --extra stores --extra truststore pyproject.toml - ; } > requirements.lock.new
 	@mv requirements.lock.new requirements.lock
 
 lint: .venv/installed
@@ -70,6 +73,9 @@ rehearse: .venv/installed ## Kill applies and inject faults at every request, an
 mutants: .venv/installed ## Change what decides and writes in every small way; the tests must notice
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1
 	@cd tests && ../$(BIN)/python -m mutation
+
+size: ## Count lines and statements, for each package
+	@$(PYTHON) tests/size.py
 
 clean: ## Remove what the other targets made
 	rm -rf .venv .venv-lowest .acrsync .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .bench .rehearsal dist build

@@ -1,5 +1,10 @@
-"""What is wrong, where, why it matters and what to do about it: the shape of every message to a person."""
+"""What is wrong, where, why it matters and what to do about it: every message to a person, and what ends a run.
 
+Two channels for trouble: diagnostics (many, each with its place) and exceptions (one, carrying a diagnostic). The table
+at the end is the only place where a code gets its summary.
+"""
+
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -26,10 +31,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One message to a person.
-
-    Codes: E0xx usage and local files, E1xx manifest, E2xx planning, E3xx guards, E4xx remote, E5xx applying.
-    """
+    """One message to a person."""
 
     severity: Severity
     code: str
@@ -39,7 +41,238 @@ class Diagnostic:
     span: Span | None = None
 
 
+def error(code: str, detail: str, *, fix: str = "", span: Span | None = None) -> Diagnostic:
+    """Return the message with this code. Its first letter gives the severity: E error, W warning, H hint."""
+    return Diagnostic(_SEVERITIES[code[0]], code, SUMMARIES[code], detail, fix, span)
+
+
 def in_reading_order(diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
     """Return the diagnostics by place, those without a place last, each once."""
     unplaced = Span("\U0010ffff", 0, 0)
     return tuple(sorted(dict.fromkeys(diagnostics), key=lambda d: (d.span or unplaced, d.code, d.detail)))
+
+
+class AcrsyncError(Exception):
+    """A run that cannot go on; carries one diagnostic."""
+
+    def __init__(self, code: str, detail: str, *, fix: str = "") -> None:
+        self.diagnostic = error(code, detail, fix=fix)
+        super().__init__(f"{self.diagnostic.summary}: {detail}")
+
+
+class Invalid(AcrsyncError):
+    """Input with mistakes; `diagnostics` holds all of them."""
+
+    def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
+        first = diagnostics[0]
+        super().__init__(first.code, first.detail, fix=first.fix)
+        self.diagnostics = diagnostics
+
+
+class RemoteError(AcrsyncError):
+    """The API refused a request or answered something that cannot be used."""
+
+    may_have_acted = False  # True on a write that the server may have carried out nevertheless
+
+    def __init__(self, code: str, detail: str, *, fix: str = "", status: int | None = None) -> None:
+        super().__init__(code, detail, fix=fix)
+        self.status = status
+
+
+class AccessDenied(RemoteError):
+    """401 or 403: the token is not accepted, or not for this."""
+
+
+class NotFound(RemoteError):
+    """404: there is nothing under this id (or not for this account)."""
+
+
+class NoAnswer(RemoteError):
+    """No usable answer after all retries, to a request that was safe to repeat or never reached the server."""
+
+
+class UnknownOutcome(RemoteError):
+    """A write whose answer was lost: the server may have acted on it. Never sent again."""
+
+    may_have_acted = True
+
+
+class IncompleteListing(RemoteError):
+    """The list could not be read so that it is proven complete; nothing may be created or deleted on it."""
+
+
+_SEVERITIES = {"E": Severity.ERROR, "W": Severity.WARNING, "H": Severity.HINT}
+
+SUMMARIES: Mapping[str, str] = {
+    # Usage, local files, saved plans and run records
+    "E000": "acrsync failed",
+    "E001": "Interrupted",
+    "E002": "Wrong usage",
+    "E003": "--prune contradicts the manifest",
+    "E004": "The output cannot be written",
+    "E005": "A file cannot be written",
+    "E006": "The file exists",
+    "E007": "Nobody can be asked",
+    "E008": "Declined",
+    "E009": "The account has changed",
+    "E010": "The emulator is not installed",
+    "E011": "A folder cannot be made",
+    "E012": "The token does not go there",
+    "E013": "No token",
+    "E014": "The login of acrcloud-cli cannot be read",
+    "E015": "The token cannot be read",
+    "E016": "The CA bundle cannot be read",
+    "E017": "The emulator cannot start",
+    "E018": "A package is not installed",
+    "E020": "No bucket has this name",
+    "E021": "This name gives no variable",
+    "E022": "This code does not exist",
+    "E023": "There is nothing to show",
+    "E050": "The saved plan cannot be read",
+    "E051": "The file is not a saved plan",
+    "E052": "The saved plan has another format",
+    "E053": "The saved plan was edited",
+    "E054": "The saved plan does not fit the format",
+    "E055": "The saved plan cannot be read",
+    "E056": "The saved plan is too old",
+    "E057": "This is not the plan that was approved",
+    "E058": "The plan is for another account",
+    "E059": "This is a saved plan, not a manifest",
+    "E061": "The run record cannot be written",
+    "E062": "A run record cannot be read",
+    "E063": "This run record cannot be read",
+    "E064": "The run was against another account",
+    # Run stores
+    "E070": "The run store cannot be reached",
+    "E071": "The run store refuses",
+    "E072": "The run store is damaged",
+    "E073": "The run store has changed",
+    "E074": "The run store did not answer",
+    "E075": "Another run holds the account",
+    "E076": "The account is not held any more",
+    "E077": "Another run was faster",
+    "E078": "There is no such run",
+    "E079": "There is no such unfinished run",
+    "E080": "The run store is not understood",
+    "E081": "The run store needs the uid of the account",
+    "E082": "A manifest must not name this run store",
+    "E083": "The run store needs another program or package",
+    "E084": "This git remote does not exist",
+    # Manifest
+    "E100": "Manifest file is missing",
+    "E101": "Manifest folder holds no manifest",
+    "E102": "Manifest file cannot be read",
+    "E103": "Manifest file is empty",
+    "E104": "Manifest file is not UTF-8",
+    "E105": "Character that has no place in a manifest",
+    "E106": "Tab in a manifest",
+    "E107": "Unresolved merge conflict",
+    "E108": "Indentation with a character that is not a space",
+    "E110": "YAML cannot be read",
+    "E111": "More than one document in a file",
+    "E112": "YAML directive",
+    "E113": "YAML tag",
+    "E114": "Merge key",
+    "E115": "Key is said twice",
+    "E116": "Key is not text",
+    "E117": "Value needs quotes or another spelling",
+    "E118": "Anchor or alias leads nowhere",
+    "E119": "Aliases stand for too much",
+    "E120": "Nested too deep",
+    "E130": "Unknown key",
+    "E131": "Wrong kind of value",
+    "E132": "Value is not allowed",
+    "E133": "Required key is missing",
+    "E134": "Text is empty or too long",
+    "E135": "Label cannot be used",
+    "E136": "Template text is not JSON",
+    "E140": "Name cannot be used",
+    "E141": "Name is used twice",
+    "E142": "Names look alike",
+    "E143": "Id is used twice",
+    "E144": "Name is both kept and removed",
+    "E145": "Bucket was never named otherwise",
+    "E146": "Renames go round in a circle",
+    "E147": "Guard cannot be approved",
+    "E150": "Key may be said only once",
+    "E151": "Version is missing",
+    "E152": "Ownership needs a stack",
+    "E153": "Marks are needed and not written",
+    "E160": "Environment is not chosen",
+    "W160": "Variable is not used",
+    "E161": "Environment is unknown",
+    "E162": "Variable is not defined",
+    "E163": "Variable refers to itself",
+    "E164": "Variable cannot stand here",
+    "E165": "Matrix cannot be expanded",
+    "E166": "Matrix or variables stand for too much",
+    "E167": "Two environments can change one bucket",
+    # Planning
+    "E201": "Bucket id is not listed",
+    "H201": "This `was` has done its work",
+    "E202": "Two live buckets bear one managed name",
+    "E203": "One bucket is claimed twice",
+    "E204": "A rename onto a bucket that stays",
+    "E206": "Old and new name are both live",
+    "E207": "A live name looks like this one",
+    "E208": "Name belongs to another account",
+    "E209": "This value cannot be created",
+    "E210": "The server stored this under another name",
+    "W211": "Nothing is renamed by this `was`",
+    "W221": "This is not taken back",
+    "W222": "This comes back with another id",
+    # Guards
+    "E301": "Bucket is not empty",
+    "E302": "Replacement needs approval",
+    "E303": "Too many deletes",
+    "E304": "An empty manifest never prunes",
+    "E305": "This looks like a rename",
+    "E306": "Another stack's bucket",
+    "E307": "Bucket is protected",
+    "E308": "Bucket is in use",
+    "E309": "Not this account",
+    "W310": "This approval is spent",
+    # Remote
+    "E401": "The endpoint cannot be used",
+    "E402": "The token cannot be sent",
+    "E403": "The token is not accepted",
+    "E405": "There is nothing at this address",
+    "E406": "The API refused the request",
+    "E407": "The API answered with a redirect",
+    "E408": "The API did not answer in time",
+    "E410": "The host is not known",
+    "E411": "The API cannot be reached",
+    "E412": "The server's certificate is not trusted",
+    "E413": "The proxy does not let the request pass",
+    "E414": "The connection broke off",
+    "E415": "The TLS connection failed",
+    "E416": "The answer cannot be used",
+    "E417": "The answer has an unknown form",
+    "E418": "The answer is too long",
+    "E420": "The API asks for fewer requests",
+    "E421": "The API is in trouble",
+    "E430": "It is not known whether the server acted",
+    "E440": "The list could not be read completely",
+    "W441": "The list has another length than the API says",
+    "E451": "This client only reads",
+    "E452": "This is another host",
+    "E453": "The call cannot be carried out",
+    "E454": "The proxy's address cannot be used",
+    "E455": "The certificates cannot be used",
+    # Applying
+    "E501": "Interrupted before its turn",
+    "E502": "The name is not free",
+    "E503": "Not this account",
+    "E504": "The API does not answer",
+    "E505": "The change does not read back as wanted",
+    "E506": "Changed by someone else since the plan",
+    "E507": "A replacement is half done",
+    "E508": "Something is left over",
+    "W509": "Changed by someone else meanwhile",
+    "W510": "Interrupted",
+    "H511": "An earlier run is unfinished",
+    "W512": "The run record has no end",
+    "H515": "An apply is going on",
+    "E513": "The account is not confirmed",
+    "W514": "The apply did not end by itself",
+}

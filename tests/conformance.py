@@ -41,7 +41,7 @@ def _plan() -> Draft202012Validator:
 def _line() -> Draft202012Validator:
     """The schema of a line, closed: what it does not name must not be written either."""
     schema = json.loads((ROOT / "schemas" / "run.v1.json").read_text())
-    for name in ("run", "intent", "outcome", "end", "closed", "bucket"):
+    for name in ("run", "intent", "sent", "outcome", "end", "closed", "bucket"):
         schema["$defs"][name]["additionalProperties"] = False
     return Draft202012Validator(schema)
 
@@ -106,7 +106,7 @@ def _complaints() -> Iterator[list[str]]:
         answer = handle(emulator, request)
         ours = request.headers.get("User-Agent", "").startswith("acrsync/")
         found.extend(filter(None, [complaint(request, None) if ours else None]))
-        if not emulator.faults.plan.rules:
+        if emulator.answers_as_described():
             found.extend(filter(None, [complaint(request, answer)]))
         return answer
 

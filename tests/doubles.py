@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from acrsync.bucket import decode, encode
-from acrsync.errors import NotFound, RemoteError, UnknownOutcome
+from acrsync.diagnostics import NotFound, RemoteError, UnknownOutcome
 from acrsync.model import Attrs, Evidence, Live, Snapshot
+from acrsync.runs import Run
+from acrsync.runs.memory import Known
+from acrsync.runs.record import Lines
 
 
 def nothing() -> None:
@@ -28,6 +32,10 @@ class MemoryAccount:
     files: dict[int, int] = field(default_factory=dict)
     lose: Callable[[str], str] = lambda verb: ""  # "before" or "after": the answer is lost there
     reshape: random.Random | None = None
+    last_look: Callable[[], None] = nothing  # called before each write
+
+    def guard(self, last_look: Callable[[], None]) -> None:
+        self.last_look = last_look
 
     @classmethod
     def with_buckets(cls, *bodies: dict[str, object], uid: int = 19) -> MemoryAccount:
@@ -60,9 +68,13 @@ class MemoryAccount:
                 template = self.reshape.choice([None, ""])
         return decode(row | {"labels": labels, "metadata_template": template})
 
+    @property
+    def endpoint(self) -> str:
+        return "memory:"
+
     def observe(self) -> Snapshot:
         self.reads += 1
-        return Snapshot(tuple(self.show(i) for i in sorted(self.rows, reverse=True)), "memory:")
+        return Snapshot(tuple(self.show(i) for i in sorted(self.rows, reverse=True)), self.endpoint)
 
     def read(self, bucket_id: int) -> Live | None:
         self.reads += 1
@@ -78,24 +90,26 @@ class MemoryAccount:
     def refuse_name(self, name: object, *, but: int | None = None) -> None:
         for row in self.rows.values():
             if str(row["name"]).casefold() == str(name).casefold() and row["id"] != but:
-                raise RemoteError("E405", "The API refused the request", "The name has been taken.", status=422)
+                raise RemoteError("E405", "The name has been taken.", status=422)
 
     def create(self, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
+        self.last_look()
         self.writes.append(f"POST {attrs['name']}")
         lost = self.lose("create")
         if lost == "before":
-            raise UnknownOutcome("E406", "The answer was lost", "reset")
+            raise UnknownOutcome("E406", "reset")
         body = encode(attrs, marks=marks)
         self.refuse_name(body["name"])
         live = self.seed(**body)
         if lost == "after":
-            raise UnknownOutcome("E406", "The answer was lost", "reset")
+            raise UnknownOutcome("E406", "reset")
         return live
 
     def update(self, bucket_id: int, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
+        self.last_look()
         self.writes.append(f"PUT {bucket_id}")
         if bucket_id not in self.rows:
-            raise NotFound("E403", "Not found", f"{bucket_id}", status=404)
+            raise NotFound("E403", f"{bucket_id}", status=404)
         body = encode(attrs, marks=marks)
         self.refuse_name(body.get("name", ""), but=bucket_id)
         if "labels" in body:
@@ -104,9 +118,10 @@ class MemoryAccount:
         return self.show(bucket_id)
 
     def delete(self, bucket_id: int) -> None:
+        self.last_look()
         self.writes.append(f"DELETE {bucket_id}")
         if self.files.get(bucket_id):
-            raise RemoteError("E405", "The API refused the request", "clean the bucket first", status=422)
+            raise RemoteError("E405", "clean the bucket first", status=422)
         self.rows.pop(bucket_id, None)
 
 
@@ -119,15 +134,26 @@ class FakeClock:
     def now(self) -> float:
         return self.seconds
 
+    def readings(self) -> tuple[float, float, float]:
+        return self.seconds, self.seconds, self.seconds
+
+    def wall(self) -> datetime:
+        return datetime(2026, 8, 1, 9, 30, tzinfo=UTC) + timedelta(seconds=self.seconds)
+
     def wait(self, seconds: float) -> bool:
         self.seconds += seconds
         return True
+
+    def repeat(self, task: Callable[[], None], *, every_s: float, name: str) -> Callable[[], None]:
+        return nothing
 
 
 @dataclass
 class ListJournal:
     """A record in memory."""
 
+    id: str = "20260801T093000Z-000000"
+    where: str = "memory"
     intents: list[tuple[str, str, dict, tuple[str, ...]]] = field(default_factory=list)
     outcomes: list[object] = field(default_factory=list)
 
@@ -136,3 +162,38 @@ class ListJournal:
 
     def outcome(self, outcome) -> None:
         self.outcomes.append(outcome)
+
+    def last_look(self) -> None:
+        pass
+
+    def end(self, *, exit_code, verified, rows, managed) -> None:
+        pass
+
+
+@dataclass
+class MemoryRuns:
+    """Runs that leave nothing behind; the one to come is written into `journal`."""
+
+    journal: Run = field(default_factory=ListJournal)
+    where: str = "memory:"
+
+    def look(self) -> Known:
+        return Known()
+
+    def take(self, *, lock_timeout_s, tell, landed=True) -> Known:
+        return Known()
+
+    def begin(self, wanted, *, rows) -> Run:
+        return self.journal
+
+    def settle(self, *, rows) -> None:
+        pass
+
+    def history(self) -> Iterator[tuple[str, Lines]]:
+        return iter(())
+
+    def close(self, run_id, *, reason) -> None:
+        pass
+
+    def release(self) -> None:
+        pass

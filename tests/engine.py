@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
-from acrsync.applier import Applier, Settings
-from acrsync.attempt import Means
-from acrsync.diagnostics import Diagnostic
-from acrsync.errors import AccessDenied, NoAnswer, RemoteError, UnknownOutcome
-from acrsync.model import Attrs, Evidence, Live, Snapshot
-from acrsync.outcome import Outcome
-from acrsync.plan import Objection, Plan, Update, Work
+from acrsync.apply.attempt import Seen
+from acrsync.apply.waves import Applier, Settings
+from acrsync.diagnostics import AccessDenied, Diagnostic, NoAnswer, RemoteError, UnknownOutcome
+from acrsync.model import Approval, Attrs, Evidence, Live, Snapshot
+from acrsync.plan.changes import Replace
+from acrsync.plan.document import Plan
+from acrsync.plan.outcome import Outcome
 from doubles import FakeClock, ListJournal, MemoryAccount
 
 Hook = Callable[[], object]
@@ -26,27 +26,27 @@ def raising(error: Exception) -> Hook:
 
 
 def lost(verb: str = "POST") -> Hook:
-    return raising(UnknownOutcome("E430", "It is not known whether the server acted", f"{verb}: reset"))
+    return raising(UnknownOutcome("E430", f"{verb}: reset"))
 
 
 def silent() -> Hook:
     """No answer to a request that may be repeated, after all retries."""
-    return raising(NoAnswer("E414", "The connection broke off", "reset"))
+    return raising(NoAnswer("E414", "reset"))
 
 
 def half_silent() -> Hook:
     """The same of a write that may have been carried out by one of the attempts."""
-    error = NoAnswer("E414", "The connection broke off", "reset")
+    error = NoAnswer("E414", "reset")
     error.may_have_acted = True
     return raising(error)
 
 
 def refused(status: int = 422) -> Hook:
-    return raising(RemoteError("E406", "The API refused the request", "no", status=status))
+    return raising(RemoteError("E406", "no", status=status))
 
 
 def denied() -> Hook:
-    return raising(AccessDenied("E403", "The token is not accepted", "no", status=403))
+    return raising(AccessDenied("E403", "no", status=403))
 
 
 def words(diagnostic: Diagnostic | None) -> str:
@@ -115,37 +115,24 @@ class Troubled(MemoryAccount):
 
 @dataclass
 class Apply:
-    """One apply on its way; `outcomes` are those that have been asked for so far."""
+    """One apply on its way, of a plan whose replacements are approved."""
 
     account: Troubled
     plan: Plan
     parallelism: int = 1
     settle_s: float = 30
     evidence: Evidence = field(default_factory=Evidence)
-    recheck: Callable[[Work, Evidence], Sequence[Objection]] = lambda change, evidence: ()
     clock: FakeClock = field(default_factory=FakeClock)
     journal: ListJournal = field(default_factory=ListJournal)
     stop: threading.Event = field(default_factory=threading.Event)
 
     def applier(self) -> Applier:
-        rows = MemoryAccount.observe(self.account).rows
-        means = Means(
-            remote=self.account,
-            journal=self.journal,
-            evidence=self.evidence,
-            recheck=self.recheck,
-            uid=self.plan.uid,
-            named={row.name: row for row in rows},
-            ends={change.live.id: change.desired.attrs for change in self.plan.work if isinstance(change, Update)},
-        )
-        return Applier(
-            plan=self.plan,
-            means=means,
-            clock=self.clock,
-            stop=self.stop,
-            known=frozenset(row.id for row in rows),
-            settings=Settings(self.parallelism, self.settle_s),
-        )
+        replaced = (change for change in self.plan.work if isinstance(change, Replace))
+        approvals = tuple(Approval("replace", change.live.id) for change in replaced)
+        plan = replace(self.plan, manifest=replace(self.plan.manifest, approvals=approvals))
+        seen = Seen(plan, MemoryAccount.observe(self.account), self.evidence)
+        settings = Settings(self.parallelism, self.settle_s)
+        return Applier(self.account, self.journal, seen, self.clock, self.stop, settings)
 
     def run(self) -> tuple[Outcome, ...]:
         return tuple(self.applier().outcomes())

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 
 Error = TypeVar("Error", bound=Exception)
 
+CERTIFICATE = Path(__file__).with_name("e2e") / "loopback.pem"
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.very-secret_token.0123456789"
 
 
@@ -39,7 +42,9 @@ class Hostile:
 
     answers: list[Answer]
     listener: socket.socket
+    context: ssl.SSLContext | None = None
     requests: list[Request] = field(default_factory=list)
+    halves: list[Request] = field(default_factory=list)  # their body was announced and did not come
     lock: threading.Lock = field(default_factory=threading.Lock)
     stopped: threading.Event = field(default_factory=threading.Event)
     connections: int = 0
@@ -50,7 +55,7 @@ class Hostile:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.context else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def methods(self) -> list[str]:
@@ -63,12 +68,21 @@ class Hostile:
             except OSError:
                 return
             self.connections += 1
-            threading.Thread(target=self.serve, args=(connection, self.connections), daemon=True).start()
+            threading.Thread(target=self.secured, args=(connection, self.connections), daemon=True).start()
+
+    def secured(self, connection: socket.socket, number: int) -> None:
+        try:
+            self.serve(self.context.wrap_socket(connection, server_side=True) if self.context else connection, number)
+        except OSError:  # the handshake broke off
+            connection.close()
 
     def serve(self, connection: socket.socket, number: int) -> None:
         with connection, connection.makefile("rb") as stream:
             try:
                 while request := read(stream, number):
+                    if len(request.body) < int(request.headers.get("content-length", 0)):
+                        self.halves.append(request)
+                        return
                     with self.lock:
                         self.requests.append(request)
                         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
@@ -92,10 +106,13 @@ def read(stream: Any, number: int) -> Request | None:
 
 
 @contextmanager
-def hostile(*answers: Answer) -> Iterator[Hostile]:
-    """Serve these answers, each once and the last one for ever."""
+def hostile(*answers: Answer, tls: bool = False) -> Iterator[Hostile]:
+    """Serve these answers, each once and the last one for ever; with `tls` under the certificate CERTIFICATE."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) if tls else None
+    if context:
+        context.load_cert_chain(CERTIFICATE)
     listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-    server = Hostile(list(answers), listener)
+    server = Hostile(list(answers), listener, context)
     thread = threading.Thread(target=server.accept, daemon=True)
     thread.start()
     try:
@@ -212,4 +229,28 @@ def blunt(data: bytes) -> Iterator[tuple[int, list[bytes]]]:
         thread.start()
         yield int(listener.getsockname()[1]), heard
         listener.shutdown(socket.SHUT_RDWR)
+    thread.join(2)
+
+
+@contextmanager
+def scripted(*serve: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Serve each connection by the function at its place, each from its first byte on; yields the address."""
+
+    def accept() -> None:
+        for one in serve:
+            try:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.settimeout(5)
+                    one(connection)
+            except OSError:
+                continue
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
     thread.join(2)

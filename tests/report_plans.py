@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from acrsync.diagnostics import Diagnostic, Severity, Span
 from acrsync.model import JSON, Approval, Desired, Limit, Live, Manifest, Prune, Removed
-from acrsync.outcome import ExitCode
-from acrsync.plan import Create, Delete, Keep, Kept, Marks, Objection, Plan, Replace, Update, Work
-from acrsync.report import Run
+from acrsync.plan.changes import Create, Delete, Keep, Kept, Marks, Objection, Replace, Update, Work
+from acrsync.plan.document import Plan
+from acrsync.plan.outcome import ExitCode, Run
 
 ENDPOINT = "https://api-v2.acrcloud.com"
 TEMPLATE = {"artist": {"default": "unknown"}, "album": {"type": "select", "default": "334", "options": ["123", "334"]}}

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import re
 import sys
+import threading
 import time
+from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import RECORDS, Common, Finite, Planning, common, planning
+from acrsync.cli.options import Common, Finite, Planning, common, planning
 
 if TYPE_CHECKING:  # `--help` imports every command
-    from acrsync.outcome import ExitCode
+    from acrsync import Account, ExitCode, Plan
+    from acrsync.apply.attempt import Seen
+    from acrsync.runs.memory import Known
 
 ANSWER_S = 30.0  # a question answered later than that was asked about an account that may have moved on
 
@@ -34,13 +40,12 @@ ANSWER_S = 30.0  # a question answered later than that was asked about an accoun
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan: the same as `acrsync plan`.")
 @click.option(
-    "--record",
-    "records",
-    type=click.Path(path_type=Path),
-    default=RECORDS,
+    "--lock-timeout",
+    type=Finite(0, 86_400),
+    default=300,
     show_default=True,
-    metavar="DIR",
-    help="Where the run record is written.",
+    metavar="S",
+    help="Seconds to wait while another apply holds the account; then exit with 5.",
 )
 def command(
     where: Common,
@@ -51,7 +56,7 @@ def command(
     plan_ttl: float,
     yes: bool,
     dry_run: bool,
-    records: Path,
+    lock_timeout: float,
 ) -> ExitCode:
     """Make the account match the manifest.
 
@@ -59,28 +64,128 @@ def command(
 
     PATH is a manifest file, acrsync.yaml where none is given; several are one manifest.
     """
-    from acrsync.cli import plan
-    from acrsync.cli.session import Session
-
     if plan_file is not None and (asked.paths or asked.prune or asked.max_deletes or asked.allow or dry_run):
         raise click.UsageError("--plan applies a saved plan as it is; PATH and planning options do not go with it.")
     if expect is not None and plan_file is None:
         raise click.UsageError("--expect goes with --plan.")
     if dry_run:
-        return plan.show(where, asked, records=records)
-    if not yes and not sys.stdin.isatty():
-        from acrsync.errors import AcrsyncError
+        from acrsync.cli import plan
 
-        raise AcrsyncError(
-            "E007",
-            "Nobody can be asked",
-            "There is no terminal to answer at.",
-            fix="add --yes to apply without asking.",
-        )
-    session = Session(where, asked, records)
+        return plan.show(where, asked)
+    if not yes and not sys.stdin.isatty():
+        from acrsync.diagnostics import AcrsyncError
+
+        raise AcrsyncError("E007", "There is no terminal to answer at.", fix="add --yes to apply without asking.")
+    saved = None
     if plan_file is not None:
-        session.load(plan_file, expect=expect, ttl_h=plan_ttl)
-    return session.run(ask=None if yes else _ask)
+        from acrsync.cli.saved import accepted
+
+        saved = accepted(plan_file, expect=expect, ttl=timedelta(hours=plan_ttl))
+    return _apply(where, asked, saved, lock_timeout_s=lock_timeout, ask=not yes)
+
+
+def _apply(where: Common, asked: Planning, saved: Plan | None, *, lock_timeout_s: float, ask: bool) -> ExitCode:
+    """Plan, show, ask, apply and read back; return the exit code."""
+    from acrsync.cli import ci, output
+    from acrsync.cli.endpoint import opened
+    from acrsync.cli.interrupt import in_two_stages
+    from acrsync.cli.planning import facts, loop_for, manifest_of, save_plan, style_for
+    from acrsync.cli.progress import shown
+    from acrsync.report import FORMATS, PLAIN, plan_text, result_text
+
+    stop = threading.Event()
+    manifest, hints = (saved.manifest, ()) if saved else manifest_of(asked)
+    uid = saved.uid if saved else manifest.account_uid
+    style, as_json = style_for(where.color), asked.format == "json"
+    showed, total = "", 0  # the digest of the plan that was agreed to, and how many changes it has
+    # Up to the end of the run, and not only of its writes: an interrupt after a write must not pass for one before.
+    with ExitStack() as to_the_end, opened(where, read_only=False, cancel=stop) as account, ExitStack() as writing:
+        loop = loop_for(account, where, asked, uid=uid, lock_timeout_s=lock_timeout_s, stop=stop)
+
+        def look(known: Known) -> Seen:
+            return loop.look_for(saved, known=known) if saved else loop.look(manifest, known=known, hints=hints)
+
+        def look_and_show(known: Known) -> Seen:
+            seen = look(known)
+            if seen.plan.digest != showed and not as_json:
+                with ci.section("acrsync_plan", "acrsync plan"):
+                    output.answer(plan_text(seen.plan, style=style))
+            return seen
+
+        def agree(seen: Seen) -> None:
+            nonlocal showed, total
+            plan = seen.plan
+            if ask and plan.digest != showed:
+                if as_json:
+                    output.say(plan_text(plan, style=PLAIN))
+                if not _ask(_question(plan)) and (again := look(seen.known).plan).digest != plan.digest:
+                    raise _MovedOn(again)
+            showed, total = plan.digest, len(plan.work)
+            save_plan(plan, facts(plan.exit_code(), account), asked)
+            writing.enter_context(ci.section("acrsync_apply", "acrsync apply"))
+
+        try:
+            result = loop.reconcile(
+                look_and_show,
+                began=lambda: to_the_end.enter_context(in_two_stages(stop)),
+                agree=agree,
+                shown=lambda outcomes: shown(outcomes, total=total, color=where.color),
+            )
+        except _MovedOn as e:
+            return _moved_on(e.plan, account, asked)
+        plan = result.plan
+        run = replace(
+            facts(result.exit_code, account, result.diagnostics), outcomes=result.outcomes, verified=result.verified
+        )
+        writing.close()
+        if not plan.can_apply or not plan.work:
+            return _nothing_applied(plan, account, asked)
+        output.last_answer(FORMATS["json"](plan, run) if as_json else "\n" + result_text(plan, run, style=style))
+        ci.report(plan, run)
+        return run.exit_code
+
+
+def _nothing_applied(plan: Plan, account: Account, asked: Planning) -> ExitCode:
+    from acrsync.cli import ci, output
+    from acrsync.cli.planning import facts, save_plan
+    from acrsync.report import FORMATS
+
+    run = facts(plan.exit_code(), account)
+    save_plan(plan, run, asked)
+    if asked.format == "json":
+        output.answer(FORMATS["json"](plan, replace(run, outcomes=(), verified=plan.can_apply)))
+    ci.report(plan, run)
+    return run.exit_code
+
+
+class _MovedOn(Exception):
+    """The answer took long, and another plan is due by now."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.plan = plan
+
+
+def _moved_on(plan: Plan, account: Account, asked: Planning) -> ExitCode:
+    from acrsync.cli import ci, output
+    from acrsync.cli.planning import facts
+    from acrsync.diagnostics import error
+    from acrsync.plan.outcome import End, exit_code
+    from acrsync.report import FORMATS
+
+    detail = "The answer took long, and planning again gives another plan. Nothing was written."
+    run = facts(exit_code(End(moved_on=True)), account, (error("E009", detail, fix="run apply again."),))
+    output.answer(FORMATS[asked.format](plan, run))
+    ci.report(plan, run)
+    return run.exit_code
+
+
+def _question(plan: Plan) -> str:
+    from acrsync.visible import visible
+
+    count = len(plan.work)
+    account = "an account yet unknown" if plan.uid is None else f"account {plan.uid}"
+    return f"Apply {count} change{'s' if count != 1 else ''} to {account} at {visible(plan.endpoint)}?"
 
 
 def _ask(question: str) -> bool:
@@ -89,7 +194,7 @@ def _ask(question: str) -> bool:
     click.echo(f"\n{question}\nOnly `yes` is accepted: ", nl=False, err=True)
     answer = sys.stdin.readline()
     if not re.fullmatch(r"yes\r?\n?", answer):
-        from acrsync.errors import AcrsyncError
+        from acrsync.diagnostics import AcrsyncError
 
-        raise AcrsyncError("E008", "Declined", "Nothing was written.")
+        raise AcrsyncError("E008", "Nothing was written.")
     return time.monotonic() - started <= ANSWER_S

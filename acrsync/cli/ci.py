@@ -12,8 +12,10 @@ from pathlib import Path
 
 from acrsync.cli import environment, output
 from acrsync.diagnostics import Diagnostic
-from acrsync.plan import Delete, Plan, Replace
-from acrsync.report import FORMATS, Run, digest, github_text
+from acrsync.plan.changes import Delete, Replace
+from acrsync.plan.document import Plan, digest
+from acrsync.plan.outcome import Run
+from acrsync.report import FORMATS, github_text
 
 
 def report(plan: Plan | None, run: Run) -> None:

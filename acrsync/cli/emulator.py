@@ -11,7 +11,7 @@ import click
 from acrsync.cli.options import Finite
 
 if TYPE_CHECKING:  # `--help` imports every command
-    from acrsync.outcome import ExitCode
+    from acrsync.plan.outcome import ExitCode
 
 
 @click.command("emulator")
@@ -34,8 +34,8 @@ def command(port: int, state: str, profile: str, faults: Path | None, latency: f
     It listens on 127.0.0.1 and prints its address and a token, as shell assignments.
     """
     from acrsync.cli import output
-    from acrsync.cli.endpoint import emulated
-    from acrsync.outcome import ExitCode
+    from acrsync.connecting import emulated
+    from acrsync.plan.outcome import ExitCode
 
     try:
         with emulated(port=port, state=state, profile=profile, faults=faults, latency_ms=latency) as running:

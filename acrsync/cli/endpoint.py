@@ -1,46 +1,25 @@
-"""Which account is spoken to: the endpoint, the token, the way there, and an emulator where one is asked for."""
+"""Which account is meant: the endpoint, the token and the way there, from flags and the environment."""
 
 from __future__ import annotations
 
 import json
-import shlex
-import sys
+import os
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+import acrsync
 from acrsync.cli import environment, output
 from acrsync.cli.options import Common
-from acrsync.errors import AcrsyncError
-from acrsync.remote import Remote
-
-if TYPE_CHECKING:
-    from acrsync.client import Client
-    from acrsync.emulator import Running
+from acrsync.diagnostics import AccessDenied, AcrsyncError
+from acrsync.extras import installing
 
 DEFAULT_ENDPOINT = "https://api-v2.acrcloud.com"
 EMULATOR = "emulator:"
-STATE = Path(".acrsync")
 VENDOR_DOMAINS = ("acrcloud.com", "acrcloud.cn")
-EXTRAS = {"werkzeug": "werkzeug>=3.1.8", "truststore": "truststore>=0.10"}  # as in pyproject.toml
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """An account that can be used, and what was sent to it."""
-
-    remote: Remote
-    endpoint: str
-    client: Client
-
-    @property
-    def sent(self) -> Mapping[str, int]:
-        """Requests so far, by method."""
-        return self.client.sent
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,82 +35,41 @@ class Credentials:
 
 
 @contextmanager
-def opened(common: Common, *, read_only: bool, cancel: threading.Event | None = None) -> Iterator[Access]:
-    """Yield the account; with `read_only` its transport can send nothing but GET."""
+def opened(common: Common, *, read_only: bool, cancel: threading.Event | None = None) -> Iterator[acrsync.Account]:
+    """Yield the account; with `read_only` its transport can send nothing but GET.
+
+    Raises: AcrsyncError if the address or the token cannot be used; if the API refuses the token, it says which one.
+    """
     ca_bundle = _ca_bundle()
     if ca_bundle is None:
         _trust_the_system()  # before the client and its libraries are imported
-    from acrsync.acrcloud import Account
-    from acrsync.client import Client
-
-    with ExitStack() as stack:
-        if common.endpoint is not None and common.endpoint.startswith(EMULATOR):
-            running = stack.enter_context(_emulator_at(common.endpoint, read_only=read_only))
-            url, token, endpoint = running.url, running.token, common.endpoint
-            proxies: Mapping[str, str] = {}
-        else:
-            credentials = _credentials(common.token_file)
-            url = endpoint = _endpoint(common.endpoint, credentials)
-            token, proxies = credentials.token, _proxies(url)
-        client = Client(
-            token,
-            url,
-            read_only=read_only,
-            timeout_s=common.timeout_s,
-            proxies=proxies,
-            ca_bundle=ca_bundle,
-            cancel=cancel,
-            debug=output.say if common.debug else None,
-        )
-        stack.enter_context(client)
-        yield Access(Account(client, endpoint=endpoint), endpoint, client)
-
-
-@contextmanager
-def _emulator_at(endpoint: str, *, read_only: bool) -> Iterator[Running]:
-    state = endpoint.removeprefix(EMULATOR)
-    if not state and not read_only:
-        private_folder(STATE)
-    with emulated(state=state or str(STATE / "emulator.db")) as running:
-        yield running
-
-
-@contextmanager
-def emulated(**options: Any) -> Iterator[Running]:
-    """Run the emulator, which is an extra. Raises: AcrsyncError where it is not installed or cannot start."""
-    try:
-        from acrsync.emulator import serve
-    except ImportError as error:
-        raise AcrsyncError(
-            "E010",
-            "The emulator is not installed",
-            f"It needs the package {error.name}.",
-            fix=f"install it: {_installing('werkzeug')}",
-        ) from error
-    with ExitStack() as stack:
+    endpoint, token, source = common.endpoint or "", "", ""
+    proxies: Mapping[str, str] = {}
+    if not endpoint.startswith(EMULATOR):
+        credentials = _credentials(common.token_file)
+        endpoint, token, source = _endpoint(common.endpoint, credentials), credentials.token, credentials.source
+        proxies = _proxies(endpoint)
+    connection = acrsync.connect(
+        endpoint,
+        token,
+        read_only=read_only,
+        timeout_s=common.timeout_s,
+        proxies=proxies,
+        ca_bundle=ca_bundle,
+        cancel=cancel,
+        debug=output.say if common.debug else None,
+    )
+    with connection as account:
         try:
-            running = stack.enter_context(serve(**options))
-        except (ValueError, OSError) as error:
-            raise AcrsyncError(
-                "E017", "The emulator cannot start", f"{error}.", fix="correct the file, folder or port that is named."
-            ) from error
-        yield running
+            yield account
+        except AccessDenied as error:
+            detail = f"The API does not accept the token from {source}: {error.diagnostic.detail}"
+            raise AccessDenied("E403", detail, fix=error.diagnostic.fix, status=error.status) from error
 
 
-def private_folder(path: Path) -> None:
-    """Make `.acrsync/`, which git is told to leave alone."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        ignore = path / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
-    except OSError as error:
-        raise AcrsyncError(
-            "E011",
-            "A folder cannot be made",
-            f"{path}: {error.strerror}.",
-            fix=f"work in a folder that you may write to{output.as_owner(path)}.",
-        ) from error
+def source_of_token(common: Common) -> str:
+    """Return where the token comes from, for people."""
+    return "emulator" if (common.endpoint or "").startswith(EMULATOR) else _credentials(common.token_file).source
 
 
 def _endpoint(named: str | None, credentials: Credentials) -> str:
@@ -148,7 +86,6 @@ def _endpoint(named: str | None, credentials: Credentials) -> str:
     if not vendors and host not in ("localhost", "127.0.0.1", "::1"):
         raise AcrsyncError(
             "E012",
-            "The token does not go there",
             f"{credentials.source} names {url} as base_url, which is neither ACRCloud's nor this machine.",
             fix=f"name it for this run, if you mean it: --endpoint {url}",
         )
@@ -160,14 +97,16 @@ def _credentials(token_file: Path | None) -> Credentials:
     if token_file is not None:
         return Credentials(_read(token_file).strip(), f"--token-file {token_file}")
     for name in ("ACRSYNC_TOKEN", "ACRCLOUD_ACCESS_TOKEN"):
-        if token := environment(name):
+        if (token := os.environ.get(name)) is not None:
+            if not token.strip():
+                # A pipeline whose secret is missing must not go on with somebody's login.
+                raise AcrsyncError("E013", f"{name} is set, but empty.", fix=f"give {name} a token, or unset it.")
             return Credentials(token.strip(), name)
     config = Path.home() / ".acrcloud" / "config.json"
     if config.exists():
         return _from_official_login(config)
     raise AcrsyncError(
         "E013",
-        "No token",
         "Neither --token-file, ACRSYNC_TOKEN, ACRCLOUD_ACCESS_TOKEN nor ~/.acrcloud/config.json has one.",
         fix="make a personal access token in the ACRCloud console (Account, Developer Settings) and put it into the "
         "environment variable ACRSYNC_TOKEN; or try acrsync without an account: --endpoint emulator:",
@@ -178,13 +117,11 @@ def _from_official_login(config: Path) -> Credentials:
     try:
         values = json.loads(_read(config))
     except ValueError as error:
-        raise AcrsyncError(
-            "E014", "The login of acrcloud-cli cannot be read", f"{config} is not JSON.", fix="run `acrcloud login`."
-        ) from error
+        raise AcrsyncError("E014", f"{config} is not JSON.", fix="run `acrcloud login`.") from error
     token = values.get("access_token") if isinstance(values, dict) else None
     if not isinstance(token, str) or not token.strip():
         raise AcrsyncError(
-            "E013", "No token", f"{config} holds no access_token.", fix="set the environment variable ACRSYNC_TOKEN."
+            "E013", f"{config} holds no access_token.", fix="set the environment variable ACRSYNC_TOKEN."
         )
     base_url = values.get("base_url")
     return Credentials(token.strip(), str(config), base_url if isinstance(base_url, str) and base_url else None)
@@ -196,10 +133,7 @@ def _read(path: Path) -> str:
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise AcrsyncError(
-            "E015",
-            "The token cannot be read",
-            f"{path}: {reason}.",
-            fix="name a file that holds the token and nothing else.",
+            "E015", f"{path}: {reason}.", fix="name a file that holds the token and nothing else."
         ) from error
 
 
@@ -230,7 +164,6 @@ def _ca_bundle() -> str | None:
         reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
         raise AcrsyncError(
             "E016",
-            "The CA bundle cannot be read",
             f"REQUESTS_CA_BUNDLE or SSL_CERT_FILE names {bundle}: {reason}.",
             fix="correct it, or unset it to use the usual certificates.",
         ) from error
@@ -251,16 +184,7 @@ def _trust_the_system() -> None:
     except ImportError as error:
         raise AcrsyncError(
             "E018",
-            "truststore is not installed",
             "ACRSYNC_TRUSTSTORE is set, and it needs that package to read the system's certificates.",
-            fix=f"install it: {_installing('truststore')}",
+            fix=f"install it: {installing('truststore')}",
         ) from error
     truststore.inject_into_ssl()
-
-
-def _installing(package: str) -> str:
-    """Return the command that installs a package of an extra where acrsync runs.
-
-    Why not the extra: acrsync itself may come from a checkout, and its name on an index need not be ours.
-    """
-    return f'{shlex.quote(sys.executable)} -m pip install "{EXTRAS[package]}"'

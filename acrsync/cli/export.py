@@ -10,7 +10,7 @@ import click
 from acrsync.cli.options import Common, common
 
 if TYPE_CHECKING:  # `--help` imports every command
-    from acrsync.outcome import ExitCode
+    from acrsync.plan.outcome import ExitCode
 
 
 @click.command("export")
@@ -27,20 +27,19 @@ def command(where: Common, out: Path | None) -> ExitCode:
     from acrsync import manifest as manifests
     from acrsync.cli import output
     from acrsync.cli.endpoint import opened
-    from acrsync.errors import AcrsyncError
+    from acrsync.diagnostics import AcrsyncError
     from acrsync.model import Manifest
-    from acrsync.outcome import ExitCode
-    from acrsync.ownership import account_uid
+    from acrsync.plan.outcome import ExitCode
+    from acrsync.plan.ownership import account_uid
 
     if out is not None and out.exists():
         raise AcrsyncError(
             "E006",
-            "The file exists",
             f"{out} would be overwritten, and what was written into it by hand would be lost.",
             fix="choose another name for --out, or remove the file first.",
         )
-    with opened(where, read_only=True) as access:
-        snapshot = access.remote.observe()
+    with opened(where, read_only=True) as account:
+        snapshot = account.observe()
     text = manifests.dump(snapshot, uid=account_uid(Manifest(), snapshot))
     if out is None:
         output.answer(text)

@@ -6,13 +6,12 @@ import os
 import signal
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
 from acrsync.cli import SIGNALS
-from acrsync.outcome import ExitCode
+from acrsync.plan.outcome import ExitCode
 
 # A progress bar has the line, and hides the cursor.
 CLEAR_LINE = "\r\x1b[2K"
@@ -46,16 +45,3 @@ def _tell(text: str, at_a_terminal: str) -> None:
     """Write to stderr past its buffer, which the interrupted code may be writing to."""
     with suppress(OSError):
         os.write(sys.stderr.fileno(), f"{at_a_terminal if sys.stderr.isatty() else ''}{text}".encode())
-
-
-class WallClock:
-    """Real time; a first interrupt ends every wait."""
-
-    def __init__(self, stop: threading.Event) -> None:
-        self._stop = stop
-
-    def now(self) -> float:
-        return time.monotonic()
-
-    def wait(self, seconds: float) -> bool:
-        return not self._stop.wait(seconds)

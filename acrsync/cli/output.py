@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, TextIO
 
 if TYPE_CHECKING:  # loaded by every command, `--version` too, so it loads nothing that it may not need
     from datetime import datetime
     from pathlib import Path
 
-    from acrsync.diagnostics import Diagnostic
-    from acrsync.outcome import ExitCode
+    from acrsync.report.style import Style
 
 
 def prepare() -> None:
@@ -74,55 +72,39 @@ def _write(stream: TextIO, text: str) -> bool:
     return True
 
 
-def _say_unwritten(error: OSError) -> None:
-    from acrsync.diagnostics import Diagnostic, Severity
+def _say_unwritten(failure: OSError) -> None:
+    from acrsync.diagnostics import error
     from acrsync.report import PLAIN, diagnostics_text
 
     fix = "free some space, or write to another place."
-    diagnostic = Diagnostic(Severity.ERROR, "E004", "The output cannot be written", f"{error.strerror}.", fix)
+    diagnostic = error("E004", f"{failure.strerror}.", fix=fix)
     say(diagnostics_text((diagnostic,), style=PLAIN).rstrip("\n"))
 
 
 def coloured(color: str, stream: TextIO) -> bool:
-    """Tell whether a stream gets colour: `--color`, then NO_COLOR, then whether it is a terminal."""
+    """Tell whether a stream gets colour: `--color`, then NO_COLOR, then FORCE_COLOR, then whether it is a terminal."""
     if color != "auto":
         return color == "always"
-    return not os.environ.get("NO_COLOR") and stream.isatty() and os.environ.get("TERM") != "dumb"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0", "false"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def failed(diagnostics: Sequence[Diagnostic], code: ExitCode, arguments: Sequence[str]) -> ExitCode:
-    """Report a run that ended before it had an answer, in the format that was asked for, and return the code."""
-    from acrsync.cli import ci
-    from acrsync.report import COLOURED, FORMATS, PLAIN, Run, diagnostics_text
+def style(color: str, stream: TextIO) -> Style:
+    """Return how text on a stream looks: with colour or without, and as wide as its screen, if it is one."""
+    from acrsync.report.style import Style
 
-    run = Run(timestamp=now(), exit_code=code, diagnostics=tuple(diagnostics))
-    if wants_json(arguments):
-        last_answer(FORMATS["json"](None, run))
-    else:
-        style = COLOURED if coloured(_colour_of(arguments), sys.stderr) else PLAIN
-        say(diagnostics_text(diagnostics, style=style).rstrip("\n"))
-    ci.report(None, run)
-    return code
+    return Style(coloured(color, stream), _width(stream))
 
 
-def wants_json(arguments: Sequence[str]) -> bool:
-    """Tell whether `--format json` was given, also where the rest of the command line is wrong."""
-    return _last(arguments, "--format") == "json"
+def _width(stream: TextIO) -> int | None:
+    if not stream.isatty():
+        return None
+    import shutil
 
-
-def _colour_of(arguments: Sequence[str]) -> str:
-    given = _last(arguments, "--color")
-    return given if given in ("always", "never") else "auto"
-
-
-def _last(arguments: Sequence[str], option: str) -> str | None:
-    value = None
-    for position, argument in enumerate(arguments):
-        if argument.startswith(f"{option}="):
-            value = argument.partition("=")[2]
-        elif argument == option and position + 1 < len(arguments):
-            value = arguments[position + 1]
-    return value
+    return shutil.get_terminal_size().columns
 
 
 def now() -> datetime:
@@ -145,20 +127,11 @@ def save(path: Path, text: str) -> None:
         finally:
             unfinished.unlink(missing_ok=True)
     except OSError as error:
-        from acrsync.errors import AcrsyncError
+        from acrsync.diagnostics import AcrsyncError
+        from acrsync.extras import as_owner
 
         raise AcrsyncError(
             "E005",
-            "A file cannot be written",
             f"{path}: {error.strerror or error}. Nothing is left half-written.",
             fix=f"choose a folder that exists and that you may write to{as_owner(path)}.",
         ) from error
-
-
-def as_owner(path: Path) -> str:
-    """Return what else helps if somebody else owns the folder, as one that a container was given: to be them."""
-    folder = next((parent for parent in path.absolute().parents if parent.exists()), None)
-    if folder is None or os.access(folder, os.W_OK):
-        return ""
-    owner = folder.stat()
-    return f", or run acrsync as the owner of {folder} (in a container: --user {owner.st_uid}:{owner.st_gid})"

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import RECORDS, Common, Planning, common, planning
+from acrsync.cli.options import Common, Planning, common, offered, planning
 
 if TYPE_CHECKING:  # `--help` imports every command
-    from acrsync.cli.endpoint import Access
-    from acrsync.outcome import ExitCode
-    from acrsync.plan import Plan
+    from acrsync import Account, ExitCode, Plan
 
 
 @click.command("plan")
 @common
 @planning
-@click.option("--undo", "run", metavar="RUN", help="Plan to take back this run: its id, or the file of its record.")
+@click.option(
+    "--undo",
+    "run",
+    metavar="RUN",
+    shell_complete=offered("runs"),
+    help="Plan to take back this run: its id, `last`, or the file of its record.",
+)
 def command(where: Common, asked: Planning, *, run: str | None) -> ExitCode:
     """Show what would change. Never writes: nothing but GET can be sent.
 
@@ -30,55 +33,42 @@ def command(where: Common, asked: Planning, *, run: str | None) -> ExitCode:
     if asked.paths or asked.prune:
         raise click.UsageError("--undo plans what a run's record says; PATH and --prune do not go with it.")
     from acrsync.cli.endpoint import opened
+    from acrsync.cli.planning import show_plan
 
-    record = Path(run) if run.endswith(".jsonl") else RECORDS / f"{run}.jsonl"
-    with opened(where, read_only=True) as access:
-        return _shown(_plan_to_undo(record, access, asked), access, where, asked)
+    with opened(where, read_only=True) as account:
+        return show_plan(_plan_to_undo(run, account, where, asked), account, where, asked)
 
 
-def show(where: Common, asked: Planning, *, records: Path = RECORDS) -> ExitCode:
+def show(where: Common, asked: Planning) -> ExitCode:
     """Plan and show it; `apply --dry-run` is this."""
-    from acrsync.cli import look
-    from acrsync.cli.earlier import earlier
     from acrsync.cli.endpoint import opened
+    from acrsync.cli.planning import loop_for, manifest_of, show_plan
 
-    manifest, told = look.manifest_of(asked)
-    with opened(where, read_only=True) as access:
-        before = earlier(records, endpoint=access.endpoint, settle_s=asked.settle_s)
-        plan = look.look(manifest, access.remote, earlier=before, told=told).plan
-        return _shown(plan, access, where, asked)
+    manifest, hints = manifest_of(asked)
+    with opened(where, read_only=True) as account:
+        loop = loop_for(account, where, asked, uid=manifest.account_uid)
+        return show_plan(loop.look(manifest, hints=hints).plan, account, where, asked)
 
 
-def _plan_to_undo(path: Path, access: Access, asked: Planning) -> Plan:
+def _plan_to_undo(run: str, account: Account, where: Common, asked: Planning) -> Plan:
     """Return the plan that takes back a recorded run, for the account as it is now."""
-    from acrsync import record
-    from acrsync.cli import look
-    from acrsync.cli.earlier import Earlier
-    from acrsync.errors import AcrsyncError
-    from acrsync.undo import undo
+    from acrsync.cli.planning import loop_for
+    from acrsync.cli.runs import lines_of, place_of
+    from acrsync.diagnostics import AcrsyncError
+    from acrsync.plan.undo import undo
+    from acrsync.runs.memory import Known
+    from acrsync.runs.record import normal
     from acrsync.visible import visible
 
-    lines = record.read(path)
-    if lines[0]["endpoint"] != access.endpoint:
+    lines = lines_of(run, place_of(asked.runs, account.endpoint))
+    loop = loop_for(account, where, asked, uid=lines[0]["uid"])
+    if normal(lines[0]["endpoint"]) != normal(account.endpoint):
         raise AcrsyncError(
             "E064",
-            "The run was against another account",
-            f"It was recorded at {visible(lines[0]['endpoint'])}; this is {visible(access.endpoint)}.",
+            f"It was recorded at {visible(lines[0]['endpoint'])}; this is {visible(account.endpoint)}.",
             fix="use the endpoint and the token that it was made with.",
         )
-    snapshot = access.remote.observe()
+    snapshot = account.observe()
     undone = undo(lines, snapshot, approvals=asked.allow)
     manifest = replace(undone.manifest, deletes_limit=asked.max_deletes or undone.manifest.deletes_limit)
-    return look.look(manifest, access.remote, earlier=Earlier(), told=undone.told, snapshot=snapshot).plan
-
-
-def _shown(plan: Plan, access: Access, where: Common, asked: Planning) -> ExitCode:
-    from acrsync.cli import ci, look, output
-    from acrsync.report import Run
-
-    code = look.end_of_plan(plan, detailed=asked.detailed_exitcode)
-    run = Run(timestamp=output.now(), exit_code=code, requests=access.sent)
-    with ci.section("acrsync_plan", "acrsync plan"):
-        look.show_plan(plan, run, asked, style=look.style_for(where.color))
-    ci.report(plan, run)
-    return code
+    return loop.look(manifest, known=Known(), hints=undone.hints, snapshot=snapshot).plan

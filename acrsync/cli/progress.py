@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable, Iterator
 
 from acrsync.cli import output
-from acrsync.outcome import Outcome
+from acrsync.plan.outcome import Outcome
 from acrsync.report import COLOURED, PLAIN, outcome_line
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:  # `--help` imports every command
-    from acrsync.outcome import ExitCode
+    from acrsync.plan.outcome import ExitCode
 
 
 @click.command("schema")
@@ -19,7 +19,7 @@ def command(name: str) -> ExitCode:
     """
     from acrsync.cli import output
     from acrsync.manifest import schema_text
-    from acrsync.outcome import ExitCode
+    from acrsync.plan.outcome import ExitCode
 
     output.answer(schema_text(name))
     return ExitCode.DONE

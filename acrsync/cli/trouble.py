@@ -1,4 +1,4 @@
-"""What is said of a run that ended in an exception."""
+"""What is reported of a run that ended in an exception."""
 
 from __future__ import annotations
 
@@ -8,51 +8,82 @@ from collections.abc import Sequence
 
 import click
 
-from acrsync.cli import output
-from acrsync.diagnostics import Diagnostic, Severity
-from acrsync.errors import AcrsyncError, Invalid
-from acrsync.outcome import ExitCode
+from acrsync.apply.reconcile import CrashedDuringApply
+from acrsync.cli import ci, environment, output
+from acrsync.diagnostics import AcrsyncError, Diagnostic, Invalid, error
+from acrsync.plan.outcome import ExitCode
+from acrsync.runs import Held
 
-_MAY_HAVE_WRITTEN = Diagnostic(
-    Severity.WARNING,
-    "W514",
-    "The apply did not end by itself",
-    "What it wrote before is in its record, and was not read back.",
-    "run plan, and then apply again.",
+_MAY_HAVE_WRITTEN = error(
+    "W514", "What it wrote before is in its record, and was not read back.", fix="run plan, and then apply again."
 )
 
 
-class FellWhileWriting(Exception):
-    """An exception that nobody expected, its cause, ended an apply that had begun to write."""
-
-
-def told(error: BaseException, arguments: Sequence[str]) -> ExitCode:
+def report_failure(failure: BaseException, arguments: Sequence[str]) -> ExitCode:
     """Say in one message what ended the run, and return its exit code."""
-    match error:
+    match failure:
         case KeyboardInterrupt() | click.Abort():
-            diagnostic = Diagnostic(Severity.ERROR, "E001", "Interrupted", "Nothing was written.")
-            return output.failed((diagnostic,), ExitCode.INTERRUPTED, arguments)
+            diagnostic = error("E001", "Nothing was written.")
+            return _failed((diagnostic,), ExitCode.INTERRUPTED, arguments)
         case output.Unwritten():
             return ExitCode.FAILED
         case Invalid():
-            return output.failed(error.diagnostics, ExitCode.FAILED, arguments)
+            return _failed(failure.diagnostics, ExitCode.FAILED, arguments)
+        case Held():
+            return _failed((failure.diagnostic,), ExitCode.HELD, arguments)
         case AcrsyncError():
-            return output.failed((error.diagnostic,), ExitCode.FAILED, arguments)
+            return _failed((failure.diagnostic,), ExitCode.FAILED, arguments)
         case click.ClickException():
-            return output.failed((_usage(error),), ExitCode.FAILED, arguments)
-        case FellWhileWriting(__cause__=Exception() as cause):
-            return output.failed((_bug(cause), _MAY_HAVE_WRITTEN), ExitCode.INCOMPLETE, arguments)
+            return _failed((_usage(failure, arguments),), ExitCode.FAILED, arguments)
+        case CrashedDuringApply(__cause__=Exception() as cause):
+            return _failed((_bug(cause), _MAY_HAVE_WRITTEN), ExitCode.INCOMPLETE, arguments)
         case _:
-            return output.failed((_bug(error),), ExitCode.FAILED, arguments)
+            return _failed((_bug(failure),), ExitCode.FAILED, arguments)
 
 
-def _bug(error: BaseException) -> Diagnostic:
-    sys.stderr.write("".join(traceback.format_exception(error)))
-    detail = f"{type(error).__name__}. This is a bug in acrsync; the lines above say where."
-    return Diagnostic(Severity.ERROR, "E000", "acrsync failed", detail, "report it with the lines above.")
+def _bug(failure: BaseException) -> Diagnostic:
+    sys.stderr.write("".join(traceback.format_exception(failure)))
+    detail = f"{type(failure).__name__}. This is a bug in acrsync; the lines above say where."
+    return error("E000", detail, fix="report it with the lines above.")
 
 
-def _usage(error: click.ClickException) -> Diagnostic:
-    context = error.ctx if isinstance(error, click.UsageError) else None
-    help_of = context.command_path if context else "acrsync"
-    return Diagnostic(Severity.ERROR, "E002", "Wrong usage", error.format_message(), f"see `{help_of} --help`.")
+def _usage(failure: click.ClickException, arguments: Sequence[str]) -> Diagnostic:
+    from acrsync.cli.usage import advice
+
+    detail, fix = advice(failure, arguments)
+    return error("E002", detail, fix=fix)
+
+
+def _failed(diagnostics: Sequence[Diagnostic], code: ExitCode, arguments: Sequence[str]) -> ExitCode:
+    """Report a run that ended before it had an answer, in the format that was asked for, and return the code."""
+    from acrsync.plan.outcome import Run
+    from acrsync.report import FORMATS, diagnostics_text
+
+    run = Run(timestamp=output.now(), exit_code=code, diagnostics=tuple(diagnostics))
+    if wants_json(arguments):
+        output.last_answer(FORMATS["json"](None, run))
+    else:
+        style = output.style(_colour_of(arguments), sys.stderr)
+        output.say(diagnostics_text(diagnostics, style=style).rstrip("\n"))
+    ci.report(None, run)
+    return code
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Tell whether JSON was asked for, also if the rest of the command line is wrong."""
+    return (_last(arguments, "--format") or environment("ACRSYNC_FORMAT")) == "json"
+
+
+def _colour_of(arguments: Sequence[str]) -> str:
+    given = _last(arguments, "--color") or environment("ACRSYNC_COLOR")
+    return given if given in ("always", "never") else "auto"
+
+
+def _last(arguments: Sequence[str], option: str) -> str | None:
+    value = None
+    for position, argument in enumerate(arguments):
+        if argument.startswith(f"{option}="):
+            value = argument.partition("=")[2]
+        elif argument == option and position + 1 < len(arguments):
+            value = arguments[position + 1]
+    return value

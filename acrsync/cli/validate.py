@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import DEFAULT_PATH, color, paths
+from acrsync.cli.options import color, default_paths, paths
 
 if TYPE_CHECKING:  # `--help` imports every command
-    from acrsync.outcome import ExitCode
+    from acrsync.plan.outcome import ExitCode
 
 
 @click.command("validate")
@@ -32,11 +32,14 @@ def command(paths: tuple[Path, ...], format_: str, color: str) -> ExitCode:
     PATH is a manifest file, acrsync.yaml where none is given; several are one manifest.
     """
     from acrsync import manifest as manifests
-    from acrsync.cli import ci, look, output
-    from acrsync.outcome import End, exit_code
-    from acrsync.report import FORMATS, Run, code_quality_text, diagnostics_text, github_text
+    from acrsync.cli import ci, output
+    from acrsync.cli.planning import style_for
+    from acrsync.cli.saved import refuse_as_manifest
+    from acrsync.plan.outcome import End, Run, exit_code
+    from acrsync.report import FORMATS, code_quality_text, diagnostics_text, github_text
 
-    loaded = manifests.load(paths or (Path(DEFAULT_PATH),))
+    refuse_as_manifest(paths)
+    loaded = manifests.load(paths or default_paths())
     code = exit_code(End(errors=loaded.manifest is None))
     run = Run(timestamp=output.now(), exit_code=code, diagnostics=loaded.diagnostics)
     match format_:
@@ -47,7 +50,7 @@ def command(paths: tuple[Path, ...], format_: str, color: str) -> ExitCode:
         case "gitlab":
             output.answer(code_quality_text(ci.from_the_top(list(loaded.diagnostics))))
         case _:
-            output.answer(diagnostics_text(loaded.diagnostics, style=look.style_for(color)))
+            output.answer(diagnostics_text(loaded.diagnostics, style=style_for(color)))
             if loaded.manifest is not None:
                 count = len(loaded.manifest.desired)
                 output.answer(

@@ -1,8 +1,9 @@
 """The control prefix `/_emulator/`: set the stage, look behind it. No token, but only from this machine."""
 
 import json
+import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -10,11 +11,10 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.wrappers import Request, Response
 
-from acrsync.emulator import faults, profile, seeds
+from acrsync.emulator import copies, faults, profile, seeds
 from acrsync.emulator.documents import decode, mapping
-from acrsync.emulator.related import REFERRERS
 from acrsync.emulator.state import OWNER, Account, Emulator
-from acrsync.emulator.store import Bucket, Referrer
+from acrsync.emulator.store import Bucket
 
 PREFIX = "/_emulator/"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -28,6 +28,13 @@ class _Content:
     files: int | None = None
     channels: int | None = None
     seconds: int | None = None
+    status: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Overlay:
+    show: Mapping[str, object] = field(default_factory=dict)
+    hide: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +44,21 @@ class _Stream:
     uid: int = OWNER
 
 
+@dataclass(frozen=True, slots=True)
+class _Clock:
+    advance: float = 0.0
+    stopped: bool | None = None
+
+
 def _reset(emulator: Emulator, body: Any, _: str) -> object:
     """Go back to the start, with the changes that the body names."""
     given = mapping(body, "reset")
-    if unknown := sorted(set(given) - {"rows", "seed", "accounts", "profile", "faults", "latency_ms"}):
+    if unknown := sorted(set(given) - {"rows", "seed", "copy", "accounts", "profile", "faults", "latency_ms", "clock"}):
         raise ValueError(f"reset has no {unknown[0]!r}")
     setup = emulator.first_setup
+    copy = copies.read(given["copy"], OWNER) if "copy" in given else copies.Copy(OWNER)
+    owner, *others = setup.accounts
+    setup = replace(setup, accounts=(replace(owner, uid=copy.uid), *others))
     if "accounts" in given:
         setup = replace(setup, accounts=(*setup.accounts, *_all(Account, given["accounts"], "accounts")))
     if "profile" in given:
@@ -51,10 +67,13 @@ def _reset(emulator: Emulator, body: Any, _: str) -> object:
         setup = replace(setup, plan=faults.from_document(given["faults"]))
     if "latency_ms" in given:
         setup = replace(setup, latency_ms=_latency(given))
-    rows = _rows(given)
+    move = _clock(given.get("clock"))
+    rows = [*_rows(given), *copy.rows]
     emulator.store.reset(rows)
-    emulator.log.clear()
-    emulator.set_up(setup)
+    for referrer in copy.referrers:
+        emulator.store.add_referrer(referrer)
+    emulator.start_anew(setup)
+    move(emulator)
     return {"buckets": len(rows)}
 
 
@@ -62,7 +81,7 @@ def _rows(given: Mapping[str, object]) -> list[Bucket]:
     count = mapping(given.get("seed"), "seed").get("buckets", 0)
     if type(count) is not int or not 0 <= count <= MOST_SEEDED:
         raise ValueError(f"seed, buckets must be a whole number up to {MOST_SEEDED}")
-    rows = given.get("rows", "empty" if "seed" in given else "documented")
+    rows = given.get("rows", "empty" if {"seed", "copy"} & set(given) else "documented")
     if rows not in ("documented", "empty") and not isinstance(rows, list):
         raise ValueError("rows must be documented, empty or a list")
     first = rows if isinstance(rows, list) else []
@@ -97,27 +116,64 @@ def _state(emulator: Emulator, _: Any, __: str) -> object:
 
 def _content(emulator: Emulator, body: Any, name: str) -> object:
     """Say how much a bucket holds; what the body leaves out stays, and size follows the number of files."""
-    row = emulator.store.buckets().get(int(name) if name.isdigit() else 0)
-    if row is None:
-        raise ValueError("no such bucket")
+    row = _stored(emulator, name)
     wanted = decode(_Content, body, "content")
+    if wanted.status is not None:
+        row = emulator.store.save(replace(row, content_status=wanted.status))
+    rules = emulator.rules(row.uid)
+    if (wanted.files, wanted.channels, wanted.seconds) == (None, None, None):
+        return {"data": rules.shown(row)}
     files = row.files if wanted.files is None else wanted.files
     channels = row.channels if wanted.channels is None else wanted.channels
     seconds = files * 212 if wanted.seconds is None else wanted.seconds
-    rules = emulator.rules(row.uid)
     return {"data": rules.set_content(row, files=files, channels=channels, seconds=seconds)}
 
 
+def _stored(emulator: Emulator, name: str) -> Bucket:
+    row = emulator.store.buckets().get(int(name) if re.fullmatch("-?[0-9]{1,18}", name) else 0)
+    if row is None:
+        raise ValueError("no such bucket")
+    return row
+
+
+def _add_bucket(emulator: Emulator, body: Any, _: str) -> object:
+    """Add a bucket that is shown word for word as it is given, or replace the one with its id."""
+    row = emulator.store.save(copies.whole(mapping(body, "bucket"), OWNER))
+    return {"id": row.id, "data": emulator.rules(row.uid).shown(row)}
+
+
+def _delete_bucket(emulator: Emulator, _: Any, name: str) -> object:
+    """Take a bucket away with all it holds, as the console may."""
+    emulator.store.delete(_stored(emulator, name).id)
+    return {}
+
+
+def _overlay(emulator: Emulator, body: Any, name: str) -> object:
+    """Show fields of a bucket word for word, and hide others, until a PUT sets them; instead of what was so before."""
+    overlay = decode(_Overlay, body, "shown")
+    row = emulator.store.save(replace(_stored(emulator, name), show=overlay.show, hide=overlay.hide))
+    return {"data": emulator.rules(row.uid).shown(row)}
+
+
+def _clock(body: object) -> Callable[[Emulator], None]:
+    """Return what a body does to the clock: `advance` by seconds, `stopped` or not."""
+    wanted = decode(_Clock, body, "clock")
+
+    def move(emulator: Emulator) -> None:
+        if wanted.stopped is not None:
+            (emulator.clock.stop if wanted.stopped else emulator.clock.run)()
+        emulator.clock.advance(wanted.advance)
+
+    return move
+
+
+def _post_clock(emulator: Emulator, body: Any, _: str) -> object:
+    _clock(body)(emulator)
+    return {"now": emulator.clock()}
+
+
 def _reference(emulator: Emulator, body: Any, name: str) -> object:
-    if name not in REFERRERS:
-        raise ValueError(f"references are {', '.join(REFERRERS)}")
-    given = {**mapping(body, "reference"), "kind": name}
-    known = {key: given.pop(key) for key in ("kind", "id", "uid", "name", "region", "type") if key in given}
-    used = given.pop("buckets", [])
-    if not isinstance(used, list) or not all(type(one) in (int, str) for one in used):
-        raise ValueError("buckets must be a list of ids and names")
-    referrer = decode(Referrer, known, "reference")
-    return asdict(emulator.store.add_referrer(replace(referrer, buckets=tuple(used), extra=given)))
+    return asdict(emulator.store.add_referrer(copies.reference(name, body, OWNER)))
 
 
 def _results(emulator: Emulator, body: Any, _: str) -> object:
@@ -172,7 +228,10 @@ ROUTES = Map(
     [
         _route("POST", "reset", _reset),
         _route("GET", "state", _state),
+        _route("POST", "buckets", _add_bucket),
+        _route("DELETE", "buckets/<name>", _delete_bucket),
         _route("POST", "buckets/<name>/content", _content),
+        _route("POST", "buckets/<name>/shown", _overlay),
         _route("POST", "references/<name>", _reference),
         _route("POST", "results", _results),
         _route("GET", "requests", lambda emulator, _, __: {"requests": emulator.log.to_document()}),
@@ -182,6 +241,8 @@ ROUTES = Map(
         _route("GET", "faults", lambda emulator, _, __: faults.to_document(emulator.setup.plan)),
         _route("PUT", "faults", _put_faults),
         _route("POST", "latency", _put_latency),
+        _route("GET", "clock", lambda emulator, _, __: {"now": emulator.clock()}),
+        _route("POST", "clock", _post_clock),
     ]
 )
 

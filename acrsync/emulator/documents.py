@@ -8,12 +8,14 @@ from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import UnionType
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Record = TypeVar("Record", bound="DataclassInstance")
+SIGNED = "may be negative"  # annotates a number
+GREATEST = 2**53
 
 
 def read_yaml(path: Path) -> object:
@@ -47,7 +49,7 @@ def decode(kind: type[Record], document: object, where: str) -> Record:
     Raises: ValueError when a key is unknown or missing, or a value does not fit.
     """
     given = mapping(document, where)
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, include_extras=True)
     if unknown := sorted(set(given) - set(hints)):
         raise ValueError(f"{where} has no {unknown[0]!r}; it knows {', '.join(sorted(hints))}")
     required = {field.name for field in fields(kind) if field.default is field.default_factory is MISSING}
@@ -68,10 +70,13 @@ def _fit(value: object, hint: Any, where: str) -> object:
     if get_origin(hint) is tuple:
         items = value if isinstance(value, list | tuple) else [value]
         return tuple(_fit(item, get_args(hint)[0], where) for item in items)
+    if get_origin(hint) is Mapping:
+        return mapping(value, where)
     if hint is float and type(value) is int:
-        return float(value)
-    if type(value) is not hint:
-        raise ValueError(f"{where} must be {'a whole number' if hint is int else hint.__name__}")
-    if isinstance(value, int | float) and not 0 <= value < 2**53:
-        raise ValueError(f"{where} must not be negative, nor beyond 2**53")
+        value = float(value)
+    wanted, least = (int, 1 - GREATEST) if get_origin(hint) is Annotated else (hint, 0)
+    if type(value) is not wanted:
+        raise ValueError(f"{where} must be {'a whole number' if wanted is int else wanted.__name__}")
+    if isinstance(value, int | float) and not least <= value < GREATEST:
+        raise ValueError(f"{where} must not be {'' if least else 'negative, nor '}beyond 2**53")
     return value

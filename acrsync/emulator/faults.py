@@ -1,4 +1,4 @@
-"""Which request meets which misfortune. Decides only; `wire` does what is decided.
+"""Which request meets which misfortune. Decides only; `effects` does what is decided.
 
 A plan is a list of rules, read in order; the first that fires has the request. A rule names its requests by `method`
 and `path` and says which of them it takes: those whose number in the request log is in `at`; the `nth` of them and the
@@ -13,29 +13,62 @@ import hashlib
 import threading
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
 from acrsync.emulator.documents import decode, mapping, read_yaml
+from acrsync.emulator.lag import View
+from acrsync.emulator.profile import changed, named
 
 Kind = Literal[
-    "throttle",  # 429 with Retry-After, as seconds or date; nothing is done
-    "error_before",  # a 5xx; nothing is done
-    "error_after",  # a 5xx although all is done
+    "throttle",  # 429 with Retry-After; nothing is done
+    "error_before",  # a 5xx, or another status; nothing is done
+    "error_after",  # the same although all is done
     "reset_before",  # the connection is reset; nothing is done
     "reset_after",  # the connection is reset although all is done: the answer is lost
     "hang_before",  # no answer until the client gives up or `seconds` pass; nothing is done
     "hang_after",  # the same, although all is done
+    "late",  # the connection ends as `then` says; `seconds` later it is done after all
+    "pretend",  # answered as if it were done; nothing is
+    "interim",  # done; answers with a status below 200 come before the real one
+    "malformed",  # done; the exchange is not HTTP: `form` says how
     "cut_body",  # done; the connection ends in the middle of the body (an answer without a body stays whole)
     "drip_body",  # done; the body takes `seconds` to arrive
+    "endless_body",  # done; the body never ends
+    "huge_body",  # done; so many `megabytes` of space stand before the body
+    "gzip_bomb",  # done; the same, compressed to a thousandth
     "duplicate",  # delivered, and so done, twice; `answer` says which answer the client gets
-    "lag",  # a write: done, but lists hide it for `seconds` or `reads`
+    "lag",  # a write: done, but reads hide it for `seconds` or `reads`
+    "switch",  # done as under other switches of the profile
     "shift_create",  # done; then the server creates a bucket of its own, so that later pages shift
     "shift_delete",  # done; then the newest bucket whose name begins with "unrelated-" goes
     "expire_token",  # the token of this request is bad from now on
 ]
+
+
+Body = Literal["json", "error", "html", "text", "empty"]
+Echo = Literal[
+    "none", "plain", "url", "url_every_character", "base64", "base64_of_header", "hex", "json_escaped", "html_escaped",
+    "reversed",
+]  # fmt: skip
+RetryAfterForm = Literal["seconds", "date", "past_date", "float", "negative", "huge", "word", "empty"]
+Malformed = Literal[
+    "extra_bytes",  # more bytes than Content-Length says
+    "two_answers",  # an empty list, as a second answer
+    "two_answers_apart",  # the same, but the second one comes when the next request does: nobody can tell in time
+    "length_short",  # Content-Length is half of the body
+    "length_long",  # Content-Length is one more than the body, and nothing more comes
+    "length_twice",  # two headers that differ
+    "length_negative",
+    "length_and_chunks",  # both ways to say where a body ends
+    "chunk_of_bad_size",
+    "header_without_colon",
+    "bad_status_line",
+    "not_http",  # bytes of another protocol
+]
+Framing = Literal["length", "chunked", "close"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,13 +82,22 @@ class Rule:
     nth: int | None = None
     count: int | None = None
     rate: float | None = None
-    status: Literal[500, 502, 503, 504] = 500
-    body: Literal["json", "html"] = "json"
+    status: int = 500
+    body: Body = "json"
+    text: str = ""
+    echo: Echo = "none"
     retry_after: int | None = None
-    retry_after_form: Literal["seconds", "date"] = "seconds"
+    retry_after_form: RetryAfterForm = "seconds"
     seconds: float | None = None
     reads: int = 0
+    where: tuple[View, ...] = ("list",)
     answer: Literal["first", "second"] = "first"
+    then: Literal["reset", "hang", "error"] = "reset"
+    interim: tuple[int, ...] = (103,)
+    form: Malformed = "extra_bytes"
+    framing: Framing = "length"
+    megabytes: int = 128
+    switches: Mapping[str, object] = field(default_factory=dict)
 
     def lasts(self, usual: float) -> float:
         """Return the seconds that the rule names, or else the usual ones."""
@@ -139,6 +181,9 @@ def from_document(document: object, where: str = "faults") -> Plan:
         chosen = bool(rule.at) + (rule.nth is not None or rule.count is not None) + (rule.rate is not None)
         if chosen > 1 or (rule.rate or 0) > 1 or 0 in (rule.nth, rule.count):
             raise ValueError(f"{where}, line {place} takes one of: at; nth and count (from 1); rate (0 to 1)")
+        if not 200 <= rule.status <= 599 or not all(100 <= one <= 199 for one in rule.interim):  # noqa: PLR2004
+            raise ValueError(f"{where}, line {place}: status must be from 200 to 599, interim from 100 to 199")
+        changed(named("documented"), rule.switches, f"{where}, line {place}, switches")
     return Plan(seed, rules)
 
 
@@ -153,5 +198,5 @@ def load(source: Path) -> Plan:
 def to_document(plan: Plan) -> Mapping[str, object]:
     """Return the plan as `from_document` reads it, values that no line gave left out."""
     given = [{f.name: getattr(rule, f.name) for f in fields(Rule)} for rule in plan.rules]
-    plain = {f.name: f.default for f in fields(Rule)}
+    plain = {f.name: {} if f.default is MISSING else f.default for f in fields(Rule)} | {"kind": None}
     return {"seed": plan.seed, "faults": [{k: v for k, v in line.items() if v != plain[k]} for line in given]}

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from acrsync.emulator.profile import Profile
+from acrsync.emulator.texts import stored
 
 Labels = tuple[str, ...] | None
 
@@ -38,12 +39,19 @@ class Fields:
         if not isinstance(given, str):
             self.errors["name"] = ["The name must be a string."]
             return ""
-        name = given.strip() if self.profile.name_spaces == "trimmed" else given
+        name = self.name_sent()
         if longest and len(name) > longest and self.profile.name_too_long == "refuse_422":
             self.errors["name"] = [f"The name may not be greater than {longest} characters."]
         if self.profile.name_characters == "ascii" and not name.isascii():
             self.errors["name"] = ["The name format is invalid."]
+        name = stored(name, self.profile.name_stored)
         return name[:longest] if longest else name
+
+    def name_sent(self) -> str:
+        """Return the name before anything but space around it is changed."""
+        given = self.body.get("name")
+        text = given if isinstance(given, str) else ""
+        return text.strip() if self.profile.name_spaces == "trimmed" else text
 
     def labels(self, old: Labels) -> Labels:
         """Return the labels, or the old ones where the body says nothing.
@@ -57,11 +65,20 @@ class Fields:
         if given is None or given in ("", [], [""]):
             return old if self.profile.labels_emptied == "ignored" else no_labels(self.profile.labels_emptied)
         if isinstance(given, str):
-            return tuple(given.split(",")) if self.profile.labels_as_text == "split" else (given,)
+            return self._limited(given.split(",") if self.profile.labels_as_text == "split" else [given])
         if not isinstance(given, list) or not all(isinstance(label, str) for label in given):
             self.errors["labels"] = ["The labels must be an array of strings."]
             return old
-        return tuple(",".join(given).split(",")) if self.profile.label_comma == "split" else tuple(given)
+        return self._limited(",".join(given).split(",") if self.profile.label_comma == "split" else given)
+
+    def _limited(self, labels: Sequence[str]) -> Labels:
+        """Return labels as they are stored; what is too long or too many is cut or objected to."""
+        longest, most = self.profile.label_max_length, self.profile.labels_limit
+        kept = [stored(label, self.profile.label_stored) for label in labels]
+        cut = tuple(label[: longest or None] for label in kept[: most or None])
+        if cut != tuple(kept) and self.profile.labels_over_limit == "refuse_422":
+            self.errors["labels"] = ["The labels may not have more items or characters."]
+        return cut
 
     def template(self) -> str | None:
         """Return the template: any text, verbatim (reference 3); row 12 of the unknowns."""
@@ -75,7 +92,7 @@ class Fields:
             return None
         if self.profile.template_invalid == "refuse_422" and not _is_json(given):
             self.errors["metadata_template"] = ["The metadata template must be a valid JSON string."]
-        return given
+        return stored(given, self.profile.template_stored)
 
     def net_type(self) -> int:
         """Return 0, 1 or 2, sent as number or as text."""

@@ -1,24 +1,32 @@
-"""Lists that run behind writes (row 20 of the unknowns): what a list answers although something newer is stored.
+"""Reads that run behind writes (row 20 of the unknowns), and answers that are kept for a while.
 
 Kept in memory only: a lag is over long before anybody opens the state file again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar
 
 from acrsync.emulator.store import Bucket
+from acrsync.emulator.unknowns import WRITES, Write
+
+Value = TypeVar("Value")
+View = Literal["list", "get"]  # the list of buckets; a bucket and what it holds
 
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """How long lists hide a write: until so many seconds have passed and it was read so many times."""
+    """How long a view hides writes: until so many seconds have passed and it was read so many times."""
 
     seconds: float = 0.0
     reads: int = 0
+    view: View = "list"
+    writes: tuple[Write, ...] = WRITES
 
 
 @dataclass(slots=True)
 class _Hidden:
+    view: View
     bucket_id: int
     before: Bucket | None
     until: float
@@ -26,30 +34,64 @@ class _Hidden:
 
 
 @dataclass(slots=True)
-class Lag:
-    """The writes that lists do not show yet, oldest first."""
+class Kept:
+    """Values that are made once and then answered for a while, also if they would be others by now."""
 
+    _values: dict[Hashable, tuple[float, Any]] = field(default_factory=dict)
+
+    def recall(self, key: Hashable, make: Callable[[], Value], *, seconds: float, now: float) -> Value:
+        """Return the kept value, or a new one, which is kept so long."""
+        if not seconds:
+            return make()
+        until, value = self._values.get(key, (now, None))
+        if now >= until:
+            value = make()
+            self._values[key] = now + seconds, value
+        kept: Value = value
+        return kept
+
+
+@dataclass(slots=True)
+class Lag:
+    """The writes that reads do not show yet, oldest first."""
+
+    kept: Kept = field(default_factory=Kept)
+    readings: int = 0  # of the bucket list
     _hidden: list[_Hidden] = field(default_factory=list)
     _counts: dict[int, tuple[float, int]] = field(default_factory=dict)
 
-    def hide(self, bucket_id: int, before: Bucket | None, delay: Delay, now: float) -> None:
+    def hide(self, write: Write, bucket_id: int, before: Bucket | None, *, delays: Iterable[Delay], now: float) -> None:
         """Note a write of one row, which was `before` until now."""
-        if delay.seconds or delay.reads:
-            self._hidden.append(_Hidden(bucket_id, before, now + delay.seconds, delay.reads))
+        for delay in delays:
+            if write in delay.writes and (delay.seconds or delay.reads):
+                self._hidden.append(_Hidden(delay.view, bucket_id, before, now + delay.seconds, delay.reads))
 
-    def listed(self, rows: Mapping[int, Bucket], now: float) -> Mapping[int, Bucket]:
-        """Return the rows as a list shows them now, which counts as one reading."""
-        self._hidden = [write for write in self._hidden if now < write.until or write.reads_left > 0]
-        if not self._hidden:
+    def listed(self, rows: Mapping[int, Bucket], now: float, *, replicas: int = 1) -> Mapping[int, Bucket]:
+        """Return the rows as a list shows them now, which counts as one reading. Only the first replica lags."""
+        self.readings += 1
+        late = self._late("list", now)
+        if not late or (replicas > 1 and self.readings % replicas == 0):
             return rows
         seen = dict(rows)
-        for write in reversed(self._hidden):
+        for write in reversed(late):
             write.reads_left -= 1
             if write.before is None:
                 seen.pop(write.bucket_id, None)
             else:
                 seen[write.bucket_id] = write.before
         return dict(sorted(seen.items()))
+
+    def got(self, bucket_id: int, row: Bucket | None, now: float) -> Bucket | None:
+        """Return the row as a GET of it shows it now, which counts as one reading of it."""
+        for write in reversed(self._late("get", now)):
+            if write.bucket_id == bucket_id:
+                write.reads_left -= 1
+                row = write.before
+        return row
+
+    def _late(self, view: View, now: float) -> list[_Hidden]:
+        self._hidden = [write for write in self._hidden if now < write.until or write.reads_left > 0]
+        return [write for write in self._hidden if write.view == view]
 
     def hide_count(self, bucket_id: int, shown: int, until: float) -> None:
         """Note that `num` of a bucket still shows this until then."""

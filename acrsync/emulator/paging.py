@@ -2,55 +2,84 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from acrsync.emulator.listing import Listing
 from acrsync.emulator.profile import Profile
+from acrsync.emulator.rules import Refused
 
 Row = TypeVar("Row")
+Json = dict[str, object]
 DEFAULT_PER_PAGE = 20
 UNLIMITED = 2**63
 
 
 def page(
-    rows: Sequence[Row],
-    show: Callable[[Row], Mapping[str, object]],
+    listing: Listing[Row],
+    show: Callable[[Row], Json],
     *,
+    total: int,
     query: Mapping[str, str],
     url: str,
     profile: Profile,
-) -> dict[str, object]:
-    """Return the page that `query` asks for.
+) -> Json:
+    """Return the page that `query` asks for, with this total.
 
-    Links carry `page` and nothing else: whoever follows them loses filters and page size. A page past the end is empty.
-    GUESS: a `page` that is no positive number is taken as 1, a `per_page` as the default.
+    Links carry `page` and nothing else: whoever follows them loses filters and page size.
+    GUESS: a `page` that is no positive number is taken as 1, a `per_page` as the default; a page past the end is empty.
+    Raises: Refused, if that is what a page past the end is.
     """
     number = _positive(query.get("page")) or 1
     asked = _positive(query.get("per_page"))
     size = min(asked or DEFAULT_PER_PAGE, profile.per_page_cap or UNLIMITED)
     # Laravel echoes what the query said, which is text, unless a default or a cap took its place.
-    echoed = query["per_page"] if size == asked and profile.per_page_shown == "text_when_sent" else size
-    last = max(1, math.ceil(len(rows) / size))
+    as_asked = asked is not None and profile.per_page_shown == "as_asked"
+    as_sent = size == asked and profile.per_page_shown == "text_when_sent"
+    echoed = query["per_page"] if as_asked or as_sent else size
+    ends = max(1, math.ceil(len(listing.rows) / size))
+    if number > ends and profile.page_past_end != "empty":
+        if profile.page_past_end == "refuse_404":
+            raise Refused(404, {"message": "No such page."})
+        number = {"last": ends, "first": 1}[profile.page_past_end]
+    last = max(1, math.ceil(total / ((asked or size) if as_asked else size)))
     start = (number - 1) * size
-    shown = rows[start : start + size]
+    cut = listing.rows[start : start + size][: profile.page_rows_cap or None]
+    shown = [show(row) for row in cut if listing.keeps(row)]
+    meta: Json = {
+        "current_page": number,
+        "from": start + 1 if shown else None,
+        "last_page": last,
+        "path": url,
+        "per_page": echoed,
+        "to": start + len(shown) if shown else None,
+        "total": total,
+    }
     return {
-        "data": [show(row) for row in shown],
+        "data": shown,
         "links": {
             "first": f"{url}?page=1",
             "last": f"{url}?page={last}",
             "prev": f"{url}?page={number - 1}" if number > 1 else None,
             "next": f"{url}?page={number + 1}" if number < last else None,
         },
-        "meta": {
-            "current_page": number,
-            "from": start + 1 if shown else None,
-            "last_page": last,
-            "path": url,
-            "per_page": echoed,
-            "to": start + len(shown) if shown else None,
-            "total": len(rows),
-        },
+        **META[profile.meta_shown](meta),
     }
+
+
+META: Mapping[str, Callable[[Json], Json]] = {
+    "full": lambda meta: {"meta": meta},
+    "text": lambda meta: {
+        "meta": {key: str(value) if isinstance(value, int) else value for key, value in meta.items()}
+    },
+    "no_total": lambda meta: {"meta": {key: meta[key] for key in meta if key not in ("total", "last_page")}},
+    "absent": lambda _: {},
+}
+
+
+def said_total(true: int, profile: Profile) -> int:
+    """Return what a list says its total is."""
+    return max(0, min(true, profile.total_cap or UNLIMITED) + profile.total_off)
 
 
 def _positive(text: str | None) -> int | None:

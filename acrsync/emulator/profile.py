@@ -1,148 +1,145 @@
-"""What nobody outside the vendor knows about the API, as switches.
+"""All switches: the unknowns of `unknowns`, and behaviour of other servers that this API may share.
 
-The class below is the one table: name, row in the list of unknowns (section 9 of docs/acrcloud-api.md), meaning,
-alternatives, and the value under each named profile. `schemas/profile.v1.json` and docs/emulator.md repeat it, and
-tests hold them to it. Every default is a GUESS: the likeliest answer, not an observed one.
-
-Why `strict` and `lenient` leave some switches alone: a right client must end well under both. What no client can work
-around (labels that cannot be cleared, a quota, a throttle, a lag) is for a test that asks for it by name.
+The second kind is the class below: each switch with its meaning, and the real behaviour that it stands for. By default
+none of it happens, in any of the named profiles. `schemas/profile.v1.json` and docs/emulator.md repeat both kinds, and
+tests hold them to it.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from acrsync.emulator.documents import decode, mapping, read_yaml
+from acrsync.emulator.documents import SIGNED, decode, mapping, read_yaml
+from acrsync.emulator.texts import Form
+from acrsync.emulator.unknowns import Unknowns
 
 Value = TypeVar("Value")
 NAMES = ("documented", "strict", "lenient")
+NOTHING: tuple[()] = ()
+SHAPES_ANSWERS = ("_shown", "_status", "_answer", "_past_end")
 
 
-def _switch(row: int, meaning: str, documented: Value, strict: Value, lenient: Value) -> Value:
-    """Return a dataclass field with the default of the `documented` profile and the facts of its switch."""
-    facts = {"row": row, "meaning": meaning, "documented": documented, "strict": strict, "lenient": lenient}
-    switch: Value = field(default=documented, metadata=facts)
+def _beyond(meaning: str, stands_for: str, default: Value) -> Value:
+    """Return a dataclass field with the facts of a switch that belongs to no unknown."""
+    facts = {"row": 0, "meaning": meaning, "stands_for": stands_for, **dict.fromkeys(NAMES, default)}
+    switch: Value = field(default=default, metadata=facts)
     return switch
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """One full set of answers to the unknowns. A whole number of 0 means: no limit, no delay."""
+class Profile(Unknowns):
+    """One full set of switches. A whole number of 0 means: no limit, no delay, nothing added."""
 
-    duplicate_names: Literal["refuse", "allow"] = _switch(
-        1, "a name that is taken, on create or rename", "refuse", "refuse", "allow"
+    total_off: Annotated[int, SIGNED] = _beyond(
+        "added to `meta.total`", "a count kept in a counter column that is off by one", 0
     )
-    name_scope: Literal["account", "account_and_region", "account_and_type"] = _switch(
-        1, "within what a name must be unique", "account", "account", "account_and_type"
+    total_counts: Literal["matching", "before_filters", "with_filtered"] = _beyond(
+        "rows that `meta.total` counts; with_filtered: also those that `foreign_rows: filtered` takes out",
+        "a count made before region, type, search or permission narrow the query",
+        "matching",
     )
-    delete_with_content: Literal["refuse_422", "refuse_400", "refuse_403", "refuse_409", "cascade"] = _switch(
-        2, "deletion of a bucket that holds files or channels", "refuse_422", "refuse_409", "cascade"
+    total_cap: int = _beyond("largest `meta.total`", "a search index that stops counting at 10,000", 0)
+    total_cached_seconds: int = _beyond("seconds that `meta.total` is kept", "a cached count beside fresh rows", 0)
+    meta_shown: Literal["full", "text", "no_total", "absent"] = _beyond(
+        "the form of `meta`; no_total: neither total nor last_page",
+        "Laravel's simplePaginate, a driver that returns numbers as text, a bare list",
+        "full",
     )
-    delete_referenced: Literal["detach", "refuse_422"] = _switch(
-        3, "deletion of a bucket that a project or container refers to", "detach", "refuse_422", "detach"
+    page_rows_cap: int = _beyond(
+        "rows that a page holds at most; the rest of it is on no page",
+        "a LIMIT of the database below the page size that was asked",
+        0,
     )
-    unknown_id: Literal["error_404", "error_403", "message_404"] = _switch(
-        4, "an id that does not exist or is not ours", "error_404", "error_403", "message_404"
+    page_past_end: Literal["empty", "last", "first", "refuse_404"] = _beyond(
+        "what a page past the end holds", "paginators that clamp the page number, or call it not found", "empty"
     )
-    delete_unknown_id: Literal["refuse", "succeed_204"] = _switch(
-        4, "deletion of an id that does not exist", "refuse", "refuse", "succeed_204"
+    page_cache_seconds: int = _beyond(
+        "seconds that a page is kept, for each token owner and query",
+        "a cache in front of lists, which no write empties",
+        0,
     )
-    auth_failure: Literal["error_403", "message_401", "redirect_302"] = _switch(
-        5,
-        "a missing or wrong token; redirect_302 sends HTML to who does not ask for JSON, and 401 to who does",
-        "error_403",
-        "message_401",
-        "redirect_302",
+    name_stored: tuple[Form, ...] = _beyond(
+        "what is stored instead of the name that was sent, one form after the other",
+        "input filters, slugs, and columns that hold less than what is sent",
+        NOTHING,
     )
-    missing_scope: Literal["as_auth_failure", "message_403"] = _switch(
-        6, "a good token without the scope", "as_auth_failure", "message_403", "as_auth_failure"
+    name_compared: Literal["stored", "sent"] = _beyond(
+        "which form of a new name is looked for among the names",
+        "a check for taken names that runs before the name is changed, and so never finds it",
+        "stored",
     )
-    validation_body: Literal["laravel", "error_text"] = _switch(
-        7, "the body of a 422", "laravel", "error_text", "laravel"
+    label_stored: tuple[Form, ...] = _beyond(
+        "what is stored instead of a label, one form after the other", "the same filters on labels", NOTHING
     )
-    validation_without_accept: Literal["redirect_302", "json_422"] = _switch(
-        7, "an invalid write from who does not ask for JSON", "redirect_302", "redirect_302", "json_422"
+    label_max_length: int = _beyond("longest label, in characters", "a column of 50 characters", 0)
+    labels_limit: int = _beyond("labels that a bucket may have", "a plan's limit, or a column that is full", 0)
+    labels_over_limit: Literal["cut", "refuse_422"] = _beyond(
+        "what happens to longer and further labels", "databases that cut, and rules that refuse", "cut"
     )
-    put_immutable: Literal["ignore", "refuse_422", "apply_net_type"] = _switch(
-        8, "region, type or net_type in a PUT", "ignore", "refuse_422", "apply_net_type"
+    labels_shown: Literal["list", "comma_text", "json_text", "object", "null"] = _beyond(
+        "the form of labels in answers",
+        "a column shown as it is; PHP, which writes a list with a gap as an object",
+        "list",
     )
-    labels_as_text: Literal["split", "one_label"] = _switch(9, "labels sent as one text", "split", "one_label", "split")
-    labels_emptied: Literal["empty_text", "empty_list", "null", "ignored"] = _switch(
-        9, "what [] or an empty text reads back as; ignored: the old labels stay", "empty_text", "null", "empty_list"
+    template_stored: tuple[Form, ...] = _beyond(
+        "what is stored instead of a template, one form after the other", "the same filters on templates", NOTHING
     )
-    labels_order: Literal["as_sent", "sorted", "reversed"] = _switch(
-        9, "the order that labels read back in", "as_sent", "reversed", "sorted"
+    template_shown: Literal["text", "object", "text_of_text"] = _beyond(
+        "the form of a template that is JSON, in answers", "a JSON column, decoded or encoded once more", "text"
     )
-    labels_repeated: Literal["kept", "dropped"] = _switch(9, "a label given twice", "kept", "dropped", "kept")
-    labels_case: Literal["kept", "lowered"] = _switch(9, "the case of labels read back", "kept", "kept", "kept")
-    label_comma: Literal["split", "preserved"] = _switch(10, "a comma in a label", "split", "split", "preserved")
-    labels_omitted: Literal["empty_text", "empty_list", "null"] = _switch(
-        11, "what a bucket created without labels reads back", "empty_text", "null", "empty_list"
+    id_shown: Literal["integer", "text", "float"] = _beyond(
+        "the form of a bucket's id in answers", "drivers that return numbers as text or as floats", "integer"
     )
-    template_invalid: Literal["accept", "refuse_422"] = _switch(
-        12, "a metadata_template that is not JSON", "accept", "refuse_422", "accept"
+    num_shown: Literal["integer", "text", "null", "absent", "negative"] = _beyond(
+        "the form of `num`; negative: always -1", "a count that is joined, cached or not known yet", "integer"
     )
-    template_object: Literal["refuse_422", "encode"] = _switch(
-        12, "a metadata_template sent as an object, not as text", "refuse_422", "refuse_422", "encode"
+    stamps_shown: Literal["plain", "iso"] = _beyond(
+        "the form of created_at and updated_at", "Laravel from version 7 on, as in the lists of files", "plain"
     )
-    template_empty: Literal["null", "kept"] = _switch(
-        12, "what an empty metadata_template reads back as", "null", "null", "kept"
+    stamps_off_seconds: Annotated[int, SIGNED] = _beyond(
+        "seconds that stamps are ahead of UTC", "a database that writes local time", 0
     )
-    template_text: Literal["verbatim", "indented", "compact", "keys_sorted"] = _switch(
-        12, "how the JSON text of a template reads back", "verbatim", "indented", "keys_sorted"
+    create_status: Literal[201, 200, 202] = _beyond(
+        "the status of a create", "frameworks that answer 200, and queues that answer 202", 201
     )
-    name_spaces: Literal["trimmed", "kept"] = _switch(13, "space around a name", "trimmed", "trimmed", "kept")
-    name_max_length: int = _switch(13, "longest name, in characters", 255, 255, 0)
-    name_too_long: Literal["refuse_422", "cut"] = _switch(13, "a longer name", "refuse_422", "refuse_422", "refuse_422")
-    name_characters: Literal["any", "ascii"] = _switch(13, "characters that a name may have", "any", "any", "any")
-    name_equality: Literal["ignore_case", "ignore_case_and_accents", "exact"] = _switch(
-        13, "when two names are the same", "ignore_case", "ignore_case_and_accents", "exact"
+    create_answer: Literal["row", "as_sent", "another_row", "id_only", "null", "empty"] = _beyond(
+        "the body of a create; another_row: the newest bucket that was there before",
+        "answers cached, mixed up, cut down to the id, or made from what was sent",
+        "row",
     )
-    net_type_default: Literal[0, 1] = _switch(14, "net_type when it is not sent", 1, 0, 1)
-    net_type_shown: Literal["integer", "text", "text_on_create"] = _switch(
-        14,
-        "how net_type reads; text_on_create: a text is repeated in the answer to its POST",
-        "integer",
-        "text",
-        "text_on_create",
+    update_status: Literal[200, 201, 202] = _beyond("the status of a PUT", "the same frameworks and queues", 200)
+    update_answer: Literal["row", "as_sent", "old_row", "another_row", "id_only", "null", "empty"] = _beyond(
+        "the body of a PUT; old_row: as it was before",
+        "an answer from a replica that lags, or made from what was sent",
+        "row",
     )
-    per_page_cap: int = _switch(15, "largest page; more is lowered to it without a word", 0, 50, 0)
-    per_page_shown: Literal["text_when_sent", "integer"] = _switch(
-        16, "meta.per_page", "text_when_sent", "text_when_sent", "integer"
+    delete_status: Literal[204, 200, 202] = _beyond(
+        "the status of a deletion; with a body if it is not 204", "the same frameworks and queues", 204
     )
-    list_order: Literal["id_descending", "id_ascending"] = _switch(
-        17, "order of lists", "id_descending", "id_descending", "id_ascending"
+    create_ignores: tuple[Literal["labels", "metadata_template", "net_type"], ...] = _beyond(
+        "fields that a create ignores", "a field that is not fillable in the model", NOTHING
     )
-    search_rule: Literal["substring", "prefix", "ignored"] = _switch(
-        17, "how search compares names", "substring", "ignored", "prefix"
+    put_ignores: tuple[Literal["name", "labels", "metadata_template"], ...] = _beyond(
+        "fields that a PUT ignores, and answers 200", "a field that the update does not take", NOTHING
     )
-    node_shown: Literal["absent", "empty", "value"] = _switch(
-        18, "node of a bucket without one", "absent", "value", "empty"
+    put_resets: tuple[Literal["labels", "metadata_template", "net_type"], ...] = _beyond(
+        "fields that a PUT sets back when they are not sent", "a PUT that replaces the whole row", NOTHING
     )
-    tracker_shown: Literal["absent", "empty", "value"] = _switch(18, "tracker", "absent", "value", "empty")
-    extra_fields: Literal["none", "some"] = _switch(18, "keys that nobody has documented", "none", "some", "none")
-    size_shown: Literal["mixed", "integer", "text"] = _switch(
-        19, "size; mixed: the number 0, else text", "mixed", "text", "integer"
+    date_off_seconds: Annotated[int, SIGNED] = _beyond(
+        "seconds that the Date header is ahead", "a server without time synchronisation", 0
     )
-    list_lag_seconds: int = _switch(20, "seconds until lists show a write", 0, 0, 0)
-    list_lag_reads: int = _switch(20, "readings of the bucket list until it shows a write", 0, 0, 0)
-    num_lag_seconds: int = _switch(20, "seconds until num shows a change of content", 0, 0, 0)
-    throttle_per_minute: int = _switch(21, "requests a minute and token, then 429", 0, 0, 0)
-    throttle_body: Literal["json", "html"] = _switch(21, "the body of that 429", "json", "html", "json")
-    trouble: Literal["none", "first_call_500", "proxy_errors", "lost_create_answer"] = _switch(
-        22, "a ready fault plan, behind the one that was given", "none", "none", "none"
-    )
-    num_counts: Literal["files_and_channels", "files"] = _switch(
-        26, "what num counts", "files_and_channels", "files", "files_and_channels"
-    )
-    foreign_rows: Literal["hidden", "listed"] = _switch(
-        28, "rows of other accounts, among them bucket 23 of the vendor", "hidden", "listed", "hidden"
-    )
-    updated_at_moves: Literal["on_changing_put", "on_any_put", "on_content_too"] = _switch(
-        29, "when updated_at moves", "on_changing_put", "on_content_too", "on_any_put"
-    )
-    bucket_quota: int = _switch(30, "buckets an account may have", 0, 0, 0)
+
+    def is_describable(self) -> bool:
+        """Tell whether answers are of the forms that docs/acrcloud-openapi.yaml describes."""
+        odd = [
+            switch.name
+            for switch in fields(self)
+            if switch.name.endswith(SHAPES_ANSWERS)
+            and not switch.metadata["row"]
+            and getattr(self, switch.name) != switch.default
+        ]
+        return not odd and self.size_shown not in ("null", "absent") and self.duplicate_names != "refuse_409"
 
 
 def named(name: str) -> Profile:
@@ -162,8 +159,15 @@ def from_document(document: object, where: str = "profile") -> Profile:
     """
     given = dict(mapping(document, where))
     base = given.pop("base", "documented")
-    start = {switch.name: getattr(named(str(base)), switch.name) for switch in fields(Profile)}
-    return decode(Profile, {**start, **given}, where)
+    return changed(named(str(base)), given, where)
+
+
+def changed(profile: Profile, switches: Mapping[str, object], where: str = "switches") -> Profile:
+    """Return the profile with single switches changed.
+
+    Raises: ValueError when one does not fit.
+    """
+    return decode(Profile, {**to_document(profile), **switches}, where)
 
 
 def load(source: str | Path) -> Profile:
@@ -177,5 +181,6 @@ def load(source: str | Path) -> Profile:
 
 
 def to_document(profile: Profile) -> Mapping[str, object]:
-    """Return every switch and its value."""
-    return {switch.name: getattr(profile, switch.name) for switch in fields(Profile)}
+    """Return every switch and its value, as `from_document` reads them."""
+    values = {switch.name: getattr(profile, switch.name) for switch in fields(Profile)}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}

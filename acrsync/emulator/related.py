@@ -22,6 +22,8 @@ def items(rules: Rules, id_: int, section: str, query: Mapping[str, str]) -> tup
     a bucket of type DedupFile.
     """
     row = rules.bucket(id_)
+    if row.content_status:
+        raise Refused(row.content_status, {"error": "Forbidden"})
     if section == "dedup-files" and row.type != "DedupFile":
         raise Refused(404, {"error": "Not Found"})
     usual = "desc" if section == "channels" else "asc"  # as documented for the two lists
@@ -45,7 +47,7 @@ def referrers(rules: Rules, kind: str, query: Mapping[str, str]) -> Sequence[Jso
         and query.get("name", "") in one.name
         and (not types or not one.type or one.type in types.split(","))
     ]
-    kept = kept if rules.profile.list_order == "id_descending" else kept[::-1]
+    kept = kept[::-1] if rules.profile.list_order == "id_ascending" else kept
     return [shapes.referrer(one, _used(rules, one), rules.profile) for one in kept]
 
 

@@ -1,14 +1,17 @@
 """The routes of the API: what each does and which token scope it wants."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from http import HTTPStatus
 from typing import TypeVar
 
 from werkzeug.routing import Map, Rule
 
 from acrsync.emulator import related, shapes
-from acrsync.emulator.paging import page
+from acrsync.emulator.answers import ANSWERS
+from acrsync.emulator.listing import Listing
+from acrsync.emulator.paging import page, said_total
 from acrsync.emulator.rules import Json, Rules
 
 LONGEST_ID = 18  # digits; a longer one is no 64-bit number
@@ -30,30 +33,42 @@ class Call:
         return self._page(self.rules.list_buckets(self.query), self.rules.shown)
 
     def create_bucket(self) -> Answer:
-        return 201, {"data": self.rules.create(self.fields)}
+        profile = self.rules.profile
+        return profile.create_status, ANSWERS[profile.create_answer](self.rules.create(self.fields))
 
     def get_bucket(self) -> Answer:
         return 200, {"data": self.rules.shown(self.rules.bucket(self._id()))}
 
     def update_bucket(self) -> Answer:
-        return 200, {"data": self.rules.update(self._id(), self.fields)}
+        profile = self.rules.profile
+        return profile.update_status, ANSWERS[profile.update_answer](self.rules.update(self._id(), self.fields))
 
     def delete_bucket(self) -> Answer:
         self.rules.delete(self._id())
-        return 204, None
+        status = self.rules.profile.delete_status
+        return status, {"message": "Deleted."} if status < HTTPStatus.NO_CONTENT else None
 
     def list_items(self, section: str) -> Answer:
         row, numbers = related.items(self.rules, self._id(), section, self.query)
-        return self._page(numbers, lambda number: shapes.item(row, number, section))
+        return self._page(Listing(numbers, len(numbers)), lambda number: shapes.item(row, number, section))
 
     def list_referrers(self, kind: str) -> Answer:
-        return self._page(related.referrers(self.rules, kind, self.query), dict)
+        rows = related.referrers(self.rules, kind, self.query)
+        return self._page(Listing(rows, len(rows)), dict)
 
     def results(self) -> Answer:
         return 200, {"data": related.results(self.rules, self._id(), self.path["stream"], self.query)}
 
-    def _page(self, rows: Sequence[Row], show: Callable[[Row], Json]) -> Answer:
-        return 200, page(rows, show, query=self.query, url=self.url, profile=self.rules.profile)
+    def _page(self, listing: Listing[Row], show: Callable[[Row], Json]) -> Answer:
+        """Return the page that is asked for, or the one that was kept; so with the total."""
+        profile, now, recall = self.rules.profile, self.rules.now, self.rules.lag.kept.recall
+        pages = {key: self.query[key] for key in ("page", "per_page") if key in self.query}
+        filters = (self.rules.uid, self.url, *sorted(self.query.items() - pages.items()))
+        total = recall(
+            filters, lambda: said_total(listing.total, profile), seconds=profile.total_cached_seconds, now=now
+        )
+        make = partial(page, listing, show, total=total, query=self.query, url=self.url, profile=profile)
+        return 200, recall((filters, *sorted(pages.items())), make, seconds=profile.page_cache_seconds, now=now)
 
     def _id(self) -> int:
         """Return the id in the path; what is no number is an id that nothing has."""

@@ -5,21 +5,24 @@ Source: Console API docs, as docs/acrcloud-api.md sums them up ("reference"); wh
 """
 
 import time
-import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import TypeVar, assert_never
+from itertools import count
+from typing import Any, assert_never
 
 from acrsync.emulator import shapes
+from acrsync.emulator.answers import Written
 from acrsync.emulator.fields import Fields, no_labels
 from acrsync.emulator.lag import Delay, Lag
+from acrsync.emulator.listing import Listing, finds, ordered
 from acrsync.emulator.profile import Profile
 from acrsync.emulator.seeds import ACRCLOUD_MUSIC, REGIONS, TYPES
 from acrsync.emulator.store import Bucket, Store
+from acrsync.emulator.texts import folded
+from acrsync.emulator.unknowns import Write
 
 Json = dict[str, object]
-Row = TypeVar("Row")
+TAKEN = "The name has already been taken."
 
 
 class Refused(Exception):
@@ -48,33 +51,25 @@ class Rules:
     lag: Lag
     uid: int
     now: float
-    delay: Delay
+    delays: tuple[Delay, ...]
 
-    def list_buckets(self, query: Mapping[str, str]) -> list[Bucket]:
+    def list_buckets(self, query: Mapping[str, str]) -> Listing[Bucket]:
         """Return all rows that pass the filters, in the order of lists. Source: reference 1.6."""
-        rows = [row for row in self.lag.listed(self._known(), self.now).values() if self._is_visible(row)]
-        if region := query.get("region"):
-            rows = [row for row in rows if row.region == region]
-        if type_ := query.get("type"):
-            rows = [row for row in rows if row.type == type_]
-        if search := query.get("search"):
-            rows = [row for row in rows if self._finds(search, row.name)]
-        return self.ordered(rows)
-
-    def ordered(self, rows: list[Row]) -> list[Row]:
-        """Return rows, given by rising id, as lists show them: newest first (reference 1.6)."""
-        return rows if self.profile.list_order == "id_ascending" else rows[::-1]
-
-    def _finds(self, search: str, name: str) -> bool:
-        """Say whether `search` finds a name. Undocumented; one public client sends it (reference 1.6)."""
-        match self.profile.search_rule:
-            case "substring":
-                return search.casefold() in name.casefold()
-            case "prefix":
-                return name.casefold().startswith(search.casefold())
-            case "ignored":
-                return True
-        assert_never(self.profile.search_rule)
+        replicas = 2 if self.profile.list_lag_shown == "every_other_reading" else 1
+        known = self.lag.listed(self._known(), self.now, replicas=replicas).values()
+        paged = [row for row in known if self._is_visible(row) or self.profile.foreign_rows == "filtered"]
+        region, type_, search = query.get("region"), query.get("type"), query.get("search")
+        matching = [
+            row
+            for row in paged
+            if (not region or row.region == region)
+            and (not type_ or row.type == type_)
+            and (not search or finds(search, row.name, self.profile))
+        ]
+        counted = paged if self.profile.total_counts == "before_filters" else matching
+        if self.profile.total_counts != "with_filtered":
+            counted = [row for row in counted if self._is_visible(row)]
+        return Listing(ordered(matching, self.profile, self.lag.readings), len(counted), self._is_visible)
 
     def _known(self) -> Mapping[int, Bucket]:
         """Return the rows that may be visible, by rising id."""
@@ -84,7 +79,7 @@ class Rules:
         return dict(sorted({ACRCLOUD_MUSIC.id: ACRCLOUD_MUSIC, **rows}.items()))
 
     def _is_visible(self, row: Bucket) -> bool:
-        return row.uid == self.uid or self.profile.foreign_rows == "listed"
+        return self.uid in (row.uid, row.shown_to) or self.profile.foreign_rows == "listed"
 
     def bucket(self, id_: int, *, to_write: bool = False) -> Bucket:
         """Return one row. GUESS: to a write a foreign row is as unknown as none, also where lists show it.
@@ -92,6 +87,8 @@ class Rules:
         Raises: Refused, in the form of row 4 of the unknowns.
         """
         row = self._known().get(id_)
+        if not to_write:
+            row = self.lag.got(id_, row, self.now)
         if row is None or not self._is_visible(row) or (to_write and row.uid != self.uid):
             raise self.unknown(id_)
         return row
@@ -114,9 +111,10 @@ class Rules:
     def _num(self, row: Bucket) -> int:
         return row.files + (row.channels if self.profile.num_counts == "files_and_channels" else 0)
 
-    def create(self, body: Mapping[str, object]) -> Json:
-        """Create a bucket and return it as shown. Source: Console API, "Create Bucket"."""
-        fields, stamp = Fields(body, self.profile), self._stamp()
+    def create(self, body: Mapping[str, object]) -> Written:
+        """Create a bucket. Source: Console API, "Create Bucket"."""
+        heard = {key: value for key, value in body.items() if key not in self.profile.create_ignores}
+        fields, stamp = Fields(heard, self.profile), self._stamp()
         row = Bucket(
             uid=self.uid,
             name=fields.name(),
@@ -128,25 +126,51 @@ class Rules:
             created_at=stamp,
             updated_at=stamp,
         )
-        self._refuse_taken(row, fields)
+        holder = self._holder(row, fields)
+        if holder and self.profile.duplicate_names == "answer_existing" and not fields.errors:
+            return Written(self.shown(holder), body)
+        row = self._unless_taken(row, holder, fields)
         if fields.errors:
             raise Invalid(fields.errors)
         quota = self.profile.bucket_quota
         if quota and sum(row.uid == self.uid for row in self.store.buckets().values()) >= quota:
             raise Refused(403, {"error": f"Your plan allows {quota} buckets."})
         stored = self.store.save(row)
-        self.lag.hide(stored.id, None, self.delay, self.now)
+        self._hide("create", stored.id, None)
         answer = self.shown(stored)
         if self.profile.net_type_shown == "text_on_create" and isinstance(body.get("net_type"), str):
             answer["net_type"] = str(stored.net_type)
-        return answer
+        return Written(answer, body, another=lambda: self._another(stored.id))
 
-    def update(self, id_: int, body: Mapping[str, object]) -> Json:
-        """Change what the body names and return the row. Source: Console API, "Update Bucket": name, labels, template.
+    def _another(self, id_: int) -> Json | None:
+        """Return the newest bucket of the account but for this one, if there is one."""
+        others = [row for row in self.store.buckets().values() if row.uid == self.uid and row.id != id_]
+        return self.shown(others[-1]) if others else None
+
+    def _hide(self, write: Write, id_: int, before: Bucket | None) -> None:
+        self.lag.hide(write, id_, before, delays=self.delays, now=self.now)
+
+    def update(self, id_: int, body: Mapping[str, object]) -> Written:
+        """Change what the body names. Source: Console API, "Update Bucket": name, labels, template.
 
         Everything else in the body is ignored without a word (reference 7.5), unless row 8 of the unknowns says not.
         """
-        old, fields = self.bucket(id_, to_write=True), Fields(body, self.profile)
+        old = self.bucket(id_, to_write=True)
+        before = self.shown(old)
+        fields = Fields({key: sent for key, sent in body.items() if key not in self.profile.put_ignores}, self.profile)
+        new = self._changed(old, fields)
+        if new.name != old.name:
+            new = self._unless_taken(new, self._holder(new, fields), fields)
+        if fields.errors:
+            raise Invalid(fields.errors)
+        if new != old or self.profile.updated_at_moves == "on_any_put":
+            new = self.store.save(self._stamped(new))
+            self._hide("update", id_, old)
+        return Written(self.shown(new), body, before, lambda: self._another(id_))
+
+    def _changed(self, old: Bucket, fields: Fields) -> Bucket:
+        """Return the row as a PUT makes it; what it sets is no longer shown word for word."""
+        body, profile = fields.body, self.profile
         new = replace(
             old,
             name=fields.name() if "name" in body else old.name,
@@ -154,14 +178,13 @@ class Rules:
             metadata_template=fields.template() if "metadata_template" in body else old.metadata_template,
             net_type=fields.net_type() if self._takes_net_type(fields) else old.net_type,
         )
-        if new.name != old.name:
-            self._refuse_taken(new, fields)
-        if fields.errors:
-            raise Invalid(fields.errors)
-        if new != old or self.profile.updated_at_moves == "on_any_put":
-            new = self.store.save(replace(new, updated_at=self._stamp()))
-            self.lag.hide(id_, old, self.delay, self.now)
-        return self.shown(new)
+        empty = {
+            "labels": no_labels(profile.labels_omitted),
+            "metadata_template": None,
+            "net_type": profile.net_type_default,
+        }
+        reset: dict[str, Any] = {key: empty[key] for key in profile.put_resets if key not in body}
+        return _shown_as_stored(replace(new, **reset), {*body, *reset} & {"name", *empty})
 
     def _takes_net_type(self, fields: Fields) -> bool:
         """Say whether a PUT changes net_type, and object to it and its like where that is the rule."""
@@ -184,48 +207,63 @@ class Rules:
         if self.profile.delete_referenced == "refuse_422" and self._is_referenced(row):
             raise Refused(422, {"error": "The bucket is used by a project."})
         self.store.delete(id_)
-        self.lag.hide(id_, row, self.delay, self.now)
+        self._hide("delete", id_, row)
 
     def _is_referenced(self, row: Bucket) -> bool:
         return any(one.uid == self.uid and {row.id, row.name} & set(one.buckets) for one in self.store.referrers())
 
     def set_content(self, row: Bucket, *, files: int, channels: int, seconds: int) -> Json:
         """Let a bucket hold so much, which no call of the API does here, and return it as shown."""
-        new = replace(row, files=files, channels=channels, seconds=seconds)
+        new = _shown_as_stored(replace(row, files=files, channels=channels, seconds=seconds), {"num", "size"})
         if self.profile.updated_at_moves == "on_content_too":
-            new = replace(new, updated_at=self._stamp())
+            new = self._stamped(new)
         if self.profile.num_lag_seconds:
             self.lag.hide_count(row.id, self._num(row), self.now + self.profile.num_lag_seconds)
         return self.shown(self.store.save(new))
 
-    def _refuse_taken(self, wanted: Bucket, fields: Fields) -> None:
-        """Object to a name that is taken. GUESS: refused, within the account, as MySQL compares (reference 1.7)."""
+    def _holder(self, wanted: Bucket, fields: Fields) -> Bucket | None:
+        """Return another bucket that has the wanted name. GUESS: compared within the account, as MySQL does."""
         if self.profile.duplicate_names == "allow" or "name" in fields.errors:
-            return
+            return None
         equality, scope = self.profile.name_equality, self.profile.name_scope
-        name = _folded(wanted.name, equality)
+        name = folded(wanted.name if self.profile.name_compared == "stored" else fields.name_sent(), equality)
         for row in self.store.buckets().values():
             if (
-                _folded(row.name, equality) == name
+                folded(row.name, equality) == name
                 and row.id != wanted.id
                 and row.uid == wanted.uid
                 and (scope != "account_and_region" or row.region == wanted.region)
                 and (scope != "account_and_type" or row.type == wanted.type)
             ):
-                fields.errors["name"] = ["The name has already been taken."]
-                return
+                return row
+        return None
+
+    def _unless_taken(self, wanted: Bucket, holder: Bucket | None, fields: Fields) -> Bucket:
+        """Return the row with a name that it may have. GUESS: a taken name is refused with 422 (reference 1.7)."""
+        if holder is None or fields.errors:
+            return wanted
+        match self.profile.duplicate_names:
+            case "numbered":
+                numbered = (replace(wanted, name=f"{wanted.name} ({number})") for number in count(2))
+                return next(
+                    row for row in numbered if self._holder(row, Fields({"name": row.name}, self.profile)) is None
+                )
+            case "refuse_409":
+                raise Refused(409, {"error": TAKEN})
+            case _:
+                fields.errors["name"] = [TAKEN]
+                return wanted
+
+    def _stamped(self, row: Bucket) -> Bucket:
+        """Return the row as changed now."""
+        return _shown_as_stored(replace(row, updated_at=self._stamp()), {"updated_at"} & set(row.show))
 
     def _stamp(self) -> str:
         """Return now as the API writes it: no zone, UTC (reference 1.4)."""
-        return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(self.now))
+        return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(self.now + self.profile.stamps_off_seconds))
 
 
-@lru_cache(maxsize=100_000)
-def _folded(name: str, equality: str) -> str:
-    """Return the form in which two names are the same. MySQL's usual collations ignore case and trailing space."""
-    if equality == "exact":
-        return name
-    if equality == "ignore_case":
-        return name.rstrip().casefold()
-    parts = unicodedata.normalize("NFKD", name.rstrip())
-    return "".join(part for part in parts if not unicodedata.combining(part)).casefold()
+def _shown_as_stored(row: Bucket, keys: Set[str]) -> Bucket:
+    """Return the row with these keys shown as they are stored, not word for word."""
+    show = {key: value for key, value in row.show.items() if key not in keys}
+    return replace(row, show=show, hide=tuple(key for key in row.hide if key not in keys))

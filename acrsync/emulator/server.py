@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from email.utils import formatdate
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,8 @@ class _Handler(WSGIRequestHandler):
         self, status: str, headers: Iterable[tuple[str, str]], _: object = None
     ) -> Callable[[bytes], object]:
         code, _, reason = status.partition(" ")
-        self.send_response(int(code), reason)
+        self.send_response_only(int(code), reason)
+        self.send_header("Server", self.version_string())
         for key, value in headers:
             self.send_header(key, value)
         if self.close_connection:
@@ -81,6 +83,7 @@ class _Server(ThreadedWSGIServer):
             request = Request(environ)
             part = control if request.path.startswith(control.PREFIX) else web
             answer: Response = part.handle(emulator, request)
+            answer.headers["Date"] = formatdate(emulator.clock() + emulator.setup.profile.date_off_seconds, usegmt=True)
             return answer(environ, start_response)
 
         port = listener.getsockname()[1]

@@ -5,19 +5,27 @@ Source of keys and types: reference 1.4, 2.1, 2.2 and 4 (the vendor's sample ans
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import assert_never
 
 from acrsync.emulator.profile import Profile
 from acrsync.emulator.store import Bucket, Referrer
 
 Json = dict[str, object]
+ABSENT = object()  # the value of a key that is not shown
+KEYS = {
+    "id", "uid", "name", "type", "node", "tracker", "is_shared", "quota", "tags", "state", "region", "labels", "num",
+    "metadata_template", "net_type", "created_at", "updated_at", "size", "access_permission",
+}  # fmt: skip
 
 
 def bucket(row: Bucket, profile: Profile, num: int) -> Json:
-    """Return a bucket as the API shows it. Source: Console API, "List Buckets"."""
-    return {
-        "id": row.id,
+    """Return a bucket as the API shows it. Source: Console API, "List Buckets".
+
+    What a row is to show word for word goes before every reshaping.
+    """
+    shown = {
+        "id": {"text": str(row.id), "float": float(row.id)}.get(profile.id_shown, row.id),
         "uid": row.uid,
         "name": row.name,
         "type": row.type,
@@ -25,14 +33,37 @@ def bucket(row: Bucket, profile: Profile, num: int) -> Json:
         "state": row.state,
         "region": row.region,
         "metadata_template": template(row.metadata_template, profile),
-        "labels": None if row.labels is None else labels(row.labels, profile),
+        "labels": None if row.labels is None else LABELS[profile.labels_shown](labels(row.labels, profile)),
         "net_type": str(row.net_type) if profile.net_type_shown == "text" else row.net_type,
-        "created_at": row.created_at,
-        "updated_at": row.updated_at,
-        "num": num,
+        "created_at": stamp(row.created_at) if profile.stamps_shown == "iso" else row.created_at,
+        "updated_at": stamp(row.updated_at) if profile.stamps_shown == "iso" else row.updated_at,
+        "num": NUMS[profile.num_shown](num),
         "size": size(row.seconds, profile),
         "access_permission": row.access_permission,
+        **row.show,
     }
+    return {key: value for key, value in shown.items() if value is not ABSENT and key not in row.hide}
+
+
+LABELS: Mapping[str, Callable[[list[str]], object]] = {
+    "list": lambda labels: labels,
+    "comma_text": ",".join,
+    "json_text": json.dumps,
+    "object": lambda labels: {str(place): label for place, label in enumerate(labels)},
+    "null": lambda _: None,
+}
+NUMS: Mapping[str, Callable[[int], object]] = {
+    "integer": lambda num: num,
+    "text": str,
+    "null": lambda _: None,
+    "absent": lambda _: ABSENT,
+    "negative": lambda _: -1,
+}
+
+
+def stamp(text: str) -> str:
+    """Return a stamp in the other form that the API has."""
+    return text.replace(" ", "T") + ".000000Z"
 
 
 def _placement(row: Bucket, profile: Profile) -> Json:
@@ -42,16 +73,23 @@ def _placement(row: Bucket, profile: Profile) -> Json:
         shown["node"] = row.node or ("10.12.12.236-850" if profile.node_shown == "value" else "")
     if profile.tracker_shown != "absent":
         shown["tracker"] = "10.12.12.236-871" if profile.tracker_shown == "value" else ""
-    if profile.extra_fields == "some":
+    if profile.extra_fields != "none":
         shown |= {"is_shared": 0, "quota": None, "tags": {"plan": "trial"}}
+    if profile.extra_fields == "every_type":
+        shown |= {
+            "x_true": True,
+            "x_float": 1.5e300,
+            "x_great": 2**70,
+            "x_text": "\u0000é\u2028😀",
+            "x_list": [[], {}, None],
+        }
+        shown |= {"x deep ": {"": {"": [{}]}}, "X_TEXT": "", "__proto__": None}
     return shown
 
 
 def labels(stored: tuple[str, ...], profile: Profile) -> list[str]:
-    """Return labels in the order, case and number that the profile shows (row 9 of the unknowns)."""
+    """Return labels in the order and number that the profile shows (row 9 of the unknowns)."""
     shown = list(dict.fromkeys(stored)) if profile.labels_repeated == "dropped" else list(stored)
-    if profile.labels_case == "lowered":
-        shown = [label.lower() for label in shown]
     match profile.labels_order:
         case "as_sent":
             return shown
@@ -62,15 +100,22 @@ def labels(stored: tuple[str, ...], profile: Profile) -> list[str]:
     assert_never(profile.labels_order)
 
 
-def template(stored: str | None, profile: Profile) -> str | None:
-    """Return the text of a template; what is not JSON stays as it is (row 12 of the unknowns)."""
-    if not stored or profile.template_text == "verbatim":
+def template(stored: str | None, profile: Profile) -> object:
+    """Return a template as it is shown; what is not JSON stays as it is (row 12 of the unknowns)."""
+    if not stored or (profile.template_text, profile.template_shown) == ("verbatim", "text"):
         return stored
     try:
         parsed = json.loads(stored)
     except (ValueError, RecursionError):
         return stored
+    text = _written(stored, parsed, profile)
+    return {"object": parsed, "text_of_text": json.dumps(text)}.get(profile.template_shown, text)
+
+
+def _written(stored: str, parsed: object, profile: Profile) -> str:
     match profile.template_text:
+        case "verbatim":
+            return stored
         case "indented":
             return json.dumps(parsed, indent=4)
         case "compact":
@@ -80,7 +125,7 @@ def template(stored: str | None, profile: Profile) -> str | None:
     assert_never(profile.template_text)
 
 
-def size(seconds: int, profile: Profile) -> int | str:
+def size(seconds: int, profile: Profile) -> object:
     """Return `size`: documented as the number 0 of an empty bucket and as text otherwise."""
     match profile.size_shown:
         case "mixed":
@@ -89,15 +134,19 @@ def size(seconds: int, profile: Profile) -> int | str:
             return str(seconds)
         case "integer":
             return seconds
+        case "null":
+            return None
+        case "absent":
+            return ABSENT
     assert_never(profile.size_shown)
 
 
 def item(row: Bucket, number: int, section: str) -> Json:
     """Return the file or channel with that number; contents are only counted, so it is made up, always the same."""
     acr_id = hashlib.md5(f"{row.id} {number}".encode(), usedforsecurity=False).hexdigest()
-    stamp = row.created_at.replace(" ", "T") + ".000000Z"
+    made_at = stamp(row.created_at)
     if section == "dedup-files":
-        return {"dup_files": [], "acr_id": acr_id, "created_at": stamp, "updated_at": stamp}
+        return {"dup_files": [], "acr_id": acr_id, "created_at": made_at, "updated_at": made_at}
     made: Json = {
         "id": row.id * 1_000_000 + number,
         "uid": row.uid,
@@ -106,8 +155,8 @@ def item(row: Bucket, number: int, section: str) -> Json:
         "state": 1,
         "title": title(section, number),
         "user_defined": {},
-        "created_at": stamp,
-        "updated_at": stamp,
+        "created_at": made_at,
+        "updated_at": made_at,
     }
     if section == "files":
         return made | {"audio_id": "", "duration": row.seconds // max(1, row.files)}
@@ -146,4 +195,4 @@ def referrer(one: Referrer, used: list[Bucket], profile: Profile) -> Json:
 
 def _short(row: Bucket, profile: Profile, *more: str) -> Mapping[str, object]:
     whole = bucket(row, profile, 0)
-    return {key: whole[key] for key in ("id", "name", *more)}
+    return {key: whole[key] for key in ("id", "name", *more) if key in whole}

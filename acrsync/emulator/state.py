@@ -35,14 +35,50 @@ class Setup:
     latency_ms: float = 0.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class How:
+    """How one request is obeyed, if not as usual: under another profile, or hidden from reads for a while."""
+
+    profile: Profile | None = None
+    delays: tuple[Delay, ...] | None = None
+
+
+USUAL = How()
+
+
+class Clock:
+    """The time that the emulator goes by: that of its source, unless it was moved on or stopped."""
+
+    def __init__(self, source: Callable[[], float]) -> None:
+        self._source = source
+        self.run()
+
+    def __call__(self) -> float:
+        return (self._source() if self._stopped_at is None else self._stopped_at) + self._ahead
+
+    def run(self) -> None:
+        """Go with the source again."""
+        self._ahead = 0.0
+        self._stopped_at: float | None = None
+
+    def stop(self) -> None:
+        """Stand still; only `advance` moves it from now on."""
+        self._stopped_at, self._ahead = self(), 0.0
+
+    def advance(self, seconds: float) -> None:
+        """Be so much later."""
+        self._ahead += seconds
+
+
 class Emulator:
     """Everything a request can see or change."""
 
     def __init__(self, store: Store, setup: Setup, clock: Callable[[], float] = time.time) -> None:
         self.store = store
         self.first_setup = setup
-        self.clock = clock
+        self.clock = Clock(clock)
         self.log = RequestLog()
+        self._underway: list[tuple[float, Callable[[], object]]] = []
         self._closed = False
         self.set_up(setup)
 
@@ -55,7 +91,27 @@ class Emulator:
         with self.store.lock:
             if self._closed:
                 raise ConnectionAbortedError("the emulator is closed")
+            self._deliver()
             yield
+
+    def post(self, request: Callable[[], object], *, seconds: float) -> None:
+        """Have a request done so much later: before the first one that comes after that time."""
+        with self.store.lock:
+            self._underway.append((self.clock() + seconds, request))
+
+    def _deliver(self) -> None:
+        now = self.clock()
+        due = sorted((one for one in self._underway if one[0] <= now), key=lambda one: one[0])
+        self._underway = [one for one in self._underway if one[0] > now]
+        for _, request in due:
+            request()
+
+    def start_anew(self, setup: Setup) -> None:
+        """Forget all requests, those underway too, and go by the source's time again."""
+        self._underway.clear()
+        self.clock.run()
+        self.log.clear()
+        self.set_up(setup)
 
     def close(self) -> None:
         """Let what acts finish; nothing acts after it."""
@@ -64,7 +120,7 @@ class Emulator:
             self.store.close()
 
     def set_up(self, setup: Setup) -> None:
-        """Work like this from now on. Fault counters, the throttle and lags begin anew, and no token is expired."""
+        """Work like this from now on. Fault counters, throttle, caches and lags begin anew; no token is expired."""
         self.setup = setup
         ready = READY_PLANS[setup.profile.trouble]
         self.faults = Faults(replace(setup.plan, rules=(*setup.plan.rules, *ready)))
@@ -72,11 +128,22 @@ class Emulator:
         self.expired: set[str] = set()
         self._windows: dict[str, tuple[float, int]] = {}
 
-    def rules(self, uid: int, delay: Delay | None = None) -> Rules:
-        """Return the API as an account meets it now; `delay` stands in for the profile's lag of writes."""
-        profile = self.setup.profile
-        usual = Delay(profile.list_lag_seconds, profile.list_lag_reads)
-        return Rules(profile, self.store, self.lag, uid, self.clock(), usual if delay is None else delay)
+    def rules(self, uid: int, how: How = USUAL) -> Rules:
+        """Return the API as an account meets it now."""
+        profile = how.profile or self.setup.profile
+        usual = (
+            Delay(profile.list_lag_seconds, profile.list_lag_reads, writes=profile.list_lag_writes),
+            Delay(profile.get_lag_seconds, profile.get_lag_reads, "get"),
+        )
+        delays = usual if how.delays is None else how.delays
+        return Rules(profile, self.store, self.lag, uid, self.clock(), delays)
+
+    def answers_as_described(self) -> bool:
+        """Tell whether answers are of the forms that the API's description has: no fault, nothing odd on purpose."""
+        odd = self.faults.plan.rules or any(
+            row.show or row.hide or row.content_status for row in self.store.buckets().values()
+        )
+        return not odd and self.setup.profile.is_describable()
 
     def account(self, token: str) -> Account | None:
         """Return whom a token speaks for, None where it is unknown or has expired."""

@@ -14,13 +14,18 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-FORMAT = 1  # PRAGMA user_version of a state file
+FORMAT = 2  # PRAGMA user_version of a state file
 FIRST_FREE_ID = 14791  # GUESS: ids count all accounts of the service, so even an empty account starts high
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
-    """One stored row. `seconds` is the audio that the API calls `size`; `num` is counted from files and channels."""
+    """One stored row. `seconds` is the audio that the API calls `size`; `num` is counted from files and channels.
+
+    Answers show the values of `show` word for word, and no key that is in `hide`; a PUT of such a key ends that.
+    `shown_to` is the uid of an account that sees the row beside its owner. If there is a `content_status`, the lists of
+    what the bucket holds answer with it.
+    """
 
     id: int = 0
     uid: int = 19
@@ -38,6 +43,10 @@ class Bucket:
     access_permission: str = "private"
     created_at: str = "2020-01-01 00:00:00"
     updated_at: str = "2020-01-01 00:00:00"
+    show: Mapping[str, object] = field(default_factory=dict)
+    hide: tuple[str, ...] = ()
+    shown_to: int = 0
+    content_status: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +64,7 @@ class Referrer:
 
 
 BUCKET_COLUMNS = tuple(column.name for column in fields(Bucket))
+JSON_COLUMNS = ("labels", "show", "hide")
 SAVE_BUCKET = f"INSERT OR REPLACE INTO buckets VALUES ({', '.join('?' * len(BUCKET_COLUMNS))})"  # noqa: S608
 TABLES = ("buckets", "referrers", "results")
 SCHEMA = f"""
@@ -148,7 +158,8 @@ class Store:
         for bucket in buckets:
             values = [getattr(bucket, column) for column in BUCKET_COLUMNS]
             values[0] = bucket.id or None
-            values[BUCKET_COLUMNS.index("labels")] = json.dumps(bucket.labels)
+            for column in JSON_COLUMNS:
+                values[BUCKET_COLUMNS.index(column)] = json.dumps(getattr(bucket, column))
             cursor = self._db.execute(SAVE_BUCKET, values)
             stored.append(bucket if bucket.id else replace(bucket, id=cursor.lastrowid or 0))
         self._buckets.update((bucket.id, bucket) for bucket in stored)
@@ -212,5 +223,6 @@ def _moved_to(path: Path, memory: sqlite3.Connection) -> sqlite3.Connection:
 
 def _bucket(row: tuple[Any, ...]) -> Bucket:
     values = dict(zip(BUCKET_COLUMNS, row, strict=True))
-    labels = json.loads(values.pop("labels"))
-    return Bucket(**values, labels=None if labels is None else tuple(labels))
+    values |= {column: json.loads(values[column]) for column in JSON_COLUMNS}
+    labels = values.pop("labels")
+    return Bucket(**{**values, "hide": tuple(values["hide"])}, labels=None if labels is None else tuple(labels))

@@ -10,12 +10,13 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed, RequestEntityTo
 from werkzeug.wrappers import Request, Response
 
 from acrsync.emulator.body import fields_of
-from acrsync.emulator.effects import EFFECTS, Encounter, throttled
-from acrsync.emulator.lag import Delay
+from acrsync.emulator.effects import EFFECTS
+from acrsync.emulator.encounter import Encounter
+from acrsync.emulator.failures import throttled
 from acrsync.emulator.profile import Profile
 from acrsync.emulator.routes import ROUTES, Call
 from acrsync.emulator.rules import Invalid, Refused
-from acrsync.emulator.state import Account, Emulator
+from acrsync.emulator.state import USUAL, Account, Emulator, How
 
 LARGEST_BODY = 8 * 2**20
 
@@ -37,9 +38,9 @@ def handle(emulator: Emulator, request: Request) -> Response:
     entry.body = fields if request.method in ("POST", "PUT", "PATCH") else None
     time.sleep(emulator.setup.latency_ms / 1000)
 
-    def act(delay: Delay | None = None) -> Response:
+    def act(how: How = USUAL) -> Response:
         with emulator.acting():
-            answer = _obey(emulator, request, fields, delay)
+            answer = _obey(emulator, request, fields, how)
         entry.acted = entry.acted or answer.status_code < HTTPStatus.MULTIPLE_CHOICES
         return answer
 
@@ -54,9 +55,12 @@ def handle(emulator: Emulator, request: Request) -> Response:
     return response
 
 
-def _obey(emulator: Emulator, request: Request, fields: Mapping[str, object], delay: Delay | None) -> Response:
+def _obey(emulator: Emulator, request: Request, fields: Mapping[str, object], how: How) -> Response:
     """Return what the API answers. Routes come before tokens, as in Laravel."""
-    profile, site = emulator.setup.profile, "http://{SERVER_NAME}:{SERVER_PORT}".format_map(request.environ)
+    profile, site = (
+        how.profile or emulator.setup.profile,
+        "http://{SERVER_NAME}:{SERVER_PORT}".format_map(request.environ),
+    )
     if request.path == "/":
         return _redirect(f"{site}/")  # reference 1.1: whoever follows redirects ends in a loop
     try:
@@ -72,7 +76,7 @@ def _obey(emulator: Emulator, request: Request, fields: Mapping[str, object], de
     account = emulator.account(_token(request))
     if account is None or not _has_scope(account, operation.noun, request.method):
         return _denied(profile, request, f"{site}/", known=account is not None)
-    rules = emulator.rules(account.uid, delay)
+    rules = emulator.rules(account.uid, how)
     try:
         return _json(
             *operation.run(Call(rules, f"{site}{request.path}", dict(request.args.items(multi=True)), fields, path))

@@ -9,98 +9,160 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
 
-from acrsync.bucket import FIELDS
+from acrsync.bucket import CHINA, FIELDS, REGIONS, TYPES, unwritable
 from acrsync.manifest import rules, shape
 from acrsync.manifest.problems import quoted
-from acrsync.manifest.scalars import flow, written
+from acrsync.manifest.scalars import flow, literal, written
 from acrsync.model import JSON, Attrs, Live, Snapshot
-from acrsync.ownership import is_own, telling_uids
+from acrsync.plan.ownership import is_own, is_shared
 from acrsync.visible import lookalike, visible
 
 SCHEMA_FILE = "acrsync.schema.json"  # where the first line of a manifest tells editors to look
 LONGEST_KEY = 1000  # YAML parsers look no farther than 1024 characters for the colon
-_INDENT = "  "
-_IDENTIFYING = ("name", "region", "type")
+INDENT = "  "
 
 
-def dump(snapshot: Snapshot, *, uid: int | None) -> str:
+def dump(snapshot: Snapshot, *, uid: int | None, portable: bool = False) -> str:
     """Return a manifest that plans to nothing for this account; what it cannot hold stands in comments that say why.
 
-    `uid` is the account's number; None where it is not known, and then rows of several accounts are all left out.
+    `uid` is the account's number, None if it is not known. If the list then shows several accounts, the manifest is for
+    the one with the most buckets, and says so: without `account:` nobody could plan it. With `portable` it is for any
+    other account, without numbers; what cannot be created there stands in comments, too.
     """
-    entries: dict[str, list[str]] = {}
+    told = Counter(row.uid for row in snapshot.rows if row.uid is not None and not is_shared(row))
+    guessed = uid is None and len(told) > 1
+    if guessed:
+        uid = max(told, key=lambda number: (told[number], -number))
+    describe = _Portable(snapshot, uid=uid) if portable else _Describing(snapshot, uid=uid)
+    entries: list[list[str]] = []
     left_out: list[str] = []
-    why_not = _Manageable(snapshot, uid=uid)
     for row in sorted(snapshot.rows, key=lambda row: (row.name, row.id)):
-        reason = why_not(row)
-        if reason is None:
-            entries[row.name] = _commented_entry(row, why_not.problems[row.id])
-        else:
-            left_out.append(f"#   {quoted(row.name)} (id {row.id}): {reason}")
+        match describe.entry(row):
+            case str(reason):
+                number = "" if portable else f" (id {row.id})"
+                left_out.append(f"#   {quoted(row.name)}{number}: {reason}")
+            case lines:
+                entries.append(lines)
     lines = [
         f"# yaml-language-server: $schema=./{SCHEMA_FILE}",
         f"# The line above is for editors; the file that it names is made by: acrsync schema > {SCHEMA_FILE}",
         "version: 1",
-        *([] if uid is None else [f"account: {{uid: {uid}}}"]),
-        "buckets:" if entries else "buckets: []",
-        *(_INDENT + line for entry_lines in entries.values() for line in entry_lines),
+        *(_several_accounts(told) if guessed else ()),
+        *([] if uid is None or portable else [f"account: {{uid: {uid}}}"]),
+        "buckets: []" if all(entry_lines[0].startswith("#") for entry_lines in entries) else "buckets:",
+        *(INDENT + line for entry_lines in entries for line in entry_lines),
         *(["# Not managed:"] if left_out else []),
         *left_out,
     ]
     return "\n".join(lines) + "\n"
 
 
+def _several_accounts(told: Mapping[int, int]) -> Iterator[str]:
+    shown = ", ".join(f"{number} ({count} bucket{'s' * (count != 1)})" for number, count in sorted(told.items()))
+    yield f"# The list has buckets of several accounts: {shown}."
+    yield "# If yours is not the one below, correct the number and export again with the token of your account."
+
+
 def entry(attrs: Attrs) -> str:
     """Return one bucket as an item of `buckets`, for people to paste; it ends without a newline."""
-    lines = [line for key in FIELDS if key in attrs for line in _pair(key, _shown(key, attrs[key]))]
-    return "\n".join(_item(lines))
+    lines = [line for key in FIELDS if key in attrs for line in pair(key, literal(shown(key, attrs[key])))]
+    return "\n".join(item(lines))
 
 
-class _Manageable:
-    """Says why a row cannot be managed; `problems` holds, by id, the keys that have to be left out and why."""
+class _Describing:
+    """Writes rows as entries; what a rule for new buckets refuses is written with the `id` of the one that exists."""
 
     def __init__(self, snapshot: Snapshot, *, uid: int | None) -> None:
         self.uid = uid
-        self.uids = telling_uids(snapshot.rows)
-        own = [row for row in snapshot.rows if not self._foreign(row)]
-        checker = shape.attrs_checker()
-        self.problems = {row.id: _problems(row, checker(row.attrs)) for row in own}
+        own = [row for row in snapshot.rows if is_own(row, uid)]
+        self.problems = shape.attrs_checker()
         self.namesakes = Counter(row.name for row in own)
-        good = [row for row in own if not any(key in self.problems[row.id] for key in _IDENTIFYING)]
-        self.alike = Counter(lookalike(row.name) for row in good)
+        self.alike = Counter(lookalike(row.name) for row in own)
 
-    def __call__(self, row: Live) -> str | None:
-        if self.uid is None and len(self.uids) > 1:
-            return f"The list has rows of several accounts (uid {', '.join(map(str, self.uids))})."
-        if self._foreign(row):
+    def entry(self, row: Live) -> list[str] | str:
+        """Return the lines of a row's entry, or why it has none."""
+        if not is_own(row, self.uid):
             return f"It belongs to another account (uid {row.uid})."
-        for key in _IDENTIFYING:
-            if key in self.problems[row.id]:
-                return self.problems[row.id][key]
+        if reason := unwritable(row):
+            return reason
+        lines = list(pair("name", literal(row.name)))
+        if why := self._why_by_id(row):
+            lines += [f"# The id says which bucket is meant: {why}", *pair("id", row.id)]
+        if row.marks:
+            lines.append(f"# Marks on the server: {', '.join(map(visible, row.marks))}")
+        return item([*lines, *self.fields(row, self.problems({**row.attrs, "id": row.id}))])
+
+    def fields(self, row: Live, problems: Mapping[str, str]) -> Iterator[str]:
+        """Yield the lines of all fields but the name."""
+        problems = {**problems, **_beyond_the_schema(row)}
+        for key in FIELDS:
+            if key in problems and key != "name":
+                yield f"# {key} is not managed: {problems[key]}"
+            elif key in row.attrs and key != "name":
+                yield from pair(key, literal(shown(key, row.attrs[key])))
+
+    def _why_by_id(self, row: Live) -> str | None:
         if self.namesakes[row.name] > 1:
-            return "Several buckets bear this name; write one of them with its `id:`, or rename them."
+            return "several buckets have this name."
         if self.alike[lookalike(row.name)] > 1:
-            return "Another name differs from it only in case, space or Unicode form; rename one of them."
-        return None
+            return "another name differs from it only in case, space or Unicode form."
+        return self.name_problem(row) or _label_problem(row)
 
-    def _foreign(self, row: Live) -> bool:
-        return not is_own(row, self.uid)
+    def name_problem(self, row: Live) -> str | None:
+        """Return why a new bucket could not have the name."""
+        if "name" in (of_shape := self.problems(row.attrs)):
+            return of_shape["name"]
+        problem = rules.name_problem(row.name)
+        return problem[0] if problem else None
 
 
-def _problems(row: Live, of_shape: Mapping[str, str]) -> Mapping[str, str]:
-    """Return why keys of a row cannot stand in a manifest."""
-    problems = dict(of_shape)
-    for key in ("region", "type"):
-        if key in problems or key not in row.attrs:
-            problems[key] = f"`{key}` is {quoted(row.attrs.get(key))}, which this acrsync does not know."
-    if problem := rules.name_problem(row.name):
-        problems.setdefault("name", problem[0])
+class _Portable(_Describing):
+    """Writes rows as entries for another account; in this one nothing has an id yet, and names have to be new."""
+
+    def __init__(self, snapshot: Snapshot, *, uid: int | None) -> None:
+        super().__init__(snapshot, uid=uid)
+        self.regions = (CHINA,) if (urlsplit(snapshot.endpoint).hostname or "").endswith("acrcloud.cn") else REGIONS
+        self.written: dict[str, str] = {}  # names by how they look
+
+    def entry(self, row: Live) -> list[str] | str:
+        if not is_own(row, self.uid):
+            return "It belongs to another account."
+        if reason := unwritable(row):
+            return reason
+        problems = dict(self.problems(row.attrs))
+        if label := _label_problem(row):
+            problems.setdefault("labels", label)
+        lines = item([*pair("name", literal(row.name)), *self.fields(row, problems)])
+        why = self._why_not_new(row)
+        if why is None:
+            self.written[lookalike(row.name)] = row.name
+            return lines
+        return [f"# Cannot be created elsewhere: {why}", *(f"# {line}" for line in lines)]
+
+    def _why_not_new(self, row: Live) -> str | None:
+        """Return why a bucket like this one cannot be created. Source: Console API, "Create Bucket"."""
+        for key, creatable in (("region", self.regions), ("type", TYPES)):
+            if row.attrs[key] not in creatable:
+                return f"{key} {row.attrs[key]} exists for older buckets only; choose one of {', '.join(creatable)}."
+        if (other := self.written.get(lookalike(row.name))) is not None:
+            return f"it has the name of the entry {quoted(other)}, or one that looks like it; choose another one."
+        return self.name_problem(row)
+
+
+def _label_problem(row: Live) -> str | None:
+    """Return why a new bucket could not have the labels."""
+    labels = (label for label in row.attrs.get("labels", ()) if isinstance(label, str))
+    problem = next(filter(None, map(rules.label_problem, labels)), None)
+    return problem[0] if problem else None
+
+
+def _beyond_the_schema(row: Live) -> Mapping[str, str]:
+    """Return why keys of a row cannot stand in a manifest, although the schema allows them."""
+    problems = {}
     if isinstance(row.attrs.get("metadata_template"), str):
         problems["metadata_template"] = "The text is no JSON object."
-    for label in row.attrs.get("labels", ()):
-        if isinstance(label, str) and (problem := rules.label_problem(label)):
-            problems.setdefault("labels", problem[0])
     for key in ("labels", "metadata_template"):
         try:
             json.dumps(row.attrs.get(key), ensure_ascii=False).encode()
@@ -109,34 +171,23 @@ def _problems(row: Live, of_shape: Mapping[str, str]) -> Mapping[str, str]:
     return problems
 
 
-def _commented_entry(row: Live, problems: Mapping[str, str]) -> list[str]:
-    lines = list(_pair("name", row.name))
-    if row.marks:
-        lines.append(f"# Marks on the server: {', '.join(map(visible, row.marks))}")
-    for key in FIELDS:
-        if key in problems:
-            lines.append(f"# {key} is not managed: {problems[key]}")
-        elif key in row.attrs and key != "name":
-            lines += _pair(key, _shown(key, row.attrs[key]))
-    return _item(lines)
+def item(lines: list[str]) -> list[str]:
+    """Return the lines of an item of a list."""
+    return [("- " if at == 0 else INDENT) + line for at, line in enumerate(lines)]
 
 
-def _item(lines: list[str]) -> list[str]:
-    return [("- " if at == 0 else _INDENT) + line for at, line in enumerate(lines)]
-
-
-def _shown(key: str, value: JSON) -> JSON:
+def shown(key: str, value: JSON) -> JSON:
     """Return the value as a person writes it: no template is an empty one."""
     return {} if key == "metadata_template" and value is None else value
 
 
-def _pair(key: str, value: JSON) -> Iterator[str]:
+def pair(key: str, value: JSON) -> Iterator[str]:
     """Yield the lines of a key and its value, in block style."""
     name = written(key)
     start = f"{name}:" if len(name) <= LONGEST_KEY else f"? {name}\n:"
     if isinstance(value, Mapping) and value:
         yield from start.split("\n")
         for inner, inner_value in value.items():
-            yield from (_INDENT + line for line in _pair(inner, inner_value))
+            yield from (INDENT + line for line in pair(inner, inner_value))
     else:
         yield from f"{start} {flow(value)}".split("\n")

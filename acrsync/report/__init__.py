@@ -3,13 +3,11 @@
 from collections.abc import Callable, Mapping
 from importlib import import_module
 
-from acrsync.plan import Plan
+from acrsync.plan.document import Plan, digest, plan_document
+from acrsync.plan.outcome import Run
 from acrsync.report.annotations import code_quality_text, github_text
-from acrsync.report.digest import digest
-from acrsync.report.document import plan_document
 from acrsync.report.messages import diagnostics_text
 from acrsync.report.result import outcome_line, result_text
-from acrsync.report.run import Run
 from acrsync.report.style import COLOURED, PLAIN, Style
 from acrsync.report.text import plan_text
 
@@ -44,7 +42,7 @@ def _from(module: str, function: str) -> Callable[[Plan | None, Run], str]:
     """Return a format that is loaded when it is first asked for: most runs show text only, and start-up counts."""
 
     def text(plan: Plan | None, run: Run) -> str:
-        rendered: str = getattr(import_module(f"acrsync.report.{module}"), function)(plan, run)
+        rendered: str = getattr(import_module(f"acrsync.{module}"), function)(plan, run)
         return rendered
 
     return text
@@ -52,10 +50,10 @@ def _from(module: str, function: str) -> Callable[[Plan | None, Run], str]:
 
 # What a whole run looks like, by the name of the format. A new format is one module and one line here.
 FORMATS: Mapping[str, Callable[[Plan | None, Run], str]] = {
-    "json": _from("document", "json_text"),
+    "json": _from("plan.document", "json_text"),
     "text": run_text,
-    "markdown": _from("markdown", "markdown_text"),
-    "html": _from("html", "html_text"),
-    "gitlab": _from("gitlab", "gitlab_text"),
-    "terraform-json": _from("terraform", "terraform_text"),
+    "markdown": _from("report.markdown", "markdown_text"),
+    "html": _from("report.html", "html_text"),
+    "gitlab": _from("report.gitlab", "gitlab_text"),
+    "terraform-json": _from("report.terraform", "terraform_text"),
 }

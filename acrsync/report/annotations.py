@@ -8,8 +8,7 @@ from collections.abc import Iterable
 from hashlib import sha256
 
 from acrsync.diagnostics import Diagnostic, Severity, in_reading_order
-from acrsync.report.style import harmless, harmless_json
-from acrsync.visible import visible
+from acrsync.visible import harmless, harmless_json, visible
 
 GITHUB = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.HINT: "notice"}
 GITLAB = {Severity.ERROR: "critical", Severity.WARNING: "minor", Severity.HINT: "info"}

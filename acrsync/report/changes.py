@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from acrsync.bucket import FIELDS
-from acrsync.diff import ABSENT, FieldChange, field_changes, set_changes
 from acrsync.model import JSON, Attrs, Live
-from acrsync.plan import Action, Create, Delete, Marks, Replace, Update, Work, action_of
+from acrsync.plan.changes import Action, Create, Delete, Marks, Replace, Update, Work, action_of
+from acrsync.report.diff import ABSENT, FieldChange, field_changes, set_changes
 from acrsync.report.messages import indented
 from acrsync.report.style import Style, Tone, as_json, shown, shown_all, shown_path
 from acrsync.visible import visible

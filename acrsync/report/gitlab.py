@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from acrsync.plan import Action, Plan
-from acrsync.report.run import Run
+from acrsync.plan.changes import Action
+from acrsync.plan.document import Plan
+from acrsync.plan.outcome import Run
 
 
 def gitlab_text(plan: Plan | None, _run: Run) -> str:

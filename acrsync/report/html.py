@@ -14,13 +14,13 @@ from hashlib import sha256
 from html import escape
 from itertools import islice
 
-from acrsync.plan import Plan
+from acrsync.plan.document import Plan, digest
+from acrsync.plan.outcome import Run
 from acrsync.report.changes import Entry, title
-from acrsync.report.digest import digest
 from acrsync.report.parts import Parts, parts, titled
-from acrsync.report.run import Run
-from acrsync.report.style import COLOURED, Tone, counted, harmless
+from acrsync.report.style import COLOURED, Tone, counted
 from acrsync.report.text import account_line
+from acrsync.visible import harmless
 
 STYLE = """
 :root { color-scheme: light dark; --text: #1f2328; --faint: #59636e; --page: #fff; --card: #f6f8fa; --line: #d1d9e0;

@@ -8,14 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
-from acrsync.plan import Plan
-from acrsync.report.changes import Entry, live_of
-from acrsync.report.digest import digest
+from acrsync.plan.changes import live_of
+from acrsync.plan.document import Plan, digest
+from acrsync.plan.outcome import Run
+from acrsync.report.changes import Entry
 from acrsync.report.messages import spaced
 from acrsync.report.parts import parts, titled
-from acrsync.report.run import Run
-from acrsync.report.style import PLAIN, counted, harmless
-from acrsync.visible import visible
+from acrsync.report.style import PLAIN, counted
+from acrsync.visible import harmless, visible
 
 LIMIT_BYTES = 60_000  # Source: GitHub refuses a comment of more than 65,536 characters
 SPARE_BYTES = 200  # kept free for what stands around a fold, and for the last line

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Sized
 from dataclasses import dataclass
 
 from acrsync.diagnostics import in_reading_order
-from acrsync.plan import Action, Delete, Plan, Replace, action_of
+from acrsync.plan.changes import Action, Delete, Replace, action_of
+from acrsync.plan.document import Plan
+from acrsync.plan.outcome import Run
 from acrsync.report.changes import Entry
 from acrsync.report.messages import message
 from acrsync.report.result import ended, ends
-from acrsync.report.run import Run
 from acrsync.report.style import Style, Tone, counted
 from acrsync.report.text import COUNTED, entries, remarks, verdict
 

@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 
 from acrsync.diagnostics import Diagnostic, in_reading_order
-from acrsync.outcome import Outcome, Status
-from acrsync.plan import Action, Plan, Work, action_of
-from acrsync.report.changes import Entry, live_of, remark, title
+from acrsync.plan.changes import Action, Work, action_of, live_of
+from acrsync.plan.document import Plan
+from acrsync.plan.outcome import Outcome, Run, Status
+from acrsync.report.changes import Entry, remark, title
 from acrsync.report.messages import indented, joined, message
-from acrsync.report.run import Run
-from acrsync.report.style import Style, Tone, harmless
+from acrsync.report.style import Style, Tone
 from acrsync.report.text import account_line
+from acrsync.visible import harmless
 
 # How each end is shown: as done or not, in which colour, and what the word alone does not say.
 DONE: Mapping[Status, tuple[Tone, str]] = {
@@ -42,7 +43,7 @@ def result_text(plan: Plan, run: Run, *, style: Style) -> str:
     blocks += [message(diagnostic, style=style) for diagnostic in in_reading_order(run.diagnostics)]
     applied, verified = ended(plan, run)
     tone = Tone.GOOD if run.verified else Tone.CHANGED
-    return joined((*blocks, f"{style.paint(applied, Tone.STRONG)}\n{style.paint(verified, tone)}"))
+    return joined((*blocks, f"{style.paint(applied, Tone.STRONG)}\n{style.paint(verified, tone)}"), style=style)
 
 
 def ends(plan: Plan, run: Run, *, style: Style, sign_first: bool = False) -> Iterator[Entry]:

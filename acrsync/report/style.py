@@ -8,15 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from acrsync.diff import Path
 from acrsync.model import JSON
+from acrsync.report.diff import Path
 from acrsync.visible import visible
 
 # Words that need no quotes: with them, a name cannot pretend to be two, or to be followed by an id of its choice.
 _PLAIN_WORD = re.compile(r"\w[\w.:/@+&-]*")
-# Source: actions/runner, ActionCommand: `::` counts after leading space too, `##[` anywhere in a line.
-_BRACKET_COMMAND = re.compile(r"#(?=#(?:vso|teamcity)?\[)")
-_COLON_COMMAND = re.compile(r"^([^\S\n]*):(?=:)", re.MULTILINE)
 
 
 class Tone(StrEnum):
@@ -36,6 +33,7 @@ class Style:
     """With colour or without; the signs and words are the same, so nothing is lost without."""
 
     colour: bool = False
+    width: int | None = None  # columns of the screen; None: no screen, so no line is broken
 
     def paint(self, text: str, tone: Tone) -> str:
         return f"\x1b[{tone}m{text}\x1b[0m" if self.colour and text else text
@@ -43,16 +41,6 @@ class Style:
 
 PLAIN = Style()
 COLOURED = Style(colour=True)
-
-
-def harmless(text: str) -> str:
-    """Return text with the beginning of what a pipeline's runner would take for a command written as an escape."""
-    return _COLON_COMMAND.sub(r"\1\\x3a", _BRACKET_COMMAND.sub(r"\\x23", text))
-
-
-def harmless_json(text: str) -> str:
-    """Return JSON text that means the same and holds no such command; `##[` can only stand within its strings."""
-    return _BRACKET_COMMAND.sub(r"\\u0023", text)
 
 
 def shown(value: JSON) -> str:

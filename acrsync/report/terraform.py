@@ -17,11 +17,9 @@ from urllib.parse import quote
 
 from acrsync.bucket import FIELDS
 from acrsync.model import JSON, Attrs
-from acrsync.plan import Plan
-from acrsync.report.document import TYPE, plan_document
-from acrsync.report.run import Run
-from acrsync.report.style import harmless_json
-from acrsync.visible import visible
+from acrsync.plan.document import TYPE, Plan, plan_document
+from acrsync.plan.outcome import Run
+from acrsync.visible import harmless_json, visible
 
 FORMAT_VERSION = "1.2"
 TERRAFORM_VERSION = "1.9.0"  # whose shape this is: tools refuse a version that they do not know

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 from acrsync.diagnostics import in_reading_order
 from acrsync.model import Approval
-from acrsync.plan import Action, Kept, Plan
-from acrsync.report.changes import Entry, headline, live_of, rows
-from acrsync.report.digest import digest
+from acrsync.plan.changes import Action, Kept, live_of
+from acrsync.plan.document import Plan, digest
+from acrsync.report.changes import Entry, headline, rows
 from acrsync.report.messages import hanging, indented, joined, message, spaced
 from acrsync.report.style import Style, Tone, counted, shown
 from acrsync.visible import visible
@@ -23,7 +23,7 @@ def plan_text(plan: Plan, *, style: Style) -> str:
     shown = (indented(entry.text(), 2) for entry in entries(plan, style=style))
     conclusion = (style.paint(line, Tone.STRONG) for line in verdict(plan))
     blocks = [account_line(plan, style=style), spaced(shown), *remarks(plan, style=style)]
-    return joined((*blocks, "\n".join((*conclusion, f"Digest: {digest(plan)}"))))
+    return joined((*blocks, "\n".join((*conclusion, f"Digest: {digest(plan)}"))), style=style)
 
 
 def account_line(plan: Plan, *, style: Style) -> str:

@@ -19,7 +19,7 @@ IMPORTS = {
     "import yaml": ("yaml",),
     "import jsonschema": ("jsonschema",),
     "import requests": ("requests",),
-    "import acrsync": ("acrsync.cli", "acrsync.cli.plan", "acrsync.cli.look", "acrsync.acrcloud", "acrsync.client"),
+    "import acrsync": ("acrsync.cli", "acrsync.cli.plan", "acrsync.cli.planning", "acrsync.acrcloud", "acrsync.client"),
 }
 STEPS = {
     "read the YAML": ("acrsync.manifest", "read"),
@@ -27,9 +27,9 @@ STEPS = {
     "check its rules": ("acrsync.manifest.rules", "check"),
     "build the manifest": ("acrsync.manifest.build", "manifest"),
     "list the account": ("acrsync.acrcloud:Account", "observe"),
-    "plan": ("acrsync.cli.look", "make_plan"),
-    "ask the guards": ("acrsync.cli.look", "guarded"),
-    "show the plan": ("acrsync.cli.look", "plan_text"),
+    "plan": ("acrsync.apply.reconcile", "make_plan"),
+    "ask the guards": ("acrsync.apply.reconcile", "guarded"),
+    "show the plan": ("acrsync.cli.planning", "plan_text"),
 }
 
 

@@ -9,8 +9,8 @@ import requests
 
 from acrsync.acrcloud import Account
 from acrsync.client import Client
+from acrsync.diagnostics import AccessDenied, NoAnswer, RemoteError, UnknownOutcome
 from acrsync.emulator import Running, serve
-from acrsync.errors import AccessDenied, NoAnswer, RemoteError, UnknownOutcome
 from acrsync.model import Reference
 from hostile import error_of
 

@@ -17,8 +17,8 @@ import pytest
 
 from acrsync.acrcloud import Account
 from acrsync.client import Client
+from acrsync.diagnostics import AccessDenied, RemoteError
 from acrsync.emulator import Running, serve
-from acrsync.errors import AccessDenied, RemoteError
 from acrsync.remote import Remote
 from doubles import MemoryAccount
 from emulator.api import Api

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import itertools
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -12,6 +11,7 @@ from pathlib import Path
 import click
 
 from acrsync.cli import acrsync
+from acrsync.diagnostics import SUMMARIES
 from e2e.commandline import ROOT
 
 CODE = re.compile(r"[EWH]\d{3}")
@@ -66,7 +66,7 @@ def _flags() -> str:
 
 def _flag(option: click.Option, context: click.Context) -> tuple[str, ...]:
     value = "" if option.is_flag else f" {option.make_metavar(context)}"
-    if option.envvar:
+    if option.show_envvar:
         default = f"`{option.envvar}`"
     elif option.show_default:
         default = f"`{option.default}`"
@@ -76,23 +76,11 @@ def _flag(option: click.Option, context: click.Context) -> tuple[str, ...]:
 
 
 def _codes() -> str:
-    return _table(("code", "summary"), ((f"`{code}`", *found) for code, found in sorted(summaries().items())))
-
-
-def summaries() -> Mapping[str, tuple[str, ...]]:
-    """Return the summaries that the code has for each message code; there ought to be one."""
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for path in _sources():
-        for node in ast.walk(ast.parse(path.read_text())):
-            if "manifest" in path.parts and not isinstance(node, ast.Dict):
-                continue  # there a table holds all summaries, and messages are made from it
-            for code, summary in _pairs(node):
-                found[code].add(summary)
-    return {code: tuple(sorted(texts)) for code, texts in found.items()}
+    return _table(("code", "summary"), ((f"`{code}`", SUMMARIES[code]) for code in sorted(SUMMARIES)))
 
 
 def mentioned_codes() -> set[str]:
-    """Return every message code that stands in the code as a value."""
+    """Return every message code that stands in the code as a value, but in the table of summaries."""
     return {
         node.value
         for path in _sources()
@@ -102,22 +90,9 @@ def mentioned_codes() -> set[str]:
 
 
 def _sources() -> Iterator[Path]:
-    yield from (path for path in sorted((ROOT / "acrsync").rglob("*.py")) if "emulator" not in path.parts)
-
-
-def _pairs(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """Yield a code and the text right behind it, wherever the two stand together."""
-    match node:
-        case ast.Call(args=values) | ast.Tuple(elts=values):
-            neighbours = list(itertools.pairwise(values))
-        case ast.Dict(keys=keys, values=values):
-            neighbours = [(key, value) for key, value in zip(keys, values, strict=True) if key]
-        case _:
-            return
-    for code, summary in neighbours:
-        match code, summary:
-            case ast.Constant(value=str(one)), ast.Constant(value=str(other)) if CODE.fullmatch(one):
-                yield one, other
+    for path in sorted((ROOT / "acrsync").rglob("*.py")):
+        if "emulator" not in path.relative_to(ROOT).parts and path.name != "diagnostics.py":
+            yield path
 
 
 PARTS: Mapping[str, Callable[[], str]] = {"commands": _commands, "flags": _flags, "codes": _codes}

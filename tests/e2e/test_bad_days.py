@@ -20,7 +20,7 @@ ANSWERS: dict[str, tuple[Answer, str]] = {
     "a page instead of JSON": (answered(200, HTML), "E416"),
     "an error page of a proxy": (answered(502, HTML), "E421"),
     "a redirect to a login page": (answered(302, HTML, Location="https://example.org/login"), "E407"),
-    "JSON of something else": (ok({"hello": "world"}), "E416"),
+    "JSON of something else": (ok({"hello": "world"}), "E417"),
     "a list of what are no buckets": (ok(listing({"title": "x"})), "E417"),
     "half an answer": (raw(b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n{"), "E414"),
     "a reset": (reset, "E414"),
@@ -62,7 +62,8 @@ def test_a_list_that_never_holds_still(place: Place, api: Api):
 
 
 FALLS = """
-import acrsync.cli.session
+import sys
+import acrsync.apply.reconcile
 from acrsync.cli import main
 
 
@@ -70,7 +71,7 @@ def verify(*_, **__):
     raise ZeroDivisionError("oops")
 
 
-acrsync.cli.session.verify = verify
+sys.modules["acrsync.apply.reconcile"].verify = verify
 main()
 """
 
@@ -205,7 +206,7 @@ def test_a_folder_that_cannot_be_made(bare: Place):
 def test_a_bug_shows_its_traceback_once_and_ends_with_1(place: Place):
     """A bug that is made for the test: the one handler has to turn it into a message."""
     place.write("acrsync.yaml", MANIFEST)
-    broken = "import acrsync.planner as p; p.differing = None; from acrsync.cli import main; main()"
+    broken = "import acrsync.plan.planner as p; p.match = None; from acrsync.cli import main; main()"
     process = place.begin([PYTHON, "-c", broken, "plan", "--format", "json"])
     out, err = process.communicate()
     assert (process.returncode, err.count("Traceback"), "'NoneType' object is not callable" in err) == (1, 1, True)

@@ -7,24 +7,26 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from acrsync.acrcloud import Account
+from acrsync.apply.reconcile import Result
 from acrsync.client import Client
 from acrsync.emulator import Running, serve
 from acrsync.manifest import dump, load_texts
 from acrsync.model import Manifest
-from acrsync.outcome import WELL
-from acrsync.ownership import account_uid
-from acrsync.plan import Kept, Replace
-from acrsync.planner import make_plan
+from acrsync.plan.changes import Kept, Replace
+from acrsync.plan.outcome import WELL
+from acrsync.plan.ownership import account_uid
+from acrsync.plan.planner import make_plan
 from doubles import MemoryAccount
 from emulator.api import Api
-from reconcile import Reconciled, reconcile
+from examples import examples
+from reconcile import reconcile
 from strategies import accounts, manifests
 
-few = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 # Rows of other accounts are another story: with them every plan needs an `account:`.
 profiles = st.sampled_from([{"base": base, "foreign_rows": "hidden"} for base in ("documented", "strict", "lenient")])
 
@@ -47,7 +49,7 @@ class Behind:
     def rows(self) -> dict[int, Any]:
         return {row["id"]: row for row in self.api.control("GET", "state")["buckets"] if row["uid"] == 19}
 
-    def reconcile(self, manifest: Manifest, *, parallelism: int = 4) -> Reconciled:
+    def reconcile(self, manifest: Manifest, *, parallelism: int = 4) -> Result:
         return reconcile(manifest, self.account, parallelism=parallelism)
 
 
@@ -67,8 +69,7 @@ def test_apply_then_plan_is_empty(behind: Behind, manifest, account, profile):
     done = behind.reconcile(manifest)
     if done.plan.can_apply:
         assert all(outcome.status in WELL for outcome in done.outcomes), done.outcomes
-        assert done.verification is not None
-        assert done.verification.verified
+        assert done.verified
         assert make_plan(manifest, behind.account.observe()).work == ()
 
 

@@ -1,6 +1,9 @@
 """A plain client for the emulator, which knows nothing of acrsync."""
 
+import json
+import socket
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 
@@ -55,6 +58,26 @@ class Api:
         answer = self.post("/buckets", {"name": name, "region": "eu-west-1", "type": "File", **fields})
         assert answer.status_code == 201, answer.text
         return answer.json()["data"]
+
+    def exchange(self, *requests: bytes) -> bytes:
+        """Send bytes on a connection of their own, and return all that comes until the server ends it."""
+        with socket.create_connection(("127.0.0.1", urlsplit(self.url).port or 0), timeout=10) as connection:
+            connection.sendall(b"".join(requests))
+            connection.shutdown(socket.SHUT_WR)
+            received = b""
+            while piece := connection.recv(65536):
+                received += piece
+        return received
+
+    def request(self, method: str, path: str, body: Any = None) -> bytes:
+        """Return a request as it goes over the wire."""
+        content = b"" if body is None else json.dumps(body).encode()
+        head = (
+            f"{method} /api{path} HTTP/1.1\r\nHost: x\r\nAccept: application/json\r\n"
+            f"Authorization: Bearer {self.token}\r\nContent-Type: application/json\r\n"
+            f"Content-Length: {len(content)}\r\n\r\n"
+        )
+        return head.encode() + content
 
     def change(self, bucket_id: int, **fields: Any) -> Any:
         answer = self.put(f"/buckets/{bucket_id}", fields)

@@ -6,10 +6,11 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import Literal, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import jsonschema
@@ -19,7 +20,7 @@ import yaml
 
 from acrsync.emulator import faults, serve
 from acrsync.emulator.effects import EFFECTS
-from acrsync.emulator.faults import READY_PLANS, Faults, Kind, Plan, Rule
+from acrsync.emulator.faults import READY_PLANS, Faults, Kind, Malformed, Plan, Rule
 
 WANTED = {"name": "radio", "region": "eu-west-1", "type": "File"}
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas/faults.v1.json").read_text())
@@ -303,8 +304,20 @@ def test_code_and_schema_name_the_same_faults():
     hints = get_type_hints(Rule)
     assert line["kind"]["enum"] == list(get_args(Kind)) == list(EFFECTS)
     assert list(line) == list(hints)
-    for key in ("status", "body", "retry_after_form", "answer"):
-        assert line[key]["enum"] == list(get_args(hints[key]))
+    choices = {key: get_args(hint) for key, hint in hints.items() if get_origin(hint) is Literal and key != "kind"}
+    assert {key: line[key].get("enum") for key in choices} == {key: list(values) for key, values in choices.items()}
+    defaults = {f.name: f.default for f in fields(Rule) if f.default not in (None, MISSING, ())}
+    assert {key: line[key].get("default") for key in defaults} == {
+        key: list(value) if isinstance(value, tuple) else value for key, value in defaults.items()
+    }
+
+
+def test_the_documentation_names_every_fault_and_knob():
+    text = (Path(__file__).parents[2] / "docs/emulator.md").read_text()
+    assert [kind for kind in EFFECTS if f"| `{kind}` |" not in text] == []
+    knobs = {f.name for f in fields(Rule)} - {"kind"}
+    assert [knob for knob in knobs if f"`{knob}" not in text] == []
+    assert [form for form in get_args(Malformed) if f"`{form}`" not in text] == []
 
 
 @pytest.mark.parametrize("name", READY_PLANS)
@@ -323,7 +336,10 @@ def test_a_ready_plan_is_a_valid_document(name):
         ("seed: x", "whole number as seed"), ("fault: []", "has no 'fault'"),
         ("faults: [{kind: lag, by: 1}]", "has no 'by'"),
         ("faults: [{kind: lag, method: get}]", "method must be one of GET"), ("faults: [7]", "must be a mapping"),
-        ("faults: [{kind: error_after, status: 418}]", "status must be one of 500"),
+        ("faults: [{kind: error_after, status: 199}]", "status must be from 200 to 599"),
+        ("faults: [{kind: error_after, status: 600}]", "status must be from 200 to 599"),
+        ("faults: [{kind: interim, interim: [103, 200]}]", "interim from 100 to 199"),
+        ("faults: [{kind: switch, switches: 7}]", "must be a mapping"),
     ],
 )  # fmt: skip
 def test_a_plan_that_does_not_fit_is_refused_by_code_and_schema(tmp_path, text, message):

@@ -2,12 +2,13 @@
 
 import http.client
 import json
-import socket
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+
+from examples import examples
 
 WANTED = {"name": "radio", "region": "eu-west-1", "type": "File", "labels": ["A", "B"], "net_type": "2"}
 
@@ -153,16 +154,6 @@ def test_a_connection_serves_many_requests(api):
     assert len(seen) == 1
 
 
-def exchange(api, raw: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", urlsplit(api.url).port or 0), timeout=5) as connection:
-        connection.sendall(raw)
-        connection.shutdown(socket.SHUT_WR)
-        received = b""
-        while piece := connection.recv(65536):
-            received += piece
-    return received
-
-
 @pytest.mark.parametrize(
     ("raw", "status"),
     [
@@ -178,7 +169,7 @@ def exchange(api, raw: bytes) -> bytes:
     ],
 )
 def test_what_is_hardly_http_is_answered_or_dropped_in_silence(api, capfd, raw, status):
-    assert status in exchange(api, raw)
+    assert status in api.exchange(raw)
     assert api.call("GET", "/api/buckets").status_code == 200
     assert capfd.readouterr() == ("", "")
 
@@ -192,7 +183,7 @@ FIELDS = st.sampled_from(["name", "region", "type", "labels", "net_type", "metad
 NO_SURROGATES = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(FIELDS, VALUES), NO_SURROGATES, st.sampled_from(["GET", "POST", "PUT", "DELETE"]), st.booleans())
 def test_no_body_and_no_query_breaks_the_server(api, body, text, method, strict):
     api.control("PUT", "profile", "strict" if strict else "lenient")

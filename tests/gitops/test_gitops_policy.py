@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from acrsync.model import JSON
-from acrsync.plan import Create, Keep, Kept, Plan
+from acrsync.plan.changes import Create, Keep, Kept
+from acrsync.plan.document import Plan
 from acrsync.report import FORMATS
 from e2e.commandline import ROOT
 from gitops.test_gitops_formats import HOSTILE

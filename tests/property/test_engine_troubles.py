@@ -8,19 +8,16 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from acrsync import record
-from acrsync.guards import guarded
+from acrsync.apply.reconcile import Result
 from acrsync.model import Limit, Live
-from acrsync.outcome import WELL, Status
-from acrsync.plan import Create, Delete, Kept, Plan
-from acrsync.planner import make_plan
-from acrsync.report import plan_document
+from acrsync.plan.changes import Create, Delete, Kept
+from acrsync.plan.outcome import WELL, Status
 from engine import Hook, Troubled, half_silent, lost, refused, silent
-from reconcile import applied
-from report_plans import RUN
+from examples import examples
+from reconcile import in_folder, loop
 from strategies import accounts, manifests
 
 # What may happen to a call: before it is done, or after; None is nothing.
@@ -42,22 +39,6 @@ def troubles(draw):
 
 def troubled(account) -> Troubled:
     return Troubled(rows=account.rows, files=account.files, next_id=account.next_id)
-
-
-def planned(manifest, account: Troubled, runs: tuple[record.Unfinished, ...] = ()) -> Plan:
-    lost_before = {name: one for run in runs for name, one in run.lost.items()}
-    plan = make_plan(manifest, account.observe(), lost=lost_before)
-    return guarded(plan, account.evidence(account.observe().rows, references=False))
-
-
-def run(plan: Plan, account: Troubled, folder: Path, **how):
-    """Apply with a real record, and close the earlier ones if all is well."""
-    journal = record.Record(folder)
-    journal.begin(plan_document(plan, RUN), endpoint="memory:", uid=plan.uid, version="0")
-    done = applied(plan, account, journal=journal, **how)
-    assert done.verification is not None
-    journal.end(exit_code=0, verified=done.verification.verified, read_back=True)
-    return done
 
 
 def holds(done, account: Troubled, first: Mapping[int, Live]) -> None:
@@ -89,23 +70,29 @@ def survives(account: Troubled, manifest, first: Mapping[int, Live]) -> None:
             assert row.attrs == {**origins[row.name], **entries[row.name]}
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(manifests(), accounts(max_files=1, reshape=False), troubles(), st.sampled_from([1, 4]))
 def test_two_more_runs_mend_whatever_happened_to_the_first(manifest, account, happens, parallelism):
     account, manifest = troubled(account), replace(manifest, deletes_limit=Limit(100))
     first = {row.id: row for row in account.observe().rows}
-    plan = planned(manifest, account)
-    assume(plan.can_apply and plan.work)
     with tempfile.TemporaryDirectory() as folder:
-        account.before, account.after = happens
-        done = run(plan, account, Path(folder), parallelism=parallelism)
+        again = loop(account, parallelism=parallelism, runs=in_folder(Path(folder)))
+        plan = again.look(manifest).plan
+        assume(plan.can_apply and plan.work)
+
+        def apply() -> Result:
+            return again.reconcile(lambda known: again.look(manifest, known=known), agree=happen)
+
+        def happen(_seen: object) -> None:
+            account.before, account.after = happens.pop() if happens else ({}, {})
+
+        happens = [happens]
+        done = apply()
         account.before, account.after = {}, {}
         holds(done, account, first)
         for _ in range(2):
-            again = planned(manifest, account, record.unfinished(Path(folder), endpoint="memory:"))
-            if again.work:
-                run(again, account, Path(folder), parallelism=parallelism)
-    assert planned(manifest, account).work == ()
+            apply()
+        assert again.look(manifest).plan.work == ()
     names = Counter(row.name for row in account.observe().rows)
     assert max(names.values(), default=0) <= 1, "no duplicates"
     survives(account, manifest, first)

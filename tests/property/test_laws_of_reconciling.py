@@ -2,17 +2,18 @@
 
 import dataclasses
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from acrsync.model import Manifest
-from acrsync.outcome import WELL
-from acrsync.plan import Kept, Replace
-from acrsync.planner import make_plan
+from acrsync.plan.changes import Kept, Replace
+from acrsync.plan.outcome import WELL
+from acrsync.plan.planner import make_plan
+from examples import examples
 from reconcile import reconcile
 from strategies import accounts, manifests
 
-quick = settings(max_examples=200, deadline=None)
+quick = examples(200)
 
 
 @quick
@@ -21,8 +22,7 @@ def test_apply_then_plan_is_empty(manifest, account):
     done = reconcile(manifest, account)
     if done.plan.can_apply:
         assert all(outcome.status in WELL for outcome in done.outcomes), done.outcomes
-        assert done.verification is not None
-        assert done.verification.verified
+        assert done.verified
         assert make_plan(manifest, account.observe()).work == ()
 
 

@@ -5,8 +5,8 @@ import copy
 from hypothesis import given
 from hypothesis import strategies as st
 
-from acrsync.diff import ABSENT, Path, field_changes
 from acrsync.model import JSON
+from acrsync.report.diff import ABSENT, Path, field_changes
 
 scalars = st.none() | st.booleans() | st.integers(-3, 3) | st.text(max_size=3)
 keys = st.text(max_size=3) | st.sampled_from(["__a", "a.b", "['x']", "1"])

@@ -10,13 +10,12 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from acrsync.diagnostics import Diagnostic, Severity, Span
-from acrsync.errors import AcrsyncError
+from acrsync.diagnostics import AcrsyncError, Diagnostic, Severity, Span
 from acrsync.model import Approval, Desired, Limit, Live, Manifest, Prune, Removed
-from acrsync.plan import Create, Delete, Keep, Kept, Marks, Objection, Plan, Replace, Update
-from acrsync.report import COLOURED, FORMATS, PLAIN, digest, plan_text
-from acrsync.report.digest import checksum
-from acrsync.report.saved import load_plan
+from acrsync.plan.changes import Create, Delete, Keep, Kept, Marks, Objection, Replace, Update
+from acrsync.plan.document import Plan, checksum, digest
+from acrsync.plan.file import load_plan
+from acrsync.report import COLOURED, FORMATS, PLAIN, plan_text
 from reconcile import plan_for
 from report_plans import EVERYTHING, RUN
 from strategies import accounts, manifests

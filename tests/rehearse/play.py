@@ -9,8 +9,9 @@ from pathlib import Path
 from acrsync import manifest as manifests
 from acrsync.bucket import decode
 from acrsync.model import Manifest, Snapshot
-from acrsync.plan import Create, Delete, Kept, Plan
-from acrsync.planner import make_plan
+from acrsync.plan.changes import Create, Delete, Kept
+from acrsync.plan.document import Plan
+from acrsync.plan.planner import make_plan
 from rehearse.cases import JSON, Case, is_beyond_the_assumptions, lasts
 from rehearse.promises import Aim, broken_by, duplicates, not_as_wanted, spilled
 from rehearse.stage import Ran, Stage, folder_of

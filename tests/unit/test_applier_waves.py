@@ -4,9 +4,9 @@ import threading
 
 import pytest
 
-from acrsync.applier import looks
-from acrsync.outcome import Status
-from acrsync.plan import Create, Delete, Marks, Replace, Update
+from acrsync.apply.waves import poll_until_settled
+from acrsync.plan.changes import Create, Delete, Marks, Replace, Update
+from acrsync.plan.outcome import Status
 from doubles import FakeClock
 from engine import Apply, Troubled, denied, half_silent, lost, refused, silent, words
 from report_plans import desired, live, plan_of
@@ -309,7 +309,7 @@ def test_a_bucket_that_was_listed_before_is_never_adopted():
     twin = live(2, "a")
     job = apply((create("a"),), rows=(OTHER, twin))
     applier = job.applier()
-    applier.means.named.pop("a")
+    applier.seen.named.pop("a")
     job.account.before["create"] = [lost()]
     assert statuses(applier.outcomes()) == [Status.UNKNOWN]
 
@@ -346,7 +346,7 @@ def test_a_listing_that_is_not_allowed_ends_the_run():
 )
 def test_the_last_look_is_when_the_time_is_over(settle_s, times):
     clock = FakeClock()
-    assert [clock.now() for _ in looks(clock, settle_s=settle_s)] == times
+    assert [clock.now() for _ in poll_until_settled(clock, settle_s=settle_s)] == times
 
 
 def test_an_interrupted_wait_leaves_one_more_look():
@@ -354,7 +354,7 @@ def test_an_interrupted_wait_leaves_one_more_look():
         def wait(self, seconds: float) -> bool:
             return False
 
-    assert len(list(looks(Interrupted(), settle_s=30))) == 2
+    assert len(list(poll_until_settled(Interrupted(), settle_s=30))) == 2
 
 
 def test_a_mark_is_part_of_a_new_bucket():

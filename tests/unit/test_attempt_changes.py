@@ -1,11 +1,12 @@
 """One change: read again, written once, its answer looked at."""
 
+from dataclasses import replace
+
 import pytest
 
-from acrsync.diagnostics import Diagnostic, Severity
-from acrsync.model import Evidence
-from acrsync.outcome import Status
-from acrsync.plan import Create, Delete, Marks, Objection, Replace, Update
+from acrsync.diagnostics import AcrsyncError
+from acrsync.plan.changes import Create, Delete, Marks, Replace, Update
+from acrsync.plan.outcome import Status
 from engine import Apply, Troubled, denied, half_silent, lost, raising, refused, silent, words
 from report_plans import desired, live, plan_of
 
@@ -24,11 +25,6 @@ CREATE = Create(desired("music", region="eu-west-1", type="File", labels=["News"
 
 def apply(change, *rows, **rest):
     return Apply(Troubled().holding(*rows), plan_of((change,)), **rest)
-
-
-def objecting(change, evidence):
-    message = Diagnostic(Severity.ERROR, "E301", "Bucket is not empty", "")
-    return [Objection("content", message, change.live.id)] if evidence.contents.get(change.live.id) else []
 
 
 def is_now(account, bucket_id):
@@ -70,25 +66,20 @@ def test_what_was_not_written_is_told_with_the_bucket_as_it_is_now(change, there
 
 @pytest.mark.parametrize("change", [RELABEL, DELETE, MOVED])
 def test_a_guard_is_asked_about_the_bucket_as_it_is_now(change):
-    asked = []
-
-    def objecting_to_what_it_sees(seen, evidence):
-        asked.append(seen)
-        return objecting(seen, evidence)
-
-    job = apply(change, MUSIC, recheck=objecting_to_what_it_sees, evidence=Evidence(contents={7: 3}))
+    theirs = replace(MUSIC, marks=("acrsync:tv",))
+    job = apply(replace(change, live=theirs), theirs)
     job.account.rows[7]["created_at"] = "2025-12-31 00:00:00"  # no field that anybody manages
-    job.account.files[7] = 3
     outcome = job.one()
-    assert [seen.live for seen in asked] == [job.account.show(7)] == [outcome.live]
-    assert words(outcome.diagnostic) == "error[E301] Bucket is not empty |  | "
+    assert (outcome.status, outcome.live) == (Status.REFUSED, job.account.show(7))
+    assert outcome.diagnostic.code == "E306"
+    assert "created 2025-12-31 00:00:00" in outcome.diagnostic.detail
 
 
 # Updates.
 
 
 def test_marks_are_sent_only_with_labels():
-    marked = live(7, "music", labels=["Music"], marks=("acrsync:radio",))
+    marked = live(7, "music", labels=["Music"], marks=("acrsync:protected",))
     retemplated = Update(desired("music", metadata_template={"a": {}}), marked, ("metadata_template",), "differs")
     job = apply(retemplated, marked)
     sent = []
@@ -145,9 +136,10 @@ def test_a_mark_travels_with_the_labels_just_read():
 
 
 def test_a_guard_that_objects_now_refuses_an_update():
-    job = apply(RELABEL, MUSIC, recheck=objecting, evidence=Evidence(contents={7: 3}))
+    theirs = replace(MUSIC, marks=("acrsync:tv",))
+    job = apply(replace(RELABEL, live=theirs), theirs)
     outcome = job.one()
-    assert (outcome.status, outcome.diagnostic.code, job.account.writes) == (Status.REFUSED, "E301", [])
+    assert (outcome.status, outcome.diagnostic.code, job.account.writes) == (Status.REFUSED, "E306", [])
 
 
 def test_an_ignored_field_is_a_failure_that_shows_both_values():
@@ -215,7 +207,7 @@ def test_a_delete_leaves_alone_what_has_changed_since_the_plan(now, reason):
 
 
 def test_content_that_only_the_content_list_shows_refuses_a_delete():
-    job = apply(DELETE, MUSIC, recheck=objecting)
+    job = apply(DELETE, MUSIC)
     job.account.files[7] = 2
     assert (job.one().status, job.account.writes) == (Status.REFUSED, [])
 
@@ -325,10 +317,8 @@ def test_the_outcome_says_what_may_have_been_done(change, verb, hook, expected, 
 
 @pytest.mark.parametrize("change", [CREATE, RELABEL, DELETE, MOVED])
 def test_nothing_is_sent_that_could_not_be_recorded(change):
-    from acrsync.record import RecordError
-
     job = apply(change, *([] if change is CREATE else [MUSIC]))
-    job.journal.intent = lambda *a, **k: raising(RecordError("E061", "The run record cannot be written", ""))()
+    job.journal.intent = lambda *a, **k: raising(AcrsyncError("E061", ""))()
     outcome = job.one()
     assert (outcome.status, outcome.wrote, outcome.diagnostic.code) == (Status.FAILED, False, "E061")
     assert job.account.writes == []

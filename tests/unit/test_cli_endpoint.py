@@ -8,7 +8,7 @@ import pytest
 
 from acrsync.cli.endpoint import opened
 from acrsync.cli.options import Common
-from acrsync.errors import AcrsyncError
+from acrsync.diagnostics import AcrsyncError
 
 
 @pytest.fixture

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import pytest
 
-from acrsync.cli import output
 from acrsync.cli.options import Common, Planning, common, planning
+from acrsync.cli.trouble import wants_json
 from acrsync.model import Approval, Limit
 
 
@@ -90,4 +90,4 @@ JSON = [
 
 @pytest.mark.parametrize(("arguments", "expected", "reason"), JSON)
 def test_json_is_recognised_in_a_command_line_that_is_wrong_elsewhere(arguments, expected, reason):
-    assert output.wants_json(arguments) is expected, reason
+    assert wants_json(arguments) is expected, reason

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from acrsync.client import Client
-from acrsync.errors import AcrsyncError, RemoteError
+from acrsync.diagnostics import AcrsyncError, RemoteError
 from hostile import TOKEN, Answer, answered, blunt, error_of, hostile, ok, raw, reset
 
 ONCE = Client.Config(retries=0)

@@ -7,7 +7,7 @@ from acrsync.acrcloud import Account
 from acrsync.bucket import decode
 from acrsync.client import Client
 from acrsync.client.transport import Transport
-from acrsync.errors import RemoteError
+from acrsync.diagnostics import RemoteError
 from hostile import TOKEN, answered, error_of, hostile, listing, ok, row
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "get", "GET ")

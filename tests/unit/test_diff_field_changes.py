@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from acrsync.diff import ABSENT, FieldChange, Path, field_changes, set_changes
 from acrsync.model import JSON
+from acrsync.report.diff import ABSENT, FieldChange, Path, field_changes, set_changes
 
 CASES = [
     ("equal", {"a": 1}, {"a": 1}, ()),
@@ -41,5 +41,7 @@ def test_labels_are_compared_as_sets() -> None:
 
 
 def test_deepdiff_is_not_imported_for_values_that_are_equal() -> None:
-    code = "import sys, acrsync.diff as d; d.field_changes({'a': 1}, {'a': 1}); sys.exit('deepdiff' in sys.modules)"
+    code = (
+        "import sys, acrsync.report.diff as d; d.field_changes({'a': 1}, {'a': 1}); sys.exit('deepdiff' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

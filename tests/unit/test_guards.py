@@ -8,9 +8,7 @@ from dataclasses import dataclass, field, replace
 import pytest
 
 from acrsync.diagnostics import Severity, Span
-from acrsync.guards import APPROVABLE, Guard, guarded, needs_references, objections_to, touched
 from acrsync.manifest import load_texts
-from acrsync.matching import describe
 from acrsync.model import (
     JSON,
     Approval,
@@ -24,8 +22,11 @@ from acrsync.model import (
     Removed,
     Snapshot,
 )  # fmt: skip
-from acrsync.plan import Delete, Objection, Plan, Replace, Update
-from acrsync.planner import make_plan
+from acrsync.plan.changes import Delete, Objection, Replace, Update
+from acrsync.plan.document import Plan
+from acrsync.plan.guards import APPROVABLE, Guard, guarded, needs_references, objections_to, touched
+from acrsync.plan.matching import describe
+from acrsync.plan.planner import make_plan
 from doubles import MemoryAccount
 from reconcile import plan_for, reconcile
 from report_plans import ENDPOINT, desired, live

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from acrsync.diagnostics import Diagnostic
-from acrsync.guards import Guard
 from acrsync.manifest import load_texts
 from acrsync.model import Desired, Evidence, Live, Manifest, Reference, Removed
-from acrsync.plan import Plan
+from acrsync.plan.document import Plan
+from acrsync.plan.guards import Guard
+from acrsync.plan.undo import undo
 from acrsync.report import PLAIN, diagnostics_text
-from acrsync.undo import undo
 from doubles import MemoryAccount
 from reconcile import plan_for, recorded
 
@@ -88,7 +88,7 @@ def of_an_undo(name: str, directory: Path) -> Diagnostic:
     manifest = Manifest((Desired({"name": "archive", **place, "labels": ["Old"]}),), removed=(Removed("music"),))
     lines = recorded(plan_for(manifest, account), account, directory)
     account.rows[1116]["labels"] = "Older"
-    told = {diagnostic.code: diagnostic for diagnostic in undo(lines, account.observe()).told}
+    told = {diagnostic.code: diagnostic for diagnostic in undo(lines, account.observe()).hints}
     return told["W221" if name == "not-taken-back" else "W222"]
 
 
@@ -136,4 +136,4 @@ def test_there_is_one_call_that_deletes_and_it_deletes_a_bucket() -> None:
     paths = [path for path in (ROOT / "acrsync").rglob("*.py") if "emulator" not in path.parts]
     calls = [line.strip() for path in paths for line in path.read_text().splitlines() if '"DELETE"' in line]
     sent = [line for line in calls if ".send(" in line or "request(" in line]
-    assert sent == ['self._sender.send("DELETE", f"/api/buckets/{bucket_id:d}")']
+    assert sent == ['self._sender.send("DELETE", _bucket_path(bucket_id))']

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from acrsync.diagnostics import Severity
-from acrsync.matching import Matching, describe, match
 from acrsync.model import Desired, Live
+from acrsync.plan.matching import Matching, describe, match
 from report_plans import desired, live
 
 

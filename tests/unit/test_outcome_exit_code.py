@@ -2,8 +2,8 @@
 
 import pytest
 
-from acrsync.outcome import End, ExitCode, Outcome, Status, exit_code
-from acrsync.plan import Create
+from acrsync.plan.changes import Create
+from acrsync.plan.outcome import End, ExitCode, Outcome, Status, exit_code
 from report_plans import desired
 
 CHANGE = Create(desired("music"), "")

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 
 from acrsync.model import JSON, Approval, Attrs, Desired, Limit, Live, Manifest, Prune, Removed, Snapshot
-from acrsync.outcome import Status
-from acrsync.ownership import account_uid, prunable, wanted_marks
-from acrsync.plan import Create, Kept, Marks, Replace, Update
-from acrsync.planner import make_plan
+from acrsync.plan.changes import Create, Kept, Marks, Replace, Update
+from acrsync.plan.outcome import Status
+from acrsync.plan.ownership import account_uid, prunable, wanted_marks
+from acrsync.plan.planner import make_plan
 from doubles import MemoryAccount
 from reconcile import plan_for, reconcile
 from report_plans import desired, live
@@ -67,8 +67,7 @@ def test_marks_are_added_and_removed_only_where_they_are_missing_or_there(
 def after(manifest: Manifest, account: MemoryAccount) -> dict[str, tuple[list[str], tuple[str, ...]]]:
     """Reconcile and return labels and marks by name."""
     done = reconcile(manifest, account)
-    assert done.verification is not None, done.plan.objections
-    assert done.verification.verified, done.outcomes
+    assert done.verified, done.outcomes
     return {row.name: (row.attrs["labels"], row.marks) for row in account.observe().rows}
 
 
@@ -208,7 +207,12 @@ def test_in_an_empty_account_nothing_follows_a_first_create_that_lands_elsewhere
         (Prune.STACK, live(1, "one", marks=("acrsync:protected",)), False, "protected is no stack"),
         (Prune.STACK, live(1, "one", marks=("acrsync:radio-2",)), False, "another stack"),
         (Prune.STACK, live(1, "one"), False, "no mark"),
-        (Prune.STACK, live(1, "one", marks=("acrsync:radio",), type="Newer"), True, "our mark, whatever the type"),
+        (
+            Prune.STACK,
+            live(1, "one", marks=("acrsync:radio",), type="Newer"),
+            False,
+            "our mark, and a type that no manifest can name",
+        ),
         (Prune.ACCOUNT, live(1, "one"), True, "not named"),
         (Prune.ACCOUNT, live(1, "one", region="global"), True, "old, but known"),
         (Prune.ACCOUNT, live(1, "one", type="DedupFile"), True, "old, but known"),

@@ -10,16 +10,17 @@ from typing import Any
 import pytest
 
 from acrsync.acrcloud import Account
+from acrsync.apply.reconcile import Result
 from acrsync.client import Client
 from acrsync.emulator import serve
 from acrsync.model import JSON, Approval, Desired, Limit, Manifest, Prune, Removed
-from acrsync.outcome import Status
-from acrsync.plan import Plan
+from acrsync.plan.document import Plan
+from acrsync.plan.file import load_plan
+from acrsync.plan.outcome import Status
+from acrsync.plan.undo import undo
 from acrsync.report import FORMATS
-from acrsync.report.saved import load_plan
-from acrsync.undo import undo
 from emulator.api import Api
-from reconcile import Reconciled, applied, plan_for, reconcile, recorded
+from reconcile import applied, plan_for, reconcile, recorded
 from report_plans import RUN
 
 PLACE: dict[str, JSON] = {"region": "eu-west-1", "type": "File"}
@@ -56,12 +57,11 @@ class There:
     def labels(self) -> dict[str, set[str]]:
         return {name: labels for name, (labels, _) in self.state().items()}
 
-    def apply(self, manifest: Manifest) -> Reconciled:
+    def apply(self, manifest: Manifest) -> Result:
         """Apply a manifest that nothing stands against, and see that all is as wanted."""
         done = reconcile(manifest, self.account, parallelism=4, settle_s=0)
         assert done.plan.can_apply, (done.plan.errors, done.plan.objections)
-        assert done.verification is not None
-        assert done.verification.verified, (done.outcomes, done.verification.again.errors)
+        assert done.verified, (done.outcomes, done.diagnostics)
         assert plan_for(manifest, self.account).work == () or any(e.id for e in manifest.desired)
         return done
 
@@ -258,12 +258,10 @@ def test_a_saved_plan_applied_twice_writes_nothing_the_second_time(there: There)
     assert plan.can_apply, plan.objections
     assert len(plan.work) == 6
     first = applied(plan, there.account, parallelism=4, settle_s=0)
-    assert first.verification is not None
-    assert first.verification.verified, first.outcomes
+    assert first.verified, first.outcomes
     there.api.control("DELETE", "requests")
     second = applied(plan, there.account, parallelism=4, settle_s=0)
-    assert second.verification is not None
-    assert second.verification.verified, second.outcomes
+    assert second.verified, second.outcomes
     assert {outcome.status for outcome in second.outcomes} == {Status.ALREADY}
     assert {request["method"] for request in there.api.requests()} == {"GET"}
 
@@ -278,7 +276,7 @@ def test_a_run_its_undo_and_the_undo_of_that(there: There, tmp_path: Path) -> No
         ids = [row.id for row in there.account.observe().rows]
         approvals = tuple(Approval(guard, bucket_id) for guard in ("replace", "takeover") for bucket_id in ids)
         undone = undo(lines, there.account.observe(), approvals=approvals)
-        assert [diagnostic.code for diagnostic in undone.told] == ["W222"]
+        assert [diagnostic.code for diagnostic in undone.hints] == ["W222"]
         plan = plan_for(undone.manifest, there.account)
         assert plan.can_apply, (plan.errors, plan.objections)
         return recorded(saved(plan), there.account, tmp_path, settle_s=0)

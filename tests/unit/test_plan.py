@@ -8,7 +8,8 @@ import pytest
 
 from acrsync.diagnostics import Diagnostic, Severity
 from acrsync.model import Desired
-from acrsync.plan import Action, Keep, Kept, Marks, Objection, Plan, Update, action_of
+from acrsync.plan.changes import Action, Keep, Kept, Marks, Objection, Update, action_of
+from acrsync.plan.document import Plan
 from report_plans import CREATE, DELETE, EVERYTHING, IN_SYNC, RENAME, REPLACE, UPDATE, live, plan_of
 
 

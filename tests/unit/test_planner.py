@@ -8,10 +8,12 @@ from itertools import permutations
 import pytest
 
 from acrsync.diagnostics import Severity, Span
-from acrsync.matching import describe
 from acrsync.model import JSON, Desired, Live, Manifest, Prune, Removed, Snapshot
-from acrsync.plan import Action, Create, Delete, Keep, Kept, Marks, Plan, Replace, Update, Work, action_of
-from acrsync.planner import Lost, differing, make_plan
+from acrsync.plan.changes import Action, Create, Delete, Keep, Kept, Marks, Replace, Update, Work, action_of
+from acrsync.plan.document import Plan
+from acrsync.plan.earlier import Earlier, Pending
+from acrsync.plan.matching import describe
+from acrsync.plan.planner import differing, make_plan
 from report_plans import ENDPOINT, desired, live
 
 PLACE: dict[str, JSON] = {"region": "eu-west-1", "type": "File"}
@@ -21,8 +23,12 @@ def wanted(name: str, *, bucket: int | None = None, was: str | None = None, **at
     return replace(desired(name, **{**PLACE, **attrs}), id=bucket, was=was)
 
 
-def planned(manifest: Manifest, *rows: Live, endpoint: str = ENDPOINT, lost: dict[str, Lost] | None = None) -> Plan:
-    return make_plan(manifest, Snapshot(rows, endpoint), lost=lost)
+def left_open(name: str, attrs, *marks: str) -> Earlier:
+    return Earlier((Pending(Action.REPLACE, name, 1, attrs, marks), Pending(Action.CREATE, "two")))
+
+
+def planned(manifest: Manifest, *rows: Live, endpoint: str = ENDPOINT, earlier: Earlier | None = None) -> Plan:
+    return make_plan(manifest, Snapshot(rows, endpoint), earlier=earlier)
 
 
 def plan_of(*entries: Desired, rows: tuple[Live, ...] = (), **manifest: JSON) -> Plan:
@@ -421,10 +427,11 @@ def test_regions_belong_to_their_deployment(endpoint: str, region: str, possible
 
 
 def test_a_lost_bucket_is_created_with_all_that_it_had() -> None:
-    lost = Lost({**live(1, "one", labels=["TV"], net_type=2).attrs, "type": "Live"}, ("acrsync:radio",))
+    before = {**live(1, "one", labels=["TV"], net_type=2).attrs, "type": "Live"}
+    earlier = left_open("one", before, "acrsync:radio")
     entry = wanted("one", net_type=0)
-    (change,) = planned(Manifest((entry,)), lost={"one": lost, "two": lost}).work
-    whole = replace(entry, attrs={**lost.attrs, **entry.attrs})
+    (change,) = planned(Manifest((entry,)), earlier=earlier).work
+    whole = replace(entry, attrs={**before, **entry.attrs})
     reason = "finishes a replacement that was interrupted"
     assert change == Create(whole, reason, Marks(add=("acrsync:radio",)))
     assert change.desired.attrs["labels"] == ["TV"]
@@ -432,8 +439,8 @@ def test_a_lost_bucket_is_created_with_all_that_it_had() -> None:
 
 
 def test_what_was_lost_and_is_there_again_is_left_alone() -> None:
-    lost = Lost(live(1, "one", labels=["TV"]).attrs)
-    assert planned(Manifest((wanted("one"),)), live(2, "one"), lost={"one": lost}).work == ()
+    earlier = left_open("one", live(1, "one", labels=["TV"]).attrs)
+    assert planned(Manifest((wanted("one"),)), live(2, "one"), earlier=earlier).work == ()
 
 
 # The plan as a whole -------------------------------------------------------------------------------------------------

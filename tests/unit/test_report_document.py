@@ -9,9 +9,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from acrsync.diagnostics import Diagnostic, Severity
-from acrsync.outcome import ExitCode, Outcome, Status
-from acrsync.plan import Plan, Update, Work
-from acrsync.report import FORMATS, Run, plan_document
+from acrsync.plan.changes import Update, Work
+from acrsync.plan.document import Plan, plan_document
+from acrsync.plan.outcome import ExitCode, Outcome, Run, Status
+from acrsync.report import FORMATS
 from report_plans import CREATE, DELETE, EVERYTHING, IN_SYNC, RENAME, REPLACE, RUN, UPDATE, desired, live, plan_of
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "plan.v1.json").read_text(encoding="utf-8"))

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from acrsync.diagnostics import Diagnostic, Severity, Span
-from acrsync.errors import AcrsyncError
+from acrsync.diagnostics import AcrsyncError, Diagnostic, Severity, Span
 from acrsync.model import Approval, Attrs, Desired, Live, Manifest, Removed
-from acrsync.outcome import ExitCode
-from acrsync.plan import Create, Delete, Keep, Marks, Objection, Plan, Replace, Update
-from acrsync.report import FORMATS, Run, digest
-from acrsync.report.digest import checksum
-from acrsync.report.saved import load_plan
+from acrsync.plan.changes import Create, Delete, Keep, Marks, Objection, Replace, Update
+from acrsync.plan.document import Plan, checksum, digest
+from acrsync.plan.file import load_plan
+from acrsync.plan.outcome import ExitCode, Run
+from acrsync.report import FORMATS
 from report_plans import CREATE, EVERYTHING, RUN, UPDATE, error, plan_of
 
 if TYPE_CHECKING:
@@ -129,7 +128,7 @@ def first(document: Any) -> Any:
 
 EDITS: list[tuple[str, Edit]] = [
     ("a desired value", lambda d: first(d)["desired"]["attributes"].update(labels=["x"])),
-    ("an id", lambda d: first(d).update(id=1)),
+    ("an id", lambda d: first(d)["live"].update(id=1)),
     ("an objection taken away", lambda d: d.update(objections=[])),
     ("a limit", lambda d: d["manifest"]["limits"].update(deletes=99)),
     ("`num` of a bucket to delete", lambda d: d["resource_changes"][4]["live"]["facts"].update(num=0 - 1)),
@@ -155,8 +154,8 @@ def test_an_edit_of_the_meaning_is_found_behind_a_new_checksum(reason: str, edit
 
 MISFITS: list[tuple[str, Edit, str]] = [
     ("a key is missing", lambda d: d.pop("notes"), "notes"),
-    ("a text for a number", lambda d: first(d).update(id="8881"), "resource_changes[0].id"),
-    ("true for a number", lambda d: first(d).update(id=True), "resource_changes[0].id"),
+    ("a text for a number", lambda d: first(d)["live"].update(id="8881"), "resource_changes[0].live.id"),
+    ("true for a number", lambda d: first(d)["live"].update(id=True), "resource_changes[0].live.id"),
     ("a text for a list", lambda d: d.update(notes="x"), "notes"),
     ("an unknown action", lambda d: first(d).update(action="move"), "resource_changes[0].action"),
     ("keep is no work", lambda d: first(d).update(action="keep"), "resource_changes[0].wave"),
@@ -182,7 +181,7 @@ def test_what_does_not_fit_the_format_is_refused_with_its_place(reason: str, edi
 
 # What a document carries of each noun. Where a noun grows, the document, the digest and the schema must decide on it.
 CARRIED: dict[type[DataclassInstance], str] = {
-    Plan: "waves kept manifest uid endpoint diagnostics objections approved notes",
+    Plan: "waves kept manifest uid endpoint diagnostics objections approved notes made_at",
     Create: "desired reason marks",
     Update: "desired live fields reason marks needs",
     Replace: "desired live fields reason marks",
@@ -190,7 +189,8 @@ CARRIED: dict[type[DataclassInstance], str] = {
     Keep: "live kept desired",
     Marks: "add remove",
     Objection: "guard diagnostic id approval",
-    Manifest: "desired removed approvals stack account_uid ownership prune deletes_limit files spans",
+    Manifest: "desired removed approvals stack account_uid ownership prune deletes_limit files spans "
+    "environment endpoint token_env runs",
     Desired: "attrs span id was protect marks",
     Removed: "name forget span",
     Approval: "guard id reason span",

@@ -7,11 +7,13 @@ from dataclasses import replace
 import pytest
 
 from acrsync.diagnostics import Diagnostic, Severity, Span
-from acrsync.outcome import Outcome, Status
-from acrsync.plan import Delete, Plan
+from acrsync.plan.changes import Delete
+from acrsync.plan.document import Plan
+from acrsync.plan.outcome import Outcome, Status
 from acrsync.report import COLOURED, FORMATS, PLAIN, diagnostics_text, outcome_line, plan_text
 from acrsync.report.result import ENDS
-from acrsync.report.style import harmless, shown, shown_path
+from acrsync.report.style import shown, shown_path
+from acrsync.visible import harmless
 from report_plans import CREATE, DELETE, RENAME, REPLACE, RUN, UPDATE, error, live, plan_of, unmanaged
 
 NAMES = [

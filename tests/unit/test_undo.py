@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from acrsync.diagnostics import Severity
-from acrsync.errors import UnknownOutcome
-from acrsync.matching import describe
+from acrsync.diagnostics import Severity, UnknownOutcome
 from acrsync.model import JSON, Approval, Attrs, Desired, Limit, Live, Manifest, Prune, Removed, Snapshot
-from acrsync.outcome import ExitCode
-from acrsync.plan import Create, Marks, Plan, Replace, Update, action_of
-from acrsync.report import FORMATS, Run, digest
-from acrsync.report.saved import load_plan
-from acrsync.undo import Undone, undo
+from acrsync.plan.changes import Create, Marks, Replace, Update, action_of
+from acrsync.plan.document import Plan, digest
+from acrsync.plan.file import load_plan
+from acrsync.plan.matching import describe
+from acrsync.plan.outcome import ExitCode, Run
+from acrsync.plan.undo import Undone, undo
+from acrsync.report import FORMATS
 from doubles import MemoryAccount
 from reconcile import plan_for, recorded
 from report_plans import RUN
@@ -45,7 +45,7 @@ def taken_back(lines: Lines, account: MemoryAccount, *approvals: Approval) -> tu
 
 def left(undone: Undone) -> str:
     """Return the only thing that an undo leaves, in words."""
-    (diagnostic,) = undone.told
+    (diagnostic,) = undone.hints
     assert (diagnostic.severity, diagnostic.code, diagnostic.summary) == (
         Severity.WARNING, "W221", "This is not taken back"
     )  # fmt: skip
@@ -79,7 +79,7 @@ def test_a_run_without_a_write_leaves_nothing_to_take_back(tmp_path: Path) -> No
     plan = plan_for(Manifest((entry("one", labels=["TV"]),)), account)
     account.rows[1]["labels"] = "TV"  # already as wanted: nothing is sent
     undone, _ = taken_back(recorded(plan, account, tmp_path), account)
-    assert (undone.manifest.desired, undone.manifest.removed, undone.told) == ((), (), ())
+    assert (undone.manifest.desired, undone.manifest.removed, undone.hints) == ((), (), ())
 
 
 def test_the_plan_of_an_undo_can_be_saved_like_any_other(tmp_path: Path) -> None:
@@ -102,7 +102,7 @@ def test_only_the_fields_that_the_run_changed_get_their_old_values(tmp_path: Pat
     account.rows[1]["metadata_template"] = '{"somebody": {}}'
     undone, plan = taken_back(lines, account)
     assert undone.manifest.desired == (Desired({"name": "one", "labels": ["Music"]}, id=1, marks=()),)
-    assert undone.told == ()
+    assert undone.hints == ()
     assert [(action_of(change), change.name) for change in plan.work] == [("update", "one")]
 
 
@@ -125,7 +125,7 @@ def test_what_has_its_old_value_again_is_left_without_a_word(tmp_path: Path) -> 
     lines = run(Manifest((entry("one", labels=["TV"]),)), account, tmp_path)
     account.rows[1]["labels"] = "Music"
     undone, _ = taken_back(lines, account)
-    assert undone.told == ()
+    assert undone.hints == ()
     assert asks_for_nothing(undone, account)
 
 
@@ -152,7 +152,7 @@ def test_a_swap_that_was_cut_off_goes_back_from_where_it_stopped(writes: int, tm
         assert plan.can_apply
         ends = {change.live.id: change.name for change in plan.work if isinstance(change, Update)}
         assert {**names, **ends} == {1: "a", 2: "b"}
-        assert undone.told == ()
+        assert undone.hints == ()
 
 
 def test_an_old_name_that_somebody_took_since_is_left_to_them(tmp_path: Path) -> None:
@@ -171,7 +171,7 @@ def test_a_name_that_another_rename_of_the_undo_frees_is_free(tmp_path: Path) ->
     account = MemoryAccount.with_buckets({"id": 1, "name": "a"}, {"id": 2, "name": "b"})
     lines = run(Manifest((entry("b", bucket=1), entry("c", bucket=2))), account, tmp_path)
     undone, plan = taken_back(lines, account)
-    assert undone.told == ()
+    assert undone.hints == ()
     assert [change.name for change in plan.work] == ["a", "b"]
 
 
@@ -183,7 +183,7 @@ def test_what_the_run_created_is_removed(tmp_path: Path) -> None:
     lines = run(Manifest((entry("one"),)), account, tmp_path)
     undone, plan = taken_back(lines, account)
     assert undone.manifest.removed == (Removed("one"),)
-    assert undone.told == ()
+    assert undone.hints == ()
     assert plan.can_apply
     assert [(action_of(change), change.name) for change in plan.work] == [("delete", "one")]
 
@@ -193,7 +193,7 @@ def test_what_is_gone_already_needs_no_word(tmp_path: Path) -> None:
     lines = run(Manifest((entry("one"),)), account, tmp_path)
     account.rows.clear()
     undone, _ = taken_back(lines, account)
-    assert (undone.manifest.removed, undone.told) == ((), ())
+    assert (undone.manifest.removed, undone.hints) == ((), ())
 
 
 @pytest.mark.parametrize(
@@ -245,7 +245,7 @@ def test_a_create_without_an_answer_is_left_with_a_word(lost: str, tmp_path: Pat
     )
     undone, _ = taken_back(lines, account)
     if lost == "before":  # and nothing came of it
-        assert undone.told == ()
+        assert undone.hints == ()
         account.seed(id=5, name="one")
         undone, _ = taken_back(lines, account)
     (row,) = account.observe().rows
@@ -276,7 +276,7 @@ def test_what_the_run_deleted_comes_back_whole_with_another_id(tmp_path: Path) -
     assert undone.manifest.desired == (Desired(gone.attrs, marks=("acrsync:radio",)),)
     (change,) = plan.work
     assert change == Create(undone.manifest.desired[0], "not in the account", Marks(add=("acrsync:radio",)))
-    (told,) = undone.told
+    (told,) = undone.hints
     assert (told.severity, told.code, told.summary) == (
         Severity.WARNING, "W222", "This comes back with another id"
     )  # fmt: skip
@@ -292,7 +292,7 @@ def test_what_was_never_deleted_needs_no_word(tmp_path: Path) -> None:
     account.rows = rows
     cut = tuple(line for line in lines if line["event"] != "outcome")
     undone, _ = taken_back(cut, account)
-    assert (undone.manifest.desired, undone.told) == ((), ())
+    assert (undone.manifest.desired, undone.hints) == ((), ())
 
 
 @pytest.mark.parametrize("name", ["one", "One"])
@@ -338,7 +338,7 @@ def test_a_replacement_is_taken_back_by_another_one_that_is_approved(tmp_path: P
     assert asks_for_nothing(undone, account)
 
     undone, plan = taken_back(lines, account, Approval("replace", row.id, "--allow"))
-    assert undone.told == ()
+    assert undone.hints == ()
     (change,) = plan.work
     assert isinstance(change, Replace)
     assert plan.can_apply
@@ -375,14 +375,14 @@ def test_a_replacement_that_was_never_begun_needs_no_word(tmp_path: Path) -> Non
     account.rows = rows
     cut = tuple(line for line in lines if line["event"] != "outcome")
     undone, _ = taken_back(cut, account)
-    assert (undone.manifest.desired, undone.told) == ((), ())
+    assert (undone.manifest.desired, undone.hints) == ((), ())
 
 
 class NoCreates(MemoryAccount):
     """Deletes and then loses every create."""
 
     def create(self, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
-        raise UnknownOutcome("E406", "The answer was lost", "reset")
+        raise UnknownOutcome("E406", "reset")
 
 
 def test_a_replacement_that_stopped_half_way_brings_the_old_bucket_back(tmp_path: Path) -> None:
@@ -393,7 +393,7 @@ def test_a_replacement_that_stopped_half_way_brings_the_old_bucket_back(tmp_path
     for cut in (lines, tuple(line for line in lines if line["event"] != "outcome")):
         undone, plan = taken_back(cut, account)
         assert undone.manifest.desired == (Desired(gone.attrs, marks=()),)
-        assert [diagnostic.code for diagnostic in undone.told] == ["W222"]
+        assert [diagnostic.code for diagnostic in undone.hints] == ["W222"]
         assert [action_of(change) for change in plan.work] == ["create"]
 
 
@@ -430,7 +430,7 @@ def test_marks_that_the_run_added_go_and_those_it_removed_come_back(
     lines = run(manifest, account, tmp_path)
     assert account.show(1).marks != before.marks
     undone, plan = taken_back(lines, account)
-    assert undone.told == ()
+    assert undone.hints == ()
     assert plan.can_apply, plan.objections
     recorded(plan, account, tmp_path)
     assert account.show(1) == before

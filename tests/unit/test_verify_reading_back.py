@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import pytest
 
+from acrsync.apply.verify import verify, with_new_ids
 from acrsync.diagnostics import Diagnostic, Severity
 from acrsync.model import Desired, Manifest, Prune, Removed, Snapshot
-from acrsync.outcome import Outcome, Status
-from acrsync.plan import Create, Delete, Marks, Plan, Replace, Update
-from acrsync.planner import make_plan
-from acrsync.verify import verify, with_new_ids
+from acrsync.plan.changes import Create, Delete, Marks, Replace, Update
+from acrsync.plan.document import Plan
+from acrsync.plan.outcome import Outcome, Status
+from acrsync.plan.planner import make_plan
 from doubles import FakeClock
 from engine import Troubled
 from report_plans import desired, live

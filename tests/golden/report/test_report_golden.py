@@ -10,8 +10,9 @@ import pytest
 
 from acrsync.diagnostics import Diagnostic, Severity, Span
 from acrsync.model import JSON, Approval, Live, Manifest
-from acrsync.outcome import ExitCode, Outcome, Status
-from acrsync.plan import Create, Delete, Kept, Marks, Objection, Plan, Replace, Update, Work
+from acrsync.plan.changes import Create, Delete, Kept, Marks, Objection, Replace, Update, Work
+from acrsync.plan.document import Plan
+from acrsync.plan.outcome import ExitCode, Outcome, Status
 from acrsync.report import COLOURED, FORMATS, PLAIN, diagnostics_text, plan_text, result_text
 from report_plans import (
     CREATE,

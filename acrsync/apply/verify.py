@@ -1,0 +1,130 @@
+"""Reads back what an apply wrote: done means observed.
+
+One complete listing is the read-back of every touched bucket at once. It is repeated while it may lag behind the
+writes; then the account is planned again, and what is left over says who is to be believed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from acrsync.apply.attempt import differences, read_back_mismatch
+from acrsync.apply.waves import poll_until_settled
+from acrsync.clock import Clock
+from acrsync.model import Live, Manifest, Snapshot
+from acrsync.plan.changes import Create, Delete, Replace, Update, Work
+from acrsync.plan.document import Plan
+from acrsync.plan.outcome import WELL, Outcome, Status
+from acrsync.remote import Reader
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """What an apply came to, as the account itself shows it."""
+
+    outcomes: tuple[Outcome, ...]  # with what the listing showed taken into account
+    snapshot: Snapshot
+    again: Plan
+    # What planning again would still do: at buckets that this run wrote, and at others.
+    own_leftovers: tuple[Work, ...] = ()
+    other_leftovers: tuple[Work, ...] = ()
+
+    @property
+    def verified(self) -> bool:
+        well = all(outcome.status in WELL for outcome in self.outcomes)
+        return well and not self.own_leftovers and not self.other_leftovers and not self.again.errors
+
+
+def verify(
+    outcomes: Sequence[Outcome],
+    *,
+    before: Snapshot,
+    remote: Reader,
+    clock: Clock,
+    settle_s: float,
+    replan: Callable[[Snapshot], Plan],
+) -> Verification:
+    """Observe until every write of this run shows, for at most `settle_s` seconds, and plan again."""
+    written = _last_of_each(outcomes)
+    for _ in poll_until_settled(clock, settle_s=settle_s):
+        snapshot = remote.observe()
+        rows = {row.id: row for row in snapshot.rows}
+        if all(_is_past_waiting(outcome) or not _missing(outcome, rows) for outcome in written):
+            break
+    last = {id(outcome) for outcome in written}
+    read = tuple(_read_back(outcome, rows) if id(outcome) in last else outcome for outcome in outcomes)
+    again = replan(snapshot)
+    own, other = _leftovers(again, read, {row.id for row in before.rows})
+    return Verification(read, snapshot, again, own, other)
+
+
+def with_new_ids(manifest: Manifest, outcomes: Sequence[Outcome]) -> Manifest:
+    """Return the manifest with the new `id` of each bucket that was replaced: planning again must mean that one."""
+    new: dict[int | None, int] = {
+        outcome.change.live.id: outcome.live.id
+        for outcome in outcomes
+        if isinstance(outcome.change, Replace) and outcome.live is not None
+    }
+    return replace(
+        manifest, desired=tuple(replace(entry, id=new.get(entry.id, entry.id)) for entry in manifest.desired)
+    )
+
+
+def _last_of_each(outcomes: Sequence[Outcome]) -> list[Outcome]:
+    """Return, of the outcomes that wrote, the last one of each bucket: a swap writes to one bucket twice."""
+    last: dict[int | str, Outcome] = {}
+    for outcome in outcomes:
+        if outcome.wrote and outcome.status not in (Status.FAILED, Status.SKIPPED):
+            key = outcome.change.name if isinstance(outcome.change, Create) else outcome.change.live.id
+            last[key] = outcome
+    return list(last.values())
+
+
+def _is_past_waiting(outcome: Outcome) -> bool:
+    """Tell whether no listing can show more: an unknown create was listed for already, and may never come."""
+    return outcome.status is Status.UNKNOWN and isinstance(outcome.change, Create | Replace)
+
+
+def _missing(outcome: Outcome, rows: Mapping[int, Live]) -> tuple[str, ...]:
+    """Return, for people, what of a write the listing does not show: of every field, also those that were not sent."""
+    change, seen = outcome.change, outcome.live
+    if isinstance(change, Delete | Replace) and change.live.id in rows:
+        return ("it is still listed",)
+    if isinstance(change, Delete):
+        return ()
+    if isinstance(change, Update) and seen is None:  # the answer was lost
+        seen = replace(change.live, marks=change.marks.applied_to(change.live.marks))
+    row = rows.get(seen.id) if seen else None
+    if seen is None or row is None:
+        return ("it is not listed",)
+    return differences(row, {**seen.attrs, **change.desired.attrs}, seen.marks)
+
+
+def _read_back(outcome: Outcome, rows: Mapping[int, Live]) -> Outcome:
+    """Return the outcome that the listing bears out."""
+    missing = _missing(outcome, rows)
+    if outcome.lost == "create" or (not missing and outcome.status is not Status.UNKNOWN):
+        return outcome
+    if missing:
+        told = outcome.diagnostic or read_back_mismatch(missing)  # a lost answer is told already, and says more
+        live = outcome.live and rows.get(outcome.live.id, outcome.live)  # as it reads now, for who takes this back
+        return replace(outcome, status=Status.FAILED, diagnostic=told, live=live)
+    settled = Status.DELETED if isinstance(outcome.change, Delete) else Status.UPDATED
+    return replace(outcome, status=settled, diagnostic=None, lost=None)
+
+
+def _leftovers(
+    again: Plan, outcomes: Sequence[Outcome], listed_before: set[int]
+) -> tuple[tuple[Work, ...], tuple[Work, ...]]:
+    """Return what is left at buckets that this run wrote, and at others; newcomers and told trouble are neither."""
+    told = {outcome.change.name for outcome in outcomes if outcome.status not in WELL}
+    written = {outcome.change.name for outcome in outcomes if outcome.wrote}
+    left = [change for change in again.work if change.name not in told]
+    own = tuple(change for change in left if change.name in written)
+    other = tuple(
+        change
+        for change in left
+        if change.name not in written and (isinstance(change, Create) or change.live.id in listed_before)
+    )
+    return own, other

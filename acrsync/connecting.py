@@ -1,0 +1,94 @@
+"""Which account is spoken to: the one behind an address, or an emulator that is started for it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from acrsync.acrcloud import Account
+from acrsync.client import Client
+from acrsync.diagnostics import AcrsyncError
+from acrsync.extras import as_owner, installing
+from acrsync.remote import Guard
+
+if TYPE_CHECKING:
+    from acrsync.emulator import Running
+
+EMULATOR = "emulator:"
+STATE = Path(".acrsync")
+
+
+@contextmanager
+def connected(
+    endpoint: str,
+    token: str | None,
+    *,
+    read_only: bool,
+    timeout_s: float,
+    proxies: Mapping[str, str] | None,
+    ca_bundle: str | None,
+    cancel: threading.Event | None,
+    debug: Callable[[str], None] | None,
+) -> Iterator[Account]:
+    """Yield the account; see `acrsync.connect`."""
+    with ExitStack() as stack:
+        url = endpoint
+        if endpoint.startswith(EMULATOR):
+            running = stack.enter_context(_emulator_at(endpoint, read_only=read_only))
+            url, token, proxies = running.url, running.token, {}
+        last_look = Guard()
+        client = Client(
+            token or "",
+            url,
+            read_only=read_only,
+            timeout_s=timeout_s,
+            proxies=proxies,
+            ca_bundle=ca_bundle,
+            cancel=cancel,
+            debug=debug,
+            last_look=last_look,
+        )
+        stack.enter_context(client)
+        yield Account(client, "" if url == endpoint else endpoint, last_look)
+
+
+@contextmanager
+def _emulator_at(endpoint: str, *, read_only: bool) -> Iterator[Running]:
+    state = endpoint.removeprefix(EMULATOR)
+    if not state and not read_only:
+        private_folder(STATE)
+    with emulated(state=state or str(STATE / "emulator.db")) as running:
+        yield running
+
+
+@contextmanager
+def emulated(**options: Any) -> Iterator[Running]:
+    """Run the emulator, which is an extra. Raises: AcrsyncError if it is not installed or cannot start."""
+    try:
+        from acrsync.emulator import serve
+    except ImportError as e:
+        raise AcrsyncError(
+            "E010", f"It needs the package {e.name}.", fix=f"install it: {installing('werkzeug')}"
+        ) from e
+    with ExitStack() as stack:
+        try:
+            running = stack.enter_context(serve(**options))
+        except (ValueError, OSError) as e:
+            raise AcrsyncError("E017", f"{e}.", fix="correct the file, folder or port that is named.") from e
+        yield running
+
+
+def private_folder(path: Path) -> None:
+    """Make `.acrsync/`, which git is told to leave alone."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        ignore = path / ".gitignore"
+        if not ignore.exists():
+            ignore.write_text("*\n", encoding="utf-8")
+    except OSError as e:
+        raise AcrsyncError(
+            "E011", f"{path}: {e.strerror}.", fix=f"work in a folder that you may write to{as_owner(path)}."
+        ) from e

@@ -1,0 +1,284 @@
+"""A plan, or an apply, as one JSON document: what programs read, and what a saved plan is.
+
+Described property by property in `schemas/plan.v1.json`. Within format 1 keys are only added; none is renamed, removed
+or given another meaning. ASCII only, so that no character in it can hide another.
+
+Two fingerprints stand in it. The `digest` is what a person approves: it is the same whenever the same is planned, so
+it leaves out time, places in files, server facts and the words of messages. The `checksum` covers everything else
+too, so that a file that was edited or cut is found even if the digest does not look there.
+
+Why `num` is in the digest of a delete and of a replacement, although it is a server fact: it is compared right before
+such a change, and whoever approves a digest must not approve a file in which the count was edited. A plan that can be
+applied deletes only what holds nothing, so the number does not move for it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+
+from acrsync.bucket import FIELDS
+from acrsync.diagnostics import Diagnostic, Severity
+from acrsync.model import JSON, Approval, Manifest
+from acrsync.plan.changes import Action, Change, Delete, Keep, Kept, Objection, Replace, Work, action_of, live_of
+from acrsync.plan.codec import each, maybe
+from acrsync.plan.outcome import End, ExitCode, Outcome, Run, exit_code
+from acrsync.plan.parts import APPROVAL, CHANGES, DIAGNOSTIC, LIVE, MANIFEST, NO_PARTS, OBJECTION, SPAN
+from acrsync.visible import harmless_json
+
+FORMAT_VERSION = "1.0"
+TYPE = "acrcloud_bucket"
+
+# Terraform's words: looking for "delete" finds everything that destroys.
+ACTIONS: Mapping[Action, tuple[str, ...]] = {
+    Action.CREATE: ("create",),
+    Action.RENAME: ("update",),
+    Action.UPDATE: ("update",),
+    Action.REPLACE: ("delete", "create"),
+    Action.DELETE: ("delete",),
+    Action.KEEP: ("no-op",),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The changes in the order in which they are made, what stays, and what stands against it."""
+
+    # Changes of one wave are independent of each other; a wave ends before the next begins.
+    waves: tuple[tuple[Work, ...], ...] = ()
+    kept: tuple[Keep, ...] = ()
+    manifest: Manifest = field(default_factory=Manifest)
+    uid: int | None = None  # the account, where it is known
+    endpoint: str = ""
+    diagnostics: tuple[Diagnostic, ...] = ()
+    objections: tuple[Objection, ...] = ()
+    approved: tuple[Approval, ...] = ()  # approvals that answer an objection to this plan
+    notes: tuple[str, ...] = ()  # facts to show with the plan, for people
+    made_at: datetime | None = field(default=None, compare=False)
+
+    @property
+    def work(self) -> tuple[Work, ...]:
+        """Every change that would write, in order."""
+        return tuple(change for wave in self.waves for change in wave)
+
+    @property
+    def changes(self) -> Iterator[Change]:
+        """Everything, work first."""
+        yield from self.work
+        yield from self.kept
+
+    @property
+    def errors(self) -> tuple[Diagnostic, ...]:
+        return tuple(d for d in self.diagnostics if d.severity is Severity.ERROR)
+
+    @property
+    def can_apply(self) -> bool:
+        """The only place that decides whether a plan may be applied."""
+        return not self.errors and not self.objections
+
+    def counts(self) -> dict[Action, int]:
+        """Return how many buckets each action means, zeros included; a swap takes two steps with one bucket."""
+        counts = dict.fromkeys(Action, 0)
+        for action, _ in {(action_of(change), _identity(change)) for change in self.changes}:
+            counts[action] += 1
+        return counts
+
+    @property
+    def digest(self) -> str:
+        """The number that stands for what the plan would do, and to which account."""
+        return digest(self)
+
+    def to_json(self) -> str:
+        """Return the plan as `acrsync plan --out` saves it."""
+        assert self.made_at is not None, "A plan that nobody made cannot be saved. This is a bug in acrsync."
+        return json_text(self, Run(self.made_at, self.exit_code()))
+
+    def exit_code(self, *, detailed: bool = False) -> ExitCode:
+        """Return how a command ends that shows this plan; `detailed`: 2 if there are changes."""
+        changes = detailed and bool(self.work)
+        return exit_code(End(objections=bool(self.objections), errors=bool(self.errors), changes=changes))
+
+
+def _identity(change: Change) -> int | str:
+    live = live_of(change)
+    return live.id if live else change.name
+
+
+def plan_document(plan: Plan | None, run: Run) -> dict[str, JSON]:
+    """Return the one document of a run; without a plan it holds little but diagnostics and the exit code."""
+    shown = plan or Plan()
+    told = (*shown.diagnostics, *run.diagnostics)
+    if run.outcomes is None:  # then what is saved is what was reported, and an error in it refuses the plan
+        shown = replace(shown, diagnostics=told)
+    document: dict[str, JSON] = {
+        "format_version": FORMAT_VERSION,
+        "acrsync_version": run.version,
+        "timestamp": run.timestamp.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "exit_code": int(run.exit_code),
+        "account": {"uid": shown.uid, "endpoint": shown.endpoint},
+        "manifest": MANIFEST.write(plan.manifest) if plan else None,
+        "resource_changes": [
+            *(_entry(change, shown, wave) for wave, wave_of in enumerate(shown.waves, 1) for change in wave_of),
+            *(_entry(keep, shown, None) for keep in shown.kept if keep.kept is Kept.IN_SYNC),
+        ],
+        "unmanaged": [
+            {"name": keep.name, "kept": keep.kept, **LIVE.write(keep.live)}
+            for keep in shown.kept
+            if keep.kept is not Kept.IN_SYNC
+        ],
+        "objections": each(OBJECTION).write(shown.objections),
+        "approved": each(APPROVAL).write(shown.approved),
+        "diagnostics": each(DIAGNOSTIC).write(told),
+        "notes": list(shown.notes),
+        "summary": _summary(shown),
+        "requests": dict(run.requests),
+    }
+    document["digest"] = _digest(document) if plan else None
+    if run.outcomes is not None:
+        document["outcomes"] = [_outcome(outcome) for outcome in run.outcomes]
+        document["verified"] = run.verified
+    document["checksum"] = checksum(document)
+    return document
+
+
+def json_text(plan: Plan | None, run: Run) -> str:
+    """Return the document as text; keys in the order in which people read them."""
+    return harmless_json(json.dumps(plan_document(plan, run), indent=2, allow_nan=False)) + "\n"
+
+
+def digest(plan: Plan) -> str:
+    """Return the number that stands for what a plan would do, and to which account."""
+    return _digest(
+        {
+            "account": {"uid": plan.uid, "endpoint": plan.endpoint},
+            "manifest": MANIFEST.write(plan.manifest),
+            "resource_changes": [
+                _entry(change, plan, wave)
+                for wave, wave_of in enumerate(filter(None, plan.waves), 1)
+                for change in wave_of
+            ],
+            "objections": each(OBJECTION).write(plan.objections),
+            "approved": each(APPROVAL).write(plan.approved),
+            "diagnostics": each(DIAGNOSTIC).write(plan.errors),
+        }
+    )
+
+
+def checksum(document: Mapping[str, JSON]) -> str:
+    """Return the number over everything that a document holds but itself."""
+    return _hash({key: value for key, value in document.items() if key != "checksum"})
+
+
+def _digest(document: Mapping[str, JSON]) -> str:
+    """Return the hash of what a document means.
+
+    In it: account, manifest, each change in its wave with the live values that are compared right before it,
+    objections and approvals in force, the codes of errors. Not in it: what is left alone, reasons, words, places.
+    """
+    manifest = document["manifest"]
+    return _hash(
+        {
+            "account": document["account"],
+            "manifest": {
+                **{key: manifest[key] for key in ("stack", "account", "ownership", "prune", "limits")},
+                "buckets": sorted(
+                    map(_unplaced, manifest["buckets"]), key=lambda entry: str(entry["attributes"]["name"])
+                ),
+                "removed": sorted([entry["name"], entry["forget"]] for entry in manifest["removed"]),
+                "allow": sorted([_approves(approval), approval["reason"]] for approval in manifest["allow"]),
+            },
+            "changes": [_meaning(entry) for entry in document["resource_changes"] if entry["wave"] is not None],
+            "objections": sorted([o["guard"], str(o["id"]), str(o["approval"])] for o in document["objections"]),
+            "approved": sorted(map(_approves, document["approved"])),
+            "errors": sorted(d["code"] for d in document["diagnostics"] if d["severity"] == Severity.ERROR),
+        }
+    )
+
+
+def _meaning(entry: Mapping[str, JSON]) -> JSON:
+    """Return what one change means: what is sent, and what is compared right before."""
+    desired, live = entry["desired"], entry["live"]
+    compared = live
+    if live and entry["action"] in (Action.RENAME, Action.UPDATE):
+        mentioned = {key: value for key, value in live["attributes"].items() if key in desired["attributes"]}
+        compared = {"id": live["id"], "attributes": mentioned, "marks": live["marks"]}
+    elif live:
+        compared = {**live, "facts": live["facts"].get("num")}
+    return {
+        **{key: entry[key] for key in ("wave", "action", "fields", "marks")},
+        "needs": sorted(entry["needs"]),
+        "desired": desired and _unplaced(desired),
+        "live": compared,
+    }
+
+
+def _unplaced(entry: Mapping[str, JSON]) -> dict[str, JSON]:
+    return {key: value for key, value in entry.items() if key != "source"}
+
+
+def _approves(approval: Mapping[str, JSON]) -> str:
+    return f"{approval['guard']}:{approval['id']}"
+
+
+def _hash(value: JSON) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
+def _entry(change: Change, plan: Plan, wave: int | None) -> dict[str, JSON]:
+    """Return one entry of `resource_changes`: what the change is made of, and what readers derive from that."""
+    action = action_of(change)
+    parts = {**NO_PARTS, **CHANGES[action].write(change)}
+    live = live_of(change)
+    before, desired = (dict(live.attrs) if live else None), parts["desired"]
+    after = None if isinstance(change, Delete) else {**(before or {}), **(desired["attributes"] if desired else {})}
+    immutable = [key for key in parts["fields"] if FIELDS[key].immutable] if isinstance(change, Replace) else []
+    return {
+        "address": f"bucket.{change.name}",
+        "previous_address": f"bucket.{live.name}" if live and live.name != change.name else None,
+        "type": TYPE,
+        "name": change.name,
+        "id": live.id if live else None,
+        "source": desired["source"] if desired else maybe(SPAN).write(plan.manifest.removal_span(change.name)),
+        "wave": wave,
+        "action": action,
+        "change": {
+            "actions": list(ACTIONS[action]),
+            "before": before,
+            "after": after,
+            "replace_paths": [[key] for key in immutable],
+        },
+        **parts,
+    }
+
+
+def _outcome(outcome: Outcome) -> dict[str, JSON]:
+    change, before = outcome.change, live_of(outcome.change)
+    seen = outcome.live or before
+    return {
+        "address": f"bucket.{change.name}",
+        "name": change.name,
+        "id": seen.id if seen else None,
+        "action": action_of(change),
+        "status": outcome.status,
+        "wrote": outcome.wrote,
+        "lost": outcome.lost,
+        "after": dict(outcome.live.attrs) if outcome.live else None,
+        "diagnostic": maybe(DIAGNOSTIC).write(outcome.diagnostic),
+    }
+
+
+def _summary(plan: Plan) -> dict[str, JSON]:
+    counts = plan.counts()
+    kept = [keep.kept for keep in plan.kept]
+    return {
+        **{action.value: count for action, count in counts.items() if action is not Action.KEEP},
+        "unchanged": kept.count(Kept.IN_SYNC),
+        "unmanaged": kept.count(Kept.UNMANAGED),
+        "foreign": kept.count(Kept.FOREIGN),
+        "can_apply": plan.can_apply,
+        "destructive": counts[Action.DELETE] + counts[Action.REPLACE] > 0,
+    }

@@ -1,0 +1,270 @@
+"""What objects to a plan. Guards only object: the plan is shown in full, and any objection refuses the whole apply.
+
+Why approvals name one guard and one bucket: a global `--force` approves what nobody has looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from enum import StrEnum
+
+from acrsync.diagnostics import Diagnostic, Span, error, in_reading_order
+from acrsync.model import MARK, PROTECTED, Desired, Evidence, Live, Manifest, Prune, Reference
+from acrsync.plan.changes import Create, Delete, Keep, Kept, Objection, Replace, Update, Work
+from acrsync.plan.document import Plan
+from acrsync.plan.matching import describe
+from acrsync.plan.ownership import is_shared, prunable
+from acrsync.visible import visible
+
+
+class Guard(StrEnum):
+    """The names by which approvals and messages call the guards."""
+
+    CONTENT = "content"
+    REPLACE = "replace"
+    DELETES = "deletes"
+    EMPTY = "empty"
+    RENAME_LIKE = "rename-like"
+    TAKEOVER = "takeover"
+    PROTECTED = "protected"
+    IN_USE = "in-use"
+    ACCOUNT = "account"
+
+
+RENAMES_BY_NAME = "fs-container"  # the only kind that may refer to a bucket by its name
+
+
+def guarded(plan: Plan, evidence: Evidence) -> Plan:
+    """Return the plan with every objection that is not approved, and a warning for every spent approval."""
+    of_changes = (objection for change in plan.work for objection in objections_to(change, plan.manifest, evidence))
+    of_the_whole = (objection for guard in _OF_THE_WHOLE for objection in guard(plan))
+    raised: dict[tuple[str, int | None], Objection] = {}
+    for objection in (*of_changes, *of_the_whole):  # a swap changes a bucket twice: one objection, under its live name
+        raised.setdefault((objection.guard, objection.id), objection)
+    given = {str(approval): approval for approval in plan.manifest.approvals}
+    listed = {change.live.id for change in plan.changes if not isinstance(change, Create)}
+    spent = [_spent(approval.span, str(approval)) for approval in given.values() if approval.id not in listed]
+    return replace(
+        plan,
+        objections=tuple(objection for objection in raised.values() if objection.approval not in given),
+        approved=tuple(given[objection.approval] for objection in raised.values() if objection.approval in given),
+        diagnostics=in_reading_order((*plan.diagnostics, *spent)),
+        notes=(*plan.notes, *_notes(plan, evidence)),
+    )
+
+
+def objections_to(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[Objection]:
+    """Yield what objects to one change for its own sake, approved or not."""
+    for guard in _OF_ONE_CHANGE:
+        yield from guard(change, manifest, evidence)
+
+
+def standing(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[Objection]:
+    """Yield what objects to one change and is not approved."""
+    approved = set(map(str, manifest.approvals))
+    return (objection for objection in objections_to(change, manifest, evidence) if objection.approval not in approved)
+
+
+def needs_references(plan: Plan) -> bool:
+    """Tell whether a plan renames, replaces or deletes, so that who uses the buckets must be known."""
+    return any(True for _ in touched(plan))
+
+
+def touched(plan: Plan) -> Iterator[Live]:
+    """Yield the buckets that a plan renames, replaces or deletes."""
+    for change in plan.work:
+        if isinstance(change, Replace | Delete) or (isinstance(change, Update) and "name" in change.fields):
+            yield change.live
+
+
+def _objection(guard: Guard, code: str, detail: str, *, fix: str, live: Live, span: Span | None = None) -> Objection:
+    """Return an objection to what happens to one bucket, with the line that approves it where there is one."""
+    approval = f"{guard}:{live.id}" if guard in APPROVABLE else ""
+    if approval:
+        line = f'allow: [{{guard: {guard}, id: {live.id}, reason: "..."}}]'
+        fix = f"{fix}, or approve it by adding to the manifest:\n{line}"
+    else:
+        fix += "."
+    return Objection(guard, error(code, detail, fix=fix, span=span), live.id, approval)
+
+
+APPROVABLE = frozenset({Guard.REPLACE, Guard.RENAME_LIKE, Guard.TAKEOVER, Guard.IN_USE})
+
+
+def _span(change: Work, manifest: Manifest) -> Span | None:
+    return manifest.removal_span(change.name) if isinstance(change, Delete) else change.desired.span
+
+
+def _verb(change: Work) -> str:
+    return "replaced" if isinstance(change, Replace) else "deleted"
+
+
+def _content(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[Objection]:
+    """Object to the loss of content: what a bucket holds cannot be downloaded or brought back by any call."""
+    if not isinstance(change, Replace | Delete):
+        return
+    live = change.live
+    num = live.facts.get("num")
+    counted = num if isinstance(num, int) and num >= 0 else None
+    count = max(counted or 0, evidence.contents.get(live.id) or 0)
+    if counted is not None and live.id in evidence.contents and not count:
+        return
+    holds = f"holds {count} item{'s' if count != 1 else ''}" if count else "holds an unknown number of items"
+    detail = f"Bucket {describe(live)} {holds}. No call brings content back, so it is never {_verb(change)}."
+    fix = "empty it in the ACRCloud console first, or keep the bucket as it is"
+    yield _objection(Guard.CONTENT, "E301", detail, fix=fix, live=live, span=_span(change, manifest))
+
+
+def _replace(change: Work, _: Manifest, __: Evidence) -> Iterator[Objection]:
+    if not isinstance(change, Replace):
+        return
+    live = change.live
+    detail = (
+        f"Bucket {visible(change.name)} (id {live.id}): {change.reason}; a replacement gets a new id, "
+        f"and whatever refers to {live.id} loses it."
+    )
+    yield _objection(Guard.REPLACE, "E302", detail, fix="undo the edit", live=live, span=change.desired.span)
+
+
+def _takeover(change: Work, manifest: Manifest, _: Evidence) -> Iterator[Objection]:
+    """Object to touching a bucket of another stack, whether or not this manifest writes marks itself."""
+    if isinstance(change, Create):
+        return
+    live = change.live
+    others = [mark for mark in live.marks if mark not in (manifest.mark, PROTECTED)]
+    if others:
+        stacks = ", ".join(visible(mark.removeprefix(MARK)) for mark in others)
+        detail = f"Bucket {describe(live)} is marked as managed by stack {stacks}."
+        fix = "leave it to that stack"
+        yield _objection(Guard.TAKEOVER, "E306", detail, fix=fix, live=live, span=_span(change, manifest))
+
+
+def _protected(change: Work, manifest: Manifest, _: Evidence) -> Iterator[Objection]:
+    """Object to deleting what is marked as protected, also when the entry that asked for it is gone."""
+    if not isinstance(change, Replace | Delete) or PROTECTED not in change.live.marks:
+        return
+    live = change.live
+    detail = f"Bucket {describe(live)} carries the mark {PROTECTED}, so it is not {_verb(change)}."
+    fix = "under `ownership: label`, set `protect: false` on its entry, apply that by itself, and then make this change"
+    yield _objection(Guard.PROTECTED, "E307", detail, fix=fix, live=live, span=_span(change, manifest))
+
+
+def _in_use(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[Objection]:
+    """Object to taking away a bucket, or its name, from a project or container that uses it."""
+    match change:
+        case Replace() | Delete():
+            what = _verb(change)
+            users: Iterable[Reference] = evidence.references.get(change.live.id, ())
+            unreadable = evidence.unreadable
+        case Update() if "name" in change.fields:
+            what = "renamed"
+            users = (user for user in evidence.references.get(change.live.id, ()) if user.kind == RENAMES_BY_NAME)
+            unreadable = tuple(name for name in evidence.unreadable if name.startswith(RENAMES_BY_NAME))
+        case _:
+            return
+    named = "; ".join(visible(str(user)) for user in users)
+    if not named and not unreadable:
+        return
+    why = f"is used by {named}" if named else f"may be in use: {', '.join(unreadable)} cannot be read"
+    detail = f"Bucket {describe(change.live)} would be {what}, and {why}."
+    fix = "change what uses it first" if named else "use a token that may read them"
+    yield _objection(Guard.IN_USE, "E308", detail, fix=fix, live=change.live, span=_span(change, manifest))
+
+
+def _deletes(plan: Plan) -> Iterator[Objection]:
+    count = sum(isinstance(change, Replace | Delete) for change in plan.work)
+    own = [c.live for c in plan.changes if not isinstance(c, Create) and not _is_foreign(c)]
+    mark = plan.manifest.mark
+    ours = len({live.id for live in own if mark is None or mark in live.marks})
+    allowed = plan.manifest.deletes_limit.of(ours)
+    if count > allowed:
+        limit = plan.manifest.deletes_limit
+        said = f"{limit.value} % of the {ours} that are ours" if limit.percent else str(limit.value)
+        detail = f"{count} buckets would be deleted or replaced; at most {allowed} may be ({said})."
+        fix = f"check the list above; where it is meant, add `limits: {{deletes: {count}}}` or `--max-deletes {count}`."
+        span = plan.manifest.spans.get("limits")
+        yield Objection(Guard.DELETES, error("E303", detail, fix=fix, span=span))
+
+
+def _is_foreign(change: object) -> bool:
+    return isinstance(change, Keep) and change.kept is Kept.FOREIGN
+
+
+def _empty(plan: Plan) -> Iterator[Objection]:
+    manifest = plan.manifest
+    if manifest.desired or manifest.prune is Prune.NEVER:
+        return
+    count = sum(keep.kept is Kept.UNMANAGED and prunable(manifest, keep.live) for keep in plan.kept)
+    if count:
+        detail = f"`prune: {manifest.prune}` with no bucket in the manifest would delete {count} buckets."
+        fix = "check that the right file is read; to delete buckets, name them in `removed`."
+        span = manifest.spans.get("prune")
+        yield Objection(Guard.EMPTY, error("E304", detail, fix=fix, span=span))
+
+
+def _rename_like(plan: Plan) -> Iterator[Objection]:
+    """Object to a delete beside a create that looks like the same bucket under a new name."""
+    creates = [change for change in plan.work if isinstance(change, Create)]
+    for change in plan.work:
+        if not isinstance(change, Delete):
+            continue
+        twin = next((create for create in creates if _alike(create.desired, change.live)), None)
+        if twin is not None:
+            live = change.live
+            detail = (
+                f"Bucket {describe(live)} would be deleted and {visible(twin.name)} created with the same region, "
+                "type and labels or template: this looks like a rename, which keeps the id and the content."
+            )
+            fix = f"add `was: {visible(live.name)}` to the entry {visible(twin.name)}"
+            if any(removed.name == live.name for removed in plan.manifest.removed):
+                fix += f" and take {visible(live.name)} out of `removed`"
+            yield _objection(Guard.RENAME_LIKE, "E305", detail, fix=fix, live=live, span=twin.desired.span)
+
+
+def _alike(desired: Desired, live: Live) -> bool:
+    same = all(desired.attrs.get(key) == live.attrs.get(key) for key in ("region", "type"))
+    shared = (
+        bool(live.attrs.get(key)) and desired.attrs.get(key) == live.attrs[key]
+        for key in ("labels", "metadata_template")
+    )
+    return same and any(shared)
+
+
+def _account(plan: Plan) -> Iterator[Objection]:
+    lives = [change.live for change in plan.changes if not isinstance(change, Create)]
+    telling = [live for live in lives if not is_shared(live)]
+    listed = sorted({live.uid for live in lives if live.uid is not None})
+    expected, span = plan.manifest.account_uid, plan.manifest.spans.get("account")
+    if expected is not None and telling and expected not in listed:
+        whose = f"account {', '.join(map(str, listed))}" if listed else "no account that is shown"
+        detail = f"The manifest is for account {expected}; {plan.endpoint} lists buckets of {whose}."
+        fix = "use the token of that account, or correct `account: {uid: ...}`."
+    elif expected is None and len(listed) > 1:
+        detail = f"{plan.endpoint} lists buckets of accounts {', '.join(map(str, listed))}."
+        fix = "say which one is yours: add `account: {uid: N}` to the manifest."
+    else:
+        return
+    yield Objection(Guard.ACCOUNT, error("E309", detail, fix=fix, span=span))
+
+
+def _spent(span: Span | None, approval: str) -> Diagnostic:
+    detail = f"The bucket that {approval} names is gone, so it approves nothing any more."
+    return error("W310", detail, fix="remove the line.", span=span)
+
+
+def _notes(plan: Plan, evidence: Evidence) -> Iterator[str]:
+    """Yield what people must know about how far the evidence reaches."""
+    for change in plan.work:
+        if isinstance(change, Replace | Delete) and evidence.contents.get(change.live.id, 0) is None:
+            yield f"{visible(change.name)}: its content list cannot be read, so its `num` decides that it is empty."
+
+
+_OF_ONE_CHANGE: tuple[Callable[[Work, Manifest, Evidence], Iterator[Objection]], ...] = (
+    _content,
+    _replace,
+    _takeover,
+    _protected,
+    _in_use,
+)
+_OF_THE_WHOLE: tuple[Callable[[Plan], Iterator[Objection]], ...] = (_deletes, _empty, _rename_like, _account)

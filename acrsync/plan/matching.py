@@ -1,0 +1,221 @@
+"""Which live bucket each manifest entry means: by `id`, else by `was`, else by `name`.
+
+Why errors and not guesses: a wrong match renames or deletes somebody's bucket. Whatever could mean two things is
+told with both of them and the line to paste, and every bucket that is part of such a question is left alone.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from acrsync.diagnostics import Diagnostic, error
+from acrsync.model import Desired, Live
+from acrsync.visible import lookalike, visible
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Every entry once: in a pair, to be created, or named in a diagnostic."""
+
+    pairs: tuple[tuple[Desired, Live], ...]
+    unmatched: tuple[Desired, ...]
+    in_question: frozenset[int]  # ids of buckets that an error speaks of; nothing is done to them
+    diagnostics: tuple[Diagnostic, ...]
+
+
+def match(desired: Iterable[Desired], own: Sequence[Live], *, foreign: Sequence[Live] = ()) -> Matching:
+    """Match entries with the account's own buckets; rows of other accounts only explain why a name is taken."""
+    abroad = {row.name: row for row in foreign}
+    matcher = _Matcher(tuple(sorted(desired, key=lambda entry: entry.name)), own, abroad)
+    matcher.by_id()
+    matcher.by_was()
+    matcher.by_name()
+    matcher.refuse_taken_names()
+    return matcher.matching()
+
+
+def describe(live: Live) -> str:
+    """Return one bucket in words, enough to tell it from its namesake."""
+    num, created_at = live.facts.get("num"), live.facts.get("created_at")
+    items = "unknown number of items" if num is None else f"{visible(str(num))} item{'' if num == 1 else 's'}"
+    return (
+        f"{visible(live.name)} (id {live.id}, {visible(str(live.attrs.get('region')))}, "
+        f"{visible(str(live.attrs.get('type')))}, {items}, created {visible(str(created_at or 'unknown'))})"
+    )
+
+
+def _leads_nowhere(entry: Desired, was: str) -> Diagnostic:
+    """Return the warning for a `was` without old or new bucket: a slip of the pen would create an empty bucket."""
+    detail = (
+        f"No bucket is named {visible(was)} or {visible(entry.name)}, so {visible(entry.name)} would be created, empty."
+    )
+    fix = f"correct `was: {visible(was)}` if a bucket is to be renamed, or remove it."
+    return error("W211", detail, fix=fix, span=entry.span)
+
+
+@dataclass(slots=True)
+class _Matcher:
+    """The claims made so far; lives for one call of `match`."""
+
+    entries: Sequence[Desired]
+    own: Sequence[Live]
+    abroad: Mapping[str, Live]  # rows of other accounts, by name
+    claims: dict[int, Desired] = field(default_factory=dict)  # bucket id -> the entry that means it
+    settled: set[str] = field(default_factory=set)  # names of entries that are matched or in an error
+    unmatched: list[Desired] = field(default_factory=list)
+    in_question: set[int] = field(default_factory=set)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
+    rows: Mapping[int, Live] = field(init=False)
+    named: Mapping[str, list[Live]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.rows = {row.id: row for row in self.own}
+        self.named = defaultdict(list)
+        for row in self.own:
+            self.named[row.name].append(row)
+
+    def refuse(self, entry: Desired, diagnostic: Diagnostic, rows: Iterable[Live] = ()) -> None:
+        self.settled.add(entry.name)
+        self.in_question.update(row.id for row in rows)
+        self.diagnostics.append(diagnostic)
+
+    def claim(self, entry: Desired, row: Live) -> None:
+        other = self.claims.get(row.id)
+        if other is None:
+            self.claims[row.id] = entry
+            self.settled.add(entry.name)
+            return
+        detail = f"{visible(other.name)} and {visible(entry.name)} both mean bucket {describe(row)}."
+        fix = "keep `id` or `was` in one of the two entries; to rename a bucket and create its name anew, apply twice."
+        self.refuse(entry, error("E203", detail, fix=fix, span=entry.span), [row])
+
+    def free(self, name: str) -> bool:
+        """Tell whether a name is not live, or is given up by the entry that claims its bucket."""
+        return all(row.id in self.claims and self.claims[row.id].name != name for row in self.named.get(name, ()))
+
+    def by_id(self) -> None:
+        for entry in self.entries:
+            if entry.id is None:
+                continue
+            row = self.rows.get(entry.id)
+            if row is not None:
+                self.claim(entry, row)
+                continue
+            namesakes = self.named.get(entry.name, [])
+            now = f" The name belongs to {describe(namesakes[0])}." if namesakes else " No bucket bears the name."
+            fix = f"write `id: {namesakes[0].id}`, or remove `id`." if namesakes else "remove `id`, or correct it."
+            detail = f"Bucket {visible(entry.name)} has `id: {entry.id}`, which the account does not list.{now}"
+            self.refuse(entry, error("E201", detail, fix=fix, span=entry.span), namesakes)
+
+    def by_was(self) -> None:
+        """Follow `was` from the ends of chains, as long as another one can be followed."""
+        pending = []
+        for entry in self.entries:
+            if entry.was is None or entry.id is not None:
+                continue
+            old = self.named.get(entry.was, [])
+            if len(old) == 1:
+                pending.append((entry, old[0]))
+            elif old:
+                self.refuse(entry, self.ambiguous(entry, entry.was, old), old)
+            elif entry.name in self.named:
+                self.hint(entry, f"No bucket is named {visible(entry.was)} any more.")
+            else:
+                self.diagnostics.append(_leads_nowhere(entry, entry.was))
+        progress = True
+        while progress:
+            progress = False
+            for entry, row in tuple(pending):
+                if self.free(entry.name):
+                    pending.remove((entry, row))
+                    self.claim(entry, row)
+                    progress = True
+        for entry, row in pending:
+            self.not_followed(entry, row)
+
+    def not_followed(self, entry: Desired, old: Live) -> None:
+        """Explain a `was` whose new name is live and stays: spent where the old bucket has an entry, else an error."""
+        if old.id in self.claims or any(other.name == old.name for other in self.entries):
+            self.hint(entry, f"{visible(entry.name)} is live, and {visible(old.name)} has an entry of its own.")
+            return
+        new = self.named[entry.name]
+        detail = (
+            f"Bucket {visible(entry.name)} was {visible(old.name)}, but both are live: {describe(old)} and "
+            f"{', '.join(map(describe, new))}. Which of them is meant cannot be known."
+        )
+        fix = f"remove `was: {visible(old.name)}`, or write `id: {old.id}` and move the other one out of the way."
+        self.refuse(entry, error("E206", detail, fix=fix, span=entry.span), [old, *new])
+
+    def hint(self, entry: Desired, why: str) -> None:
+        fix = f"remove `was: {visible(str(entry.was))}`."
+        self.diagnostics.append(error("H201", why, fix=fix, span=entry.span))
+
+    def ambiguous(self, entry: Desired, name: str, rows: Sequence[Live]) -> Diagnostic:
+        listed = "; ".join(map(describe, rows))
+        fix = f"say which one is meant: `id: {rows[0].id}`" + "".join(f" or `id: {row.id}`" for row in rows[1:]) + "."
+        detail = f"{len(rows)} buckets are named {visible(name)}: {listed}."
+        return error("E202", detail, fix=fix, span=entry.span)
+
+    def by_name(self) -> None:
+        alike: dict[str, list[Live]] = defaultdict(list)
+        for row in self.own:
+            if row.id not in self.claims:
+                alike[lookalike(row.name)].append(row)
+        for entry in self.entries:
+            if entry.name in self.settled:
+                continue
+            rows = self.named.get(entry.name, [])
+            if len(rows) > 1:
+                self.refuse(entry, self.ambiguous(entry, entry.name, rows), rows)
+            elif rows:
+                self.claim(entry, rows[0])
+            elif similar := alike.get(lookalike(entry.name)):
+                self.refuse(entry, self.similar(entry, similar[0]), similar)
+            elif entry.name in self.abroad:
+                self.refuse(entry, self.foreign(entry))
+            else:
+                self.unmatched.append(entry)
+
+    def similar(self, entry: Desired, row: Live) -> Diagnostic:
+        detail = f"{visible(entry.name)} is not live, but {describe(row)} is: they differ only in case, space or form."
+        fix = f"write the name as it is live, or, to rename that bucket, add `was: {visible(row.name)}`."
+        return error("E207", detail, fix=fix, span=entry.span)
+
+    def foreign(self, entry: Desired) -> Diagnostic:
+        row = self.abroad[entry.name]
+        detail = f"{visible(entry.name)} is listed, but for account {row.uid}: {describe(row)}."
+        fix = "choose another name, or correct `account: {uid: ...}`."
+        return error("E208", detail, fix=fix, span=entry.span)
+
+    def refuse_taken_names(self) -> None:
+        """Refuse each rename onto a name that a bucket of this account keeps, or that only another one's bears."""
+        leaving = {row_id for row_id, entry in self.claims.items() if entry.name != self.rows[row_id].name}
+        alike: dict[str, list[Live]] = defaultdict(list)
+        for row in self.own:
+            if row.id not in leaving:
+                alike[lookalike(row.name)].append(row)
+        for row_id in leaving:
+            entry, row = self.claims[row_id], self.rows[row_id]
+            staying = alike.get(lookalike(entry.name))
+            if not staying:
+                if entry.name in self.abroad and entry.name not in self.named:
+                    self.refuse(entry, self.foreign(entry), [row])
+                continue
+            detail = f"{describe(row)} shall be named {visible(entry.name)}, but {describe(staying[0])} stays."
+            fix = "give that bucket another name or delete it first, in an apply of its own."
+            self.refuse(
+                entry,
+                error("E204", detail, fix=fix, span=entry.span),
+                [row, *staying],
+            )
+
+    def matching(self) -> Matching:
+        pairs = ((entry, self.rows[row_id]) for row_id, entry in self.claims.items() if row_id not in self.in_question)
+        return Matching(
+            pairs=tuple(sorted(pairs, key=lambda pair: pair[0].name)),
+            unmatched=tuple(self.unmatched),
+            in_question=frozenset(self.in_question),
+            diagnostics=tuple(self.diagnostics),
+        )

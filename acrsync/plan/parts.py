@@ -1,0 +1,111 @@
+"""What a document of a plan is made of: each noun with its one description, for writing and for reading."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from acrsync.bucket import FIELDS
+from acrsync.diagnostics import Diagnostic, Severity, Span
+from acrsync.model import JSON, Approval, Attrs, Desired, Limit, Live, Manifest, Prune, Removed
+from acrsync.plan.changes import Action, Create, Delete, Keep, Kept, Marks, Objection, Replace, Update
+from acrsync.plan.codec import FLAG, MAPPING, NUMBER, TEXT, At, Codec, choice, each, maybe, record
+from acrsync.visible import visible
+
+
+def _attrs(at: At) -> Attrs:
+    """Return attributes by field; one that is not in the table could be neither compared nor sent."""
+    attrs = at.mapping()
+    unknown = next((key for key in attrs if key not in FIELDS), None)
+    if unknown is not None:
+        raise at.mismatch(f"nothing but attributes that this acrsync knows (not {visible(unknown)})")
+    at["name"].text()
+    if "labels" in attrs:
+        TEXTS.read(at["labels"])
+    return attrs
+
+
+def _limit(at: At) -> Limit:
+    match = re.fullmatch(r"([0-9]{1,9})%", at.value) if isinstance(at.value, str) else None
+    return Limit(int(match[1]), percent=True) if match else Limit(at.number())
+
+
+TEXTS = each(TEXT)
+ATTRS: Codec[Attrs] = Codec(dict, _attrs)
+SPAN = record(Span, file=TEXT, line=NUMBER, column=NUMBER)
+SOURCE = ("span", maybe(SPAN))
+LIVE = record(Live, id=NUMBER, attributes=("attrs", ATTRS), marks=TEXTS, facts=MAPPING)
+DESIRED = record(
+    Desired,
+    attributes=("attrs", ATTRS),
+    id=maybe(NUMBER),
+    was=maybe(TEXT),
+    protect=maybe(FLAG),
+    marks=maybe(TEXTS),
+    source=SOURCE,
+)
+APPROVAL = record(Approval, guard=TEXT, id=NUMBER, reason=TEXT, source=SOURCE)
+MANIFEST = record(
+    Manifest,
+    stack=maybe(TEXT),
+    account=("account_uid", Codec(lambda uid: {"uid": uid}, lambda at: maybe(NUMBER).read(at["uid"]))),
+    ownership=Codec(lambda label: "label" if label else None, lambda at: maybe(TEXT).read(at) == "label"),
+    prune=choice(Prune),
+    limits=("deletes_limit", Codec(lambda limit: {"deletes": limit.written}, lambda at: _limit(at["deletes"]))),
+    buckets=("desired", each(DESIRED)),
+    removed=each(record(Removed, name=TEXT, forget=FLAG, source=SOURCE)),
+    allow=("approvals", each(APPROVAL)),
+    environment=maybe(TEXT),
+    endpoint=maybe(TEXT),
+    token_env=maybe(TEXT),
+    runs=maybe(TEXT),
+    files=TEXTS,
+    sources=(
+        "spans",
+        Codec(
+            lambda spans: {key: SPAN.write(span) for key, span in spans.items()},
+            lambda at: {key: SPAN.read(at[key]) for key in at.mapping()},
+        ),
+    ),
+)
+DIAGNOSTIC = record(
+    Diagnostic, severity=choice(Severity), code=TEXT, summary=TEXT, detail=TEXT, fix=TEXT, source=SOURCE
+)
+OBJECTION = record(
+    Objection,
+    guard=TEXT,
+    id=maybe(NUMBER),
+    approval=Codec(lambda text: text or None, lambda at: maybe(TEXT).read(at) or ""),
+    diagnostic=DIAGNOSTIC,
+)
+MARKS = record(Marks, add=TEXTS, remove=TEXTS)
+# What each sort of change is made of; `previous_address`, `change` and the like are derived from it, for readers.
+_REASON = ("reason", TEXT)
+_CHANGED: Mapping[str, Any] = {
+    "desired": DESIRED,
+    "live": LIVE,
+    "fields": TEXTS,
+    "action_reason": _REASON,
+    "marks": MARKS,
+}
+CREATE = record(Create, desired=DESIRED, action_reason=_REASON, marks=MARKS)
+UPDATE = record(Update, needs=each(NUMBER), **_CHANGED)
+REPLACE = record(Replace, **_CHANGED)
+DELETE = record(Delete, live=LIVE, action_reason=_REASON)
+IN_SYNC = record(Keep, live=LIVE, desired=maybe(DESIRED), action_reason=("kept", choice(Kept)))
+CHANGES: Mapping[Action, Codec[JSON]] = {
+    Action.CREATE: CREATE,
+    Action.RENAME: UPDATE,
+    Action.UPDATE: UPDATE,
+    Action.REPLACE: REPLACE,
+    Action.DELETE: DELETE,
+    Action.KEEP: IN_SYNC,
+}
+NO_PARTS: Mapping[str, JSON] = {
+    "desired": None,
+    "live": None,
+    "fields": [],
+    "needs": [],
+    "marks": {"add": [], "remove": []},
+}

@@ -1,0 +1,226 @@
+"""The lines of one run: what it wanted, is about to send, did, and how it ended. No secrets.
+
+One JSON object a line, the same in a folder and in a store, described by `schemas/run.v1.json`. A line counts once it
+is whole. Damage is an error and never skipped: the damaged line may tell of a create that must not be sent again.
+Only a last line without its end is no damage: a crash cut it short, before what it announces was done.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
+
+from acrsync.model import JSON, Attrs, Live
+from acrsync.plan.changes import Create, Delete, Replace, Update, Work, action_of
+from acrsync.plan.document import Plan
+from acrsync.plan.outcome import Outcome, Verb
+from acrsync.version import __version__
+
+FORMAT_VERSION = "1.0"
+
+Line = Mapping[str, JSON]
+Lines = tuple[Line, ...]
+Key = tuple[JSON, ...]  # what tells a change from all others of its run: action, name, id
+
+
+@dataclass(frozen=True, slots=True)
+class Who:
+    """Who runs acrsync and where, for people who must find the other run."""
+
+    user: str = ""
+    host: str = ""
+    ci_url: str = ""  # of the job
+    commit: str = ""
+    repository: str = ""
+    actor: str = ""  # who set the job off
+    token: str = ""  # where the token came from, never the token
+
+    def __str__(self) -> str:
+        person = self.actor or self.user or "somebody"
+        return person + f" on {self.host}" * bool(self.host) + f" ({self.ci_url})" * bool(self.ci_url)
+
+
+NOBODY = Who()
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one apply sets out to do, as its record begins with it."""
+
+    plan: Plan
+    document: Mapping[str, JSON]  # the plan as it is saved
+    listed: frozenset[int]  # ids of all buckets before the first write
+    environment: str = ""
+
+
+def new_id(now: datetime) -> str:
+    """Return the id of a run that begins now: ids are in the order of time."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def run_line(run_id: str, wanted: Wanted, who: Who, *, now: datetime) -> Line:
+    """Return the first line of a record."""
+    return _line(
+        "run",
+        now,
+        format_version=FORMAT_VERSION,
+        id=run_id,
+        acrsync_version=__version__,
+        endpoint=wanted.plan.endpoint,
+        uid=wanted.plan.uid,
+        stack=wanted.plan.manifest.stack,
+        environment=wanted.environment,
+        who=asdict(who),
+        listed=sorted(wanted.listed, reverse=True),
+        plan=dict(wanted.document),
+    )
+
+
+def intent_line(verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...], now: datetime) -> Line:
+    """Return the line of a write that is about to be sent; of a replacement, with all that the new bucket must have."""
+    return _line("intent", now, **_named(change), verb=verb, attrs=dict(attrs), marks=list(marks))
+
+
+def intents_of(plan: Plan, *, now: datetime) -> Lines:
+    """Return the intents of all changes of a plan, for a record that cannot grow before each write."""
+    return tuple(_intent_of(change, now) for change in plan.work)
+
+
+def outcome_line(outcome: Outcome, *, now: datetime) -> Line:
+    """Return how a change ended; the last such line of a change counts."""
+    change = outcome.change
+    return _line(
+        "outcome",
+        now,
+        **_named(change),
+        status=outcome.status,
+        wrote=outcome.wrote,
+        lost=outcome.lost,
+        before=None if isinstance(change, Create) else shown(change.live),
+        after=None if outcome.live is None else shown(outcome.live),
+        code=outcome.diagnostic.code if outcome.diagnostic else None,
+    )
+
+
+def settled_line(key: Key, status: str, *, after: JSON, now: datetime, by: str) -> Line:
+    """Return the outcome that a later run found for a change of which nobody knew how it ended."""
+    named = dict(zip(("action", "name", "id"), key, strict=True))
+    found = {"status": status, "wrote": after is not None, "after": after}
+    return _line("outcome", now, **named, **found, lost=None, before=None, code=None, by=by)
+
+
+def end_line(
+    *, exit_code: int, verified: bool, changed: Mapping[int, str | None], managed: Mapping[int, str], now: datetime
+) -> Line:
+    """Return the line of a run that ended by itself.
+
+    `changed`: the names of the buckets that it wrote to, None for one that it deleted. `managed`: all that its
+    manifest names, if it saw that they are as wanted.
+    """
+    return _line("end", now, exit_code=exit_code, verified=verified, changed=_keys(changed), managed=_keys(managed))
+
+
+def closed_line(*, by: str, reason: str, now: datetime) -> Line:
+    """Return the line of a run of which nothing is open any more, `by` the run that saw it or a person."""
+    return _line("closed", now, by=by, reason=reason)
+
+
+def encoded(lines: Iterable[Line]) -> bytes:
+    """Return the lines as they are stored."""
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
+def decoded(data: bytes) -> Lines:
+    """Return the lines of a record, none if a crash cut its first one short.
+
+    Raises: ValueError with what is wrong, for people.
+    """
+    whole = data.split(b"\n")[:-1]
+    lines = [_parsed(text, number) for number, text in enumerate(whole, 1)]
+    if lines:
+        check(lines)
+    return tuple(lines)
+
+
+def check(lines: Sequence[Line]) -> None:
+    """Raise ValueError, with what is wrong, if these are not the lines of one run in a format that is understood."""
+    run = lines[0]
+    if run.get("event") != "run":
+        raise ValueError("it does not begin with the line of a run")
+    if str(run.get("format_version")).partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
+        raise ValueError(f"its format is {run.get('format_version')}, this acrsync reads {FORMAT_VERSION}")
+    for number, line in enumerate(lines, 1):
+        if missing := KNOWN_EVENTS.get(str(line.get("event")), frozenset()) - line.keys():
+            raise ValueError(f"line {number} has no {' and no '.join(sorted(missing))}")
+
+
+def key_of(line: Line) -> Key:
+    """Return which change a line is about."""
+    return line["action"], line["name"], line["id"]
+
+
+def normal(endpoint: str) -> str:
+    """Return one form of an address, whatever its case, default port and ending; other endpoints as they are."""
+    parts = urlsplit(endpoint)
+    if parts.scheme.lower() not in ("http", "https"):
+        return endpoint
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").rstrip(".")
+    port = f":{parts.port}" if parts.port not in (None, {"http": 80, "https": 443}[scheme]) else ""
+    return f"{scheme}://{host}{port}{parts.path.rstrip('/').removesuffix('/api').rstrip('/')}"
+
+
+def shown(live: Live) -> dict[str, JSON]:
+    """Return a bucket as a line shows it."""
+    return {"id": live.id, "attrs": dict(live.attrs), "marks": list(live.marks), "facts": dict(live.facts)}
+
+
+# What later runs rely on. A line of an unknown event is of a later 1.x, and means nothing that must be known.
+KNOWN_EVENTS = {
+    "run": frozenset({"id", "time", "endpoint", "uid", "who"}),
+    "intent": frozenset({"time", "action", "name", "id", "verb", "attrs", "marks"}),
+    "outcome": frozenset({"time", "action", "name", "id", "status", "wrote", "after"}),
+    "end": frozenset({"time", "exit_code", "verified", "changed", "managed"}),
+    "closed": frozenset({"time", "by"}),
+}
+
+
+def _parsed(text: bytes, number: int) -> Line:
+    try:
+        value = json.loads(text)
+    except ValueError as e:
+        raise ValueError(f"line {number} is damaged") from e
+    if not isinstance(value, dict) or not isinstance(value.get("event"), str):
+        raise ValueError(f"line {number} is not an event")
+    return value
+
+
+def _intent_of(change: Work, now: datetime) -> Line:
+    match change:
+        case Create():
+            return intent_line("create", change, attrs=change.desired.attrs, marks=change.marks.add, now=now)
+        case Replace():
+            marks = change.marks.applied_to(change.live.marks)
+            return intent_line("delete", change, attrs=change.desired.attrs, marks=marks, now=now)
+        case Update():
+            attrs = {key: change.desired.attrs[key] for key in change.fields}
+            marks = change.marks.applied_to(change.live.marks)
+            return intent_line("update", change, attrs=attrs, marks=marks, now=now)
+        case Delete():
+            return intent_line("delete", change, attrs={}, marks=(), now=now)
+
+
+def _named(change: Work) -> dict[str, JSON]:
+    bucket_id = None if isinstance(change, Create) else change.live.id
+    return {"action": action_of(change), "name": change.name, "id": bucket_id}
+
+
+def _keys(names: Mapping[int, str | None] | Mapping[int, str]) -> dict[str, JSON]:
+    return {str(bucket_id): name for bucket_id, name in names.items()}
+
+
+def _line(event: str, now: datetime, **entry: JSON) -> Line:
+    return {"event": event, "time": now.isoformat(timespec="milliseconds"), **entry}
