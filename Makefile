@@ -29,12 +29,12 @@ test: lint types imports .venv/installed ## All that CI runs
 test-slow: lint types imports .venv/installed ## The same and every slow test
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet --hypothesis-profile new -m 'slow or not slow'
 
-# Both need no other tool than those of the group `test`: tests that want more say so and are skipped.
+# Both need no other tool than those of the group `test`: tests that want more say so and are skipped. TESTS: only these.
 test-lowest: ## Run the tests with the oldest versions that pyproject.toml allows
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check uv
 	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --editable '.[emulator,truststore]' --group test
-	.venv-lowest/bin/python -m pytest --numprocesses $(WORKERS) --quiet
+	.venv-lowest/bin/python -m pytest --numprocesses $(WORKERS) --quiet $(TESTS)
 
 test-sdist: ## Build the source archive, unpack it, and run its tests as a packager does
 	rm -rf build/sdist
