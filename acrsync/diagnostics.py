@@ -222,6 +222,7 @@ SUMMARIES: Mapping[str, str] = {
     "W221": "This is not taken back",
     "W222": "This comes back with another id",
     # Guards
+    "E211": "A value of this bucket cannot be read",
     "E301": "Bucket is not empty",
     "E302": "Replacement needs approval",
     "E303": "Too many deletes",

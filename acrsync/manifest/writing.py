@@ -98,7 +98,9 @@ class _Describing:
         """Yield the lines of all fields but the name."""
         problems = {**problems, **_beyond_the_schema(row)}
         for key in FIELDS:
-            if key in problems and key != "name":
+            if key in row.unreadable:
+                yield f"# {key} is not managed: `{key}` is {row.unreadable[key]}, which cannot be read."
+            elif key in problems and key != "name":
                 yield f"# {key} is not managed: {problems[key]}"
             elif key in row.attrs and key != "name":
                 yield from pair(key, literal(shown(key, row.attrs[key])))

@@ -49,7 +49,7 @@ def test_what_is_redirected_is_utf_8_whatever_the_console_speaks(place: Place, a
     for encoding in ("latin-1", "ascii", "cp1252"):
         process = place.start("export", environment={"PYTHONIOENCODING": encoding})
         assert process.stdout is not None
-        with open(process.stdout.fileno(), "rb", closefd=False) as raw:  # noqa: PTH123
+        with open(process.stdout.fileno(), "rb", closefd=False) as raw:
             assert "name: Tänze" in raw.read().decode("utf-8"), encoding
         process.communicate()
 

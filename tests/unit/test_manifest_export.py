@@ -247,7 +247,7 @@ def test_a_value_that_cannot_be_managed_is_left_out_with_a_comment(row, key, why
 def test_a_bucket_that_is_listed_without_a_region_is_a_comment():
     row = decode({"id": 7, "uid": 19, "name": "music", "type": "File"})
     text = dump(Snapshot((row,)), uid=19)
-    assert '"music" (id 7): `region` is null, which this acrsync does not know.' in text
+    assert '"music" (id 7): `region` is missing, which this acrsync does not know.' in text
     assert load_texts({"a": text.encode()}).diagnostics == ()
 
 
