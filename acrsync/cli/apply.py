@@ -86,11 +86,10 @@ def command(
 
 def _apply(where: Common, asked: Planning, saved: Plan | None, *, records: Path, ask: bool) -> ExitCode:
     """Plan, show, ask, apply and read back; return the exit code."""
-    from acrsync.cli import ci, output
+    from acrsync.cli import ci, output, progress
     from acrsync.cli.endpoint import opened
     from acrsync.cli.interrupt import in_two_stages
     from acrsync.cli.planning import facts, loop_for, manifest_of, save_plan, style_for
-    from acrsync.cli.progress import shown
     from acrsync.report import FORMATS, PLAIN, plan_text, result_text
 
     stop = threading.Event()
@@ -104,7 +103,8 @@ def _apply(where: Common, asked: Planning, saved: Plan | None, *, records: Path,
             manifest, hints = manifest_of(asked)
             return loop.look(manifest, hints=hints)
 
-        seen = look()
+        with progress.reading(account):
+            seen = look()
         plan, style = seen.plan, style_for(where.color)
         if asked.format == "text":
             with ci.section("acrsync_plan", "acrsync plan"):
@@ -123,12 +123,9 @@ def _apply(where: Common, asked: Planning, saved: Plan | None, *, records: Path,
             if not _ask(_question(plan)) and (again := look().plan).digest != plan.digest:
                 return _moved_on(again, account, asked)
         save_plan(plan, facts(plan.exit_code(), account), asked)
-        with ci.section("acrsync_apply", "acrsync apply"):
-            result = loop.carry_out(
-                seen,
-                began=lambda: to_the_end.enter_context(in_two_stages(stop)),
-                shown=lambda outcomes: shown(outcomes, total=len(plan.work), color=where.color),
-            )
+        writing = progress.applying(account, total=len(plan.work), color=where.color)
+        with ci.section("acrsync_apply", "acrsync apply"), writing as shown:
+            result = loop.carry_out(seen, began=lambda: to_the_end.enter_context(in_two_stages(stop)), shown=shown)
         run = replace(
             facts(result.exit_code, account, result.diagnostics), outcomes=result.outcomes, verified=result.verified
         )
@@ -153,11 +150,19 @@ def _moved_on(plan: Plan, account: Account, asked: Planning) -> ExitCode:
 
 
 def _question(plan: Plan) -> str:
+    from acrsync.plan.changes import Action
+    from acrsync.report.style import counted
     from acrsync.visible import visible
 
-    count = len(plan.work)
-    account = "an account yet unknown" if plan.uid is None else f"account {plan.uid}"
-    return f"Apply {count} change{'s' if count != 1 else ''} to {account} at {visible(plan.endpoint)}?"
+    account = "an account that is not known yet" if plan.uid is None else f"account {plan.uid}"
+    counts = plan.counts()
+    destroyed = [
+        counted(counts[action], noun)
+        for action, noun in ((Action.DELETE, "delete"), (Action.REPLACE, "replacement"))
+        if counts[action]
+    ]
+    of_these = f", {' and '.join(destroyed)} among them," if destroyed else ""
+    return f"Apply {counted(len(plan.work), 'change')}{of_these} to {account} at {visible(plan.endpoint)}?"
 
 
 def _ask(question: str) -> bool:

@@ -45,16 +45,19 @@ def show(where: Common, asked: Planning, *, records: Path = RECORDS) -> ExitCode
     """Plan and show it; `apply --dry-run` is this."""
     from acrsync.cli.endpoint import opened
     from acrsync.cli.planning import loop_for, manifest_of, show_plan
+    from acrsync.cli.progress import reading
 
     manifest, hints = manifest_of(asked)
     with opened(where, read_only=True) as account:
-        plan = loop_for(account, asked, records=records).look(manifest, hints=hints).plan
+        with reading(account):
+            plan = loop_for(account, asked, records=records).look(manifest, hints=hints).plan
         return show_plan(plan, account, where, asked)
 
 
 def _plan_to_undo(path: Path, account: Account, asked: Planning) -> Plan:
     """Return the plan that takes back a recorded run, for the account as it is now."""
     from acrsync.cli.planning import loop_for
+    from acrsync.cli.progress import reading
     from acrsync.diagnostics import AcrsyncError
     from acrsync.plan.undo import undo
     from acrsync.runs import Known, record
@@ -67,7 +70,8 @@ def _plan_to_undo(path: Path, account: Account, asked: Planning) -> Plan:
             f"It was recorded at {visible(lines[0]['endpoint'])}; this is {visible(account.endpoint)}.",
             fix="use the endpoint and the token that it was made with.",
         )
-    snapshot = account.observe()
+    with reading(account):
+        snapshot = account.observe()
     undone = undo(lines, snapshot, approvals=asked.allow)
     manifest = replace(undone.manifest, deletes_limit=asked.max_deletes or undone.manifest.deletes_limit)
     loop = loop_for(account, asked, records=RECORDS)
