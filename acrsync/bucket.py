@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from acrsync.model import JSON, MARK, Attrs, Live
+from acrsync.visible import visible
 
 
 def same(value: JSON) -> JSON:
@@ -112,6 +113,23 @@ def encode(attrs: Attrs, *, marks: tuple[str, ...] = ()) -> dict[str, JSON]:
     if "labels" in body or marks:
         body["labels"] = [*body.get("labels", ()), *marks]
     return body
+
+
+def unwritable(live: Live) -> str | None:
+    """Return why no manifest can name a bucket, None if one can; what cannot be named is never pruned."""
+    for key, known in (("region", (*REGIONS, CHINA, *LEGACY_REGIONS)), ("type", (*TYPES, *LEGACY_TYPES))):
+        if live.attrs.get(key) not in known:
+            return f"`{key}` is {_shown(live.attrs.get(key))}, which this acrsync does not know."
+    name = live.attrs.get("name")
+    if not isinstance(name, str):
+        return f"The name is {_shown(name)}, which is not a text."
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        return "The name holds half of a surrogate pair, which is no character."
+    return None
+
+
+def _shown(value: JSON) -> str:
+    return visible(json.dumps(value, ensure_ascii=False))[:80]
 
 
 def content_path(live: Live) -> str:

@@ -19,7 +19,7 @@ from conformance import (  # noqa: F401 - fixtures for every test
 
 # Machines are noisy; time is for benchmarks. What fails a change is the change: the default run tries the same examples
 # each time, and `make test-slow` new ones.
-hypothesis.settings.register_profile("same", deadline=None, derandomize=True)
+hypothesis.settings.register_profile("same", deadline=None, derandomize=True, max_examples=35)
 hypothesis.settings.register_profile("new", deadline=None)
 hypothesis.settings.load_profile("same")
 

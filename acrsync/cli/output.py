@@ -138,9 +138,10 @@ def save(path: Path, text: str) -> None:
             unfinished.unlink(missing_ok=True)
     except OSError as error:
         from acrsync.diagnostics import AcrsyncError
+        from acrsync.extras import as_owner
 
         raise AcrsyncError(
             "E005",
             f"{path}: {error.strerror or error}. Nothing is left half-written.",
-            fix="choose a folder that exists and that you may write to.",
+            fix=f"choose a folder that exists and that you may write to{as_owner(path)}.",
         ) from error

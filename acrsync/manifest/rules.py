@@ -5,17 +5,24 @@ Every rule reads what is there and has the right kind, so that one mistake does 
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from acrsync.diagnostics import Diagnostic, Span, error
 from acrsync.manifest.problems import quoted, short
-from acrsync.manifest.scalars import written
+from acrsync.manifest.scalars import literal, written
+from acrsync.manifest.spots import plain
 from acrsync.manifest.tree import PlacedList, PlacedMapping, Tree
-from acrsync.visible import lookalike, visible
+from acrsync.model import MARK
+from acrsync.visible import cleaned, lookalike, visible
 
-_ONCE = ("stack", "account", "ownership", "prune", "limits")
+_ONCE = (
+    *("environments", "variables", "endpoint", "token_env", "runs"),
+    *("stack", "account", "ownership", "prune", "limits"),
+)
+
+
+LONGEST_READ = 1000  # characters; nobody reads a longer text, and looking at every character of it takes long
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,12 @@ class Entry:
     @property
     def span(self) -> Span:
         return self.tree.span(self.path)
+
+    @property
+    def id(self) -> int | None:
+        """The bucket that is meant; it exists, so that no rule for new names and labels holds for the entry."""
+        value = self.data.get("id")
+        return value if isinstance(value, int) and not isinstance(value, bool) else None
 
     def at(self, key: str) -> Span:
         return self.tree.span((*self.path, key))
@@ -62,30 +75,44 @@ def check(trees: Sequence[Tree], *, complete: bool) -> Iterator[Diagnostic]:
     yield from _removed(buckets, removed)
     yield from _approvals(entries(trees, "allow"))
     yield from _circles(buckets)
-    yield from _said_once(trees)
+    yield from said_once(trees)
     if complete:
         yield from _whole(trees, buckets)
 
 
 def name_problem(name: str) -> tuple[str, str] | None:
-    """Return why a name cannot stand in a manifest and what to write, None where it can."""
-    if name != name.strip():
-        return f"The name {quoted(name)} begins or ends with a space.", f"write name: {written(name.strip())}"
-    if visible(name) != name:
-        kept = "".join(character for character in name if visible(character) == character)
-        return f"The name {quoted(name)} holds a character that shows nothing.", f"write name: {written(kept)}"
-    composed = unicodedata.normalize("NFC", name)
-    if composed != name:
-        detail = f"The name {quoted(name)} is not in Unicode form NFC, so that it looks like another one."
-        return detail, f"write the name in form NFC: name: {written(composed)}"
-    return None
-
-
-def label_problem(label: str) -> tuple[str, str] | None:
-    """Return why a label cannot stand in a manifest, beyond what the schema says, and what to write."""
-    if label == label.strip():
+    """Return why a name cannot be a new one and what to write, None if it can. A bucket that exists keeps its name."""
+    if (why := _unclean(name)) is None:
         return None
-    return f"The label {quoted(label)} begins or ends with a space.", f"write {written(label.strip())}"
+    shown = cleaned(name)
+    fix = (
+        f"write name: {written(literal(shown))}"
+        if shown
+        else "write a name that can be seen, as in name: music-catalogue"
+    )
+    return f"The name {quoted(name)} {why}.", fix
+
+
+def label_problem(label: str, others: Iterable[str] = ()) -> tuple[str, str] | None:
+    """Return why a label cannot be a new one, beyond what the schema says, and what to write beside other labels."""
+    if (why := _unclean(label)) is None:
+        return None
+    shown = cleaned(label)
+    fix = f"write {written(literal(shown))}"
+    if not shown or shown.startswith(MARK) or shown in others:
+        fix = "remove it."
+    return f"The label {quoted(label)} {why}.", fix
+
+
+def _unclean(text: str) -> str | None:
+    """Return what is wrong with a text that does not stand as it is seen."""
+    if len(text) > LONGEST_READ or text == cleaned(text):
+        return None
+    if text != text.strip():
+        return "begins or ends with a space"
+    if visible(text) != text:
+        return "holds a character that shows nothing, or that looks like a space"
+    return "is not in Unicode form NFC, so that it looks like another one"
 
 
 def _section(tree: Tree, key: str) -> PlacedMapping:
@@ -95,13 +122,14 @@ def _section(tree: Tree, key: str) -> PlacedMapping:
 
 def _own_rules(entry: Entry, *, merging: bool) -> Iterator[Diagnostic]:
     name, was = entry.text("name"), entry.text("was")
-    if name and (problem := name_problem(name)):
+    if name and entry.id is None and (problem := name_problem(name)):
         yield error("E140", problem[0], fix=problem[1], span=entry.at("name"))
     if name and name == was:
         detail = f"{short(name)} has its own name as its former one."
         yield error("E145", detail, fix="write the old name after `was:`, or remove it.", span=entry.at("was"))
-    yield from _labels(entry.tree, entry.path, entry.data)
-    defaults = _section(entry.tree, "defaults")
+    if entry.id is None:
+        yield from _labels(entry.tree, entry.path, entry.data)
+    defaults = entry.tree.defaults
     for key, example in (("region", "eu-west-1"), ("type", "File")):
         if key not in entry.data and key not in defaults and not merging:
             detail = f"{short(name or 'A bucket')} has no `{key}`, and the `defaults` of this file have none."
@@ -110,8 +138,12 @@ def _own_rules(entry: Entry, *, merging: bool) -> Iterator[Diagnostic]:
 
 def _labels(tree: Tree, path: tuple[str | int, ...], holder: PlacedMapping) -> Iterator[Diagnostic]:
     labels = holder.get("labels")
-    for at, label in enumerate(labels if isinstance(labels, PlacedList) else ()):
-        if isinstance(label, str) and (problem := label_problem(label)):
+    texts = [label if isinstance(label, str) else "" for label in (labels if isinstance(labels, PlacedList) else ())]
+    for at, label in enumerate(texts):
+        if "," not in label and label_problem(label):
+            others = {*map(cleaned, texts[:at]), *texts[at + 1 :]}
+            problem = label_problem(label, others)
+            assert problem is not None, "A label changed its mind. This is a bug in acrsync."
             yield error("E135", problem[0], fix=problem[1], span=tree.span((*path, "labels", at)))
 
 
@@ -122,11 +154,14 @@ def _names(buckets: Iterable[Entry]) -> Iterator[Diagnostic]:
         if not name:
             continue
         first = alike.setdefault(lookalike(name), entry)
-        if first is entry:
+        if first is entry or (first.id is not None and entry.id is not None):
             continue
         if name == first.text("name"):
             detail = f"The bucket {short(name)} is at {first.span} already; one of the two would be without effect."
-            yield error("E141", detail, fix="remove one of them, or give it another name.", span=entry.at("name"))
+            fix = "remove one of them, or give it another name."
+            if plain(first.span) == plain(entry.span):  # two combinations of one matrix
+                fix = "use every key of the `matrix` in `name`, or leave a combination out by `exclude`."
+            yield error("E141", detail, fix=fix, span=entry.at("name"))
         else:
             other = f"{quoted(first.text('name'))} at {first.span}"
             detail = f"{quoted(name)} and {other} differ only in case, space or Unicode form; one passes for the other."
@@ -145,18 +180,27 @@ def _ids(buckets: Iterable[Entry]) -> Iterator[Diagnostic]:
 def _removed(buckets: Iterable[Entry], removed: Iterable[Entry]) -> Iterator[Diagnostic]:
     buckets = tuple(buckets)
     kept = {name: entry for entry in buckets if (name := entry.text("name"))}
-    kept_ids = {id_: entry for entry in buckets if isinstance(id_ := entry.data.get("id"), int)}
+    kept_ids = {entry.id: entry for entry in buckets if entry.id is not None}
+    alike = {lookalike(name): entry for name, entry in kept.items() if entry.id is None}
     gone: dict[str, Entry] = {}
+    gone_ids: dict[int, Entry] = {}
     for entry in removed:
-        id_, name = entry.data.get("id"), entry.text("name")
-        if id_ in kept_ids:
-            detail = f"Bucket {id_} must exist according to {kept_ids[id_].span}, and must not according to this."
+        name = entry.text("name")
+        if entry.id in kept_ids:
+            detail = f"Bucket {entry.id} must exist according to {kept_ids[entry.id].span}, and not according to this."
             yield error("E144", detail, fix="remove one of the two entries.", span=entry.at("id"))
+        if entry.id is not None and gone_ids.setdefault(entry.id, entry) is not entry:
+            detail = f"Bucket {entry.id} is removed at {gone_ids[entry.id].span} already."
+            yield error("E143", detail, fix="remove one of the two entries.", span=entry.at("id"))
         if not name:
             continue
         if name in kept:
             detail = f"{short(name)} shall be there according to {kept[name].span}, and shall not according to this."
             yield error("E144", detail, fix="remove one of the two entries.", span=entry.at("name"))
+        elif other := alike.get(lookalike(name)):
+            detail = f"{quoted(name)} and {quoted(other.text('name'))} at {other.span}, which stays, look alike."
+            fix = "remove this entry, or write the other one with the `id:` of its bucket."
+            yield error("E142", detail, fix=fix, span=entry.at("name"))
         if gone.setdefault(name, entry) is not entry:
             detail = f"{short(name)} is removed at {gone[name].span} already."
             yield error("E141", detail, fix="remove one of the two entries.", span=entry.at("name"))
@@ -194,7 +238,8 @@ def _circles(buckets: Iterable[Entry]) -> Iterator[Diagnostic]:
             yield error("E146", detail, fix=fix, span=renamed[name][1].at("was"))
 
 
-def _said_once(trees: Iterable[Tree]) -> Iterator[Diagnostic]:
+def said_once(trees: Iterable[Tree]) -> Iterator[Diagnostic]:
+    """Yield what more than one file sets although it holds for all of them."""
     first: dict[str, Span] = {}
     for tree in trees:
         for key in _ONCE:

@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-import yaml
-
 from acrsync.model import JSON
-from acrsync.visible import visible
+from acrsync.visible import characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +57,7 @@ _TRAPS: tuple[tuple[re.Pattern[str], Trap], ...] = (
     ),
     (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), Trap("JSON has no such number")),
 )
+_SHORT: Mapping[str, str] = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
 _TRUTH = Trap("it is true or false for YAML 1.1 readers and text for others", ", or true or false if that is meant")
 _OPERATOR = Trap("YAML 1.1 readers give it a meaning of its own")
 
@@ -91,6 +89,19 @@ def flow(value: JSON) -> str:
             return json.dumps(value)
 
 
+def literal(value: JSON) -> JSON:
+    """Return a value as it is written where `${` would begin a variable."""
+    match value:
+        case str():
+            return value.replace("${", "$${")
+        case Mapping():
+            return {literal(key): literal(inner) for key, inner in value.items()}
+        case list():
+            return [literal(inner) for inner in value]
+        case _:
+            return value
+
+
 def written(text: str) -> str:
     """Return a text as it stands in block and flow context: without quotes where nothing could misread it.
 
@@ -99,5 +110,15 @@ def written(text: str) -> str:
     ordinary = all(character.isalnum() or character in " _-./" for character in text)
     if ordinary and text[:1].isalpha() and not text.endswith(" ") and plain(text) == text:
         return text
-    as_is = visible(text) == text
-    return yaml.dump(text, default_style='"', allow_unicode=as_is, width=sys.maxsize).rstrip("\n")
+    inside = (
+        _escaped(character) if hidden else _SHORT.get(character, character) for character, hidden in characters(text)
+    )
+    return f'"{"".join(inside)}"'
+
+
+def _escaped(character: str) -> str:
+    if character in _SHORT:
+        return _SHORT[character]
+    code = f"{ord(character):X}"
+    letter, width = next((letter, width) for letter, width in (("x", 2), ("u", 4), ("U", 8)) if len(code) <= width)
+    return f"\\{letter}{code.zfill(width)}"

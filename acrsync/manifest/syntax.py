@@ -56,12 +56,13 @@ def syntax_error(problem: yaml.MarkedYAMLError, file: str) -> Diagnostic:
     return error("E110", f"The text is no YAML ({visible(said)}).", fix="correct the text at this place.", span=span)
 
 
-def one_parser_only(event: yaml.ScalarEvent, text: str, *, key: bool) -> tuple[str, str, str] | None:
+def one_parser_only(event: yaml.ScalarEvent, value: str, text: str, *, key: bool) -> tuple[str, str, str] | None:
     """Return code, detail and fix for a scalar that only one of the two parsers reads, so that both accept the same.
 
-    The scalar is quoted, a block, or in brackets; `text` is the whole text, `key` says that it stands where a key does.
+    The scalar, whose value is `value`, is quoted, a block, or in brackets; `text` is the whole text, `key` says that
+    it stands where a key does.
     """
-    value, style = event.value, event.style
+    style = event.style
     if not style:
         if "?" in value:
             detail = f"{quoted(value)} stands in brackets without quotes; some readers take ? for a key."

@@ -10,12 +10,19 @@ from acrsync.diagnostics import Diagnostic, Span, error
 from acrsync.manifest.problems import short
 from acrsync.visible import visible
 
-_LINE_END = re.compile("\r\n|\r|\n")
+LINE_END = re.compile("\r\n|\r|\n")
 # What YAML forbids, what it takes for the end of a line while editors do not, and what turns the direction of a text.
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
 )
 _BEYOND_UNICODE = re.compile(r"\\U(?!000|0010)[0-9A-Fa-f]{8}")  # PyYAML without libyaml fails on such an escape
+# What a merge leaves in a file: git's markers, with diff3's for the common base, Mercurial's and Subversion's.
+_CONFLICT = re.compile(r"(?:\A|(?<=[\r\n]))(?:<{7,}|={7,}|>{7,}|\|{7,})(?=[ \r\n]|\Z)")
+_ODD_SPACES = "\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000"
+_ODD_INDENTATION = re.compile(rf"(?:\A|(?<=[\r\n])) *(?:- *)*(?P<odd>[{_ODD_SPACES}])")
+_ODD_AFTER_COLON = re.compile(rf"(?:\A|(?<=[\r\n])) *(?:- +)*[\w\"']+:(?P<odd>[{_ODD_SPACES}])")
+_BEFORE_ANY_DOCUMENT = re.compile(r"(?: *(?:#[^\r\n]*)?[\r\n]|\.\.\. *(?:#[^\r\n]*)?(?:[\r\n]|\Z))*")
+_DOCUMENT_END = re.compile(r"(?:\A|(?<=[\r\n]))\.\.\.(?=[ \r\n]|\Z)")
 _DIRECTIVE = re.compile(r"%(?<![^\r\n]%)[^\r\n]*")  # a % with nothing before it in its line
 
 
@@ -33,6 +40,11 @@ def decoded(data: bytes, file: str) -> str | Diagnostic:
 
 def unreadable(text: str, file: str) -> Iterator[Diagnostic]:
     """Yield what keeps a text from being parsed, each kind at its first place."""
+    if found := _CONFLICT.search(text):
+        detail = f"The line begins with {found[0][:7]}, which marks a part that a merge could not decide."
+        fix = "keep the right lines of both versions, and remove the lines with markers."
+        yield error("E107", detail, fix=fix, span=span_after(text[: found.start()], file))
+        return
     if found := _FORBIDDEN.search(text):
         detail = f"{visible(found[0])} shows nothing and may hide something, so it stands in no manifest as it is."
         fix = f'remove it, or write it in double quotes as "\\u{ord(found[0]):04x}".'
@@ -42,7 +54,7 @@ def unreadable(text: str, file: str) -> Iterator[Diagnostic]:
         fix = "write the character itself, or its number in Unicode."
         yield error("E105", detail, fix=fix, span=span_after(text[: found.start()], file))
     if "\t" in text:
-        lines = sum("\t" in line for line in _LINE_END.split(text))
+        lines = sum("\t" in line for line in LINE_END.split(text))
         detail = f"YAML readers differ on tabs, and this file has them in {lines} line{'s' * (lines > 1)}."
         fix = 'replace them by spaces, or inside a text by "\\t" in double quotes.'
         yield error("E106", detail, fix=fix, span=span_after(text[: text.index("\t")], file))
@@ -52,7 +64,27 @@ def unreadable(text: str, file: str) -> Iterator[Diagnostic]:
         yield error("E112", detail, fix=fix, span=span_after(text[: directive.start()], file))
 
 
+def odd_indentation(text: str) -> Iterator[int]:
+    """Yield where a line is indented by another space than U+0020, as text from a web page or an office program is."""
+    yield from (found.start("odd") for found in _ODD_INDENTATION.finditer(text))
+
+
+def odd_after_colon(text: str) -> Iterator[int]:
+    """Yield where such a space stands after what looks like a key: a mistake if the text cannot be read."""
+    yield from (found.start("odd") for found in _ODD_AFTER_COLON.finditer(text))
+
+
+def without_leading_end(text: str) -> str:
+    """Return a text in which the end of a document that never began is a comment; every place stays the same.
+
+    YAML allows such an end; the parsers do not.
+    """
+    before = _BEFORE_ANY_DOCUMENT.match(text)
+    assert before is not None, "A pattern that matches nothing did not match. This is a bug in acrsync."
+    return _DOCUMENT_END.sub("#  ", before[0]) + text[before.end() :] if "..." in before[0] else text
+
+
 def span_after(before: str, file: str) -> Span:
     """Return the place that follows this beginning of a text."""
-    lines = _LINE_END.split(before)
+    lines = LINE_END.split(before)
     return Span(file, len(lines), len(lines[-1]) + 1)

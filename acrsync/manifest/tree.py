@@ -7,8 +7,9 @@ at its place. The limits on depth and aliases act here, before anything has grow
 
 from __future__ import annotations
 
+import sys
 from array import array
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
@@ -18,8 +19,12 @@ import yaml
 from acrsync.diagnostics import Diagnostic, Span, error
 from acrsync.manifest.problems import quoted, short
 from acrsync.manifest.scalars import Trap, plain, written
+from acrsync.manifest.spots import Spot
+from acrsync.manifest.surrogates import Masked
 from acrsync.manifest.syntax import one_parser_only, syntax_error
+from acrsync.manifest.text import odd_after_colon, odd_indentation, span_after, without_leading_end
 from acrsync.model import JSON
+from acrsync.visible import visible
 
 if TYPE_CHECKING:
     Loader = type[yaml.CBaseLoader] | type[yaml.BaseLoader]
@@ -57,16 +62,27 @@ class Tree:
     file: str
     root: PlacedList  # the document as its only item; no item where the text could not be read to its end
     problems: tuple[Diagnostic, ...]
+    # Of each item of `buckets`, if the file was expanded: which one is meant, and its combination of a matrix.
+    buckets: tuple[str, ...] = ()
+    combinations: tuple[str, ...] = ()
+    inherited: PlacedMapping | None = None  # the environment's `defaults`, which another file sets
 
     @property
     def data(self) -> JSON:
         return self.root[0] if self.root else None
+
+    @property
+    def defaults(self) -> PlacedMapping:
+        """The values that a bucket of this file has if it does not say its own."""
+        own = self.data.get("defaults") if isinstance(self.data, PlacedMapping) else None
+        return own if isinstance(own, PlacedMapping) else self.inherited or PlacedMapping()
 
     def span(self, path: Iterable[str | int], key: str | None = None) -> Span:
         """Return the place of the value at a path, or of one of its keys.
 
         A path that goes on inside a text, as that of a template in JSON does, gives the place of the text.
         """
+        path = tuple(path)
         value: JSON = self.root
         places, at = self.root.places, 0
         for step in (0, *path):
@@ -79,22 +95,39 @@ class Tree:
                     value = value[str(step)]
         if isinstance(value, PlacedMapping) and key is not None:
             places, at = value.places, 4 * list(value).index(key)
-        return Span(self.file, places[at] + 1, places[at + 1] + 1)
+        place = (self.file, places[at] + 1, places[at + 1] + 1)
+        bucket = self.buckets[int(path[1])] if self.buckets and path[:1] == ("buckets",) and path[1:] else ""
+        return Spot(*place, bucket) if bucket else Span(*place)
 
 
 def read(text: str, file: str, *, loader: Loader = FASTEST) -> Tree:
     """Return the data of a text; where it cannot be read to its end, only the problems up to there."""
-    builder = _Builder(text, file)
+    masked = Masked.of(without_leading_end(text))
+    events = iter((loader if masked.by_any_parser else yaml.BaseLoader)(masked.text).get_event, None)
+    builder = _Builder(masked, file, events, suspects=tuple(odd_indentation(text)))
     try:
         takes = builder.takes()
-        for event in iter(loader(text).get_event, None):
+        for event in events:
             takes[type(event)](event, event.start_mark)
     except _StopReading:
         builder.root = PlacedList()
     except yaml.MarkedYAMLError as problem:
-        builder.problems.append(syntax_error(problem, file))
+        odd = builder.odd_spaces() or tuple(odd_after_colon(text))
+        builder.problems.append(_odd_space(text, odd, file) if odd else syntax_error(problem, file))
         builder.root = PlacedList()
+    else:
+        if odd := builder.odd_spaces():
+            builder.problems.append(_odd_space(text, odd, file))
+            builder.root = PlacedList()
     return Tree(file, builder.root, tuple(builder.problems))
+
+
+def _odd_space(text: str, odd: Sequence[int], file: str) -> Diagnostic:
+    """Return what is wrong with a space that looks like one of those that YAML knows."""
+    at = odd[0]
+    more = f" This file has {len(odd)} of them." if len(odd) > 1 else ""
+    detail = f"{visible(text[at])} looks like a space, but YAML does not read it as one.{more}"
+    return error("E108", detail, fix="write ordinary spaces instead.", span=span_after(text[:at], file))
 
 
 class _StopReading(Exception):
@@ -123,9 +156,13 @@ class _Anchored:
 class _Builder:
     """Takes events one by one; `container` is what is being filled, `key` where the next value goes in it."""
 
-    def __init__(self, text: str, file: str) -> None:
-        self.text = text
+    def __init__(self, masked: Masked, file: str, events: Iterator[yaml.Event], *, suspects: Sequence[int]) -> None:
+        self.masked = masked
+        self.events = events
+        self.text = masked.text
         self.file = file
+        self.suspects = suspects  # places of spaces that are a mistake unless a text in quotes holds them
+        self.held: list[tuple[int, int]] = []  # where texts in quotes, and blocks, begin and end; if there are suspects
         self.problems: list[Diagnostic] = []
         self.root = PlacedList()
         self.container: PlacedList | PlacedMapping = self.root
@@ -155,10 +192,29 @@ class _Builder:
         """Take what says nothing."""
 
     def document(self, _: yaml.DocumentStartEvent, mark: Mark) -> None:
-        if self.root:
+        """Begin a document. Empty ones, as whoever joins files leaves behind, say nothing beside the one that does."""
+        self.anchors = {}
+        if self.root == [None]:
+            self.container = self.root = PlacedList()
+        if not self.root:
+            return
+        first = next(self.events)
+        if not (isinstance(first, yaml.ScalarEvent) and not first.style and plain(first.value) is None):
             fix = "put the second document into a file of its own and name both files."
             self.refuse("E111", "A manifest is one YAML document; a second one begins here.", fix, mark)
             raise _StopReading
+
+    def odd_spaces(self) -> Sequence[int]:
+        """Return the suspects that no text in quotes, and no block, holds."""
+        held = iter([*self.held, (sys.maxsize, sys.maxsize)])
+        start, end = next(held)
+        odd = []
+        for at in self.suspects:
+            while end <= at:
+                start, end = next(held)
+            if at < start:
+                odd.append(at)
+        return odd
 
     def refuse(self, code: str, detail: str, fix: str, mark: Mark) -> None:
         span = Span(self.file, mark.line + 1, mark.column + 1)
@@ -166,6 +222,11 @@ class _Builder:
 
     def scalar(self, event: yaml.ScalarEvent, mark: Mark) -> None:
         text, style = event.value, event.style
+        if self.masked.escaped:
+            text = self.masked.value(text)
+        if self.suspects and style:
+            assert event.end_mark is not None
+            self.held.append((mark.index, event.end_mark.index))
         value = text if style else plain(text)
         if isinstance(value, Trap):
             if text == "<<" and self.key is _KEY:
@@ -175,7 +236,7 @@ class _Builder:
                 return
             self.refuse("E117", f"{quoted(text)} without quotes is not safe: {value.why}.", value.fix(text), mark)
             value = text
-        if (style or self.flow) and (mistake := one_parser_only(event, self.text, key=self.key is _KEY)):
+        if (style or self.flow) and (mistake := one_parser_only(event, text, self.text, key=self.key is _KEY)):
             self.refuse(*mistake, mark)
         self.values += 1
         if event.tag is not None or event.anchor is not None:

@@ -10,97 +10,104 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from acrsync.bucket import FIELDS
+from acrsync.bucket import FIELDS, unwritable
 from acrsync.manifest import rules, shape
 from acrsync.manifest.problems import quoted
-from acrsync.manifest.scalars import flow, written
+from acrsync.manifest.scalars import flow, literal, written
 from acrsync.model import JSON, Attrs, Live, Snapshot
-from acrsync.plan.ownership import is_own, telling_uids
+from acrsync.plan.ownership import is_own, is_shared
 from acrsync.visible import lookalike, visible
 
 SCHEMA_FILE = "acrsync.schema.json"  # where the first line of a manifest tells editors to look
 LONGEST_KEY = 1000  # YAML parsers look no farther than 1024 characters for the colon
-_INDENT = "  "
-_IDENTIFYING = ("name", "region", "type")
+INDENT = "  "
 
 
 def dump(snapshot: Snapshot, *, uid: int | None) -> str:
     """Return a manifest that plans to nothing for this account; what it cannot hold stands in comments that say why.
 
-    `uid` is the account's number; None where it is not known, and then rows of several accounts are all left out.
+    `uid` is the account's number, None if it is not known. If the list then shows several accounts, the manifest is for
+    the one with the most buckets, and says so: without `account:` nobody could plan it.
     """
-    entries: dict[str, list[str]] = {}
+    told = Counter(row.uid for row in snapshot.rows if row.uid is not None and not is_shared(row))
+    guessed = uid is None and len(told) > 1
+    if guessed:
+        uid = max(told, key=lambda number: (told[number], -number))
+    entries: list[list[str]] = []
     left_out: list[str] = []
-    why_not = _Manageable(snapshot, uid=uid)
+    describe = _Describing(snapshot, uid=uid)
     for row in sorted(snapshot.rows, key=lambda row: (row.name, row.id)):
-        reason = why_not(row)
+        reason = unwritable(row) if is_own(row, uid) else f"It belongs to another account (uid {row.uid})."
         if reason is None:
-            entries[row.name] = _commented_entry(row, why_not.problems[row.id])
+            entries.append(describe(row))
         else:
             left_out.append(f"#   {quoted(row.name)} (id {row.id}): {reason}")
     lines = [
         f"# yaml-language-server: $schema=./{SCHEMA_FILE}",
         f"# The line above is for editors; the file that it names is made by: acrsync schema > {SCHEMA_FILE}",
         "version: 1",
+        *(_several_accounts(told) if guessed else ()),
         *([] if uid is None else [f"account: {{uid: {uid}}}"]),
         "buckets:" if entries else "buckets: []",
-        *(_INDENT + line for entry_lines in entries.values() for line in entry_lines),
+        *(INDENT + line for entry_lines in entries for line in entry_lines),
         *(["# Not managed:"] if left_out else []),
         *left_out,
     ]
     return "\n".join(lines) + "\n"
 
 
+def _several_accounts(told: Mapping[int, int]) -> Iterator[str]:
+    shown = ", ".join(f"{number} ({count} bucket{'s' * (count != 1)})" for number, count in sorted(told.items()))
+    yield f"# The list has buckets of several accounts: {shown}."
+    yield "# If yours is not the one below, correct the number and export again with the token of your account."
+
+
 def entry(attrs: Attrs) -> str:
     """Return one bucket as an item of `buckets`, for people to paste; it ends without a newline."""
-    lines = [line for key in FIELDS if key in attrs for line in _pair(key, _shown(key, attrs[key]))]
-    return "\n".join(_item(lines))
+    lines = [line for key in FIELDS if key in attrs for line in pair(key, literal(shown(key, attrs[key])))]
+    return "\n".join(item(lines))
 
 
-class _Manageable:
-    """Says why a row cannot be managed; `problems` holds, by id, the keys that have to be left out and why."""
+class _Describing:
+    """Writes rows as entries; what a rule for new buckets refuses is written with the `id` of the one that exists."""
 
     def __init__(self, snapshot: Snapshot, *, uid: int | None) -> None:
-        self.uid = uid
-        self.uids = telling_uids(snapshot.rows)
-        own = [row for row in snapshot.rows if not self._foreign(row)]
-        checker = shape.attrs_checker()
-        self.problems = {row.id: _problems(row, checker(row.attrs)) for row in own}
+        own = [row for row in snapshot.rows if is_own(row, uid)]
+        self.problems = shape.attrs_checker()
         self.namesakes = Counter(row.name for row in own)
-        good = [row for row in own if not any(key in self.problems[row.id] for key in _IDENTIFYING)]
-        self.alike = Counter(lookalike(row.name) for row in good)
+        self.alike = Counter(lookalike(row.name) for row in own)
 
-    def __call__(self, row: Live) -> str | None:
-        if self.uid is None and len(self.uids) > 1:
-            return f"The list has rows of several accounts (uid {', '.join(map(str, self.uids))})."
-        if self._foreign(row):
-            return f"It belongs to another account (uid {row.uid})."
-        for key in _IDENTIFYING:
-            if key in self.problems[row.id]:
-                return self.problems[row.id][key]
+    def __call__(self, row: Live) -> list[str]:
+        lines = list(pair("name", literal(row.name)))
+        problems = {**self.problems({**row.attrs, "id": row.id}), **_beyond_the_schema(row)}
+        if why := self._why_by_id(row):
+            lines += [f"# The id says which bucket is meant: {why}", *pair("id", row.id)]
+        if row.marks:
+            lines.append(f"# Marks on the server: {', '.join(map(visible, row.marks))}")
+        for key in FIELDS:
+            if key in problems:
+                lines.append(f"# {key} is not managed: {problems[key]}")
+            elif key in row.attrs and key != "name":
+                lines += pair(key, literal(shown(key, row.attrs[key])))
+        return item(lines)
+
+    def _why_by_id(self, row: Live) -> str | None:
         if self.namesakes[row.name] > 1:
-            return "Several buckets bear this name; write one of them with its `id:`, or rename them."
+            return "several buckets have this name."
         if self.alike[lookalike(row.name)] > 1:
-            return "Another name differs from it only in case, space or Unicode form; rename one of them."
-        return None
+            return "another name differs from it only in case, space or Unicode form."
+        if "name" in (of_shape := self.problems({**row.attrs})):
+            return of_shape["name"]
+        problems = map(rules.label_problem, (label for label in row.attrs.get("labels", ()) if isinstance(label, str)))
+        problem = rules.name_problem(row.name) or next(filter(None, problems), None)
+        return problem[0] if problem else None
 
-    def _foreign(self, row: Live) -> bool:
-        return not is_own(row, self.uid)
 
-
-def _problems(row: Live, of_shape: Mapping[str, str]) -> Mapping[str, str]:
-    """Return why keys of a row cannot stand in a manifest."""
-    problems = dict(of_shape)
-    for key in ("region", "type"):
-        if key in problems or key not in row.attrs:
-            problems[key] = f"`{key}` is {quoted(row.attrs.get(key))}, which this acrsync does not know."
-    if problem := rules.name_problem(row.name):
-        problems.setdefault("name", problem[0])
+def _beyond_the_schema(row: Live) -> Mapping[str, str]:
+    """Return why keys of a row cannot stand in a manifest, although the schema allows them."""
+    problems = {}
     if isinstance(row.attrs.get("metadata_template"), str):
         problems["metadata_template"] = "The text is no JSON object."
-    for label in row.attrs.get("labels", ()):
-        if isinstance(label, str) and (problem := rules.label_problem(label)):
-            problems.setdefault("labels", problem[0])
     for key in ("labels", "metadata_template"):
         try:
             json.dumps(row.attrs.get(key), ensure_ascii=False).encode()
@@ -109,34 +116,23 @@ def _problems(row: Live, of_shape: Mapping[str, str]) -> Mapping[str, str]:
     return problems
 
 
-def _commented_entry(row: Live, problems: Mapping[str, str]) -> list[str]:
-    lines = list(_pair("name", row.name))
-    if row.marks:
-        lines.append(f"# Marks on the server: {', '.join(map(visible, row.marks))}")
-    for key in FIELDS:
-        if key in problems:
-            lines.append(f"# {key} is not managed: {problems[key]}")
-        elif key in row.attrs and key != "name":
-            lines += _pair(key, _shown(key, row.attrs[key]))
-    return _item(lines)
+def item(lines: list[str]) -> list[str]:
+    """Return the lines of an item of a list."""
+    return [("- " if at == 0 else INDENT) + line for at, line in enumerate(lines)]
 
 
-def _item(lines: list[str]) -> list[str]:
-    return [("- " if at == 0 else _INDENT) + line for at, line in enumerate(lines)]
-
-
-def _shown(key: str, value: JSON) -> JSON:
+def shown(key: str, value: JSON) -> JSON:
     """Return the value as a person writes it: no template is an empty one."""
     return {} if key == "metadata_template" and value is None else value
 
 
-def _pair(key: str, value: JSON) -> Iterator[str]:
+def pair(key: str, value: JSON) -> Iterator[str]:
     """Yield the lines of a key and its value, in block style."""
     name = written(key)
     start = f"{name}:" if len(name) <= LONGEST_KEY else f"? {name}\n:"
     if isinstance(value, Mapping) and value:
         yield from start.split("\n")
         for inner, inner_value in value.items():
-            yield from (_INDENT + line for line in _pair(inner, inner_value))
+            yield from (INDENT + line for line in pair(inner, inner_value))
     else:
         yield from f"{start} {flow(value)}".split("\n")

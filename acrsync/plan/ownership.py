@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from acrsync.bucket import CHINA, LEGACY_REGIONS, LEGACY_TYPES, REGIONS, TYPES
+from acrsync.bucket import unwritable
 from acrsync.model import MARK, PROTECTED, Desired, Live, Manifest, Prune, Snapshot
 from acrsync.plan.changes import Marks
 
@@ -47,15 +47,13 @@ def wanted_marks(manifest: Manifest, desired: Desired, live: Live | None) -> Mar
 
 
 def prunable(manifest: Manifest, row: Live) -> bool:
-    """Tell whether `prune` may take an own bucket that the manifest does not name."""
+    """Tell whether `prune` may take an own bucket that the manifest does not name, but could."""
     if is_shared(row):
         return False
-    known = row.attrs.get("region") in (*REGIONS, CHINA, *LEGACY_REGIONS)
-    known = known and row.attrs.get("type") in (*TYPES, *LEGACY_TYPES)
     match manifest.prune:
         case Prune.STACK:
-            return manifest.mark in row.marks
+            return manifest.mark in row.marks and unwritable(row) is None
         case Prune.ACCOUNT:
-            return known
+            return unwritable(row) is None
         case Prune.NEVER:
             return False

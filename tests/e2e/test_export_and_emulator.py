@@ -42,13 +42,13 @@ def test_the_schema_that_the_first_line_names_is_written_beside_the_manifest(pla
     assert not (place.folder / schema.name).exists()
 
 
-def test_what_cannot_be_managed_is_exported_as_a_comment_that_says_why(place: Place, api: Api):
+def test_buckets_of_one_name_are_exported_with_their_ids(place: Place, api: Api):
     api.control("POST", "reset", {"rows": OTHERS})
     text = place.acrsync("export").out
-    assert text.count("Several buckets bear this name") == 2
+    assert text.count("several buckets have this name") == 2
     place.write("acrsync.yaml", text)
     done = place.acrsync("plan", "--format", "json", "--detailed-exitcode").document
-    assert (done["exit_code"], done["summary"]["unchanged"]) == (0, 2)
+    assert (done["exit_code"], done["summary"]["unchanged"]) == (0, 4)
 
 
 def test_export_refuses_to_overwrite(place: Place, api: Api):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from acrsync.acrcloud import Account
@@ -22,10 +22,11 @@ from acrsync.plan.ownership import account_uid
 from acrsync.plan.planner import make_plan
 from doubles import MemoryAccount
 from emulator.api import Api
+from examples import examples
 from reconcile import reconcile
 from strategies import accounts, manifests
 
-few = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = examples(30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 # Rows of other accounts are another story: with them every plan needs an `account:`.
 profiles = st.sampled_from([{"base": base, "foreign_rows": "hidden"} for base in ("documented", "strict", "lenient")])
 

@@ -5,8 +5,10 @@ import json
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
+
+from examples import examples
 
 WANTED = {"name": "radio", "region": "eu-west-1", "type": "File", "labels": ["A", "B"], "net_type": "2"}
 
@@ -181,7 +183,7 @@ FIELDS = st.sampled_from(["name", "region", "type", "labels", "net_type", "metad
 NO_SURROGATES = st.text(st.characters(exclude_categories=["Cs"]))
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(FIELDS, VALUES), NO_SURROGATES, st.sampled_from(["GET", "POST", "PUT", "DELETE"]), st.booleans())
 def test_no_body_and_no_query_breaks_the_server(api, body, text, method, strict):
     api.control("PUT", "profile", "strict" if strict else "lenient")

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
@@ -25,6 +25,7 @@ from acrsync.plan.outcome import ExitCode, Outcome, Run, Status
 from acrsync.report import FORMATS, code_quality_text, github_text
 from acrsync.report.markdown import LIMIT_BYTES
 from acrsync.visible import visible
+from examples import examples
 from report_plans import (
     CREATE,
     DELETE,
@@ -150,7 +151,7 @@ def test_nothing_from_the_account_becomes_markdown():
     assert bad_tokens(EVERYTHING) == []
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.lists(st.text(), min_size=1, max_size=3))
 def test_no_text_at_all_becomes_markdown(names: list[str]):
     assert bad_tokens(hostile_plan(tuple(names))) == []
@@ -266,7 +267,7 @@ def test_no_name_adds_an_element_or_an_attribute_to_the_page():
     assert Page(FORMATS["html"](hostile_plan(), RUN)).elements == Page(FORMATS["html"](tame, RUN)).elements
 
 
-@settings(max_examples=50)
+@examples(50)
 @given(st.lists(st.text(), min_size=1, max_size=3))
 def test_no_text_at_all_adds_an_element_to_the_page(names: list[str]):
     tame = hostile_plan(tuple(f"name {i}" for i in range(len(names))))

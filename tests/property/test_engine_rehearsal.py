@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from examples import examples as tried
 from rehearse.__main__ import FAILURES
 from rehearse.cases import (
     FAULTS,
@@ -90,9 +91,9 @@ def check(play, case: Case) -> None:
     held([verdict])
 
 
-def some(examples: int) -> settings:
+def some(number: int) -> settings:
     quiet = [HealthCheck.function_scoped_fixture, HealthCheck.too_slow, HealthCheck.filter_too_much]
-    return settings(max_examples=examples, deadline=None, suppress_health_check=quiet)
+    return tried(number, suppress_health_check=quiet)
 
 
 @some(25)

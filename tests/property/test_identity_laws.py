@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from acrsync.model import Attrs, Desired, Live, Manifest, Prune
@@ -19,10 +19,11 @@ from acrsync.plan.outcome import Status
 from acrsync.plan.planner import make_plan
 from acrsync.visible import lookalike
 from doubles import MemoryAccount
+from examples import examples
 from reconcile import applied, plan_for, reconcile
 from strategies import NAMES, accounts, manifests
 
-quick = settings(max_examples=60, deadline=None)
+quick = examples(60)
 FRESH = [f"new-{name}" for name in NAMES]
 
 
@@ -92,7 +93,7 @@ def names_in(account: MemoryAccount) -> dict[int, str]:
 @pytest.mark.parametrize("dies", [False, True], ids=["interrupted", "killed"])
 @pytest.mark.parametrize("again", ["plans anew", "applies the same plan"])
 @given(case=renamed())
-@settings(max_examples=25, deadline=None)
+@examples(25)
 def test_renames_that_are_cut_off_after_any_write_end_as_wanted(dies: bool, again: str, case) -> None:
     ids, manifest = case
     whole = account_of(ids)

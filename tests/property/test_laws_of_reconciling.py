@@ -2,17 +2,18 @@
 
 import dataclasses
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from acrsync.model import Manifest
 from acrsync.plan.changes import Kept, Replace
 from acrsync.plan.outcome import WELL
 from acrsync.plan.planner import make_plan
+from examples import examples
 from reconcile import reconcile
 from strategies import accounts, manifests
 
-quick = settings(max_examples=200, deadline=None)
+quick = examples(200)
 
 
 @quick

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from acrsync.bucket import canonical, decode
 from acrsync.manifest import dump, entry, load_texts
 from acrsync.manifest.shape import attrs_checker
-from acrsync.model import Live, Snapshot
+from acrsync.model import Snapshot
+from acrsync.plan.matching import match
 from acrsync.plan.planner import make_plan
 
 texts = st.text(max_size=12)
@@ -67,18 +68,25 @@ def test_an_export_wants_what_is_there_and_comments_on_the_rest(snapshot, uid):
     text = dump(snapshot, uid=uid)
     loaded = load_texts({"a": text.encode()})
     assert loaded.manifest is not None
-    named: dict[str, list[Live]] = {}
-    for row in snapshot.rows:
-        named.setdefault(row.name, []).append(row)
-    for desired in loaded.manifest.desired:
-        (live,) = [row for row in named[desired.name] if uid is None or row.uid == uid]
+    ours = loaded.manifest.account_uid
+    pairs = match(loaded.manifest.desired, [row for row in snapshot.rows if ours is None or row.uid == ours]).pairs
+    assert len(pairs) == len(loaded.manifest.desired)
+    for desired, live in pairs:
         assert {"name", "region", "type"} <= set(desired.attrs)
         assert desired.attrs == {key: live.attrs[key] for key in desired.attrs}
         for key in set(live.attrs) - set(desired.attrs):
             assert f"# {key} is not managed: " in text
+    managed = {live.id for _, live in pairs}
     for row in snapshot.rows:
-        managed = any(desired.name == row.name and row.uid in (uid, None) for desired in loaded.manifest.desired)
-        assert managed or f"(id {row.id}): " in text or uid is None
+        assert row.id in managed or f"(id {row.id}): " in text
+
+
+@given(snapshots(), st.sampled_from([19, 7, None]))
+def test_what_an_export_cannot_say_is_never_pruned(snapshot, uid):
+    text = dump(snapshot, uid=uid)
+    loaded = load_texts({"a": (text + "prune: account\n").encode()})
+    assert loaded.manifest is not None
+    assert make_plan(loaded.manifest, snapshot).work == ()
 
 
 @given(snapshots(), st.randoms(use_true_random=False))

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from acrsync.bucket import FIELDS
@@ -18,11 +18,12 @@ from acrsync.plan.file import load_plan
 from acrsync.plan.outcome import ExitCode, Run, Status
 from acrsync.report import FORMATS
 from doubles import MemoryAccount
+from examples import examples
 from reconcile import applied, plan_for
 from report_plans import RUN
 from strategies import accounts, manifests
 
-quick = settings(max_examples=60, deadline=None)
+quick = examples(60)
 HUNDRED = Limit(100, percent=True)
 PLACE = {"region": "eu-west-1", "type": "File"}
 
@@ -114,7 +115,7 @@ def looked_at(change: Work) -> set[str]:
             return set()
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(manifests(), accounts(max_files=0, reshape=False), st.sampled_from([*FIELDS, "num"]), st.data())
 def test_related_drift_refuses_just_that_change_and_other_drift_none(manifest, account, key, data):
     plan = saved(plan_for(manifest, account))

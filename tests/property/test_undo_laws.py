@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from acrsync.model import JSON, Approval, Desired, Limit, Manifest
 from acrsync.plan.document import Plan
 from acrsync.plan.undo import undo
 from doubles import MemoryAccount
+from examples import examples
 from reconcile import plan_for, recorded
 from strategies import NAMES, accounts, manifests
 
@@ -55,7 +56,7 @@ def renaming(draw: st.DrawFn, manifest: Manifest, account: MemoryAccount) -> Man
     return replace(manifest, desired=(*manifest.desired, *entries))
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(manifests(), accounts(max_files=0), st.data())
 def test_an_undo_gives_the_state_before_and_the_undo_of_the_undo_the_state_after(manifest, account, data):
     marks = data.draw(st.dictionaries(st.sampled_from(sorted(account.rows) or [0]), st.sampled_from(["a", "radio"])))
@@ -84,7 +85,7 @@ def test_an_undo_gives_the_state_before_and_the_undo_of_the_undo_the_state_after
     assert state(account) == after
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(manifests(), accounts(max_files=0, reshape=False), st.sampled_from(["labels", "metadata_template", "name"]))
 def test_an_undo_never_touches_what_somebody_changed_since(manifest, account, key):
     plan = plan_for(replace(manifest, approvals=EVERYTHING), account)

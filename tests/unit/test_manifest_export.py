@@ -6,8 +6,10 @@ import pytest
 
 from acrsync.bucket import decode
 from acrsync.manifest import dump, entry, load_texts
-from acrsync.model import Manifest, Snapshot
+from acrsync.model import Evidence, Manifest, Snapshot
+from acrsync.plan.guards import guarded
 from acrsync.plan.ownership import account_uid
+from acrsync.plan.planner import make_plan
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "manifest-export"
 # Source: Console API, "List Buckets".
@@ -50,7 +52,7 @@ def exported(*rows, uid=19, **common):
     assert loaded.diagnostics == ()
     assert loaded.manifest is not None
     assert loaded.manifest.account_uid == uid
-    by_name = {row.name: row for row in live.rows}
+    by_name = {row.name: row for row in reversed(live.rows)}
     for desired in loaded.manifest.desired:
         assert desired.attrs == {key: by_name[desired.name].attrs[key] for key in desired.attrs}
     return text.split("buckets:", 1)[1]
@@ -131,40 +133,75 @@ def test_names_that_yaml_could_misread_come_back_as_they_are(name):
     ("row", "why"),
     [
         ({"name": "x", "uid": 7}, "another account (uid 7)"),
-        ({"name": "x "}, "ends with a space"),
-        ({"name": "x\ny"}, "shows nothing"),
-        ({"name": "x\u202ey"}, "shows nothing"),
-        ({"name": "cafe\u0301"}, "NFC"),
-        ({"name": ""}, "is empty"),
-        ({"name": "x" * 256}, "256 characters"),
         ({"name": "x", "region": "mars"}, '`region` is "mars", which this acrsync does not know'),
         ({"name": "x", "type": "Video"}, '`type` is "Video", which this acrsync does not know'),
         ({"name": "x", "region": None}, "`region` is null, which this acrsync does not know"),
+        ({"name": "x\ud800"}, "half of a surrogate pair"),
+        ({"name": 7}, "The name is 7, which is not a text"),
     ],
 )
-def test_a_bucket_that_cannot_be_managed_is_a_comment_that_says_why(row, why):
+def test_a_bucket_that_cannot_be_managed_is_a_comment_that_says_why_and_is_never_pruned(row, why):
     text = exported({"name": "fine"}, row)
     assert text.count("- name:") == 1
     (comment,) = [line for line in text.splitlines() if line.startswith("#   ")]
     assert "(id 99)" in comment
     assert why in comment
+    assert_prunes_nothing(snapshot({"name": "fine"}, row))
 
 
 @pytest.mark.parametrize(
-    ("names", "why"), [(("x", "x"), "Several buckets bear this name"), (("Music", "music"), "only in case")]
+    ("row", "why"),
+    [
+        ({"name": "x "}, "ends with a space"),
+        ({"name": "x\ny"}, "shows nothing"),
+        ({"name": "x\u202ey"}, "shows nothing"),
+        ({"name": "Radio\u00a0FM"}, "looks like a space"),
+        ({"name": "cafe\u0301"}, "NFC"),
+        ({"name": ""}, "is empty"),
+        ({"name": "x" * 256}, "256 characters"),
+        ({"name": "x", "labels": [" a"]}, "The label"),
+        ({"name": "x", "labels": ["a\u200b"]}, "The label"),
+    ],
 )
-def test_buckets_that_could_be_taken_for_one_another_are_both_comments(names, why):
-    text = exported(*({"name": name} for name in names))
-    assert text.startswith(" []\n")
-    assert text.count(why) == 2
+def test_a_name_or_label_that_the_rules_for_new_ones_refuse_is_written_with_the_id(row, why):
+    text = exported({"name": "fine"}, row)
+    assert text.count("- name:") == 2
+    assert "\n    id: 99\n" in text
+    assert why in text
+    assert_prunes_nothing(snapshot({"name": "fine"}, row))
 
 
-def test_a_name_that_cannot_be_managed_keeps_no_other_bucket_out():
-    assert exported({"name": "music"}, {"name": "music "}).count("- name: music\n") == 1
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        (("x", "x"), "several buckets have this name"),
+        (("x", "x", "x"), "several buckets have this name"),
+        (("Music", "music"), "only in case"),
+        (("music", "music "), "only in case"),
+        (("I ❤\ufe0f FM", "I ❤ FM"), "only in case"),
+    ],
+)
+def test_buckets_that_could_be_taken_for_one_another_are_written_with_their_ids(names, why):
+    rows = [{"name": name, "labels": [str(at)]} for at, name in enumerate(names)]
+    live = snapshot(*rows)
+    text = dump(live, uid=19)
+    assert text.count(why) == len(names)
+    assert_prunes_nothing(live)
 
 
 def test_a_namesake_of_an_unknown_type_makes_the_name_ambiguous_all_the_same():
-    assert "- name" not in exported({"name": "music"}, {"name": "music", "type": "Video"})
+    text = exported({"name": "music"}, {"name": "music", "type": "Video"})
+    assert "  - name: music\n" in text
+    assert "    id: 100\n" in text
+
+
+def assert_prunes_nothing(live):
+    """Check that the export of an account takes nothing away, even if it may prune all that it does not name."""
+    loaded = load_texts({"a": (dump(live, uid=19) + "prune: account\n").encode()})
+    assert loaded.diagnostics == ()
+    assert loaded.manifest is not None
+    plan = make_plan(loaded.manifest, live)
+    assert (plan.work, plan.diagnostics) == ((), ())
 
 
 def test_a_bucket_that_others_share_is_a_comment_and_the_account_is_known_all_the_same():
@@ -175,10 +212,15 @@ def test_a_bucket_that_others_share_is_a_comment_and_the_account_is_known_all_th
     assert "It belongs to another account (uid 1)." in text
 
 
-def test_rows_of_several_accounts_without_knowing_which_is_ours_are_all_comments():
-    text = dump(snapshot({"name": "a", "uid": 1}, {"name": "b", "uid": 2}), uid=None)
-    assert "buckets: []\n" in text
-    assert text.count("several accounts (uid 1, 2)") == 2
+def test_rows_of_several_accounts_are_a_manifest_for_the_one_with_the_most():
+    live = snapshot({"name": "a"}, {"name": "b"}, {"name": "c", "uid": 7})
+    text = dump(live, uid=None)
+    assert "# The list has buckets of several accounts: 7 (1 bucket), 19 (2 buckets).\n" in text
+    assert "account: {uid: 19}\n" in text
+    loaded = load_texts({"a": text.encode()})
+    assert loaded.manifest is not None
+    plan = guarded(make_plan(loaded.manifest, live), Evidence())
+    assert (plan.work, plan.diagnostics, plan.can_apply) == ((), (), True)
 
 
 @pytest.mark.parametrize(
@@ -190,7 +232,6 @@ def test_rows_of_several_accounts_without_knowing_which_is_ours_are_all_comments
         ({"metadata_template": '{"a": {"required": true}}'}, "metadata_template", "`required` is no key"),
         ({"metadata_template": '{"a": {"default": "\\ud800"}}'}, "metadata_template", "surrogate"),
         ({"labels": ["a,b"]}, "labels", "comma"),
-        ({"labels": [" a"]}, "labels", "begins or ends with a space"),
         ({"labels": ["\ud800"]}, "labels", "surrogate"),
         ({"net_type": 7}, "net_type", "`net_type` is 7"),
         ({"net_type": None}, "net_type", "`net_type` is null"),

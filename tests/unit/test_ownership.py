@@ -207,7 +207,12 @@ def test_in_an_empty_account_nothing_follows_a_first_create_that_lands_elsewhere
         (Prune.STACK, live(1, "one", marks=("acrsync:protected",)), False, "protected is no stack"),
         (Prune.STACK, live(1, "one", marks=("acrsync:radio-2",)), False, "another stack"),
         (Prune.STACK, live(1, "one"), False, "no mark"),
-        (Prune.STACK, live(1, "one", marks=("acrsync:radio",), type="Newer"), True, "our mark, whatever the type"),
+        (
+            Prune.STACK,
+            live(1, "one", marks=("acrsync:radio",), type="Newer"),
+            False,
+            "our mark, and a type that no manifest can name",
+        ),
         (Prune.ACCOUNT, live(1, "one"), True, "not named"),
         (Prune.ACCOUNT, live(1, "one", region="global"), True, "old, but known"),
         (Prune.ACCOUNT, live(1, "one", type="DedupFile"), True, "old, but known"),

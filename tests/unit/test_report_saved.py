@@ -189,7 +189,8 @@ CARRIED: dict[type[DataclassInstance], str] = {
     Keep: "live kept desired",
     Marks: "add remove",
     Objection: "guard diagnostic id approval stack",
-    Manifest: "desired removed approvals stack account_uid ownership prune deletes_limit files spans",
+    Manifest: "desired removed approvals stack account_uid ownership prune deletes_limit files spans "
+    "environment endpoint token_env runs",
     Desired: "attrs span id was protect marks",
     Removed: "name forget span id",
     Approval: "guard id reason span stack",

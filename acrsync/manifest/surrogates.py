@@ -1,0 +1,51 @@
+r"""Characters that JSON writes as two escapes, `\ud83c\udfb5`, each of which no YAML parser takes by itself.
+
+YAML 1.2 reads JSON, and most programs write JSON like that. So each such escape is replaced, before the parser sees it,
+by one of the same width that stands for a private character, and what it stood for is put back into the values. The
+parsers do not tell where in a text an escape stands, and in a text without double quotes it is no escape: so a value is
+put back in both forms, which is exact because a text that holds such private characters itself is not masked.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+_ESCAPE = re.compile(r"\\u([dD])([89a-fA-F][0-9a-fA-F]{2})")
+_MASK = re.compile(r"\\u([eE])([89a-fA-F][0-9a-fA-F]{2})")
+_SHIFT = 0x1000  # from a surrogate, U+D800 and up, to its mask, U+E800 and up
+_PRIVATE = re.compile("[\ue800-\uefff]")
+_AMBIGUOUS = re.compile("[\ue800-\uefff]|\\\\[uU](?:0000)?[eE][89a-fA-F]")
+_PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Masked:
+    """A text for the parser, and how to get back what stood in it."""
+
+    text: str
+    escaped: bool  # whether there is anything to put back
+    by_any_parser: bool = True  # False: the escapes are still there, and only PyYAML's own parser takes them
+
+    @classmethod
+    def of(cls, text: str) -> Masked:
+        """Return a text in which every place is the same."""
+        if not _ESCAPE.search(text):
+            return cls(text, escaped=False)
+        if _AMBIGUOUS.search(text):
+            return cls(text, escaped=True, by_any_parser=False)
+        return cls(_ESCAPE.sub(_masked, text), escaped=True)
+
+    def value(self, parsed: str) -> str:
+        """Return what a parsed text says; half of a pair stays half of a pair."""
+        if self.by_any_parser:
+            parsed = _MASK.sub(_unmasked, _PRIVATE.sub(lambda found: chr(ord(found[0]) - _SHIFT), parsed))
+        return _PAIR.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), parsed)
+
+
+def _masked(escape: re.Match[str]) -> str:
+    return f"\\u{chr(ord(escape[1]) + 1)}{escape[2]}"
+
+
+def _unmasked(mask: re.Match[str]) -> str:
+    return f"\\u{chr(ord(mask[1]) - 1)}{mask[2]}"
