@@ -53,6 +53,16 @@ def say(text: str) -> None:
     _write(sys.stderr, text + "\n")
 
 
+def draw(stream: TextIO, text: str) -> None:
+    """Write a part of a line to a terminal."""
+    _write(stream, text)
+
+
+def moves_the_cursor(stream: TextIO) -> bool:
+    """Tell whether a line on this stream can be written over."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
 def close() -> None:
     """Flush both streams, so that Python has nothing left to fail on at its own end."""
     _write(sys.stdout, "")
@@ -91,7 +101,7 @@ def coloured(color: str, stream: TextIO) -> bool:
         return False
     if os.environ.get("FORCE_COLOR", "0") not in ("", "0", "false"):
         return True
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
+    return moves_the_cursor(stream)
 
 
 def style(color: str, stream: TextIO) -> Style:

@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 
 from acrsync.bucket import FIELDS
 from acrsync.diagnostics import Diagnostic, Severity
-from acrsync.model import JSON, Approval, Manifest
+from acrsync.model import JSON, MARK, Approval, Manifest
 from acrsync.plan.changes import Action, Change, Delete, Keep, Kept, Objection, Replace, Work, action_of, live_of
 from acrsync.plan.codec import each, maybe
 from acrsync.plan.outcome import End, ExitCode, Outcome, Run, exit_code
@@ -193,7 +193,7 @@ def _digest(document: Mapping[str, JSON]) -> str:
                 "buckets": sorted(
                     map(_unplaced, manifest["buckets"]), key=lambda entry: str(entry["attributes"]["name"])
                 ),
-                "removed": sorted([entry["name"], entry["forget"]] for entry in manifest["removed"]),
+                "removed": sorted(map(_removes, manifest["removed"])),
                 "allow": sorted([_approves(approval), approval["reason"]] for approval in manifest["allow"]),
             },
             "changes": [_meaning(entry) for entry in document["resource_changes"] if entry["wave"] is not None],
@@ -226,7 +226,11 @@ def _unplaced(entry: Mapping[str, JSON]) -> dict[str, JSON]:
 
 
 def _approves(approval: Mapping[str, JSON]) -> str:
-    return f"{approval['guard']}:{approval['id']}"
+    return f"{approval['guard']}:{approval['id'] if approval['stack'] is None else MARK + approval['stack']}"
+
+
+def _removes(entry: Mapping[str, JSON]) -> list[JSON]:
+    return [entry["name"], entry["forget"], *([] if entry["id"] is None else [entry["id"]])]
 
 
 def _hash(value: JSON) -> str:
@@ -248,7 +252,9 @@ def _entry(change: Change, plan: Plan, wave: int | None) -> dict[str, JSON]:
         "type": TYPE,
         "name": change.name,
         "id": live.id if live else None,
-        "source": desired["source"] if desired else maybe(SPAN).write(plan.manifest.removal_span(change.name)),
+        "source": desired["source"]
+        if desired
+        else maybe(SPAN).write(plan.manifest.removal_span(live) if live else None),
         "wave": wave,
         "action": action,
         "change": {

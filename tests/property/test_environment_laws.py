@@ -134,7 +134,7 @@ buckets = st.lists(
             {"name": "bad\u200bname", "id": 7, "metadata_template": {}},
         ]
     ),
-    unique_by=lambda one: one["name"],
+    unique_by=lambda one: str(one["name"]),  # type: ignore[index]
 )
 
 

@@ -13,7 +13,7 @@ from unittest.mock import patch
 
 from acrsync.diagnostics import UnknownOutcome
 from acrsync.model import Attrs, Live
-from acrsync.plan.changes import undo
+from acrsync.plan import undo
 from acrsync.plan.earlier import Earlier
 from acrsync.plan.outcome import WELL, Status
 from acrsync.runs import lease, memory
@@ -63,7 +63,7 @@ def _put_counting_from_the_answer(self: Lease, *, note: str, records: Mapping[st
 
 
 PUT = Lease.put
-IN_TIME = Lease.in_time.fget
+IN_TIME = vars(Lease)["in_time"].fget
 assert IN_TIME is not None
 READ = LeasedRuns.read
 FREE_IN = LeasedRuns.free_in
