@@ -148,7 +148,7 @@ class Sender:
         payload: Body | None,
     ) -> requests.PreparedRequest:
         sent = CaseInsensitiveDict(headers)
-        sent["Accept"] = "application/json"  # without it a refusal may be a redirect to a page
+        sent.setdefault("Accept", "application/json")  # without it a refusal may be a redirect to a page
         sent["Accept-Encoding"] = "gzip"
         sent["User-Agent"] = f"acrsync/{__version__}"
         sent["Authorization"] = f"Bearer {self._settings.token}"
