@@ -1,9 +1,11 @@
-"""Packages that only some people need, and how to install one."""
+"""What this machine may lack, and how to get it: packages of extras, and the right to write to a folder."""
 
+import os
 import shlex
 import sys
+from pathlib import Path
 
-EXTRAS = {"werkzeug": "werkzeug>=3.1", "truststore": "truststore>=0.10"}  # as in pyproject.toml
+EXTRAS = {"werkzeug": "werkzeug>=3.1.8", "truststore": "truststore>=0.10"}  # as in pyproject.toml
 
 
 def installing(package: str) -> str:
@@ -12,3 +14,12 @@ def installing(package: str) -> str:
     Why not the extra: acrsync itself may come from a checkout, and its name on an index need not be ours.
     """
     return f'{shlex.quote(sys.executable)} -m pip install "{EXTRAS[package]}"'
+
+
+def as_owner(path: Path) -> str:
+    """Return what else helps if somebody else owns the folder, as one that a container was given: to be them."""
+    folder = next((parent for parent in path.absolute().parents if parent.exists()), None)
+    if folder is None or os.access(folder, os.W_OK):
+        return ""
+    owner = folder.stat()
+    return f", or run acrsync as the owner of {folder} (in a container: --user {owner.st_uid}:{owner.st_gid})"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from acrsync.diagnostics import Span
+from acrsync.diagnostics import Diagnostic, Span
 
 # The YAML and JSON border: mypy cannot express recursive JSON without casts at every key.
 JSON = Any
@@ -101,6 +101,10 @@ class Manifest:
     deletes_limit: Limit = Limit(30, percent=True)
     files: tuple[str, ...] = ()
     spans: Mapping[str, Span] = field(default_factory=dict)  # of top-level keys that were said
+    environment: str | None = None  # its name, if the files are for several
+    endpoint: str | None = None
+    token_env: str | None = None  # the environment variable that holds the token
+    runs: str | None = None  # where the records of runs are
 
     @property
     def mark(self) -> str | None:
@@ -137,6 +141,7 @@ class Snapshot:
 
     rows: tuple[Live, ...] = ()
     endpoint: str = ""  # the API's address without credentials, as it is shown to people
+    warnings: tuple[Diagnostic, ...] = ()  # what people must know of how it was read
 
 
 @dataclass(frozen=True, slots=True, order=True)

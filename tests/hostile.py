@@ -230,3 +230,27 @@ def blunt(data: bytes) -> Iterator[tuple[int, list[bytes]]]:
         yield int(listener.getsockname()[1]), heard
         listener.shutdown(socket.SHUT_RDWR)
     thread.join(2)
+
+
+@contextmanager
+def scripted(*serve: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Serve each connection by the function at its place, each from its first byte on; yields the address."""
+
+    def accept() -> None:
+        for one in serve:
+            try:
+                connection, _ = listener.accept()
+                with connection:
+                    connection.settimeout(5)
+                    one(connection)
+            except OSError:
+                continue
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+    thread.join(2)

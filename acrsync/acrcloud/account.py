@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 from acrsync import bucket
-from acrsync.acrcloud.listing import PER_PAGE, Page, Row, complete
 from acrsync.acrcloud.users import LISTS, User, references_to, user_of
 from acrsync.client import Client
-from acrsync.diagnostics import AccessDenied, NoAnswer, NotFound, RemoteError, UnknownOutcome
+from acrsync.client.listing import Listing, Page, Row, complete
+from acrsync.diagnostics import AccessDenied, Diagnostic, NoAnswer, NotFound, RemoteError, UnknownOutcome, error
 from acrsync.model import JSON, Attrs, Evidence, Live, Snapshot
+from acrsync.remote import Guard
 from acrsync.visible import visible
 
 READERS = 8  # requests at a time while reading
@@ -24,6 +25,7 @@ class Account:
 
     client: Client
     name: str = ""  # of the endpoint as people write it, such as `emulator:`; empty: the address
+    last_look: Guard = field(default_factory=Guard)  # what the client calls
 
     @property
     def endpoint(self) -> str:
@@ -40,16 +42,20 @@ class Account:
         """Requests so far, by method."""
         return self.client.sent
 
+    def guard(self, last_look: Callable[[], None]) -> None:
+        self.last_look.last_look = last_look
+
     def buckets(self) -> tuple[Live, ...]:
         """Return every bucket of the account, newest first. Raises: IncompleteListing if that cannot be proven."""
         return self.observe().rows
 
     def observe(self) -> Snapshot:
-        def fetch(number: int) -> Page[Live]:
-            return _page(self.client.list_buckets(page=number, per_page=PER_PAGE), _live, path="/api/buckets")
+        def fetch(number: int, per_page: int) -> Page[Live]:
+            return self._page("/api/buckets", _live, number=number, per_page=per_page)
 
         with _readers() as pool:
-            return Snapshot(complete(fetch, pool.map, what="buckets"), self.endpoint)
+            listing = complete(fetch, pool.map, what="buckets")
+        return Snapshot(listing.rows, self.endpoint, tuple(_miscounted(listing)))
 
     def read(self, bucket_id: int) -> Live | None:
         try:
@@ -69,6 +75,8 @@ class Account:
         except (AccessDenied, NotFound):
             return None
         rows, total, _ = _envelope(answer, path=path)
+        if total is None:
+            raise _malformed(path, "it gives no total")
         return max(total, len(rows))
 
     def evidence(self, touched: Iterable[Live], *, references: bool) -> Evidence:
@@ -78,13 +86,23 @@ class Account:
         list of users that cannot be read or proven complete is named as unreadable.
         """
         rows = tuple(touched)
-        lists = tuple(LISTS) if references and rows else ()
         with _readers() as pool:
             counts = pool.map(self._count, rows)
-            users = dict(zip(lists, pool.map(self._users, lists), strict=True))
+            found = self._references(rows, pool) if references else Evidence()
             contents = {bucket_id: count for known in counts for bucket_id, count in known.items()}
+        return replace(found, contents=contents)
+
+    def references(self, rows: Sequence[Live]) -> Evidence:
+        """Return who refers to which of these buckets, and nothing else."""
+        with _readers() as pool:
+            return self._references(rows, pool)
+
+    def _references(self, rows: Sequence[Live], pool: ThreadPoolExecutor) -> Evidence:
+        lists = tuple(LISTS) if rows else ()
+        users = dict(zip(lists, pool.map(self._users, lists), strict=True))
         readable = {name: found for name, found in users.items() if found is not None}
-        return Evidence(contents, references_to(rows, readable), tuple(name for name in lists if name not in readable))
+        unreadable = tuple(name for name in lists if name not in readable)
+        return Evidence(references=references_to(rows, readable), unreadable=unreadable)
 
     def create(self, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
         created = self.client.create_bucket(bucket.encode(attrs, marks=marks))
@@ -121,18 +139,35 @@ class Account:
 
     def _users(self, name: str) -> tuple[User, ...] | None:
         """Return all rows of a list of projects or containers, None where it cannot be read; 404 means none."""
-        path = f"/api/{name}"
 
-        def fetch(number: int) -> Page[User]:
-            answer = self.client.json(path, {"page": number, "per_page": PER_PAGE})
-            return _page(_with_total(answer), user_of, path=path)
+        def fetch(number: int, per_page: int) -> Page[User]:
+            page = self._page(f"/api/{name}", user_of, number=number, per_page=per_page)
+            if number == 1 and page.total is None:
+                # GUESS: some of these lists are not paged. Then there is no page 2, or it shows the same.
+                again = self._page(f"/api/{name}", user_of, number=2, per_page=per_page)
+                return replace(page, paged=bool(again.rows) and again.ids != page.ids)
+            return page
 
         try:
-            return complete(fetch, map, what=name)
+            return complete(fetch, map, what=name).rows
         except NotFound:
             return ()
         except RemoteError:
             return None
+
+    def _page(self, path: str, decode: Callable[[JSON], Row], *, number: int, per_page: int) -> Page[Row]:
+        """Return one page of a list. GUESS: some servers answer 404 to a page past the end."""
+        try:
+            answer = self.client.json(path, {"page": number, "per_page": per_page})
+        except NotFound:
+            if number == 1:
+                raise
+            return Page(())
+        rows, total, room = _envelope(answer, path=path)
+        try:
+            return Page(tuple(decode(row) for row in rows), total, room)
+        except (KeyError, TypeError, ValueError) as e:
+            raise _malformed(path, f"a row cannot be understood: {e}") from e
 
 
 @contextmanager
@@ -149,34 +184,29 @@ def _readers() -> Iterator[ThreadPoolExecutor]:
         pool.shutdown(wait=wait, cancel_futures=True)
 
 
-def _page(answer: JSON, decode: Callable[[JSON], Row], *, path: str) -> Page[Row]:
-    """Return one page of a list, decoded. Raises: RemoteError where any row of it cannot be."""
-    rows, total, per_page = _envelope(answer, path=path)
-    try:
-        return Page(tuple(decode(row) for row in rows), total, per_page)
-    except (KeyError, TypeError, ValueError) as e:
-        raise _malformed(path, f"a row cannot be understood: {e}") from e
-
-
-def _envelope(answer: JSON, *, path: str) -> tuple[list[JSON], int, int | None]:
-    """Return rows, total and page size of a list, the last one None where it is not said."""
+def _envelope(answer: JSON, *, path: str) -> tuple[list[JSON], int | None, int | None]:
+    """Return rows, total and page size of a list, the last two None if the answer has no usable one."""
     match answer:
-        case {"data": list(rows), "meta": {"total": total, **meta}}:
-            total, per_page = bucket.canonical_number(total), bucket.canonical_number(meta.get("per_page"))
-            if isinstance(total, int) and not isinstance(total, bool) and total >= 0:
-                return rows, total, per_page if isinstance(per_page, int) and per_page > 0 else None
+        case {"data": list(rows), "meta": {**meta}}:
+            return rows, _whole_number(meta.get("total")), _whole_number(meta.get("per_page"))
+        case {"data": list(rows)}:
+            return rows, None, None
         case _:
-            pass
-    raise _malformed(path, "it is no list with rows and their total")
+            raise _malformed(path, "it is not a list of rows")
 
 
-def _with_total(answer: JSON) -> JSON:
-    """Return the answer with a total. GUESS: a list of users without `meta` is not paged, so it is whole."""
-    match answer:
-        case {"data": list(rows)} if "meta" not in answer:
-            return {"data": rows, "meta": {"total": len(rows)}}
-        case _:
-            return answer
+def _whole_number(value: JSON) -> int | None:
+    number = bucket.canonical_number(value)
+    return number if isinstance(number, int) and not isinstance(number, bool) and number >= 0 else None
+
+
+def _miscounted(listing: Listing[Live]) -> Iterator[Diagnostic]:
+    if listing.miscounted:
+        detail = (
+            f"The API counts {listing.total} buckets and lists {len(listing.rows)}. Two readings with pages of "
+            "different sizes showed the same buckets up to the end of the list, so acrsync goes by these."
+        )
+        yield error("W441", detail, fix="if a bucket is missing here, do not apply, and report the count to ACRCloud.")
 
 
 def _live(row: JSON) -> Live:

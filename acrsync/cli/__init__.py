@@ -15,13 +15,16 @@ import click
 from acrsync.cli import output
 from acrsync.version import __version__
 
-COMMANDS = ("validate", "plan", "apply", "export", "schema", "emulator")
+COMMANDS = ("validate", "plan", "apply", "list", "show", "export", "runs", "explain", "schema", "emulator")
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED = 130  # ExitCode.INTERRUPTED, without loading what that stands in
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 BEGINNINGS = """\b
 Begin with what an account has:  acrsync export --out acrsync.yaml
 Try it without an account:       acrsync plan --endpoint emulator:
+
+\b
+Each option has an environment variable: --max-deletes is ACRSYNC_MAX_DELETES.
 """
 
 
@@ -29,26 +32,51 @@ class Commands(click.Group):
     """The commands, each imported only when it is used: start-up counts in a pipeline."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
-        return list(COMMANDS)
+        return [*COMMANDS]  # `list` is a command's module here
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002 - click's interface
         if name not in COMMANDS:
             return None
         command: click.Command = importlib.import_module(f"acrsync.cli.{name}").command
+        for option in command.params:
+            if isinstance(option, click.Option) and option.envvar is None:
+                option.envvar = variable(option)
         return command
 
 
+def variable(option: click.Option) -> str:
+    """Return the environment variable of an option, one name for all commands: `--max-deletes`: ACRSYNC_MAX_DELETES."""
+    return f"ACRSYNC_{option.opts[0].lstrip('-').upper().replace('-', '_')}"
+
+
 @click.group(cls=Commands, context_settings=CONTEXT, invoke_without_command=True, epilog=BEGINNINGS)
-@click.version_option(__version__, prog_name="acrsync")
+@click.option("--version", is_flag=True, help="Print the version, with --format json as JSON.")
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), hidden=True)
 @click.pass_context
-def acrsync(context: click.Context) -> None:
+def acrsync(context: click.Context, *, version: bool, format_: str | None) -> None:
     """ACRCloud buckets as code.
 
     Describe the buckets you want in acrsync.yaml, look at what would change with `acrsync plan`, and make it so with
     `acrsync apply`.
     """
+    if version:
+        _print_version(as_json=format_ == "json")
+        context.exit()
+    if format_ is not None:
+        raise click.UsageError("--format stands after the command, as in `acrsync plan --format json`.")
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
+
+
+def _print_version(*, as_json: bool) -> None:
+    if not as_json:
+        output.answer(f"acrsync, version {__version__}\n")
+        return
+    import json
+    import platform
+
+    facts = {"acrsync_version": __version__, "python_version": platform.python_version()}
+    output.answer(json.dumps({**facts, "formats": {"manifest": 1, "plan": 1, "run": 1}}) + "\n")
 
 
 def main() -> None:
@@ -72,7 +100,7 @@ def run(arguments: Sequence[str]) -> int:
         signal.signal(number, _interrupted)
     output.prepare()
     try:
-        code = acrsync.main(list(arguments), prog_name="acrsync", standalone_mode=False)
+        code = acrsync.main([*arguments], prog_name="acrsync", standalone_mode=False)
         return int(code or 0)
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one handler: a bug, too, ends in a message
         from acrsync.cli.trouble import report_failure
@@ -92,5 +120,5 @@ def _leave(_signum: int, _frame: FrameType | None) -> None:
 
 
 def environment(name: str) -> str | None:
-    """Return an environment variable, None where it is unset or empty."""
+    """Return an environment variable, None if it is unset or empty."""
     return os.environ.get(name) or None

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 import acrsync
 from acrsync.cli import environment, output
 from acrsync.cli.options import Common
-from acrsync.diagnostics import AcrsyncError
+from acrsync.diagnostics import AccessDenied, AcrsyncError
 from acrsync.extras import installing
 
 DEFAULT_ENDPOINT = "https://api-v2.acrcloud.com"
@@ -33,20 +34,22 @@ class Credentials:
         return f"Credentials(source={self.source!r})"
 
 
-def opened(
-    common: Common, *, read_only: bool, cancel: threading.Event | None = None
-) -> AbstractContextManager[acrsync.Account]:
-    """Yield the account; with `read_only` its transport can send nothing but GET."""
+@contextmanager
+def opened(common: Common, *, read_only: bool, cancel: threading.Event | None = None) -> Iterator[acrsync.Account]:
+    """Yield the account; with `read_only` its transport can send nothing but GET.
+
+    Raises: AcrsyncError if the address or the token cannot be used; if the API refuses the token, it says which one.
+    """
     ca_bundle = _ca_bundle()
     if ca_bundle is None:
         _trust_the_system()  # before the client and its libraries are imported
-    endpoint, token = common.endpoint or "", ""
+    endpoint, token, source = common.endpoint or "", "", ""
     proxies: Mapping[str, str] = {}
     if not endpoint.startswith(EMULATOR):
         credentials = _credentials(common.token_file)
-        endpoint, token = _endpoint(common.endpoint, credentials), credentials.token
+        endpoint, token, source = _endpoint(common.endpoint, credentials), credentials.token, credentials.source
         proxies = _proxies(endpoint)
-    return acrsync.connect(
+    connection = acrsync.connect(
         endpoint,
         token,
         read_only=read_only,
@@ -56,6 +59,17 @@ def opened(
         cancel=cancel,
         debug=output.say if common.debug else None,
     )
+    with connection as account:
+        try:
+            yield account
+        except AccessDenied as error:
+            detail = f"The API does not accept the token from {source}: {error.diagnostic.detail}"
+            raise AccessDenied("E403", detail, fix=error.diagnostic.fix, status=error.status) from error
+
+
+def source_of_token(common: Common) -> str:
+    """Return where the token comes from, for people."""
+    return "emulator" if (common.endpoint or "").startswith(EMULATOR) else _credentials(common.token_file).source
 
 
 def _endpoint(named: str | None, credentials: Credentials) -> str:
@@ -83,7 +97,10 @@ def _credentials(token_file: Path | None) -> Credentials:
     if token_file is not None:
         return Credentials(_read(token_file).strip(), f"--token-file {token_file}")
     for name in ("ACRSYNC_TOKEN", "ACRCLOUD_ACCESS_TOKEN"):
-        if token := environment(name):
+        if (token := os.environ.get(name)) is not None:
+            if not token.strip():
+                # A pipeline whose secret is missing must not go on with somebody's login.
+                raise AcrsyncError("E013", f"{name} is set, but empty.", fix=f"give {name} a token, or unset it.")
             return Credentials(token.strip(), name)
     config = Path.home() / ".acrcloud" / "config.json"
     if config.exists():

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # `--help` imports every command
 
 Function = Callable[..., Any]
 DEFAULT_PATH = "acrsync.yaml"
+OTHER_PATH = "acrsync.yml"
 RECORDS = Path(".acrsync/runs")
 
 
@@ -41,6 +42,8 @@ class Planning:
     allow: tuple[Approval, ...]
     parallelism: int
     settle_s: float
+    landing_s: float
+    runs: str | None
     format: str
     out: tuple[tuple[str, Path], ...]
     detailed_exitcode: bool
@@ -48,6 +51,8 @@ class Planning:
 
 class Finite(click.FloatRange):
     """A number within bounds; `nan`, which no comparison refuses, is none."""
+
+    name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         number = float(super().convert(value, param, ctx))
@@ -93,7 +98,7 @@ def color(function: Function) -> Function:
         type=click.Choice(["auto", "always", "never"]),
         default="auto",
         show_default=True,
-        help="Colour; NO_COLOR turns it off, too.",
+        help="Colour. NO_COLOR=1 turns it off, FORCE_COLOR=1 on.",
     )(function)
 
 
@@ -113,13 +118,21 @@ def planning(function: Function) -> Function:
         "--out",
         multiple=True,
         callback=_outputs,
+        shell_complete=offered("outputs"),
         metavar="[FORMAT:]FILE",
         help="Also write the plan to FILE; as json it is a saved plan. Repeatable.",
     )
     @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 where a plan has changes.")
     @click.option("--prune", is_flag=True, help="Delete what the manifest does not name (see `prune:`).")
     @click.option("--max-deletes", callback=_limit, metavar="N|P%", help="Allow so many deletes and replaces.")
-    @click.option("--allow", multiple=True, callback=_approvals, metavar="GUARD:ID", help="Approve one objection.")
+    @click.option(
+        "--allow",
+        multiple=True,
+        callback=_approvals,
+        shell_complete=offered("approvals"),
+        metavar="GUARD:ID",
+        help="Approve one objection.",
+    )
     @click.option(
         "--parallelism",
         type=click.IntRange(1, 64),
@@ -136,6 +149,15 @@ def planning(function: Function) -> Function:
         metavar="S",
         help="Seconds by which the list may lag behind writes.",
     )
+    @click.option(
+        "--landing",
+        type=Finite(0, 3600),
+        default=30,
+        show_default=True,
+        metavar="S",
+        help="Seconds that a request may take to arrive after it was sent; matters after a crash.",
+    )
+    @runs
     @functools.wraps(function)
     def wrapper(  # noqa: PLR0913 - one for each option
         *args: Any,
@@ -145,21 +167,71 @@ def planning(function: Function) -> Function:
         allow: tuple[Approval, ...],
         parallelism: int,
         settle: float,
+        landing: float,
+        runs: str | None,
         format_: str,
         out: tuple[tuple[str, Path], ...],
         detailed_exitcode: bool,
         **rest: Any,
     ) -> Any:
-        shared = Planning(paths, prune, max_deletes, allow, parallelism, settle, format_, out, detailed_exitcode)
+        shared = Planning(
+            paths, prune, max_deletes, allow, parallelism, settle, landing, runs, format_, out, detailed_exitcode
+        )
         return function(*args, shared, **rest)
 
     return wrapper
+
+
+def runs(function: Function) -> Function:
+    """Add `--runs`."""
+    return click.option(
+        "--runs",
+        envvar="ACRSYNC_RUNS",
+        show_envvar=True,
+        metavar="WHERE",
+        help="Where runs are kept: a folder (by default .acrsync/runs), git:REMOTE, s3://, gs:// or az://.",
+    )(function)
 
 
 def paths(function: Function) -> Function:
     """Add PATH..., which defaults to acrsync.yaml."""
     argument = click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
     return argument(function)
+
+
+def default_paths() -> tuple[Path, ...]:
+    """Return the manifest of this folder: acrsync.yaml or, if only that exists, acrsync.yml."""
+    other = Path(OTHER_PATH)
+    return (other,) if other.is_file() and not Path(DEFAULT_PATH).exists() else (Path(DEFAULT_PATH),)
+
+
+def names(function: Function) -> Function:
+    """Add NAME..., which means all buckets if none is given."""
+    return click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=offered("buckets"))(function)
+
+
+def compared(function: Function) -> Function:
+    """Add `--manifest`, for commands whose arguments are no manifests; it arrives as `manifests`."""
+    option = click.option(
+        "--manifest",
+        "manifests",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        metavar="FILE",
+        help="Compare with this manifest, not with acrsync.yaml. Repeatable.",
+    )
+    return option(function)
+
+
+def offered(what: str) -> Callable[[click.Context, click.Parameter, str], Any]:
+    """Return what completes a value; it is loaded when a shell asks."""
+
+    def complete(context: click.Context, parameter: click.Parameter, typed: str) -> Any:
+        from acrsync.cli import completion
+
+        return getattr(completion, what)(context, parameter, typed)
+
+    return complete
 
 
 def _outputs(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tuple[tuple[str, Path], ...]:

@@ -10,6 +10,8 @@ if TYPE_CHECKING:  # loaded by every command, `--version` too, so it loads nothi
     from datetime import datetime
     from pathlib import Path
 
+    from acrsync.report.style import Style
+
 
 def prepare() -> None:
     """Make the streams accept every character, escaped where need be, and open those that are closed (`>&-`)."""
@@ -80,10 +82,29 @@ def _say_unwritten(failure: OSError) -> None:
 
 
 def coloured(color: str, stream: TextIO) -> bool:
-    """Tell whether a stream gets colour: `--color`, then NO_COLOR, then whether it is a terminal."""
+    """Tell whether a stream gets colour: `--color`, then NO_COLOR, then FORCE_COLOR, then whether it is a terminal."""
     if color != "auto":
         return color == "always"
-    return not os.environ.get("NO_COLOR") and stream.isatty() and os.environ.get("TERM") != "dumb"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR", "0") not in ("", "0", "false"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def style(color: str, stream: TextIO) -> Style:
+    """Return how text on a stream looks: with colour or without, and as wide as its screen, if it is one."""
+    from acrsync.report.style import Style
+
+    return Style(coloured(color, stream), _width(stream))
+
+
+def _width(stream: TextIO) -> int | None:
+    if not stream.isatty():
+        return None
+    import shutil
+
+    return shutil.get_terminal_size().columns
 
 
 def now() -> datetime:
@@ -107,9 +128,10 @@ def save(path: Path, text: str) -> None:
             unfinished.unlink(missing_ok=True)
     except OSError as error:
         from acrsync.diagnostics import AcrsyncError
+        from acrsync.extras import as_owner
 
         raise AcrsyncError(
             "E005",
             f"{path}: {error.strerror or error}. Nothing is left half-written.",
-            fix="choose a folder that exists and that you may write to.",
+            fix=f"choose a folder that exists and that you may write to{as_owner(path)}.",
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from dataclasses import replace
@@ -9,14 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acrsync.cli import ci, output
-from acrsync.cli.options import DEFAULT_PATH, Common, Planning
+from acrsync.cli.options import Common, Planning, default_paths
 from acrsync.diagnostics import AcrsyncError, Diagnostic, Invalid
 from acrsync.model import Manifest, Prune
-from acrsync.report import COLOURED, FORMATS, PLAIN, Style, plan_text
+from acrsync.report import FORMATS, Style, plan_text
 
 if TYPE_CHECKING:
     from acrsync import Account, ExitCode, Plan, Reconciler
     from acrsync.plan.outcome import Run
+    from acrsync.runs.where import Memory
 
 
 def manifest_of(planning: Planning) -> tuple[Manifest, tuple[Diagnostic, ...]]:
@@ -25,8 +27,10 @@ def manifest_of(planning: Planning) -> tuple[Manifest, tuple[Diagnostic, ...]]:
     Raises: Invalid with all of its mistakes.
     """
     from acrsync import manifest as manifests
+    from acrsync.cli.saved import refuse_as_manifest
 
-    loaded = manifests.load(planning.paths or (Path(DEFAULT_PATH),))
+    refuse_as_manifest(planning.paths)
+    loaded = manifests.load(planning.paths or default_paths())
     if loaded.manifest is None:
         raise Invalid(loaded.diagnostics)
     manifest = loaded.manifest
@@ -49,18 +53,41 @@ def _pruning(manifest: Manifest) -> Manifest:
     return replace(manifest, prune=prune)
 
 
-def loop_for(account: Account, asked: Planning, *, records: Path, stop: threading.Event | None = None) -> Reconciler:
+def loop_for(
+    account: Account,
+    where: Common,
+    asked: Planning,
+    *,
+    uid: int | None,
+    lock_timeout_s: float = 0.0,
+    stop: threading.Event | None = None,
+) -> Reconciler:
     """Return the loop for one account, as the flags ask for it."""
     from acrsync.apply.reconcile import reconciler
+    from acrsync.apply.waves import Settings
+    from acrsync.cli.endpoint import source_of_token
 
     return reconciler(
         account,
-        runs=records,
-        settle_s=asked.settle_s,
-        parallelism=asked.parallelism,
+        memory=memory_of(asked.runs, None if account.read_only else source_of_token(where)),
+        uid=uid,
+        settings=Settings(asked.parallelism, asked.settle_s, asked.landing_s, lock_timeout_s),
         stop=stop,
         tell=output.say,
     )
+
+
+def memory_of(runs: str | None, token: str | None) -> Memory:
+    """Return where runs are kept and, unless this one only reads, who it is; `token` says where its token came from."""
+    from acrsync.runs.record import NOBODY
+    from acrsync.runs.where import DEFAULT, Memory, parse_where
+
+    place, project, environment = parse_where(runs or DEFAULT, in_manifest=False), Path(), dict(os.environ)
+    if token is None:
+        return Memory(place, NOBODY, project, environment)
+    from acrsync.runs.origin import who
+
+    return Memory(place, who(project, environment, token=token), project, environment)
 
 
 def show_plan(plan: Plan, account: Account, where: Common, asked: Planning) -> ExitCode:
@@ -90,4 +117,4 @@ def save_plan(plan: Plan, run: Run, planning: Planning) -> None:
 
 def style_for(color: str) -> Style:
     """Return the style for stdout."""
-    return COLOURED if output.coloured(color, sys.stdout) else PLAIN
+    return output.style(color, sys.stdout)

@@ -2,23 +2,49 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 
 from acrsync.cli import output
 from acrsync.diagnostics import AcrsyncError
 from acrsync.plan.document import Plan, digest
-from acrsync.plan.file import load_plan
+from acrsync.plan.file import SavedPlan, load_plan
 from acrsync.visible import visible
 
+_SAVED = re.compile(rb'\s*\{\s*"format_version"')
 
-def accepted(path: Path, *, expect: str | None, ttl: timedelta) -> Plan:
-    """Return the plan in a file. Raises: AcrsyncError where it is unreadable, edited, too old or another one."""
+
+def read(path: Path) -> tuple[str, SavedPlan]:
+    """Return the text of a file and the plan in it. Raises: AcrsyncError if it is unreadable or edited."""
     try:
         text = path.read_bytes()
     except OSError as error:
         raise AcrsyncError("E055", f"{path}: {error.strerror}.", fix="make it: acrsync plan --out FILE") from error
-    saved = load_plan(text)
+    return text.decode(errors="replace"), load_plan(text)
+
+
+def refuse_as_manifest(paths: Iterable[Path]) -> None:
+    """Say how a saved plan is applied and shown, if one is named as a manifest. Raises: AcrsyncError."""
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                head = file.read(200)
+        except OSError:
+            continue  # whoever reads manifests says why
+        if _SAVED.match(head):
+            name = visible(str(path))
+            raise AcrsyncError(
+                "E059",
+                f"{name} holds a plan that was saved before. It is applied as it is, and not planned again.",
+                fix=f"apply it: acrsync apply --plan {name}\nlook at it: acrsync show {name}",
+            )
+
+
+def accepted(path: Path, *, expect: str | None, ttl: timedelta) -> Plan:
+    """Return the plan in a file. Raises: AcrsyncError if it is unreadable, edited, too old or another one."""
+    _, saved = read(path)
     age = output.now() - saved.created_at
     if not -timedelta(minutes=5) <= age <= ttl:
         raise AcrsyncError(

@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import click
 
 from acrsync.apply.reconcile import CrashedDuringApply
-from acrsync.cli import ci, output
+from acrsync.cli import ci, environment, output
 from acrsync.diagnostics import AcrsyncError, Diagnostic, Invalid, error
 from acrsync.plan.outcome import ExitCode
+from acrsync.runs import Held
 
 _MAY_HAVE_WRITTEN = error(
     "W514", "What it wrote before is in its record, and was not read back.", fix="run plan, and then apply again."
@@ -28,10 +29,12 @@ def report_failure(failure: BaseException, arguments: Sequence[str]) -> ExitCode
             return ExitCode.FAILED
         case Invalid():
             return _failed(failure.diagnostics, ExitCode.FAILED, arguments)
+        case Held():
+            return _failed((failure.diagnostic,), ExitCode.HELD, arguments)
         case AcrsyncError():
             return _failed((failure.diagnostic,), ExitCode.FAILED, arguments)
         case click.ClickException():
-            return _failed((_usage(failure),), ExitCode.FAILED, arguments)
+            return _failed((_usage(failure, arguments),), ExitCode.FAILED, arguments)
         case CrashedDuringApply(__cause__=Exception() as cause):
             return _failed((_bug(cause), _MAY_HAVE_WRITTEN), ExitCode.INCOMPLETE, arguments)
         case _:
@@ -44,34 +47,35 @@ def _bug(failure: BaseException) -> Diagnostic:
     return error("E000", detail, fix="report it with the lines above.")
 
 
-def _usage(failure: click.ClickException) -> Diagnostic:
-    context = failure.ctx if isinstance(failure, click.UsageError) else None
-    help_of = context.command_path if context else "acrsync"
-    return error("E002", failure.format_message(), fix=f"see `{help_of} --help`.")
+def _usage(failure: click.ClickException, arguments: Sequence[str]) -> Diagnostic:
+    from acrsync.cli.usage import advice
+
+    detail, fix = advice(failure, arguments)
+    return error("E002", detail, fix=fix)
 
 
 def _failed(diagnostics: Sequence[Diagnostic], code: ExitCode, arguments: Sequence[str]) -> ExitCode:
     """Report a run that ended before it had an answer, in the format that was asked for, and return the code."""
     from acrsync.plan.outcome import Run
-    from acrsync.report import COLOURED, FORMATS, PLAIN, diagnostics_text
+    from acrsync.report import FORMATS, diagnostics_text
 
     run = Run(timestamp=output.now(), exit_code=code, diagnostics=tuple(diagnostics))
     if wants_json(arguments):
         output.last_answer(FORMATS["json"](None, run))
     else:
-        style = COLOURED if output.coloured(_colour_of(arguments), sys.stderr) else PLAIN
+        style = output.style(_colour_of(arguments), sys.stderr)
         output.say(diagnostics_text(diagnostics, style=style).rstrip("\n"))
     ci.report(None, run)
     return code
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
-    """Tell whether `--format json` was given, also where the rest of the command line is wrong."""
-    return _last(arguments, "--format") == "json"
+    """Tell whether JSON was asked for, also if the rest of the command line is wrong."""
+    return (_last(arguments, "--format") or environment("ACRSYNC_FORMAT")) == "json"
 
 
 def _colour_of(arguments: Sequence[str]) -> str:
-    given = _last(arguments, "--color")
+    given = _last(arguments, "--color") or environment("ACRSYNC_COLOR")
     return given if given in ("always", "never") else "auto"
 
 

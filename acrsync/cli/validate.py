@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import DEFAULT_PATH, color, paths
+from acrsync.cli.options import color, default_paths, paths
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.plan.outcome import ExitCode
@@ -34,10 +34,12 @@ def command(paths: tuple[Path, ...], format_: str, color: str) -> ExitCode:
     from acrsync import manifest as manifests
     from acrsync.cli import ci, output
     from acrsync.cli.planning import style_for
+    from acrsync.cli.saved import refuse_as_manifest
     from acrsync.plan.outcome import End, Run, exit_code
     from acrsync.report import FORMATS, code_quality_text, diagnostics_text, github_text
 
-    loaded = manifests.load(paths or (Path(DEFAULT_PATH),))
+    refuse_as_manifest(paths)
+    loaded = manifests.load(paths or default_paths())
     code = exit_code(End(errors=loaded.manifest is None))
     run = Run(timestamp=output.now(), exit_code=code, diagnostics=loaded.diagnostics)
     match format_:

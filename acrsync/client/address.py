@@ -4,6 +4,7 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
+from acrsync.client.refusals import InvalidCall
 from acrsync.diagnostics import RemoteError
 from acrsync.visible import visible
 
@@ -11,11 +12,13 @@ _GRAPHIC = re.compile(r"[!-~]+")  # printable ASCII without the space
 _HOST = re.compile(r"[0-9a-z]([0-9a-z._-]*[0-9a-z])?|[0-9a-f:]*::?[0-9a-f.:]*")  # a name, IPv4, or IPv6
 
 
-def checked_base_url(url: str) -> str:
+def checked_base_url(url: object) -> str:
     """Return the address in the form `https://host`: without `/api`, which paths begin with, and trailing slashes.
 
     Raises: RemoteError where the token would travel in clear, or the address is none.
     """
+    if not isinstance(url, str):
+        raise _refused(f"It is {type(url).__name__}, not text.")
     parts = _split(url.strip())
     if parts is None:
         raise _refused(f"{visible(url.rpartition('@')[2])!r} is no http or https address.")
@@ -26,11 +29,18 @@ def checked_base_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/api').rstrip('/')}"
 
 
-def checked_token(token: str) -> str:
-    """Return the token. Raises: RemoteError, which does not show it, where it cannot stand in a header."""
-    if _GRAPHIC.fullmatch(token):
+def checked_token(token: object) -> str:
+    """Return the token, which may be one of acrclient's objects that hold one.
+
+    Raises: RemoteError, which does not show it, if it cannot stand in a header.
+    """
+    token = getattr(token, "bearer_token", token)
+    if isinstance(token, str) and _GRAPHIC.fullmatch(token):
         return token
-    what = "holds a space, a line break or a character outside ASCII" if token else "is empty"
+    if not isinstance(token, str):
+        what = f"is {type(token).__name__}, not text"
+    else:
+        what = "holds a space, a line break or a character outside ASCII" if token else "is empty"
     raise RemoteError(
         "E402",
         f"The token {what}, so it was not copied whole, or more than it was.",
@@ -38,10 +48,10 @@ def checked_token(token: str) -> str:
     )
 
 
-def checked_path(path: str) -> str:
-    """Return the path. Raises: ValueError where it could lead to another host."""
-    if not path.startswith("/") or path.startswith("//") or "\\" in path:
-        raise ValueError(f"a path begins with one slash, as in '/api/buckets': {visible(path)!r}")
+def checked_path(path: object) -> str:
+    """Return the path. Raises: InvalidCall if it could lead to another host."""
+    if not isinstance(path, str) or not path.startswith("/") or path.startswith("//") or "\\" in path:
+        raise InvalidCall(f"A path begins with one slash, as in '/api/buckets', not {visible(repr(path))[:100]}.")
     return path
 
 

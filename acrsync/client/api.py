@@ -2,28 +2,40 @@
 
 from __future__ import annotations
 
+import json
+import operator
+import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Literal, Self, Unpack
+from typing import Any, Literal, Self, Unpack
 from urllib.parse import quote
 
 import requests
 
+from acrsync.bucket import canonical_number
 from acrsync.client.address import checked_base_url, checked_token
-from acrsync.client.failures import parsed, unusable
+from acrsync.client.environment import arguments_from
+from acrsync.client.failures import unusable
+from acrsync.client.listing import PER_PAGE, Page, complete
+from acrsync.client.options import Options, checked_proxies, checked_timeout
+from acrsync.client.refusals import ClientError, InvalidCall
 from acrsync.client.sending import Sender, Settings
-from acrsync.client.shapes import Bucket, BucketPage, GetBmCsProjectsResultsParams, GetOptions
+from acrsync.client.shapes import Bucket, BucketPage, GetBmCsProjectsResultsParams, GetOptions, Params, StreamResult
 from acrsync.model import JSON
+from acrsync.visible import visible
+
+_TIMEOUT_S = 60.0
 
 
 class Client:
     """Talks to the API; any number of threads may share one.
 
-    GET, PUT and DELETE are sent again after a lost connection, 429, 500, 502, 503 and 504; a POST only where the server
-    cannot have acted. One attempt is bounded by `timeout_s` to its last byte, all together by five minutes. A 429 holds
-    back every thread. Redirects are not followed; the environment, `.netrc` included, is not read.
+    GET, PUT and DELETE are sent again after a lost connection, a success that was cut on its way, 429, 500, 502, 503
+    and 504; a POST only if the server cannot have acted. One attempt is bounded by `timeout_s` to its last byte, all
+    together by five minutes, or by `timeout_s` if that is longer. An answer is at most 64 MiB. A 429 holds back every
+    thread. Redirects are not followed; the environment, `.netrc` included, is not read.
 
     Errors are those of `acrsync.diagnostics`; those of `get` and `json` are what `acrclient` raises, too: an answer
     that is no success is a `requests.HTTPError` with its `response`, trouble on the way a `requests.RequestException`.
@@ -48,7 +60,7 @@ class Client:
         config: Config | None = None,
         *,
         read_only: bool = False,
-        timeout_s: float = 60.0,
+        timeout_s: float = _TIMEOUT_S,
         proxies: Mapping[str, str] | None = None,
         ca_bundle: str | None = None,
         cancel: threading.Event | None = None,
@@ -57,32 +69,58 @@ class Client:
     ) -> None:
         """Check address and token; nothing is sent.
 
-        `base_url` may end in `/api`. `read_only`: nothing but GET can be sent. `proxies`: as in requests; only those
-        for https are used. `cancel`, once set, ends all waiting: no request is sent again, while what is in flight
+        `base_url` may end in `/api`. `read_only`: nothing but GET can be sent. `proxies`: as in requests, for an https
+        endpoint. `cancel`, once set, ends all waiting: no request is sent again, while what is in flight
         finishes and a new one is still sent, once. `debug` gets one line for each attempt, from any thread, without
         token and bodies. `last_look` is called for each attempt of a write, from any thread, when the connection is
         open: right before the first byte of the body, or of the request if it has none. If it raises, the write is not
         sent, the connection is closed, and the error is raised unchanged.
         """
-        config = config or Client.Config()
+        # What pickles, and a copy, are made of.
+        self._arguments: dict[str, Any] = {
+            "bearer_token": bearer_token, "base_url": base_url, "config": config, "read_only": read_only,
+            "timeout_s": timeout_s, "proxies": proxies, "ca_bundle": ca_bundle, "cancel": cancel, "debug": debug,
+            "last_look": last_look,
+        }  # fmt: skip
         self.base_url = checked_base_url(base_url)
+        token = checked_token(bearer_token)
+        retries, backoff_factor = _checked_config(config or Client.Config())
+        through = checked_proxies(proxies, base_url=self.base_url)
         settings = Settings(
             base_url=self.base_url,
-            token=checked_token(bearer_token),
+            token=token,
             read_only=read_only,
-            timeout_s=timeout_s,
-            retries=config.retries,
-            backoff_factor=config.backoff_factor,
-            proxies={key: url for key, url in (proxies or {}).items() if key.partition(":")[0] == "https"},
-            verify=ca_bundle or True,
+            retries=retries,
+            backoff_factor=backoff_factor,
+            defaults=Options(
+                timeout=checked_timeout(timeout_s, default=_TIMEOUT_S), verify=ca_bundle or True, proxies=through
+            ),
             debug=debug,
             last_look=last_look,
         )
         self.read_only = read_only
         self._sender = Sender(settings, cancel=cancel)
 
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **arguments: Any) -> Self:
+        """Return a client for the account that the environment names, as the command line reads it.
+
+        `ACRSYNC_TOKEN`, else `ACRCLOUD_ACCESS_TOKEN`; `ACRSYNC_ENDPOINT`; `HTTPS_PROXY` and `NO_PROXY`;
+        `REQUESTS_CA_BUNDLE`, else `SSL_CERT_FILE`. Arguments of the constructor go before. Raises: AcrsyncError if no
+        token is set, or an empty one.
+        """
+        found = arguments_from(os.environ if environ is None else environ, given=arguments)
+        return cls(**found)
+
     def __repr__(self) -> str:
         return f"Client(base_url={self.base_url!r})"
+
+    def __reduce__(self) -> tuple[Callable[..., Client], tuple[type[Client], dict[str, Any], dict[str, Any]]]:
+        bound = [name for name in ("cancel", "debug", "last_look") if self._arguments[name] is not None]
+        if bound:
+            raise TypeError(f"a Client with {' and '.join(bound)} belongs to its process and cannot be pickled")
+        more = {name: value for name, value in vars(self).items() if name not in ("_arguments", "_sender")}
+        return _made, (type(self), self._arguments, more)
 
     def __enter__(self) -> Self:
         return self
@@ -103,16 +141,13 @@ class Client:
 
     # What acrclient has.
 
-    def get(
-        self, path: str, params: Mapping[str, JSON] | None = None, **kwargs: Unpack[GetOptions]
-    ) -> requests.Response:
-        """Return the answer to a GET, read to its last byte. `path` begins with `/api`."""
-        _, response = self._sender.send("GET", path, params=params, options=kwargs)
-        return response
+    def get(self, path: str, params: Params = None, **kwargs: Unpack[GetOptions]) -> requests.Response:
+        """Return the answer to a GET, read to its last byte unless `stream`. `path` begins with `/api`."""
+        return self._sender.send("GET", path, params=params, options=kwargs).response
 
-    def json(self, path: str, params: Mapping[str, JSON] | None = None, **kwargs: Unpack[GetOptions]) -> JSON:
+    def json(self, path: str, params: Params = None, **kwargs: Unpack[GetOptions]) -> JSON:
         """Return the JSON that answers a GET."""
-        return parsed(*self._sender.send("GET", path, params=params, options=kwargs))
+        return self._sender.send("GET", path, params=params, options=kwargs, parse=True).content
 
     def get_bm_cs_projects_results(
         self,
@@ -120,11 +155,15 @@ class Client:
         stream_id: str,
         params: GetBmCsProjectsResultsParams | None = None,
         **kwargs: Unpack[GetOptions],
-    ) -> JSON:
+    ) -> list[StreamResult] | None:
         """Return the results of a custom stream of a broadcast monitoring project: the answer's `data`."""
         project, stream = (quote(str(part), safe="") for part in (project_id, stream_id))
-        answer = self.json(f"/api/bm-cs-projects/{project}/streams/{stream}/results", {**(params or {})}, **kwargs)
-        return answer.get("data") if isinstance(answer, dict) else None
+        path = f"/api/bm-cs-projects/{project}/streams/{stream}/results"
+        call, response, answer = self._sender.send("GET", path, params=params, options=kwargs, parse=True)
+        if not isinstance(answer, dict):
+            raise unusable(call, response, "no results")
+        results: list[StreamResult] | None = answer.get("data")
+        return results
 
     # Buckets. Source: Console API, "Buckets".
 
@@ -136,30 +175,49 @@ class Client:
         region: str | None = None,
         type: str | None = None,  # noqa: A002 - the API's own word
     ) -> BucketPage:
-        """Return one page of the list, newest first."""
+        """Return one page of the list, newest first. One page is not the account: see `iter_buckets`."""
         params = {"page": page, "per_page": per_page, "region": region, "type": type}
-        call, response = self._sender.send("GET", "/api/buckets", params=params)
-        answer = parsed(call, response)
+        call, response, answer = self._sender.send("GET", "/api/buckets", params=params, parse=True)
         if not _is_page(answer):
             raise unusable(call, response, "no page of a list")
         listed: BucketPage = answer
         return listed
 
-    def get_bucket(self, bucket_id: int) -> Bucket:
+    def iter_buckets(
+        self,
+        *,
+        region: str | None = None,
+        type: str | None = None,  # noqa: A002 - the API's own word
+    ) -> Iterator[Bucket]:
+        """Yield every bucket, newest first. The first one comes when it is proven that none is missing.
+
+        Raises: IncompleteListing if the list changes under each walk through it.
+        """
+
+        def fetch(number: int, per_page: int = PER_PAGE) -> Page[_Listed]:
+            return _page(self.list_buckets(page=number, per_page=per_page, region=region, type=type))
+
+        for listed in complete(fetch, map, what="buckets").rows:
+            yield listed.bucket
+
+    def get_bucket(self, bucket_id: int | str) -> Bucket:
         """Return one bucket. Raises: NotFound."""
-        return self._bucket("GET", f"/api/buckets/{bucket_id:d}")
+        return self._bucket("GET", _bucket_path(bucket_id))
 
     def create_bucket(self, body: Mapping[str, JSON]) -> Bucket:
-        """Create a bucket and return it. Raises: UnknownOutcome where the server may have acted without saying so."""
-        return self._bucket("POST", "/api/buckets", body)
+        """Create a bucket and return it. A `metadata_template` may be JSON text, or a mapping.
 
-    def update_bucket(self, bucket_id: int, body: Mapping[str, JSON]) -> Bucket:
+        Raises: UnknownOutcome if the server may have acted without saying so.
+        """
+        return self._bucket("POST", "/api/buckets", _checked_body(body))
+
+    def update_bucket(self, bucket_id: int | str, body: Mapping[str, JSON]) -> Bucket:
         """Change the keys given, of `name`, `labels` and `metadata_template`, and return the bucket."""
-        return self._bucket("PUT", f"/api/buckets/{bucket_id:d}", body)
+        return self._bucket("PUT", _bucket_path(bucket_id), _checked_body(body))
 
-    def delete_bucket(self, bucket_id: int) -> None:
-        """Delete an empty bucket. Raises: NotFound where it is gone, be it by an attempt whose answer was lost."""
-        self._sender.send("DELETE", f"/api/buckets/{bucket_id:d}")
+    def delete_bucket(self, bucket_id: int | str) -> None:
+        """Delete an empty bucket. Raises: NotFound if it is gone, be it by an attempt whose answer was lost."""
+        self._sender.send("DELETE", _bucket_path(bucket_id))
 
     def write(
         self,
@@ -172,16 +230,85 @@ class Client:
 
         Without `bucket_id` it is a create, and raises UnknownOutcome if the server may have acted without saying so.
         """
-        path = "/api/buckets" if bucket_id is None else f"/api/buckets/{bucket_id:d}"
-        return self._sender.send(method, path, body=body, options=kwargs)[1]
+        path = "/api/buckets" if bucket_id is None else _bucket_path(bucket_id)
+        return self._sender.send(method, path, body=body, options=kwargs).response
 
     def _bucket(self, method: str, path: str, body: Mapping[str, JSON] | None = None) -> Bucket:
-        call, response = self._sender.send(method, path, body=body)
-        answer = parsed(call, response)
+        call, response, answer = self._sender.send(method, path, body=body, parse=True)
         if not isinstance(answer, dict) or not isinstance(answer.get("data"), dict):
             raise unusable(call, response, "no bucket")
         bucket: Bucket = answer["data"]
         return bucket
+
+
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A row of the list with its id."""
+
+    id: int
+    bucket: Bucket
+
+
+def _page(answer: BucketPage) -> Page[_Listed]:
+    """Return a page of the list. Raises: RemoteError if a row has no id."""
+    total, per_page = (canonical_number(answer["meta"].get(key)) for key in ("total", "per_page"))
+    rows = tuple(_Listed(row.get("id", 0), row) for row in answer["data"] if isinstance(row, dict))
+    usable = [row for row in rows if isinstance(row.id, int) and not isinstance(row.id, bool) and row.id > 0]
+    if len(usable) < len(answer["data"]):
+        raise ClientError(
+            "E417",
+            "/api/buckets: it is not a list of rows with an id.",
+            fix="check that the endpoint is the ACRCloud Console API.",
+        )
+    counted = total if isinstance(total, int) and total >= 0 else None
+    return Page(rows, counted, per_page if isinstance(per_page, int) and per_page > 0 else None)
+
+
+def _made(kind: type[Client], arguments: Mapping[str, Any], more: Mapping[str, Any]) -> Client:
+    """Return a client as it was pickled; a subclass may have a constructor of its own."""
+    made = kind.__new__(kind)
+    Client.__init__(made, **arguments)
+    vars(made).update(more)
+    return made
+
+
+def _checked_config(config: Any) -> tuple[bool | int | None, float]:
+    """Return retries and backoff factor. Raises: InvalidCall."""
+    retries, factor = getattr(config, "retries", ""), getattr(config, "backoff_factor", "")
+    if not (retries is None or isinstance(retries, int)) or not isinstance(factor, int | float) or not factor >= 0:
+        raise InvalidCall(
+            "The config is not a Client.Config with a number of retries and a backoff factor that is not negative.",
+            fix="write it as in Client.Config(retries=5, backoff_factor=0.1).",
+        )
+    return retries, float(factor)
+
+
+def _bucket_path(bucket_id: Any) -> str:
+    """Return the path of one bucket, whose id may be text. Raises: InvalidCall."""
+    text = str(bucket_id) if _is_whole(bucket_id) else bucket_id
+    if not isinstance(text, str) or not text.isascii() or not text.isdigit():
+        raise InvalidCall(f"A bucket's id is a whole number, as 14791, not {visible(repr(bucket_id))[:50]}.")
+    return f"/api/buckets/{text}"
+
+
+def _is_whole(value: Any) -> bool:
+    try:
+        return not isinstance(value, bool) and operator.index(value) >= 0
+    except TypeError:
+        return False
+
+
+def _checked_body(body: Any) -> Mapping[str, JSON]:
+    """Return a bucket's keys as they travel: a template as text. Raises: InvalidCall."""
+    if not isinstance(body, Mapping):
+        raise InvalidCall(f"A bucket is written as a mapping, as {{'name': 'music'}}, not as {type(body).__name__}.")
+    template = body.get("metadata_template")
+    if not isinstance(template, Mapping):
+        return dict(body)
+    try:
+        return {**body, "metadata_template": json.dumps(template, ensure_ascii=False, allow_nan=False)}
+    except (TypeError, ValueError, RecursionError) as e:
+        raise InvalidCall(f"The metadata_template is no JSON: {e}.") from e
 
 
 def _is_page(answer: JSON) -> bool:

@@ -11,28 +11,42 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import requests
 from urllib3 import exceptions as urllib3
 
 from acrsync.client.pace import retry_after
-from acrsync.client.transport import Body
-from acrsync.diagnostics import AccessDenied, NoAnswer, NotFound, RemoteError, UnknownOutcome
+from acrsync.client.refusals import ClientError, InvalidCertificates
+from acrsync.client.secrets import TEXT_MAX, Secrets
+from acrsync.client.transport import ANSWER_MAX, TooLong
+from acrsync.client.wire import Body, Untrusting
+from acrsync.diagnostics import AccessDenied, NoAnswer, NotFound, UnknownOutcome
 from acrsync.model import JSON
-from acrsync.visible import visible
 
 SUCCESS = range(200, 300)
 REFUSED = range(400, 500)  # the server says no and has done nothing; except 408, which says nothing at all
 RETRIED = frozenset({429, 500, 502, 503, 504})
 WORDS_MAX = 500  # characters of the server's own words that a message shows
 # What sending and reading may raise: requests wraps most of it, urllib3 and the socket the rest.
-TROUBLE = (requests.RequestException, urllib3.HTTPError, http.client.HTTPException, OSError)
-_UNCONNECTED = (urllib3.ConnectTimeoutError, urllib3.NewConnectionError, ssl.SSLCertVerificationError)
-_SECRET = re.compile(r"(access_secret\W{1,6})[^\s\"'&,}]+")
+TROUBLE = (
+    requests.RequestException, urllib3.HTTPError, http.client.HTTPException, OSError, Untrusting, TooLong,
+)  # fmt: skip
+_UNCONNECTED = (
+    urllib3.ConnectTimeoutError, urllib3.NewConnectionError, urllib3.ProxyError, ssl.SSLCertVerificationError,
+    requests.ConnectTimeout,
+)  # fmt: skip
+# What is set up wrongly, here or on the proxy, stays so.
+_SETUP = (
+    ssl.SSLCertVerificationError, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema,
+    requests.exceptions.InvalidURL, urllib3.LocationValueError, urllib3.ProxySchemeUnknown,
+    urllib3.ProxySchemeUnsupported, urllib3.URLSchemeUnknown,
+)  # fmt: skip
+_PROXY_REFUSED = re.compile(r"Tunnel connection failed: 4(?!08|29)\d\d")
+_JSON_READ = 2**20  # bytes of an answer up to which it is searched for the server's own words
 
 
-class HttpError(RemoteError, requests.HTTPError):
+class HttpError(ClientError, requests.HTTPError):
     """An answer that is not a success."""
 
 
@@ -48,15 +62,37 @@ class HttpNoAnswer(NoAnswer, HttpError):
     """The server could not answer: 429, 408 or 5xx."""
 
 
-class Unusable(RemoteError, requests.exceptions.InvalidJSONError):
+class Unusable(ClientError, requests.exceptions.InvalidJSONError):
     """A success whose body cannot be used."""
 
 
-class Lost(NoAnswer, requests.ConnectionError):
+class _Undecoded(requests.exceptions.JSONDecodeError):
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "", 0)
+        self.args = (message,)
+
+
+class NotJson(Unusable, _Undecoded):
+    """A success whose body is no JSON: `doc` and `pos` tell where."""
+
+
+class Throttled(ClientError, NoAnswer):
+    """Not sent, because the API asked for a pause that is too long."""
+
+
+class Unknown(ClientError, UnknownOutcome):
+    """A POST whose answer was lost, or says nothing."""
+
+
+class TooMuch(ClientError, requests.exceptions.ChunkedEncodingError):
+    """An answer that is longer than any list can be."""
+
+
+class Lost(ClientError, NoAnswer, requests.ConnectionError):
     """No connection, or one that broke."""
 
 
-class TimedOut(NoAnswer, requests.Timeout):
+class TimedOut(ClientError, NoAnswer, requests.Timeout):
     """No whole answer in time."""
 
 
@@ -68,21 +104,25 @@ class Call:
     path: str  # with the query
     body: Body | None
     attempt: int
-    token: str = field(repr=False)
+    secrets: Secrets
 
     def __str__(self) -> str:
         return self.redacted(f"{self.method} {self.path}") + (f" (attempt {self.attempt})" if self.attempt > 1 else "")
 
     def redacted(self, text: str) -> str:
-        """Return text from outside without the token and project secrets, and safe to show."""
-        return visible(_SECRET.sub(r"\1[secret]", text.replace(self.token, "[token]")))
+        """Return text from outside without secrets, and safe to show."""
+        return self.secrets.redacted(text)
+
+    def named(self, error: ClientError) -> None:
+        """Let an error say which call it is about."""
+        error.method, error.path = self.method, self.redacted(self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
     """How one attempt failed."""
 
-    error: RemoteError
+    error: ClientError
     again: bool  # it may be sent again
     acted: bool = False  # the server may have carried it out
     wait_s: float = 0.0  # what the server asked for before the next attempt
@@ -98,7 +138,7 @@ def of_answer(call: Call, response: requests.Response) -> Failure | None:
     refused = status in REFUSED and status != requests.codes.request_timeout
     acted = call.method != "GET" and not refused
     if acted and call.method == "POST":
-        error: RemoteError = _unknown(call, f"the answer was {status}: {words(call, response)}", status)
+        error: ClientError = _unknown(call, f"the answer was {status}: {words(call, response)}", status)
     else:
         error = _http_error(call, response)
         error.may_have_acted = acted
@@ -111,52 +151,86 @@ def of_answer(call: Call, response: requests.Response) -> Failure | None:
     )
 
 
-def of_trouble(call: Call, trouble: Exception) -> Failure:
-    """Return what it means that sending or reading raised."""
+def of_trouble(call: Call, trouble: Exception, *, request: requests.PreparedRequest) -> Failure:
+    """Return what it means that sending or reading raised; whatever was raised keeps this request."""
+    if isinstance(trouble, Untrusting):
+        fix = "name a file of certificates, as in REQUESTS_CA_BUNDLE=/path/to/ca.pem."
+        refused = InvalidCertificates(f"{call}: {trouble}.", fix=fix)
+        call.named(refused)
+        return Failure(refused, again=False)
     chain = tuple(_chain(trouble))
-    sent = call.body.taken if call.body is not None else not any(isinstance(one, _UNCONNECTED) for one in chain)
-    acted = sent and call.method != "GET"
+    for one in chain:
+        if isinstance(one, requests.RequestException):
+            one.request = request
+    unsent = (call.body is not None and call.body.unsent) or any(isinstance(one, _UNCONNECTED) for one in chain)
+    wrong = any(isinstance(one, _SETUP) or _PROXY_REFUSED.search(str(one)) for one in chain)
+    acted = call.method != "GET" and not unsent and not wrong
+    endless = isinstance(trouble, TooLong)
     if acted and call.method == "POST":
-        error: RemoteError = _unknown(call, f"no whole answer came: {call.redacted(_reason(chain))}", None)
+        why = _ENDLESS if endless else f"no whole answer came: {call.redacted(_reason(chain))}"
+        error: ClientError = _unknown(call, why, None)
     else:
-        error = _no_answer(call, chain)
+        error = _too_much(call) if endless else _no_answer(call, chain)
         error.may_have_acted = acted
-    error.__cause__ = trouble
-    distrusted = any(isinstance(one, ssl.SSLCertVerificationError) for one in chain)
-    return Failure(error, again=not distrusted and not (acted and call.method == "POST"), acted=acted)
+    if not any(call.secrets.shown_in(f"{one} {one!r}") for one in chain):
+        error.__cause__ = trouble
+    return Failure(error, again=not wrong and not endless and not (acted and call.method == "POST"), acted=acted)
 
 
-def unusable(call: Call, response: requests.Response, what: str) -> RemoteError:
+def unusable(call: Call, response: requests.Response, what: str, *, cause: ValueError | None = None) -> ClientError:
     """Return the error for a success whose body is not what it must be."""
     said = f"the answer is {what}: {words(call, response)}"
     if call.method == "POST":
         return _unknown(call, said, response.status_code)
-    error = Unusable(
+    kind = NotJson if cause else Unusable
+    error = kind(
         "E416",
         f"{call}: {said}",
         fix="check that the endpoint is the ACRCloud Console API, and whether a proxy answers in its place.",
         status=response.status_code,
     )
+    if isinstance(error, NotJson) and isinstance(cause, json.JSONDecodeError):
+        error.msg, error.doc, error.pos = cause.msg, cause.doc, cause.pos
+        error.lineno, error.colno = cause.lineno, cause.colno
     error.response = response
     error.may_have_acted = call.method != "GET"
+    call.named(error)
     return error
 
 
-def parsed(call: Call, response: requests.Response) -> JSON:
-    """Return the JSON of a success. Raises: RemoteError where it holds none."""
+def parsed(call: Call, response: requests.Response) -> JSON | Failure:
+    """Return the JSON of a success; how it is a failure if it holds none.
+
+    If it begins as JSON and ends too early, it was cut on its way: that is a lost connection that nobody noticed.
+    """
     try:
         return json.loads(response.content)
     except (ValueError, RecursionError) as e:
-        raise unusable(call, response, "no JSON") from e
+        cause = e if isinstance(e, ValueError) else ValueError("nested too deep")
+        error = unusable(call, response, "no JSON", cause=cause)
+        cut, acted = _is_cut(response, cause), call.method != "GET"
+        return Failure(error, again=cut and call.method != "POST", acted=acted)
+
+
+def _is_cut(response: requests.Response, error: ValueError) -> bool:
+    """Tell whether this is the beginning of JSON."""
+    content = response.content.strip()
+    if not content:  # also no length was told
+        return response.status_code == requests.codes.ok and not response.headers.keys() & _FRAMES
+    if content[:1] not in _CLOSED_BY:
+        return False
+    at_end = isinstance(error, json.JSONDecodeError) and error.pos >= len(error.doc.rstrip())
+    return at_end or content[-1:] != _CLOSED_BY[content[:1]]
 
 
 def words(call: Call, response: requests.Response) -> str:
     """Return the server's own words, bounded and safe to show: `message`, `error` and `errors`, else the raw text."""
-    text = response.content.decode("utf-8", "replace")
+    content = response.content
     try:
-        said = "; ".join(_said(json.loads(text)))
+        said = "; ".join(_said(json.loads(content))) if len(content) <= _JSON_READ else ""
     except (ValueError, RecursionError):
         said = ""
+    text = content[: 4 * TEXT_MAX].decode("utf-8", "replace")
     if "html" in response.headers.get("Content-Type", ""):
         text = "an HTML page: " + re.sub("<[^>]*>", " ", text)
     shown = call.redacted(" ".join((said or text).split())) or "nothing"
@@ -207,12 +281,17 @@ def _http_error(call: Call, response: requests.Response) -> HttpError:
             pass
     error = kind(code, said, fix=fix, status=status)
     error.response = response
+    call.named(error)
     return error
 
 
+_ENDLESS = f"the answer is longer than {ANSWER_MAX // 2**20} MiB"
+_FRAMES = frozenset({"content-length", "transfer-encoding"})
+_CLOSED_BY = {b"{": b"}", b"[": b"]"}
+_PROXY = ("E413", "check HTTPS_PROXY and NO_PROXY.")
 # What broke, the first that fits: code, fix.
 _CAUSES: tuple[tuple[type[BaseException], str, str], ...] = (
-    (urllib3.ProxyError, "E413", "check HTTPS_PROXY and NO_PROXY."),
+    (urllib3.ProxyError, *_PROXY),
     (
         ssl.SSLCertVerificationError,
         "E412",
@@ -229,18 +308,29 @@ _CAUSES: tuple[tuple[type[BaseException], str, str], ...] = (
 
 
 def _no_answer(call: Call, chain: tuple[BaseException, ...]) -> Lost | TimedOut:
-    code, fix = next(cause[1:] for cause in _CAUSES if any(isinstance(one, cause[0]) for one in chain))
+    fits = (cause[1:] for cause in _CAUSES if any(isinstance(one, cause[0]) for one in chain))
+    code, fix = _PROXY if any(type(one).__module__ == "socks" for one in chain) else next(fits)
     kind = TimedOut if code == "E408" else Lost
-    return kind(code, f"{call}: {call.redacted(_reason(chain))}.", fix=fix)
+    error = kind(code, f"{call}: {call.redacted(_reason(chain))}.", fix=fix)
+    call.named(error)
+    return error
 
 
-def _unknown(call: Call, why: str, status: int | None) -> UnknownOutcome:
-    return UnknownOutcome(
+def _too_much(call: Call) -> TooMuch:
+    error = TooMuch("E418", f"{call}: {_ENDLESS}.", fix="check the endpoint.")
+    call.named(error)
+    return error
+
+
+def _unknown(call: Call, why: str, status: int | None) -> Unknown:
+    error = Unknown(
         "E430",
         f"{call}: {why}. The server may have acted on it, so it is not sent again.",
         fix="look whether it is there before you try again.",
         status=status,
     )
+    call.named(error)
+    return error
 
 
 def _reason(chain: tuple[BaseException, ...]) -> str:

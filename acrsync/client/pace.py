@@ -3,10 +3,12 @@
 import random
 import threading
 import time
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+
+from urllib3.exceptions import InvalidHeader
+from urllib3.util import Retry
 
 BACKOFF_MAX_S = 120.0  # as in urllib3
+RETRY_AFTER_MAX_S = 21_600.0  # as in urllib3
 RETRIES_OF_TRUE = 3  # what urllib3 takes where nobody says a number
 _RANDOM = random.SystemRandom()
 
@@ -26,15 +28,13 @@ def backoff(failures: int, factor: float) -> float:
 
 
 def retry_after(value: str | None) -> float:
-    """Return the seconds that a `Retry-After` header asks for, given as number or as date; 0 where it says nothing."""
-    text = (value or "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
+    """Return the seconds that a `Retry-After` header asks for, as urllib3 reads it; 0 if it says nothing usable."""
     try:
-        when = parsedate_to_datetime(text)
-    except ValueError:
+        return min(float(Retry().parse_retry_after(value or "")), RETRY_AFTER_MAX_S)
+    except InvalidHeader:
         return 0.0
-    return max(0.0, (when.replace(tzinfo=when.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    except (ValueError, OverflowError):  # a number too long to be read, or a year too far away
+        return RETRY_AFTER_MAX_S
 
 
 class Pace:

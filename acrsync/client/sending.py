@@ -8,37 +8,46 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import requests
 from requests.structures import CaseInsensitiveDict
 
 from acrsync.client.address import checked_path
-from acrsync.client.failures import TROUBLE, Call, Failure, of_answer, of_trouble
+from acrsync.client.failures import SUCCESS, TROUBLE, Call, Failure, Throttled, of_answer, of_trouble, parsed
+from acrsync.client.options import Options, logins_of
 from acrsync.client.pace import Pace, attempts_of, backoff
-from acrsync.client.shapes import GetOptions
-from acrsync.client.transport import POOL_SIZE, Body, LastLook, Stopped, Transport, exchange
-from acrsync.diagnostics import NoAnswer, RemoteError
+from acrsync.client.refusals import ClientError, InvalidCall
+from acrsync.client.secrets import Secrets
+from acrsync.client.transport import Session, Transport, check_reading, read
+from acrsync.client.wire import Body, LastLook, Stopped
+from acrsync.diagnostics import RemoteError
 from acrsync.model import JSON
 from acrsync.version import __version__
 
 BUDGET_S = 300.0  # for one request with all its retries and pauses
-TIMEOUT_MAX_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How requests are sent; addresses and token are checked already."""
+    """How requests are sent; all of it is checked already."""
 
     base_url: str
     token: str = field(repr=False)
     read_only: bool
-    timeout_s: float
     retries: bool | int | None
     backoff_factor: float
-    proxies: dict[str, str]
-    verify: bool | str
+    defaults: Options
     debug: Callable[[str], None] | None
     last_look: LastLook | None
+
+
+class Answer(NamedTuple):
+    """A success, and the attempt that got it."""
+
+    call: Call
+    response: requests.Response
+    content: JSON  # None unless it was asked for
 
 
 class Sender:
@@ -49,51 +58,59 @@ class Sender:
         self._pace = Pace(cancel)
         self._sent: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._shared = self._transport(connections=POOL_SIZE)
+        transport = Transport(
+            settings.base_url, read_only=settings.read_only, count=self._count, last_look=settings.last_look
+        )
+        self._session = Session(transport)
+        self._secrets = _secrets(settings.token, settings.defaults)
 
     def send(
         self,
         method: str,
         path: str,
         *,
-        params: Mapping[str, JSON] | None = None,
+        params: Any = None,
         body: Mapping[str, JSON] | None = None,
-        options: GetOptions | None = None,
-    ) -> tuple[Call, requests.Response]:
-        """Return the first answer that is a success, read to its last byte, and the attempt that got it.
+        options: Mapping[str, Any] | None = None,
+        parse: bool = False,
+    ) -> Answer:
+        """Return the first answer that is a success, read to its last byte; with `parse` also the JSON that it is.
 
         Raises: a RemoteError; `may_have_acted` is true if any attempt of a write may have been carried out. Also raises
-        what the last look raised.
+        what the last look, or a hook, raised.
         """
-        timeout_s, headers = _checked(options or {}, self._settings.timeout_s)
-        data = None if body is None else json.dumps(body, allow_nan=False).encode()
-        deadline = time.monotonic() + max(BUDGET_S, timeout_s)
+        settings, how, secrets = self._settings, *self._how(method, options)
+        data = None if body is None else _json(body)
+        budget_s = max(BUDGET_S, how.total_s)
+        deadline = time.monotonic() + budget_s
         failure: Failure | None = None
         wait_s, acted = 0.0, False
-        for attempt in range(1, attempts_of(self._settings.retries) + 1):
+        for attempt in range(1, attempts_of(settings.retries) + 1):
             # An interrupt stops retries, never a new request: what is begun, as a replacement, must come to its end.
             if not self._pace.wait(wait_s, deadline=deadline) or (failure and self._pace.cancelled):
                 break
-            left_s = min(timeout_s, max(0.001, deadline - time.monotonic()))
-            payload = None if data is None else Body(data, last_look=self._settings.last_look)
-            request = self._request(method, path, params, headers=headers, payload=payload)
-            call = Call(method, request.path_url, payload, attempt, self._settings.token)
-            match self._attempt(call, request, timeout_s=left_s):
+            left_s = max(0.001, deadline - time.monotonic())
+            payload = None if data is None else Body(data)
+            request = self._request(method, path, params, how=how, payload=payload)
+            call = Call(method, request.path_url, payload, attempt, secrets)
+            match self._attempt(call, request, how=how, left_s=left_s, parse=parse):
                 case Stopped(error=stop):
                     if isinstance(stop, RemoteError):
                         stop.may_have_acted = acted  # by an earlier attempt; this one was not sent
                     raise stop
                 case Failure() as failure:
                     acted = acted or failure.acted
-                case response:
-                    return call, response
-            wait_s = max(failure.wait_s, backoff(attempt, self._settings.backoff_factor))
+                case answer:
+                    return self._hooked(answer, how=how, parse=parse) if how.hooks else answer
+            wait_s = max(failure.wait_s, backoff(attempt, settings.backoff_factor))
             if failure.throttled:
                 self._pace.pause(wait_s)
             if not failure.again:
                 break
-        error = failure.error if failure else self._never_sent(method, path)
+        error = failure.error if failure else self._never_sent(method, path, budget_s=budget_s)
         error.may_have_acted = error.may_have_acted or acted
+        if how.hooks and getattr(error, "response", None) is not None:
+            self._run_hooks(error.response, how=how)  # type: ignore[attr-defined]
         try:
             raise error
         finally:
@@ -104,85 +121,127 @@ class Sender:
             return dict(sorted(self._sent.items()))
 
     def close(self) -> None:
-        self._shared.close()
+        self._session.close()
+
+    def _how(self, method: str, options: Mapping[str, Any] | None) -> tuple[Options, Secrets]:
+        """Return how a call is sent, and what must not be shown of it.
+
+        Raises: InvalidCall; RemoteError if nothing but GET can be sent.
+        """
+        settings = self._settings
+        if settings.read_only:
+            check_reading(method)  # as the transport does; also if a test has put another in its place
+        if not options:
+            return settings.defaults, self._secrets
+        how = settings.defaults.changed_by(options, base_url=settings.base_url)
+        return how, self._secrets if how.proxies is settings.defaults.proxies else _secrets(settings.token, how)
 
     def _attempt(
-        self, call: Call, request: requests.PreparedRequest, *, timeout_s: float
-    ) -> requests.Response | Failure | Stopped:
-        # The server may close a kept connection while a POST is on its way, and nobody could tell whether it was read.
-        # A POST therefore gets a connection of its own, so that its failing means what it seems to mean.
-        transport = self._transport(connections=1) if call.method == "POST" else self._shared
+        self, call: Call, request: requests.PreparedRequest, *, how: Options, left_s: float, parse: bool
+    ) -> Answer | Failure | Stopped:
         begun = time.monotonic()
         try:
-            response = exchange(
-                transport, request, timeout_s=timeout_s, verify=self._settings.verify, proxies=self._settings.proxies
+            response = self._session.send(
+                request,
+                timeout=how.timeout_within(left_s),
+                stream=how.stream,
+                verify=how.verify,
+                cert=how.cert,
+                proxies=how.proxies,
+                allow_redirects=False,
             )
+            if how.stream and (parse or response.status_code not in SUCCESS):
+                read(response)
         except Stopped as stopped:
             return stopped
         except TROUBLE as trouble:
-            return self._told(call, of_trouble(call, trouble), begun=begun)
-        finally:
-            request.headers.pop("Authorization", None)  # answers and exceptions keep their request
-            if transport is not self._shared:
-                transport.close()
-        return self._told(call, of_answer(call, response) or response, begun=begun)
+            return self._told(call, of_trouble(call, trouble, request=_without_token(request)), begun=begun)
+        response.request = _without_token(request)
+        failure = of_answer(call, response)
+        if failure is None and parse:
+            content = parsed(call, response)
+            return self._told(
+                call, content if isinstance(content, Failure) else Answer(call, response, content), begun=begun
+            )
+        return self._told(call, failure or Answer(call, response, None), begun=begun, stream=how.stream)
 
-    def _told(self, call: Call, answer: requests.Response | Failure, *, begun: float) -> requests.Response | Failure:
+    def _told(self, call: Call, answer: Answer | Failure, *, begun: float, stream: bool = False) -> Answer | Failure:
         """Return the answer, once it is told to whoever debugs."""
-        match answer:
-            case Failure(error=error):
-                became = f"{error.status or 'no answer'}, {error.diagnostic.summary}"
-            case _:
-                became = f"{answer.status_code}, {len(answer.content)} bytes"
         if self._settings.debug:
+            match answer:
+                case Failure(error=error):
+                    became = f"{error.status or 'no answer'}, {error.diagnostic.summary}"
+                case Answer(response=response):
+                    became = f"{response.status_code}, "
+                    became += "not read yet" if stream else f"{len(response.content)} bytes"
             self._settings.debug(f"{call}: {became}, {(time.monotonic() - begun) * 1000:.0f} ms")
         return answer
 
+    def _hooked(self, answer: Answer, *, how: Options, parse: bool) -> Answer:
+        """Return the answer as the call's hooks leave it."""
+        response = self._run_hooks(answer.response, how=how)
+        content = parsed(answer.call, response) if parse else None
+        if isinstance(content, Failure):
+            raise content.error
+        return Answer(answer.call, response, content)
+
+    def _run_hooks(self, response: requests.Response, *, how: Options) -> requests.Response:
+        # Here, not in the session: what a hook raises must not be taken for trouble on the way.
+        given = {"timeout": how.timeout, "verify": how.verify, "proxies": how.proxies, "stream": how.stream}
+        for hook in how.hooks:
+            response = hook(response, cert=how.cert, **given) or response
+        return response
+
     def _request(
-        self,
-        method: str,
-        path: str,
-        params: Mapping[str, JSON] | None,
-        *,
-        headers: Mapping[str, str],
-        payload: Body | None,
+        self, method: str, path: str, params: Any, *, how: Options, payload: Body | None
     ) -> requests.PreparedRequest:
-        sent = CaseInsensitiveDict(headers)
+        sent: CaseInsensitiveDict[str | bytes] = CaseInsensitiveDict(how.headers)
+        sent.setdefault("User-Agent", f"acrsync/{__version__}")
         sent.setdefault("Accept", "application/json")  # without it a refusal may be a redirect to a page
         sent["Accept-Encoding"] = "gzip"
-        sent["User-Agent"] = f"acrsync/{__version__}"
         sent["Authorization"] = f"Bearer {self._settings.token}"
         if payload is not None:
             sent["Content-Type"] = "application/json"
-        url = self._settings.base_url + checked_path(path)
-        return requests.Request(method, url, headers=sent, params=params, data=payload).prepare()
-
-    def _transport(self, *, connections: int) -> Transport:
-        settings = self._settings
-        return Transport(
-            settings.base_url,
-            read_only=settings.read_only,
-            count=self._count,
-            connections=connections,
-            last_look=settings.last_look,
-        )
+        request = requests.PreparedRequest()
+        try:
+            request.prepare_method(method)
+            request.prepare_url(self._settings.base_url + checked_path(path), params)
+            request.prepare_headers(sent)
+            if how.cookies:
+                request.prepare_cookies(how.cookies)
+            request.prepare_body(payload, None)
+        except ClientError:
+            raise
+        except (TypeError, ValueError) as e:
+            message = self._secrets.redacted(str(e))
+            raise InvalidCall(f"{method} cannot be prepared: {message}") from None
+        return request
 
     def _count(self, method: str) -> None:
         with self._lock:
             self._sent[method] += 1
 
-    def _never_sent(self, method: str, path: str) -> NoAnswer:
-        detail = f"{method} {path} was not sent: the API asks for a pause longer than {BUDGET_S:.0f} s."
-        return NoAnswer("E420", detail, fix="try again later.")
+    def _never_sent(self, method: str, path: str, *, budget_s: float) -> ClientError:
+        detail = f"{method} {path} was not sent: the API asks for a pause longer than {budget_s:.0f} s."
+        error = Throttled("E420", detail, fix="try again later.")
+        error.method, error.path = method, self._secrets.redacted(path)
+        return error
 
 
-def _checked(options: GetOptions, default_s: float) -> tuple[float, Mapping[str, str]]:
-    """Return timeout and headers. Raises: TypeError and ValueError, as a wrong call does."""
-    unknown = sorted(options.keys() - {"timeout", "headers"})
-    if unknown:
-        raise TypeError(f"only timeout and headers can be given with a request, not {', '.join(unknown)}")
-    timeout_s = options.get("timeout")
-    timeout_s = default_s if timeout_s is None else timeout_s
-    if not 0 < timeout_s <= TIMEOUT_MAX_S:
-        raise ValueError(f"a timeout is more than 0 and at most {TIMEOUT_MAX_S:.0f} seconds, not {timeout_s}")
-    return timeout_s, options.get("headers") or {}
+def _secrets(token: str, how: Options) -> Secrets:
+    return Secrets({**dict.fromkeys(logins_of(how.proxies), "[proxy-login]"), token: "[token]"})
+
+
+def _without_token(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    """Return what answers and exceptions keep of a request."""
+    kept = request.copy()
+    kept.headers.pop("Authorization", None)
+    return kept
+
+
+def _json(body: Mapping[str, JSON]) -> bytes:
+    """Return what travels. Raises: InvalidCall if it is no JSON."""
+    try:
+        return json.dumps(body, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as e:
+        raise InvalidCall(f"The body is no JSON: {e}.") from e

@@ -3,9 +3,14 @@
 They help an editor and promise nothing: the server may leave keys out and add others.
 """
 
-from typing import NotRequired, TypedDict
+from collections.abc import Callable, Iterable, Mapping
+from http.cookiejar import CookieJar
+from typing import Any, Literal, NotRequired, TypedDict
 
 from acrsync.model import JSON
+
+# What requests takes for a query.
+Params = Mapping[str, Any] | Iterable[tuple[str, Any]] | str | bytes | None
 
 
 class Bucket(TypedDict, total=False):
@@ -47,8 +52,75 @@ class GetBmCsProjectsResultsParams(TypedDict):
     with_false_positive: NotRequired[int | None]  # 0 or 1
 
 
-class GetOptions(TypedDict, total=False):
-    """What one GET may do differently; the other options of `requests.get` would undo what the client promises."""
+class Artist(TypedDict, total=False):
+    """Who performs a piece of music."""
 
-    timeout: float  # seconds for one attempt, to its last byte
-    headers: dict[str, str]
+    name: str
+
+
+class Album(TypedDict, total=False):
+    """What a piece of music was released on."""
+
+    name: str
+
+
+class Music(TypedDict, total=False):
+    """One recognized piece of music of ACRCloud's own catalogue."""
+
+    acrid: str
+    title: str
+    artists: list[Artist]
+    album: Album
+    label: str
+    release_date: str
+    duration_ms: int
+    score: int
+    play_offset_ms: int
+    result_from: int
+    external_ids: dict[str, JSON]
+    external_metadata: dict[str, JSON]
+
+
+class ResultMetadata(TypedDict, total=False):
+    """What was recognized. Either `music` or `custom_files` is there, and either may be null.
+
+    A custom file has the keys that its owner gave it, of any type: `album` may be text.
+    """
+
+    type: str
+    timestamp_utc: str  # YYYY-mm-dd HH:MM:SS
+    played_duration: int  # seconds
+    music: list[Music] | None
+    custom_files: list[dict[str, JSON]] | None
+
+
+class ResultStatus(TypedDict, total=False):
+    """Whether anything was recognized."""
+
+    msg: str
+    code: int
+    version: str
+
+
+class StreamResult(TypedDict, total=False):
+    """One result of a custom stream. Source: Console API, "Custom Streams Results"."""
+
+    status: ResultStatus
+    result_type: int
+    metadata: ResultMetadata
+
+
+class GetOptions(TypedDict, total=False):
+    """What one GET may do differently, with the meaning that requests gives it. Everything else is refused."""
+
+    timeout: (
+        float | tuple[float | None, float | None] | None
+    )  # for one attempt to its last byte; or to connect, for the rest
+    headers: Mapping[str, str | None] | None
+    verify: bool | str | None
+    cert: str | tuple[str, str] | None
+    proxies: Mapping[str, str | None] | None  # those for https only
+    stream: bool | None  # the answer is not read yet, and only the time for it is limited
+    cookies: Mapping[str, str] | CookieJar | None
+    hooks: Mapping[str, Callable[..., Any] | Iterable[Callable[..., Any]]] | None
+    allow_redirects: Literal[False] | None

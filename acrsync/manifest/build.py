@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 from acrsync.bucket import canonical
 from acrsync.diagnostics import Span
 from acrsync.manifest.rules import Entry, entries
+from acrsync.manifest.spots import plain
 from acrsync.manifest.tree import PlacedList, PlacedMapping, Tree
 from acrsync.model import JSON, Approval, Desired, Limit, Manifest, Prune, Removed
 
 
-def manifest(trees: Sequence[Tree]) -> Manifest:
-    """Return what the files say together; they are known to have no mistakes."""
+def manifest(trees: Sequence[Tree], environment: str | None = None) -> Manifest:
+    """Return what the files say together, for one environment; they are plain and known to have no mistakes."""
     said: Mapping[str, JSON] = {key: value for tree in trees for key, value in tree.data.items()}
     spans: dict[str, Span] = {}
     for tree in trees:
@@ -21,7 +22,7 @@ def manifest(trees: Sequence[Tree]) -> Manifest:
     return Manifest(
         desired=tuple(_desired(entry) for entry in entries(trees, "buckets")),
         removed=tuple(
-            Removed(entry.data["name"], forget=entry.data.get("forget", False), span=entry.span)
+            Removed(entry.data["name"], forget=entry.data.get("forget", False), span=plain(entry.span))
             for entry in entries(trees, "removed")
         ),
         approvals=tuple(
@@ -35,15 +36,19 @@ def manifest(trees: Sequence[Tree]) -> Manifest:
         deletes_limit=_limit(said.get("limits", {}).get("deletes", "30%")),
         files=tuple(tree.file for tree in trees),
         spans=spans,
+        environment=environment,
+        endpoint=said.get("endpoint"),
+        token_env=said.get("token_env"),
+        runs=said.get("runs"),
     )
 
 
 def _desired(entry: Entry) -> Desired:
     data = entry.data
-    attrs = canonical({**entry.tree.data.get("defaults", {}), **data})
+    attrs = canonical({**entry.tree.defaults, **data})
     return Desired(
         attrs={key: _plain(value) for key, value in attrs.items()},
-        span=entry.span,
+        span=plain(entry.span),
         id=data.get("id"),
         was=data.get("was"),
         protect=data.get("protect"),

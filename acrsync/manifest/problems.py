@@ -12,10 +12,10 @@ LONGEST = 80  # characters of a user's text in a message
 
 def quoted(value: JSON) -> str:
     """Return a value as it is shown in a message: JSON, in one line of bounded length."""
-    return short(json.dumps(value, ensure_ascii=False))
+    return short(json.dumps(value[:LONGEST] if isinstance(value, str) else value, ensure_ascii=False))
 
 
 def short(text: str) -> str:
     """Return a text safe to show, in one line of bounded length."""
-    shown = visible(text)
+    shown = visible(text[: LONGEST + 1])
     return shown if len(shown) <= LONGEST else shown[: LONGEST - 3] + "..."

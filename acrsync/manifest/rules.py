@@ -10,12 +10,19 @@ from dataclasses import dataclass
 
 from acrsync.diagnostics import Diagnostic, Span, error
 from acrsync.manifest.problems import quoted, short
-from acrsync.manifest.scalars import written
+from acrsync.manifest.scalars import literal, written
+from acrsync.manifest.spots import plain
 from acrsync.manifest.tree import PlacedList, PlacedMapping, Tree
 from acrsync.model import MARK
 from acrsync.visible import cleaned, lookalike, visible
 
-_ONCE = ("stack", "account", "ownership", "prune", "limits")
+_ONCE = (
+    *("environments", "variables", "endpoint", "token_env", "runs"),
+    *("stack", "account", "ownership", "prune", "limits"),
+)
+
+
+LONGEST_READ = 1000  # characters; nobody reads a longer text, and looking at every character of it takes long
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +74,7 @@ def check(trees: Sequence[Tree], *, complete: bool) -> Iterator[Diagnostic]:
     yield from _ids(buckets)
     yield from _removed(buckets, removed)
     yield from _circles(buckets)
-    yield from _said_once(trees)
+    yield from said_once(trees)
     if complete:
         yield from _whole(trees, buckets)
 
@@ -77,7 +84,11 @@ def name_problem(name: str) -> tuple[str, str] | None:
     if (why := _unclean(name)) is None:
         return None
     shown = cleaned(name)
-    fix = f"write name: {written(shown)}" if shown else "write a name that can be seen, as in name: music-catalogue"
+    fix = (
+        f"write name: {written(literal(shown))}"
+        if shown
+        else "write a name that can be seen, as in name: music-catalogue"
+    )
     return f"The name {quoted(name)} {why}.", fix
 
 
@@ -86,7 +97,7 @@ def label_problem(label: str, others: Iterable[str] = ()) -> tuple[str, str] | N
     if (why := _unclean(label)) is None:
         return None
     shown = cleaned(label)
-    fix = f"write {written(shown)}"
+    fix = f"write {written(literal(shown))}"
     if not shown or shown.startswith(MARK) or shown in others:
         fix = "remove it."
     return f"The label {quoted(label)} {why}.", fix
@@ -94,7 +105,7 @@ def label_problem(label: str, others: Iterable[str] = ()) -> tuple[str, str] | N
 
 def _unclean(text: str) -> str | None:
     """Return what is wrong with a text that does not stand as it is seen."""
-    if text == cleaned(text):
+    if len(text) > LONGEST_READ or text == cleaned(text):
         return None
     if text != text.strip():
         return "begins or ends with a space"
@@ -117,7 +128,7 @@ def _own_rules(entry: Entry, *, merging: bool) -> Iterator[Diagnostic]:
         yield error("E145", detail, fix="write the old name after `was:`, or remove it.", span=entry.at("was"))
     if entry.id is None:
         yield from _labels(entry.tree, entry.path, entry.data)
-    defaults = _section(entry.tree, "defaults")
+    defaults = entry.tree.defaults
     for key, example in (("region", "eu-west-1"), ("type", "File")):
         if key not in entry.data and key not in defaults and not merging:
             detail = f"{short(name or 'A bucket')} has no `{key}`, and the `defaults` of this file have none."
@@ -128,8 +139,10 @@ def _labels(tree: Tree, path: tuple[str | int, ...], holder: PlacedMapping) -> I
     labels = holder.get("labels")
     texts = [label if isinstance(label, str) else "" for label in (labels if isinstance(labels, PlacedList) else ())]
     for at, label in enumerate(texts):
-        others = {*map(cleaned, texts[:at]), *texts[at + 1 :]}
-        if "," not in label and (problem := label_problem(label, others)):
+        if "," not in label and label_problem(label):
+            others = {*map(cleaned, texts[:at]), *texts[at + 1 :]}
+            problem = label_problem(label, others)
+            assert problem is not None, "A label changed its mind. This is a bug in acrsync."
             yield error("E135", problem[0], fix=problem[1], span=tree.span((*path, "labels", at)))
 
 
@@ -144,7 +157,10 @@ def _names(buckets: Iterable[Entry]) -> Iterator[Diagnostic]:
             continue
         if name == first.text("name"):
             detail = f"The bucket {short(name)} is at {first.span} already; one of the two would be without effect."
-            yield error("E141", detail, fix="remove one of them, or give it another name.", span=entry.at("name"))
+            fix = "remove one of them, or give it another name."
+            if plain(first.span) == plain(entry.span):  # two combinations of one matrix
+                fix = "use every key of the `matrix` in `name`, or leave a combination out by `exclude`."
+            yield error("E141", detail, fix=fix, span=entry.at("name"))
         else:
             other = f"{quoted(first.text('name'))} at {first.span}"
             detail = f"{quoted(name)} and {other} differ only in case, space or Unicode form; one passes for the other."
@@ -203,7 +219,8 @@ def _circles(buckets: Iterable[Entry]) -> Iterator[Diagnostic]:
             yield error("E146", detail, fix=fix, span=renamed[name][1].at("was"))
 
 
-def _said_once(trees: Iterable[Tree]) -> Iterator[Diagnostic]:
+def said_once(trees: Iterable[Tree]) -> Iterator[Diagnostic]:
+    """Yield what more than one file sets although it holds for all of them."""
     first: dict[str, Span] = {}
     for tree in trees:
         for key in _ONCE:

@@ -89,6 +89,19 @@ def flow(value: JSON) -> str:
             return json.dumps(value)
 
 
+def literal(value: JSON) -> JSON:
+    """Return a value as it is written where `${` would begin a variable."""
+    match value:
+        case str():
+            return value.replace("${", "$${")
+        case Mapping():
+            return {literal(key): literal(inner) for key, inner in value.items()}
+        case list():
+            return [literal(inner) for inner in value]
+        case _:
+            return value
+
+
 def written(text: str) -> str:
     """Return a text as it stands in block and flow context: without quotes where nothing could misread it.
 

@@ -23,24 +23,38 @@ def schema(name: str) -> Mapping[str, JSON]:
     return loaded
 
 
-def inlined(name: str, part: str | None = None) -> Mapping[str, JSON]:
-    """Return a schema, or one of its `$defs`, without references: following one costs as much as what it refers to."""
+def inlined(name: str, part: str | None = None, *, variables: bool = False) -> Mapping[str, JSON]:
+    """Return a schema, or one of its `$defs`, without references: following one costs as much as what it refers to.
+
+    Where a variable can stand for a value, only the value is allowed; with `variables` both are.
+    """
     whole = schema(name)
     definitions: Mapping[str, JSON] = whole["$defs"]
-    result: Mapping[str, JSON] = _resolved(definitions[part] if part else whole, definitions)
+    result: Mapping[str, JSON] = _resolved(definitions[part] if part else whole, definitions, variables=variables)
     return result
 
 
-def _resolved(value: JSON, definitions: Mapping[str, JSON]) -> JSON:
+_VARIABLE = {"$ref": "#/$defs/reference"}
+
+
+def _resolved(value: JSON, definitions: Mapping[str, JSON], *, variables: bool) -> JSON:
+    """Return a part of a schema without references; with `if` instead of `anyOf`, which cannot tell what is wrong."""
+
+    def resolved(inner: JSON) -> JSON:
+        return _resolved(inner, definitions, variables=variables)
+
     match value:
         case {"$ref": str(reference)}:
-            return _resolved(definitions[reference.removeprefix("#/$defs/")], definitions)
+            return resolved(definitions[reference.removeprefix("#/$defs/")])
+        case {"anyOf": [wanted, variable], **rest} if variable == _VARIABLE:
+            plain = resolved({**rest, **resolved(wanted)})
+            return {"if": resolved(variable), "else": plain} if variables else plain
         case {"anyOf": list(alternatives), **rest}:
-            return _resolved(_merged(alternatives) | rest, definitions)
+            return resolved(_merged(alternatives) | rest)
         case dict():
-            return {key: _resolved(inner, definitions) for key, inner in value.items() if key != "$defs"}
+            return {key: resolved(inner) for key, inner in value.items() if key != "$defs"}
         case list():
-            return [_resolved(inner, definitions) for inner in value]
+            return [resolved(inner) for inner in value]
         case _:
             return value
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from acrsync.diagnostics import Diagnostic, Span, error
 from acrsync.manifest.problems import short
 from acrsync.manifest.schemas import inlined
+from acrsync.manifest.spots import plain
 from acrsync.manifest.tree import PlacedList, PlacedMapping, Tree
 from acrsync.manifest.wording import Mistake, told
 from acrsync.model import JSON, Attrs
@@ -29,15 +30,20 @@ REMEMBERED = 1000  # values of one property; where there are more, they are name
 LONG = 100  # a list that long is that of all buckets, which does not come again either
 
 
-def check(trees: Iterable[Tree]) -> Iterator[Diagnostic]:
-    """Yield every mistake of shape; a value that reading the YAML has refused already is not told again."""
-    whole = _validator(inlined("manifest"), properties=_Properties())
+def check(trees: Iterable[Tree], *, variables: bool = False) -> Iterator[Diagnostic]:
+    """Yield every mistake of shape; a value that reading the YAML has refused already is not told again.
+
+    With `variables` a text that holds one stands for whatever it may become.
+    """
+    whole = _validator(inlined("manifest", variables=variables), properties=_Properties())
     template = _validator({**inlined("manifest", "metadata_template"), "type": ["object", "null"]})
     for tree in trees:
         known = {problem.span for problem in tree.problems}
         for mistake in _mistakes(whole, tree.data):
-            yield from (problem for problem in told(mistake, tree.span) if problem.span not in known)
+            yield from (problem for problem in told(mistake, tree.span) if plain(problem.span) not in known)
         for path, text in _template_texts(tree.data):
+            if variables and "${" in text:
+                continue
             yield from _text_mistakes(template, text, tree.span(path))
 
 
@@ -73,6 +79,7 @@ class _Properties:
 
     def __init__(self) -> None:
         self.passed: dict[int, set[str]] = {}  # texts of values by the schema that they passed
+        self.shared: dict[tuple[int, int], JSON] = {}  # lists and mappings that passed, which entries may share
 
     def __call__(
         self, validator: Draft202012Validator, wanted: JSON, instance: JSON, _: JSON
@@ -82,6 +89,8 @@ class _Properties:
                 continue
             value = instance[key]
             passed = self.passed.setdefault(id(schema), set())
+            if (id(value), id(schema)) in self.shared:
+                continue
             text = "" if isinstance(value, list) and len(value) > LONG else repr(value)
             if text in passed:
                 continue
@@ -91,6 +100,8 @@ class _Properties:
                 yield found
             if text and not failed and len(passed) < REMEMBERED:
                 passed.add(text)
+            if not failed and isinstance(value, PlacedList | PlacedMapping):
+                self.shared[id(value), id(schema)] = value
 
 
 def _mistakes(validator: Draft202012Validator, data: JSON, *, within: Path = ()) -> Iterator[Mistake]:
@@ -102,8 +113,10 @@ def _mistakes(validator: Draft202012Validator, data: JSON, *, within: Path = ())
         wrong_kind = [found for found in errors if found.validator == "type"]
         for found in wrong_kind or errors:
             schema = found.schema if isinstance(found.schema, Mapping) else {}
-            holder = reduce(getitem, list(found.absolute_path)[:-1], data)
-            yield Mistake(path, str(found.validator), found.validator_value, found.instance, schema, holder)
+            inner = list(found.absolute_path)
+            holder = reduce(getitem, inner[:-1], data)
+            of_key = (holder[inner[-1]] if inner else data) is not found.instance
+            yield Mistake(path, str(found.validator), found.validator_value, found.instance, schema, holder, of_key)
 
 
 def _template_texts(data: JSON) -> Iterator[tuple[Path, str]]:

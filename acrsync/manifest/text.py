@@ -10,7 +10,7 @@ from acrsync.diagnostics import Diagnostic, Span, error
 from acrsync.manifest.problems import short
 from acrsync.visible import visible
 
-_LINE_END = re.compile("\r\n|\r|\n")
+LINE_END = re.compile("\r\n|\r|\n")
 # What YAML forbids, what it takes for the end of a line while editors do not, and what turns the direction of a text.
 _FORBIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
@@ -54,7 +54,7 @@ def unreadable(text: str, file: str) -> Iterator[Diagnostic]:
         fix = "write the character itself, or its number in Unicode."
         yield error("E105", detail, fix=fix, span=span_after(text[: found.start()], file))
     if "\t" in text:
-        lines = sum("\t" in line for line in _LINE_END.split(text))
+        lines = sum("\t" in line for line in LINE_END.split(text))
         detail = f"YAML readers differ on tabs, and this file has them in {lines} line{'s' * (lines > 1)}."
         fix = 'replace them by spaces, or inside a text by "\\t" in double quotes.'
         yield error("E106", detail, fix=fix, span=span_after(text[: text.index("\t")], file))
@@ -86,5 +86,5 @@ def without_leading_end(text: str) -> str:
 
 def span_after(before: str, file: str) -> Span:
     """Return the place that follows this beginning of a text."""
-    lines = _LINE_END.split(before)
+    lines = LINE_END.split(before)
     return Span(file, len(lines), len(lines[-1]) + 1)

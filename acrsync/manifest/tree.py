@@ -19,6 +19,7 @@ import yaml
 from acrsync.diagnostics import Diagnostic, Span, error
 from acrsync.manifest.problems import quoted, short
 from acrsync.manifest.scalars import Trap, plain, written
+from acrsync.manifest.spots import Spot
 from acrsync.manifest.surrogates import Masked
 from acrsync.manifest.syntax import one_parser_only, syntax_error
 from acrsync.manifest.text import odd_after_colon, odd_indentation, span_after, without_leading_end
@@ -61,16 +62,27 @@ class Tree:
     file: str
     root: PlacedList  # the document as its only item; no item where the text could not be read to its end
     problems: tuple[Diagnostic, ...]
+    # Of each item of `buckets`, if the file was expanded: which one is meant, and its combination of a matrix.
+    buckets: tuple[str, ...] = ()
+    combinations: tuple[str, ...] = ()
+    inherited: PlacedMapping | None = None  # the environment's `defaults`, which another file sets
 
     @property
     def data(self) -> JSON:
         return self.root[0] if self.root else None
+
+    @property
+    def defaults(self) -> PlacedMapping:
+        """The values that a bucket of this file has if it does not say its own."""
+        own = self.data.get("defaults") if isinstance(self.data, PlacedMapping) else None
+        return own if isinstance(own, PlacedMapping) else self.inherited or PlacedMapping()
 
     def span(self, path: Iterable[str | int], key: str | None = None) -> Span:
         """Return the place of the value at a path, or of one of its keys.
 
         A path that goes on inside a text, as that of a template in JSON does, gives the place of the text.
         """
+        path = tuple(path)
         value: JSON = self.root
         places, at = self.root.places, 0
         for step in (0, *path):
@@ -83,7 +95,9 @@ class Tree:
                     value = value[str(step)]
         if isinstance(value, PlacedMapping) and key is not None:
             places, at = value.places, 4 * list(value).index(key)
-        return Span(self.file, places[at] + 1, places[at + 1] + 1)
+        place = (self.file, places[at] + 1, places[at + 1] + 1)
+        bucket = self.buckets[int(path[1])] if self.buckets and path[:1] == ("buckets",) and path[1:] else ""
+        return Spot(*place, bucket) if bucket else Span(*place)
 
 
 def read(text: str, file: str, *, loader: Loader = FASTEST) -> Tree:

@@ -11,7 +11,7 @@ from typing import Protocol
 from acrsync.bucket import FACTS
 from acrsync.diagnostics import Diagnostic, Span, error
 from acrsync.manifest.problems import quoted, short
-from acrsync.manifest.scalars import flow, written
+from acrsync.manifest.scalars import flow, literal, written
 from acrsync.model import JSON, MARK
 from acrsync.visible import cleaned
 
@@ -39,6 +39,21 @@ _WITHOUT: Mapping[str, tuple[str, str]] = {
     "id": ("an approval is for one bucket", "id: NUMBER, as the objection shows it."),
     "options": ("there is nothing to select from", 'options: ["...", "..."]'),
 }
+# Texts of a certain form: what is wrong with another one, and what to write.
+_FORMS: Mapping[str, tuple[str, str]] = {
+    "endpoint": (
+        "which is not https with a host of acrcloud.com or acrcloud.cn, an address of this machine, or `emulator:`",
+        "write it as in endpoint: https://api-v2.acrcloud.com",
+    ),
+    "token_env": (
+        "and has to begin with ACRSYNC_TOKEN_ and go on with upper-case letters, digits or `_`",
+        "write it as in token_env: ACRSYNC_TOKEN_STAGING",
+    ),
+    "runs": (
+        "which is not a folder inside the project, `git:NAME` of a remote, or an s3://, gs:// or az:// address",
+        "write it as in runs: .acrsync/runs or runs: git:origin",
+    ),
+}
 SERVER_KEYS = frozenset(FACTS) | {"node", "tracker"}
 
 
@@ -52,6 +67,7 @@ class Mistake:
     value: JSON
     schema: Mapping[str, JSON]  # what the value is checked against
     holder: JSON = None  # the list or mapping that the value lies in
+    of_key: bool = False  # the value is a key of the mapping at the path
 
     @property
     def what(self) -> str:
@@ -135,11 +151,8 @@ def _right_kind(mistake: Mistake, wanted: str, words: str) -> str:
             return f"write one of {', '.join(schema['enum'])}."
         case "string", bool() | int():
             return f"put it in quotes: {as_entry(written(quoted(mistake.value)))}"
-        case "array", str() as text if schema["items"]["type"] == "string":
-            labels = mistake.path[-1] == "labels"
-            return f"write it as a list: {_labels([text]) if labels else as_entry(f'[{written(text)}]')}"
-        case "array", _ if schema["items"]["type"] == "object":
-            return f"begin every entry with `- `, as in - {flow(schema['items']['examples'][0])}"
+        case "array", _ if (fix := _as_list(mistake)) is not None:
+            return fix
         case "object", str() as text if "name" in schema.get("required", ()):
             return f"give it its key: - name: {written(text)}"
         case "object", str() | int() if "options" in schema.get("properties", ()):
@@ -150,6 +163,22 @@ def _right_kind(mistake: Mistake, wanted: str, words: str) -> str:
             return f"write it as in {as_entry(flow(schema['examples'][0]))}"
         case _:
             return f"write {words} here."
+
+
+def _as_list(mistake: Mistake) -> str | None:
+    """Return what to write where a list has to be, None if the value is no help."""
+    of = mistake.schema.get("items", {})
+    match of.get("type"), mistake.value:
+        case "object", _:
+            return f"begin every entry with `- `, as in - {flow(of['examples'][0])}"
+        case "string" | None, str() as text if mistake.path[-1] == "labels":
+            return f"write it as a list: {_labels([text])}"
+        case "string" | None, str() as text:
+            return f"write it as a list: {mistake.as_entry(f'[{written(text)}]')}"
+        case None, int() | None as one:
+            return f"write it as a list: {mistake.as_entry(f'[{flow(one)}]')}"
+        case _:
+            return None
 
 
 def _not_one_of(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
@@ -179,6 +208,10 @@ def _too_small(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
 
 def _reserved(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
     value = mistake.value
+    if mistake.of_key:
+        detail = "`all` cannot be the name of an environment: `--env all` means every one."
+        yield error("E132", detail, fix="choose another name.", span=locate(mistake.path, value))
+        return
     detail = f"{mistake.what} is {quoted(value)}; the label `acrsync:{value}` already means that a bucket is protected."
     yield error("E132", detail, fix="choose another name, as in stack: radio-prod", span=locate(mistake.path))
 
@@ -197,6 +230,10 @@ def _wrong_form(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
     value, span = mistake.value, locate(mistake.path)
     shown = f"{mistake.what} is {quoted(value)}"
     match mistake.path[-1]:
+        case _ if mistake.of_key:
+            yield from _wrong_key(mistake, locate)
+        case "endpoint" | "token_env" | "runs" as key:
+            yield error("E132", f"{shown}, {_FORMS[key][0]}.", fix=_FORMS[key][1], span=span)
         case "stack":
             detail = f"{shown}; a stack is named by up to 63 lower-case letters, digits, dots, underscores and hyphens."
             yield error("E132", detail, fix="write it as in stack: radio-prod", span=span)
@@ -212,11 +249,21 @@ def _wrong_form(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
             yield error("E135", detail, fix=fix, span=span)
 
 
+def _wrong_key(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
+    """Tell about a name that a person chooses: the schema checks it as the name of a property."""
+    what = "An environment" if mistake.path[-1] == "environments" else "A variable"
+    form = "letters, digits, `_` and `-`, and begins with a letter or `_`"
+    if mistake.path[-1] == "environments":
+        form = "at most 63 letters, digits, `.`, `_` and `-`, and begins with a letter or digit"
+    detail = f"{quoted(mistake.value)} cannot be a name. {what} has a name of {form}."
+    yield error("E132", detail, fix="choose another name.", span=locate(mistake.path, mistake.value))
+
+
 def _labels(found: Iterable[JSON]) -> str:
     """Return labels as they can stand in a manifest, each by itself, without those that cannot."""
     texts = [text if isinstance(text, str) else quoted(text) for text in found]
     labels = dict.fromkeys(cleaned(part) for text in texts for part in text.split(","))
-    return f"labels: {flow([label for label in labels if label and not label.startswith(MARK)])}"
+    return f"labels: {flow([literal(label) for label in labels if label and not label.startswith(MARK)])}"
 
 
 TELLERS: Mapping[str, Callable[[Mistake, Locate], Iterator[Diagnostic]]] = {
@@ -230,6 +277,7 @@ TELLERS: Mapping[str, Callable[[Mistake, Locate], Iterator[Diagnostic]]] = {
     "not": _reserved,
     "minLength": _too_short,
     "minItems": _too_short,
+    "minProperties": _too_short,
     "maxLength": _too_long,
     "pattern": _wrong_form,
 }

@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping
 from acrsync.bucket import FIELDS, unwritable
 from acrsync.manifest import rules, shape
 from acrsync.manifest.problems import quoted
-from acrsync.manifest.scalars import flow, written
+from acrsync.manifest.scalars import flow, literal, written
 from acrsync.model import JSON, Attrs, Live, Snapshot
 from acrsync.plan.ownership import is_own, is_shared
 from acrsync.visible import lookalike, visible
 
 SCHEMA_FILE = "acrsync.schema.json"  # where the first line of a manifest tells editors to look
 LONGEST_KEY = 1000  # YAML parsers look no farther than 1024 characters for the colon
-_INDENT = "  "
+INDENT = "  "
 
 
 def dump(snapshot: Snapshot, *, uid: int | None) -> str:
@@ -49,7 +49,7 @@ def dump(snapshot: Snapshot, *, uid: int | None) -> str:
         *(_several_accounts(told) if guessed else ()),
         *([] if uid is None else [f"account: {{uid: {uid}}}"]),
         "buckets:" if entries else "buckets: []",
-        *(_INDENT + line for entry_lines in entries for line in entry_lines),
+        *(INDENT + line for entry_lines in entries for line in entry_lines),
         *(["# Not managed:"] if left_out else []),
         *left_out,
     ]
@@ -64,8 +64,8 @@ def _several_accounts(told: Mapping[int, int]) -> Iterator[str]:
 
 def entry(attrs: Attrs) -> str:
     """Return one bucket as an item of `buckets`, for people to paste; it ends without a newline."""
-    lines = [line for key in FIELDS if key in attrs for line in _pair(key, _shown(key, attrs[key]))]
-    return "\n".join(_item(lines))
+    lines = [line for key in FIELDS if key in attrs for line in pair(key, literal(shown(key, attrs[key])))]
+    return "\n".join(item(lines))
 
 
 class _Describing:
@@ -78,18 +78,18 @@ class _Describing:
         self.alike = Counter(lookalike(row.name) for row in own)
 
     def __call__(self, row: Live) -> list[str]:
-        lines = list(_pair("name", row.name))
+        lines = list(pair("name", literal(row.name)))
         problems = {**self.problems({**row.attrs, "id": row.id}), **_beyond_the_schema(row)}
         if why := self._why_by_id(row):
-            lines += [f"# The id says which bucket is meant: {why}", *_pair("id", row.id)]
+            lines += [f"# The id says which bucket is meant: {why}", *pair("id", row.id)]
         if row.marks:
             lines.append(f"# Marks on the server: {', '.join(map(visible, row.marks))}")
         for key in FIELDS:
             if key in problems:
                 lines.append(f"# {key} is not managed: {problems[key]}")
             elif key in row.attrs and key != "name":
-                lines += _pair(key, _shown(key, row.attrs[key]))
-        return _item(lines)
+                lines += pair(key, literal(shown(key, row.attrs[key])))
+        return item(lines)
 
     def _why_by_id(self, row: Live) -> str | None:
         if self.namesakes[row.name] > 1:
@@ -116,22 +116,23 @@ def _beyond_the_schema(row: Live) -> Mapping[str, str]:
     return problems
 
 
-def _item(lines: list[str]) -> list[str]:
-    return [("- " if at == 0 else _INDENT) + line for at, line in enumerate(lines)]
+def item(lines: list[str]) -> list[str]:
+    """Return the lines of an item of a list."""
+    return [("- " if at == 0 else INDENT) + line for at, line in enumerate(lines)]
 
 
-def _shown(key: str, value: JSON) -> JSON:
+def shown(key: str, value: JSON) -> JSON:
     """Return the value as a person writes it: no template is an empty one."""
     return {} if key == "metadata_template" and value is None else value
 
 
-def _pair(key: str, value: JSON) -> Iterator[str]:
+def pair(key: str, value: JSON) -> Iterator[str]:
     """Yield the lines of a key and its value, in block style."""
     name = written(key)
     start = f"{name}:" if len(name) <= LONGEST_KEY else f"? {name}\n:"
     if isinstance(value, Mapping) and value:
         yield from start.split("\n")
         for inner, inner_value in value.items():
-            yield from (_INDENT + line for line in _pair(inner, inner_value))
+            yield from (INDENT + line for line in pair(inner, inner_value))
     else:
         yield from f"{start} {flow(value)}".split("\n")

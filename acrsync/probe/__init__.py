@@ -69,7 +69,7 @@ class Probe:
         first = evidence.pages["first"]
         if first.rows is None:
             raise AcrsyncError(
-                "E080",
+                "E601",
                 f"The list of buckets cannot be read: it was answered {first.status or 'by nothing'}.",
                 fix="check the endpoint, and that the token may read buckets.",
             )
@@ -126,7 +126,7 @@ def probe(
 
 def _ended_early(wire: Wire) -> Diagnostic:
     detail = f"It was interrupted, or had to wait too long ({wire.waited_s:.0f} s so far), so some of it was not tried."
-    return error("W086", detail, fix="run it again when the API asks for fewer pauses.")
+    return error("W607", detail, fix="run it again when the API asks for fewer pauses.")
 
 
 def _account(evidence: Evidence, uid: int | None) -> int | None:

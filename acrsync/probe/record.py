@@ -120,7 +120,7 @@ def unfinished(runs: Path, *, endpoint: str, uid: int) -> tuple[Record, ...]:
             record = _read(path)
         except (OSError, LookupError, TypeError, ValueError) as e:
             raise AcrsyncError(
-                "E082",
+                "E603",
                 f"{path}: {e}. It may tell of buckets that an earlier probe left.",
                 fix=f"look for buckets whose names begin with {PREFIX}, delete them, and move the file away.",
             ) from e
@@ -181,7 +181,7 @@ def _ignore(folder: Path) -> None:
 
 def _unwritable(path: Path, trouble: OSError) -> AcrsyncError:
     return AcrsyncError(
-        "E081",
+        "E602",
         f"{path}: {trouble.strerror or trouble}. Without a record of it, a bucket that a crash left could not be "
         "deleted, so none is created.",
         fix="free some space, or work in a folder that you may write to.",

@@ -113,7 +113,7 @@ class Throwaways:
         self.record.lost(thrown)
         self.messages.append(
             error(
-                "W083",
+                "W604",
                 f"The answer to the create of {thrown.name} was lost, and the list does not show it.",
                 fix="run `acrsync probe --write` again in an hour: if it is there then, it is deleted.",
             )
@@ -153,7 +153,7 @@ class Throwaways:
     def _report(self, thrown: Thrown, why: str) -> None:
         detail = f"Bucket {thrown.name} (id {thrown.id}) was not deleted: {why}."
         fix = "look at it in the console; if it is empty, delete it there, or run `acrsync probe --write` again."
-        self.messages.append(error("W084", detail, fix=fix))
+        self.messages.append(error("W605", detail, fix=fix))
 
 
 def listed(wire: Wire) -> list[Row]:

@@ -156,7 +156,7 @@ class Writing:
     def _same_account(self, row: Row) -> None:
         if row.get("uid") not in (self.evidence.uid, None):
             raise AcrsyncError(
-                "E085",
+                "E606",
                 f"The bucket that was created is of account {row.get('uid')}, not of {self.evidence.uid}.",
                 fix=f"use a token of account {self.evidence.uid}, or name the other one: --account {row.get('uid')}",
             )

@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from acrsync.diagnostics import Diagnostic, Severity, in_reading_order
 from acrsync.report.style import Style, Tone
+from acrsync.report.wrapping import wrapped
 from acrsync.visible import harmless, visible
 
 TONES = {Severity.ERROR: Tone.BAD, Severity.WARNING: Tone.CHANGED, Severity.HINT: Tone.ADVICE}
@@ -14,7 +15,7 @@ TONES = {Severity.ERROR: Tone.BAD, Severity.WARNING: Tone.CHANGED, Severity.HINT
 
 def diagnostics_text(diagnostics: Iterable[Diagnostic], *, style: Style) -> str:
     """Return messages in reading order, each as place, severity, code, summary, and indented detail and fix."""
-    return joined(message(diagnostic, style=style) for diagnostic in in_reading_order(tuple(diagnostics)))
+    return joined((message(d, style=style) for d in in_reading_order(tuple(diagnostics))), style=style)
 
 
 def message(diagnostic: Diagnostic, *, style: Style) -> str:
@@ -50,7 +51,7 @@ def spaced(blocks: Iterable[str]) -> str:
     return "\n".join(lines)
 
 
-def joined(blocks: Iterable[str]) -> str:
-    """Return the blocks with an empty line between them, safe to print in a pipeline."""
+def joined(blocks: Iterable[str], *, style: Style) -> str:
+    """Return the blocks with an empty line between them, made to fit the screen and safe to print in a pipeline."""
     text = "\n\n".join(block for block in blocks if block)
-    return harmless(f"{text}\n") if text else ""
+    return harmless(f"{wrapped(text, style.width)}\n") if text else ""

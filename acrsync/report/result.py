@@ -43,7 +43,7 @@ def result_text(plan: Plan, run: Run, *, style: Style) -> str:
     blocks += [message(diagnostic, style=style) for diagnostic in in_reading_order(run.diagnostics)]
     applied, verified = ended(plan, run)
     tone = Tone.GOOD if run.verified else Tone.CHANGED
-    return joined((*blocks, f"{style.paint(applied, Tone.STRONG)}\n{style.paint(verified, tone)}"))
+    return joined((*blocks, f"{style.paint(applied, Tone.STRONG)}\n{style.paint(verified, tone)}"), style=style)
 
 
 def ends(plan: Plan, run: Run, *, style: Style, sign_first: bool = False) -> Iterator[Entry]:

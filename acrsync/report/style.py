@@ -33,6 +33,7 @@ class Style:
     """With colour or without; the signs and words are the same, so nothing is lost without."""
 
     colour: bool = False
+    width: int | None = None  # columns of the screen; None: no screen, so no line is broken
 
     def paint(self, text: str, tone: Tone) -> str:
         return f"\x1b[{tone}m{text}\x1b[0m" if self.colour and text else text

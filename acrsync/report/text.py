@@ -23,7 +23,7 @@ def plan_text(plan: Plan, *, style: Style) -> str:
     shown = (indented(entry.text(), 2) for entry in entries(plan, style=style))
     conclusion = (style.paint(line, Tone.STRONG) for line in verdict(plan))
     blocks = [account_line(plan, style=style), spaced(shown), *remarks(plan, style=style)]
-    return joined((*blocks, "\n".join((*conclusion, f"Digest: {digest(plan)}"))))
+    return joined((*blocks, "\n".join((*conclusion, f"Digest: {digest(plan)}"))), style=style)
 
 
 def account_line(plan: Plan, *, style: Style) -> str:

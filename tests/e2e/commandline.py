@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import os
 import re
@@ -15,6 +16,8 @@ from typing import Any
 
 from jsonschema import Draft202012Validator
 
+from e2e.zygote import Zygote
+
 ROOT = Path(__file__).parents[2]
 COMMAND = Path(sys.executable).with_name("acrsync")
 TOKEN = "secret-0123456789-token"  # what tests with a server of their own use; no output may ever show it
@@ -24,6 +27,14 @@ DEADLINE_S = 120  # for one command: a test that hangs says so
 @cache
 def validator(name: str) -> Draft202012Validator:
     return Draft202012Validator(json.loads((ROOT / "schemas" / f"{name}.v1.json").read_text()))
+
+
+@cache
+def zygote() -> Zygote:
+    """Return the process that forks for this one."""
+    started = Zygote()
+    atexit.register(started.close)
+    return started
 
 
 @dataclass(frozen=True)
@@ -94,14 +105,20 @@ class Place:
             out, err = process.communicate(timeout=DEADLINE_S)
         finally:
             process.kill()
-        done = Done(process.returncode, out or "", err or "")
+        return self.checked(Done(process.returncode, out or "", err or ""))
+
+    def checked(self, done: Done) -> Done:
         for secret in self.secrets:
             assert secret not in done.out + done.err
         assert "Traceback" not in done.err, done.err
         return done
 
     def acrsync(self, *arguments: str, environment: Mapping[str, str] | None = None, **options: Any) -> Done:
-        return self.ended(self.start(*arguments, environment=environment or {}, **options))
+        """Run the command to its end, in a fork of a process that has imported it; with options, as it is installed."""
+        whole = self.environment | dict(environment or {})
+        if options or any(name.startswith(("PYTHON", "LC_", "LANG")) for name in whole if whole[name] != "C.UTF-8"):
+            return self.ended(self.start(*arguments, environment=environment or {}, **options))
+        return self.checked(Done(*zygote().run(arguments, folder=self.folder, environment=whole)))
 
     def records(self) -> list[list[dict[str, Any]]]:
         """The events of every run record, by age."""

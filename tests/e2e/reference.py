@@ -66,7 +66,7 @@ def _flags() -> str:
 
 def _flag(option: click.Option, context: click.Context) -> tuple[str, ...]:
     value = "" if option.is_flag else f" {option.make_metavar(context)}"
-    if option.envvar:
+    if option.show_envvar:
         default = f"`{option.envvar}`"
     elif option.show_default:
         default = f"`{option.default}`"

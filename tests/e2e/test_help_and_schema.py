@@ -8,7 +8,7 @@ from jsonschema import Draft202012Validator
 
 from e2e.commandline import Place
 
-COMMANDS = ("validate", "plan", "apply", "export", "schema", "emulator")
+COMMANDS = ("validate", "plan", "apply", "list", "show", "export", "explain", "schema", "emulator")
 GOLDEN = Path(__file__).parents[1] / "golden" / "help"
 
 
@@ -32,6 +32,13 @@ def test_version(bare: Place):
     from acrsync import __version__
 
     assert bare.acrsync("--version").out == f"acrsync, version {__version__}\n"
+    facts = json.loads(bare.acrsync("--version", "--format", "json").out)
+    assert (facts["acrsync_version"], facts["formats"]["manifest"]) == (__version__, 1)
+
+
+def test_format_without_a_command_goes_only_with_version(bare: Place):
+    assert bare.acrsync("--format", "json").code == 1
+    assert "stands after the command" in bare.acrsync("--format", "text", "plan").err
 
 
 @pytest.mark.parametrize("name", ["manifest", "plan", "run"])
@@ -69,10 +76,21 @@ def test_there_is_a_completion_script_for_the_shell(bare: Place, shell):
     assert "_ACRSYNC_COMPLETE" in done.out
 
 
+MANIFEST = """\
+version: 1
+defaults: {region: eu-west-1, type: File}
+buckets: [{name: music}, {name: more}, {name: other}]
+"""
 COMPLETIONS = [
     ("acrsync ", "1", set(COMMANDS), "commands"),
     ("acrsync plan --de", "2", {"--debug", "--detailed-exitcode"}, "options"),
     ("acrsync schema ", "2", {"manifest", "plan", "run"}, "values"),
+    ("acrsync plan --allow ", "3", {"in-use:", "rename-like:", "replace:", "takeover:"}, "guards"),
+    ("acrsync list m", "2", {"music", "more"}, "buckets"),
+    ("acrsync show 2", "2", {"20260101T000000Z-abcdef"}, "runs"),
+    ("acrsync plan --undo ", "3", {"last", "20260101T000000Z-abcdef"}, "runs to take back"),
+    ("acrsync plan --out t", "3", {"text:", "terraform-json:"}, "formats"),
+    ("acrsync explain E30", "2", {f"E30{number}" for number in range(1, 10)}, "codes"),
 ]
 
 
@@ -80,6 +98,8 @@ COMPLETIONS = [
     ("words", "position", "expected", "reason"), COMPLETIONS, ids=[case[-1] for case in COMPLETIONS]
 )
 def test_it_completes(bare: Place, words, position, expected, reason):
+    bare.write("acrsync.yaml", MANIFEST)
+    bare.write(".acrsync/runs/20260101T000000Z-abcdef.jsonl", "")
     asked = {"_ACRSYNC_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": position}
     done = bare.acrsync(environment=asked)
     assert {line.partition(",")[2] for line in done.out.splitlines()} == expected, reason

@@ -51,8 +51,23 @@ def test_the_order_of_the_sources(ready: Place, server: Hostile):
     ready.write("token", "from-a-file\n")
     ready.acrsync("plan", "--token-file", "token", environment=environment)
     assert token_sent(server) == "from-a-file"
-    ready.acrsync("plan", environment=environment | {"ACRSYNC_TOKEN": ""})
-    assert token_sent(server) == "from-the-vendors-variable", "an empty variable is none"
+
+
+@pytest.mark.parametrize("name", ["ACRSYNC_TOKEN", "ACRCLOUD_ACCESS_TOKEN"])
+def test_an_empty_variable_is_a_secret_that_is_missing_and_nothing_else_takes_its_place(ready: Place, server, name):
+    login(ready, access_token="from-the-login")
+    done = ready.acrsync("plan", environment={"ACRSYNC_ENDPOINT": server.url, name: ""})
+    assert (done.code, done.codes, server.requests) == (1, ["E013"], [])
+    assert f"  {name} is set, but empty.\n" in done.err
+
+
+def test_a_token_that_is_refused_is_the_first_and_only_thing_said(ready: Place, api: Api):
+    environment = {"ACRSYNC_ENDPOINT": api.url, "ACRSYNC_TOKEN": "wrong"}
+    for command in ("plan", "apply --yes", "export", "list", "show test"):
+        done = ready.acrsync(*command.split(), environment=environment)
+        assert (done.code, done.codes, done.out) == (1, ["E403"], "")
+        assert done.err.splitlines()[1].startswith("  The API does not accept the token from ACRSYNC_TOKEN: "), command
+    assert {entry["status"] for entry in api.requests()} <= {401, 403}
 
 
 NO_TOKEN = {

@@ -1,7 +1,7 @@
 """A small runner for GitHub's workflows: the parts of the language that our action and our examples use, and no more.
 
-What it does not know it refuses. Actions of GitHub's own are played: checkout copies the repository, artifacts are
-folders. Every `run:` is really run, by the shell and with the flags that GitHub's runner starts.
+What it does not know it refuses. Actions of GitHub's own are played: checkout copies the repository, artifacts and
+caches are folders. Every `run:` is really run, by the shell and with the flags that GitHub's runner starts.
 Source: docs.github.com, "Workflow syntax for GitHub Actions" and "Metadata syntax for GitHub Actions".
 """
 
@@ -117,6 +117,9 @@ class Runner:
     github: dict[str, Any] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
     artifacts: dict[str, Path] = field(default_factory=dict)
+    caches: dict[str, Path] = field(default_factory=dict)
+    system: str = "Linux"
+    started: list[str] = field(default_factory=list)  # the name of every step that ran a script
     visible_tokens: list[str] = field(default_factory=list)  # "job: step" of every step that had a secret
 
     def workflow(self, path: Path) -> dict[str, Job]:
@@ -135,7 +138,8 @@ class Runner:
     def job(self, name: str, job: Mapping[str, Any], context: dict[str, Any]) -> Job:
         """Run the steps of one job on a machine of its own."""
         machine = Machine(self, name, self.folder / f"{len(list(self.folder.iterdir()))}-{name}")
-        context = {**context, "runner": {"temp": str(machine.temp)}, "steps": machine.steps}
+        known = {"temp": str(machine.temp), "os": self.system, "arch": "X64"}
+        context = {**context, "runner": known, "steps": machine.steps}
         ended = machine.run(job["steps"], context)
         ended.outputs = {key: str(machine.filled(text, context)) for key, text in job.get("outputs", {}).items()}
         return ended
@@ -152,12 +156,16 @@ class Machine:
         self.steps: dict[str, Any] = {}
         self.path: list[str] = []
         self.masks: set[str] = set()
+        self.to_cache: dict[str, Path] = {}
         self.ended = Job()
         self.well = True
 
     def run(self, steps: list[Mapping[str, Any]], context: dict[str, Any]) -> Job:
         for step in steps:
             self.step(step, context)
+        for key, folder in self.to_cache.items() if self.well else ():
+            kept = self.runner.folder / f"{len(list(self.runner.folder.iterdir()))}-cache"
+            self.runner.caches[key] = Path(shutil.copytree(folder, kept)) if folder.is_dir() else kept
         for mask in self.masks:
             self.ended.log = self.ended.log.replace(mask, "***")
         self.ended.result = "success" if self.well else "failure"
@@ -182,6 +190,7 @@ class Machine:
 
     def script(self, step: Mapping[str, Any], context: dict[str, Any]) -> tuple[dict[str, str], bool]:
         assert "${{" not in step["run"], "an expression in a script is an injection waiting to happen"
+        self.runner.started.append(step.get("name", ""))
         number = len(list(self.temp.iterdir()))
         names = ("output", "path", "summary", "env")
         files = {key: self.temp / f"{number}-{key}" for key in names}
@@ -224,6 +233,7 @@ class Machine:
         assert re.fullmatch("[0-9a-f]{40}", commit), f"{step['uses']} is not pinned"
         given = {key: self.filled(value, context) for key, value in step.get("with", {}).items()}
         played: dict[str, Callable[[dict[str, Any]], bool]] = {
+            "actions/cache": self.cache,
             "actions/checkout": self.checkout,
             "actions/upload-artifact": self.upload,
             "actions/download-artifact": self.download,
@@ -254,6 +264,14 @@ class Machine:
     def checkout(self, given: dict[str, Any]) -> bool:
         assert given == {"persist-credentials": False}
         shutil.copytree(self.runner.repository, self.workspace, dirs_exist_ok=True)
+        return True
+
+    def cache(self, given: dict[str, Any]) -> bool:
+        kept, path = self.runner.caches.get(given["key"]), Path(given["path"])
+        if kept is None:
+            self.to_cache[given["key"]] = path
+        elif kept.is_dir():
+            shutil.copytree(kept, path, dirs_exist_ok=True)
         return True
 
     def upload(self, given: dict[str, Any]) -> bool:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import os
+import runpy
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from e2e.commandline import ROOT, Place
 from emulator.api import Api
 from gitops.forge import MANIFEST, READ, WRITE, Forge, forge
 from gitops.github_runner import Job, Machine, Runner
 
+SCRIPT = runpy.run_path(str(ROOT / ".github" / "action" / "run.py"))
 WORKFLOWS = ROOT / "examples" / "ci" / "github"
 INSTALLED = (
     f'echo "{Path(sys.executable).parent}" >> "$GITHUB_PATH"'  # the acrsync under test, instead of installing it
@@ -136,7 +139,8 @@ INPUTS = [
     ("one below the other", {"paths": "a.yaml\nb/c.yaml"}, "success"),
     ("another folder", {"working-directory": "b", "paths": "c.yaml"}, "success"),
     ("a path that is a command is only a path", {"paths": "$(touch /tmp/x);`id`"}, "failure"),
-    ("a path that is a pattern is only a path", {"paths": "*.yaml"}, "failure"),
+    ("patterns and names with spaces", {"paths": "my buckets/d e.yaml\n*.yaml"}, "success"),
+    ("a path that is an option is only a path", {"paths": "--help"}, "failure"),
     ("no such command", {"command": "destroy"}, "failure"),
 ]
 
@@ -146,6 +150,8 @@ def test_inputs_of_the_action_are_words_and_never_commands(
     runner: Runner, reason: str, given: dict[str, str], result: str
 ):
     (runner.repository / "a.yaml").write_text("version: 1\nbuckets: [{name: a, region: eu-west-1, type: File}]\n")
+    (runner.repository / "my buckets").mkdir()
+    (runner.repository / "my buckets" / "d e.yaml").write_text("version: 1\n")
     (runner.repository / "b").mkdir()
     (runner.repository / "b" / "c.yaml").write_text("buckets: [{name: c, region: eu-west-1, type: File}]\nversion: 1\n")
     done = acrsync(runner, **{"command": "validate", **given})
@@ -156,6 +162,107 @@ def test_the_action_takes_the_endpoint_from_its_input_before_the_environment(run
     endpoint = runner.environment["ACRSYNC_ENDPOINT"]
     runner.environment["ACRSYNC_ENDPOINT"] = "http://127.0.0.1:1"
     assert acrsync(runner, command="plan", token=READ, endpoint=endpoint).result == "success"
+
+
+PATHS = [
+    ("one", "a.yaml", ["a.yaml"]),
+    ("two on a line", "a.yaml  b/c.yaml", ["a.yaml", "b/c.yaml"]),
+    ("one a line", "a.yaml\n\n  b/c.yaml\n", ["a.yaml", "b/c.yaml"]),
+    ("a pattern", "*.yaml", ["a.yaml", "it's.yaml"]),
+    ("a pattern of folders", "**/*.yaml", ["a.yaml", "b/c.yaml", "it's.yaml", "my buckets/d e.yaml"]),
+    ("a pattern that nothing fits", "*.json", ["*.json"]),
+    ("a name with spaces", "my buckets/d e.yaml", ["my buckets/d e.yaml"]),
+    ("a pattern with spaces", "my buckets/*.yaml", ["my buckets/d e.yaml"]),
+    (
+        "a name with spaces among others",
+        "a.yaml 'my buckets/d e.yaml' b/*",
+        ["a.yaml", "my buckets/d e.yaml", "b/c.yaml"],
+    ),
+    ("a name with a quote", "it's.yaml", ["it's.yaml"]),
+    ("a quote without its other half", "a.yaml it's.yaml", ["a.yaml", "it's.yaml"]),
+    ("nothing", " \n", []),
+]
+
+
+@pytest.mark.parametrize(("reason", "text", "paths"), PATHS, ids=[case[0] for case in PATHS])
+def test_paths_are_names_or_patterns_one_a_line_or_words(
+    reason: str, text: str, paths: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    for name in ("a.yaml", "b/c.yaml", "my buckets/d e.yaml", "it's.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert list(SCRIPT["found"](text)) == paths
+
+
+OPTIONS = [
+    ("nothing", {}, "--yes -- acrsync.yaml"),
+    ("prune", {"prune": "true"}, "--prune --yes -- acrsync.yaml"),
+    ("no prune", {"prune": "false"}, "--yes -- acrsync.yaml"),
+    ("a limit", {"max-deletes": "30%"}, "--max-deletes=30% --yes -- acrsync.yaml"),
+    ("settle", {"settle": "5"}, "--settle=5 --yes -- acrsync.yaml"),
+    ("approvals", {"allow": "replace:1 in-use:2\ntakeover:3"},
+     "--allow=replace:1 --allow=in-use:2 --allow=takeover:3 --yes -- acrsync.yaml"),
+    ("an option in the place of a value", {"settle": "--prune"}, "--settle=--prune --yes -- acrsync.yaml"),
+    ("runs", {"runs": "git:origin"}, "--runs=git:origin --yes -- acrsync.yaml"),
+    ("environments", {"env": "staging prod"}, "--env=staging --env=prod --yes -- acrsync.yaml"),
+    ("a saved plan", {"plan": "plan.json", "expect": "sha256:0", "runs": "git:origin"},
+     "--runs=git:origin --yes --plan=plan.json --expect=sha256:0"),
+]  # fmt: skip
+
+
+def inputs_of_the_action(**given: str) -> dict[str, str]:
+    """Return the inputs as the step that runs acrsync gets them."""
+    declared = yaml.safe_load((ROOT / "action.yml").read_text())
+    names = {key for step in declared["runs"]["steps"] for key in step.get("env", {}) if key.startswith("INPUT_")}
+    values = {key: str(value.get("default", "")) for key, value in declared["inputs"].items()} | given
+    found = {key.upper().replace("-", "_"): value for key, value in values.items()}
+    others = {"ARTIFACT", "WORKING_DIRECTORY"}
+    assert {name.removeprefix("INPUT_") for name in names} == set(found) - others
+    return found
+
+
+@pytest.mark.parametrize(("reason", "given", "line"), OPTIONS, ids=[case[0] for case in OPTIONS])
+def test_an_option_is_given_only_if_its_input_is_set(reason: str, given: dict[str, str], line: str):
+    found = SCRIPT["command_line"](inputs_of_the_action(command="apply", **given), Path("kept"))
+    assert found == ["apply", *line.split()]
+
+
+def test_each_environment_has_files_of_its_own():
+    for given, each in (("", ""), ("prod", ""), ("staging prod", "-{env}"), ("all", "-{env}")):
+        line = SCRIPT["command_line"](inputs_of_the_action(env=given), Path("kept"))
+        assert f"--out=json:kept/plan{each}.json" in line
+
+
+def test_an_option_that_is_neither_true_nor_false_fails_and_nothing_is_run(runner: Runner, api: Api):
+    done = acrsync(runner, command="apply", token=WRITE, prune="yes")
+    assert (done.result, "prune must be true or false" in done.log, api.requests()) == ("failure", True, [])
+
+
+def test_the_action_prunes_and_approves_as_its_inputs_say(runner: Runner, api: Api):
+    (runner.repository / "acrsync.yaml").write_text("version: 1\nprune: account\naccount: {uid: 19}\nbuckets: []\n")
+    given = {"command": "plan", "token": READ, "max-deletes": "100%"}
+    assert acrsync(runner, **given).outputs["has_deletes"] == "false"
+    assert acrsync(runner, **given, prune="true").outputs["exit_code"] == "3"
+
+
+def test_the_exit_code_tells_of_changes_and_does_not_fail_the_step(runner: Runner):
+    given = {"command": "plan", "token": READ, "detailed-exitcode": "true"}
+    done = acrsync(runner, **given)
+    assert (done.result, done.outputs["exit_code"]) == ("success", "2")
+    (runner.repository / "acrsync.yaml").write_text("version: 1\nbuckets: []\n")
+    done = acrsync(runner, **given)
+    assert (done.result, done.outputs["exit_code"]) == ("success", "0")
+    (runner.repository / "acrsync.yaml").write_text("version: 2\n")
+    done = acrsync(runner, **given)
+    assert (done.result, done.outputs["exit_code"]) == ("failure", "1")
+
+
+def test_on_windows_the_action_says_that_it_does_not_work_there(runner: Runner):
+    runner.system = "Windows"
+    done = acrsync(runner, command="validate")
+    assert (done.result, "acrsync does not work on Windows." in done.log) == ("failure", True)
+    assert runner.started == ["Refuse Windows"]
 
 
 # The example workflows
@@ -253,7 +360,7 @@ def test_drift_opens_one_issue_and_keeps_it_up_to_date(runner: Runner, hub: Forg
     runner.workflow(WORKFLOWS / "acrsync-drift.yml")
     assert len(hub.issues) == 1
     assert "1 to create. " in hub.issues[0]["body"]
-    assert runner.visible_tokens == ["drift: Plan"] * 2
+    assert runner.visible_tokens == ["drift: Run acrsync"] * 2
     assert {entry["method"] for entry in api.requests()} == {"GET"}
 
 
@@ -266,9 +373,27 @@ def test_no_drift_opens_no_issue_and_a_broken_run_fails(runner: Runner, hub: For
 
 
 @pytest.mark.slow
-def test_the_action_installs_acrsync_with_nothing_but_what_is_locked(runner: Runner):
+def test_the_action_installs_acrsync_once_a_job_with_nothing_but_what_is_locked(runner: Runner, api: Api):
     runner.instead = {}
     runner.environment |= {key: value for key, value in os.environ.items() if key.startswith(("PIP_", "SSL_"))}
-    done = acrsync(runner, command="plan", token=READ)
-    assert done.result == "success", done.log
-    assert done.outputs["has_changes"] == "true"
+    (runner.repository / "acrsync.yaml").write_text(MANIFEST)
+    use = {"uses": f"acrsync/acrsync@{'0' * 40}"}
+    steps = [
+        {"uses": f"actions/checkout@{'0' * 40}", "with": {"persist-credentials": False}},
+        {**use, "with": {"command": "validate"}},
+        {"id": "it", **use, "with": {"command": "plan", "token": READ}},
+    ]
+    context = {"github": runner.github, "secrets": {}}
+    outputs = {"has_changes": "${{ steps.it.outputs.has_changes }}"}
+    done = runner.job("only", {"steps": steps, "outputs": outputs}, context)
+    assert (done.result, done.outputs["has_changes"]) == ("success", "true"), done.log
+    assert (runner.started.count("Install acrsync"), runner.started.count("Run acrsync")) == (1, 2)
+    [kept] = runner.caches.values()
+    offline = {**runner.environment, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": ""}
+    online, runner.environment = runner.environment, offline
+    assert runner.job("only", {"steps": steps, "outputs": outputs}, context).result == "success"
+    for path in kept.iterdir():
+        path.write_bytes(b"exchanged")
+    assert runner.job("only", {"steps": steps, "outputs": outputs}, context).result == "failure"
+    runner.environment = online
+    assert runner.job("only", {"steps": steps, "outputs": outputs}, context).result == "success"

@@ -28,10 +28,13 @@ def modules() -> Path:
 
 @pytest.fixture(scope="module")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with acrsync in it, from which the pipeline installs it as if it came from an index."""
+    """A folder with acrsync in it, from which the pipeline installs it as if it came from an index; and its hashes."""
     folder = tmp_path_factory.mktemp("wheels")
     pip: list[str | Path] = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", folder, ROOT]
     assert run(pip, folder).returncode == 0
+    done = run([sys.executable, ROOT / ".github" / "release.py", *folder.glob("*.whl")], folder)
+    assert done.returncode == 0, done.stdout
+    (folder / "acrsync.txt").write_text(done.stdout)
     return folder
 
 
@@ -59,6 +62,7 @@ class Project:
         assert re.search(r"component: \$CI_SERVER_FQDN/acrsync/acrsync/acrsync@0{40}\n", example)
         (folder / ".gitlab-ci.yml").write_text(re.sub("@0{40}", "@$CI_COMMIT_SHA", example))
         (folder / "acrsync.yaml").write_text(MANIFEST)
+        shutil.copy(wheels / "acrsync.txt", folder)
         run(["git", "init", "--quiet", "--initial-branch=main"], folder)
         run(["git", "remote", "add", "origin", "git@gitlab.example.com:acrsync/acrsync.git"], folder)
         run([*GIT, "add", "--all"], folder)
@@ -125,6 +129,13 @@ def test_the_default_branch_is_planned_and_applied_from_the_plan_that_was_kept(p
     assert code == 0, said
     assert "Verified: the account was read again and is as planned." in said
     assert "music" in {row["name"] for row in api.get("/buckets")["data"]}
+
+
+def test_a_package_with_another_hash_is_not_installed_and_nothing_is_planned(project: Project, api: Api):
+    path = project.folder / "acrsync.txt"
+    path.write_text(re.sub("(?<=^acrsync==)(.*sha256:)....", r"\g<1>0000", path.read_text(), flags=re.MULTILINE))
+    code, said = project.pipeline(CI_PIPELINE_SOURCE="push")
+    assert (code, "THESE PACKAGES DO NOT MATCH THE HASHES" in said, api.requests()) == (1, True, []), said
 
 
 def test_drift_at_night_opens_one_issue(project: Project, hub: Forge, api: Api):

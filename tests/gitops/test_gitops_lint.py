@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -49,11 +50,12 @@ def test_the_file_fits_its_schema(schema: str, path: str, more: tuple[str, ...])
 def test_the_component_fits_the_schema_of_gitlab_with_its_defaults(tmp_path: Path):
     header, jobs = COMPONENT.read_text().split("\n---\n")
     inputs = yaml.safe_load(header)["spec"]["inputs"]
-    used = set(re.findall(r"\$\[\[ inputs\.(\w+) \]\]", jobs))
+    used = set(re.findall(r"\$\[\[ inputs\.([\w-]+) \]\]", jobs))
     assert used == set(inputs)
     assert all(given["description"] for given in inputs.values())
+    assert {name for name, given in inputs.items() if "default" not in given} == {"requirements"}
     for name, given in inputs.items():
-        jobs = jobs.replace(f"$[[ inputs.{name} ]]", str(given["default"]))
+        jobs = jobs.replace(f"$[[ inputs.{name} ]]", str(given.get("default", "acrsync.txt")))
     (tmp_path / "jobs.yml").write_text(jobs)
     line = [tool("check-jsonschema"), "--builtin-schema", "vendor.gitlab-ci", "--data-transform", "gitlab-ci"]
     done = run([*line, tmp_path / "jobs.yml"], ROOT)
@@ -61,8 +63,6 @@ def test_the_component_fits_the_schema_of_gitlab_with_its_defaults(tmp_path: Pat
 
 
 def test_what_the_examples_name_is_this_version():
-    header = yaml.safe_load(COMPONENT.read_text().split("\n---\n")[0])
-    assert header["spec"]["inputs"]["package"]["default"] == f"acrsync=={version()}"
     assert all(f"# v{version()}" in path.read_text() for path in WORKFLOWS if path.parent.name == "github")
 
 
@@ -98,6 +98,29 @@ def test_every_job_states_its_permissions_and_its_patience(path: str):
         assert job["timeout-minutes"] <= 60
 
 
+# What is installed beside a token
+
+
+INSTALLING = re.compile(r"\b(?:pip|pipx|uv|npm|npx)\b[^\n]*\b(?:install|run|exec)\b[^\n]*|\b(?:uvx|npx)\b[^\n]*")
+IN_PIPELINES = ["action.yml", "templates/acrsync.yml", "examples/ci/gitlab/.gitlab-ci.yml", *names(WORKFLOWS)]
+
+
+@pytest.mark.parametrize("path", [*IN_PIPELINES, "docs/gitops.md"])
+def test_no_pipeline_installs_a_package_by_a_name_that_somebody_else_may_take(path: str):
+    text = (ROOT / path).read_text()
+    for line in INSTALLING.findall(text):
+        assert "--require-hashes" in line or "$SOURCE" in line or "acrsync" not in line, line
+    assert "pip install acrsync" not in text.replace('"', "").replace("'", "")
+
+
+def test_what_the_component_installs_is_pinned_and_so_is_its_image():
+    header, jobs = COMPONENT.read_text().split("\n---\n")
+    image = yaml.safe_load(header)["spec"]["inputs"]["image"]["default"]
+    assert f"FROM {image} AS build" in DOCKERFILE
+    [install] = [line for line in jobs.splitlines() if "pip install" in line]
+    assert "--require-hashes --only-binary :all: --requirement" in install
+
+
 # What goes into the container
 
 
@@ -107,11 +130,11 @@ def locked() -> dict[str, str]:
 
 def test_the_lock_holds_every_dependency_in_a_version_that_fits():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    wanted = [*project["project"]["dependencies"], *project["project"]["optional-dependencies"]["emulator"]]
-    for requirement in (*wanted, *project["build-system"]["requires"]):
+    extras = [requirement for extra in project["project"]["optional-dependencies"].values() for requirement in extra]
+    for requirement in (*project["project"]["dependencies"], *extras, *project["build-system"]["requires"]):
         name, _, least = requirement.partition(">=")
         have = tuple(map(int, locked()[name].split(".")[:3]))
-        assert have >= tuple(map(int, least.split("."))), requirement
+        assert have >= tuple(map(int, least.partition(",")[0].split("."))), requirement
 
 
 def test_every_locked_package_has_hashes():
@@ -220,3 +243,58 @@ def test_the_schema_passes_ajv_in_strict_mode(tmp_path: Path):
     )
     assert done.returncode == 0, done.stdout
     assert json.loads(done.stdout) == [fine for _, fine in MANIFESTS]
+
+
+# What a release brings, and what the settings of the repository are
+
+
+RELEASE = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())
+RELEASING = (ROOT / "RELEASING.md").read_text()
+
+
+def test_zizmor_and_its_schema_accept_the_configuration_of_dependabot():
+    path = ".github/dependabot.yml"
+    assert run([tool("zizmor"), "--offline", "--no-progress", "--persona", "pedantic", path], ROOT).returncode == 0
+    assert run([tool("check-jsonschema"), "--builtin-schema", "vendor.dependabot", path], ROOT).returncode == 0
+
+
+def test_only_jobs_of_a_release_that_need_a_right_have_it_and_none_of_them_runs_what_is_not_pinned():
+    rights = {
+        name: {right for right, access in job["permissions"].items() if access == "write"}
+        for name, job in RELEASE["jobs"].items()
+    }
+    assert rights == {
+        "test": set(),
+        "build": set(),
+        "attest": {"id-token", "attestations"},
+        "publish": {"id-token"},
+        "image": {"packages", "id-token", "attestations"},
+        "release": {"contents"},
+    }
+    for name, job in RELEASE["jobs"].items():
+        scripts = " ".join(step.get("run", "") for step in job["steps"])
+        assert "make " not in scripts or name == "test"
+        assert not rights[name] or "install" not in scripts
+
+
+def test_what_a_person_has_to_set_up_is_what_the_workflow_uses():
+    environments = {job["environment"] for job in RELEASE["jobs"].values() if "environment" in job}
+    text = (ROOT / ".github" / "workflows" / "release.yml").read_text()
+    for name in (*environments, *re.findall(r"vars\.(\w+)", text)):
+        assert f"`{name}`" in RELEASING
+
+
+def test_the_entry_for_the_catalogue_of_schemas_names_the_schema_and_its_files():
+    entry = json.loads(re.findall(r"```json\n(.*?)```", RELEASING, re.DOTALL)[0])
+    schema = json.loads((ROOT / "schemas" / "manifest.v1.json").read_text())
+    assert entry["url"] == schema["$id"]
+    assert schema["$id"].startswith("https://")
+    assert entry["fileMatch"] == ["acrsync.yaml", "acrsync.yml"]
+
+
+def test_a_release_brings_a_file_that_pins_it_and_all_that_it_needs(tmp_path: Path):
+    wheel = tmp_path / f"acrsync-{version()}-py3-none-any.whl"
+    wheel.write_bytes(b"wheel")
+    done = run([sys.executable, ROOT / ".github" / "release.py", wheel], tmp_path)
+    pinned = re.findall(r"^([a-z0-9-]+)==\S+[^\n]*(?:\\\n[^\n]*)*--hash=sha256:[0-9a-f]{64}", done.stdout, re.MULTILINE)
+    assert set(pinned) == {"acrsync", *locked()}

@@ -2,6 +2,7 @@
 
 import gc
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -133,6 +134,31 @@ def test_all_users_of_a_bucket_on_all_pages_are_named() -> None:
 
     found = evidence({**NONE, "/api/base-projects": paged}, MUSIC)
     assert [user.id for user in found.references[8881]] == [200, 150, 100, 50]
+
+
+@pytest.mark.parametrize("total", [99, 100, 102, "unknown"])
+@pytest.mark.parametrize("name", LISTS)
+def test_the_oldest_user_is_found_also_if_the_server_counts_wrong(name: str, total: int | str) -> None:
+    users = [{"id": number, "name": "p", "buckets": [8881] if number == 1 else []} for number in range(101, 0, -1)]
+
+    def paged(connection: Any, request: Any) -> bool | None:
+        query = parse_qs(urlsplit(request.path).query)
+        number, size = int(query["page"][0]), int(query["per_page"][0])
+        return ok(listing(*users[(number - 1) * size : number * size], total=total))(connection, request)
+
+    found = evidence({**NONE, f"/api/{name}": paged}, MUSIC)
+    assert found.references == {8881: (Reference(LISTS[name], 1, "p"),)}
+
+
+def test_a_list_of_users_without_meta_that_has_pages_is_read_to_its_end() -> None:
+    users = [{"id": number, "name": "p", "buckets": [8881] if number == 1 else []} for number in range(15, 0, -1)]
+
+    def paged(connection: Any, request: Any) -> bool | None:
+        number = int(parse_qs(urlsplit(request.path).query)["page"][0])
+        return ok({"data": users[(number - 1) * 10 : number * 10]})(connection, request)
+
+    found = evidence({**NONE, "/api/bm-bd-projects": paged}, MUSIC)
+    assert found.references == {8881: (Reference("bm-bd-project", 1, "p"),)}
 
 
 @pytest.mark.parametrize("kind", ["unused", "missing", "not paged", "not paged and empty"])

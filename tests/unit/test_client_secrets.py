@@ -1,10 +1,17 @@
 """The token goes to the endpoint and nowhere else; nothing that is shown or logged holds it."""
 
+import base64
+import html
+import json
 import logging
 import pickle
 import re
+import socket
 import traceback
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import pytest
 import requests
@@ -12,7 +19,7 @@ import requests
 from acrsync.client import Client
 from acrsync.client.transport import Transport
 from acrsync.diagnostics import RemoteError
-from hostile import TOKEN, Answer, answered, blunt, error_of, hostile, ok, reset
+from hostile import CERTIFICATE, TOKEN, Answer, answered, blunt, error_of, hostile, ok, raw, reset, scripted
 
 ONCE = Client.Config(retries=0)
 
@@ -229,3 +236,277 @@ def test_a_debug_line_says_what_was_asked_what_came_and_how_long_it_took() -> No
         client.get("/api/x", {"page": 2})
     assert re.fullmatch(r"GET /api/x\?page=2: 500, The API is in trouble, \d+ ms", lines[0])
     assert re.fullmatch(r"GET /api/x\?page=2 \(attempt 2\): 200, 12 bytes, \d+ ms", lines[1])
+
+
+# A secret is recognized however it is encoded.
+
+
+def percent(text: str) -> str:
+    return "".join(f"%{byte:02x}" for byte in text.encode())
+
+
+def escaped(text: str) -> str:
+    return "".join(f"\\u{ord(character):04X}" for character in text)
+
+
+def in_base64(before: str, text: str) -> str:
+    return base64.b64encode(f"{before}{text}".encode()).decode()
+
+
+ENCODINGS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "in a sentence": lambda text: f"the token '{text}' is unknown",
+    "in capitals": str.upper,
+    "in a URL": lambda text: quote(text, safe=""),
+    "in a form": quote_plus,
+    "percent-encoded whole": percent,
+    "percent-encoded twice": lambda text: quote(percent(text)),
+    "as JSON": lambda text: json.dumps(f"Bearer {text}"),
+    "as JSON in JSON": lambda text: json.dumps(json.dumps({"token": text})),
+    "escaped whole": escaped,
+    "escaped twice": lambda text: json.dumps(escaped(text)),
+    "some letters escaped": lambda text: text.replace("e", "\\u0065").replace("s", "%73"),
+    "as HTML": lambda text: html.escape(f'"{text}"'),
+    "as HTML numbers": lambda text: "".join(f"&#{ord(character)};" for character in text),
+    "as HTML hexadecimal": lambda text: "".join(f"&#x{ord(character):x};" for character in text),
+    "as bytes of Python": lambda text: repr(text.encode() + b"\x00"),
+    "as hexadecimal": lambda text: text.encode().hex(),
+    "as hexadecimal with spaces": lambda text: text.encode().hex(" ").upper(),
+    "in base64": lambda text: in_base64("", text),
+    "in base64, one later": lambda text: in_base64("Bearer ", text),
+    "in base64, two later": lambda text: in_base64("x: ", text).rstrip("="),
+    "in base64 for URLs": lambda text: base64.urlsafe_b64encode(f"Bearer {text}".encode()).decode(),
+    "in base64 in a URL": lambda text: quote(in_base64("user:", text), safe=""),
+    "in lines of base64": lambda text: base64.encodebytes((f"Authorization: Bearer {text}" * 3).encode()).decode(),
+    "over two lines": lambda text: f"{text[:20]}\r\n  {text[20:]}",
+    "with marks in it": lambda text: f"{text[:20]}<wbr>{text[20:]}",
+    "its beginning": lambda text: f"{text[:14]}...",
+    "its end": lambda text: f"...{text[-14:]}",
+    "a header's beginning": lambda text: f"Authorization: Bearer {text[:7]}",
+    "a login's beginning": lambda text: f"bad credentials: Bearer {text[:9]}...",
+}
+
+
+def pieces(secret: str, *, length: int) -> set[str]:
+    return {secret[at : at + length].lower() for at in range(len(secret) - length + 1)}
+
+
+def decoded(text: str) -> str:
+    """What anybody could make of a text, all of it together."""
+    plain, found = text, [text]
+    for _ in range(3):
+        plain = re.sub(r"%([0-9a-fA-F]{2})", lambda match: chr(int(match[1], 16)), html.unescape(plain))
+        plain = re.sub(r"\\+u([0-9a-fA-F]{4})", lambda match: chr(int(match[1], 16)), plain)
+        found.append(plain)
+    for word in re.findall(r"[\w+/-]{8,}", plain):
+        for cut in range(4):
+            padded = word[cut:].replace("-", "+").replace("_", "/")
+            found.append(base64.b64decode(padded[: len(padded) // 4 * 4]).decode("latin-1"))
+        with_hex = re.sub(r"[^0-9a-fA-F]", "", word)
+        found.append(bytes.fromhex(with_hex[: len(with_hex) // 2 * 2]).decode("latin-1"))
+    return "\n".join(found).lower()
+
+
+@pytest.mark.parametrize("encode", ENCODINGS.values(), ids=ENCODINGS)
+@pytest.mark.parametrize("status", [200, 302, 403, 422, 500])
+def test_an_echoed_token_is_recognized_in_every_encoding(encode: Callable[[str], str], status: int) -> None:
+    echo, lines = encode(TOKEN), list[str]()
+    if not echo.isprintable():
+        status = 422  # no header can hold it
+    answer = answered(status, echo, Location=f"/login?{echo}") if status == 302 else answered(status, {"error": echo})
+    with hostile(answer) as server, Client(TOKEN, server.url, ONCE, debug=lines.append) as client:
+        error = error_of(RemoteError, client.get_bucket, 1)
+    shown = "\n".join([str(error), repr(error.diagnostic), *lines, *traceback.format_exception(error)])
+    leaked = {piece for piece in pieces(TOKEN, length=8) if piece in decoded(shown)}
+    assert not leaked, shown
+    assert status != 403 or "[token]" in shown or "[secret]" in shown
+
+
+@pytest.mark.parametrize("head", [f"no header {TOKEN}", f" folded {TOKEN}", f"X-Echo: {TOKEN}", f"X\x00: {TOKEN}"])
+def test_headers_that_cannot_be_read_are_not_logged(head: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    answer = raw(f"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n{head}\r\nX: y\r\n\r\n{{}}".encode())
+    with hostile(answer) as server, Client(TOKEN, server.url, ONCE) as client:
+        assert client.json("/api/x") == {}
+    assert TOKEN not in caplog.text
+    assert not [record for record in caplog.records if record.levelno > logging.DEBUG]
+
+
+def test_ordinary_words_are_left_as_they_are() -> None:
+    said = "Bearer token is invalid; Basic authentication required. 100% sure, \\u0041 &amp; C:\\\\x, aGVsbG8gd29ybGQ="
+    with hostile(answered(403, {"error": said})) as server, Client(TOKEN, server.url, ONCE) as client:
+        assert error_of(RemoteError, client.get, "/api/x").diagnostic.detail.endswith(said)
+
+
+PASSWORD = "p@ss/w#rd ?ünd"
+
+
+def test_a_proxys_password_is_in_no_message_whoever_repeats_it(caplog: pytest.LogCaptureFixture) -> None:
+    """The proxy repeats the login that it was sent, decoded and in base64, in what it refuses with."""
+    caplog.set_level(logging.DEBUG)
+    login = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
+    lines: list[str] = []
+    for words in (
+        login,
+        f"Basic {login}",
+        quote(PASSWORD),
+        PASSWORD.replace("ü", "u"),
+        f"user:{quote(PASSWORD, safe='')}",
+    ):
+        refusal = f"HTTP/1.1 403 No {words}\r\nX-Echo: {words}\r\n\r\n".encode()
+        with blunt(refusal) as (port, heard):
+            proxy = f"http://user:{quote(PASSWORD, safe='')}@127.0.0.1:{port}"
+            whole = Client(TOKEN, "https://h.example", ONCE, proxies={"https": proxy}, debug=lines.append)
+            once = Client(TOKEN, "https://h.example", ONCE, debug=lines.append)
+            calls: list[tuple[Client, Callable[[], object]]] = [
+                (whole, partial(whole.get_bucket, 1)),
+                (whole, partial(whole.delete_bucket, 1)),
+                (once, partial(once.get, "/api/x", proxies={"https": proxy})),
+            ]
+            for client, call in calls:
+                error = error_of(RemoteError, call)
+                assert error.diagnostic.code == "E413"
+                assert not error.may_have_acted
+                shown = "\n".join([str(error), repr(client), *lines, *traceback.format_exception(error), caplog.text])
+                assert not {piece for piece in pieces(PASSWORD, length=8) if piece in decoded(shown)}, shown
+        assert b"Proxy-Authorization: Basic " in heard[0]
+
+
+@pytest.mark.parametrize(
+    "proxy",
+    [
+        f"http://user:{PASSWORD}@127.0.0.1:3128",
+        "http://user:se/cret-word@127.0.0.1:3128",
+        "http://user:12#secret-word@127.0.0.1:3128",
+        "http://user:12?secret-word@127.0.0.1:3128",
+        "http://user:secret-word@",
+        "http://user:secret-word@:3128",
+        "http://user:secret-word@127.0.0.1:port",
+        "http://user:secret-word@127.0.0.1:99999",
+        "http://user:secret-word@127.0.0.1 :3128",
+        "http://user:secret-word@[::1",
+        "http://user:secret-word@127.0.0.1:3128/secret-word",
+        "htp://user:secret-word@127.0.0.1:3128",
+        "user:secret-word@127.0.0.1:port",
+        "secret-word://127.0.0.1",
+        "://secret-word",
+        "http://",
+        7,
+    ],
+)
+@pytest.mark.parametrize("way", ["client", "call"])
+def test_a_proxy_that_cannot_be_is_refused_before_anything_is_sent_and_not_shown(proxy: object, way: str) -> None:
+    proxies: dict[str, str] = {"https": proxy}  # type: ignore[dict-item]
+    if way == "client":
+        error = error_of(RemoteError, Client, TOKEN, "https://h.example", proxies=proxies)
+    else:
+        client = Client(TOKEN, "https://h.example")
+        error = error_of(RemoteError, client.get, "/api/x", proxies=proxies)
+        assert client.sent == {}
+    assert isinstance(error, requests.exceptions.InvalidProxyURL)
+    assert error.diagnostic.code == "E454"
+    shown = "\n".join([str(error), repr(error.diagnostic), *traceback.format_exception(error)])
+    assert not re.search("secret-word|cret-word|w#rd", shown)
+
+
+@pytest.mark.parametrize("key", ["https", "all", "https://h.example", "all://h.example"])
+def test_a_proxy_is_found_under_each_key_that_requests_knows(key: str) -> None:
+    with blunt(REFUSAL) as (port, heard):
+        client = Client(TOKEN, "https://h.example", ONCE, proxies={key: f"127.0.0.1:{port}", "http": "http://x"})
+        assert error_of(RemoteError, client.get, "/api/x").diagnostic.code == "E413"
+    assert len(heard) == 1
+
+
+def test_one_request_may_go_another_way() -> None:
+    with blunt(REFUSAL) as (port, heard), hostile(ok({}), tls=True) as server:
+        proxy = f"http://127.0.0.1:{port}"
+        with Client(TOKEN, server.url, ONCE, ca_bundle=str(CERTIFICATE), proxies={"https": proxy}) as client:
+            assert client.json("/api/x", proxies={"https": ""}) == {}
+            assert error_of(RemoteError, client.get, "/api/x").diagnostic.code == "E413"
+        with Client(TOKEN, server.url, ONCE, ca_bundle=str(CERTIFICATE)) as client:
+            assert error_of(RemoteError, client.get, "/api/x", proxies={"https": proxy}).diagnostic.code == "E413"
+            assert client.json("/api/x") == {}
+    assert len(heard) == 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 407, 451])
+def test_a_proxy_that_refuses_is_asked_once(status: int) -> None:
+    with blunt(f"HTTP/1.1 {status} No\r\n\r\n".encode()) as (port, heard):
+        proxies = {"https": f"http://127.0.0.1:{port}"}
+        with Client(TOKEN, "https://h.example", Client.Config(backoff_factor=0), proxies=proxies) as client:
+            assert error_of(RemoteError, client.get, "/api/x").diagnostic.code == "E413"
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize("status", [408, 429, 502, 503])
+def test_a_proxy_in_trouble_is_asked_again(status: int) -> None:
+    with blunt(f"HTTP/1.1 {status} No\r\n\r\n".encode()) as (port, heard):
+        proxies = {"https": f"http://127.0.0.1:{port}"}
+        with Client(TOKEN, "https://h.example", Client.Config(retries=2, backoff_factor=0), proxies=proxies) as client:
+            assert error_of(RemoteError, client.create_bucket, {}).diagnostic.code == "E413"
+    assert len(heard) == 3
+
+
+Login = tuple[bytes, bytes]
+
+
+def socks5(target: int, heard: list[bytes], *, login: Login | None = None) -> Callable[[socket.socket], None]:
+    """A SOCKS5 proxy that leads each connection to one port of this machine."""
+
+    def serve(connection: socket.socket) -> None:
+        connection.recv(512)
+        connection.sendall(b"\x05\x02" if login else b"\x05\x00")
+        if login:
+            said = connection.recv(512)
+            good = said == b"\x01%c%b%c%b" % (len(login[0]), login[0], len(login[1]), login[1])
+            connection.sendall(b"\x01\x00" if good else b"\x01\x01")
+            if not good:
+                return
+        heard.append(connection.recv(512))
+        connection.sendall(b"\x05\x00\x00\x01\x7f\x00\x00\x01\x00\x01")
+        with socket.create_connection(("127.0.0.1", target)) as server:
+            server.settimeout(5)
+            while request := connection.recv(65536):
+                server.sendall(request)
+                connection.setblocking(False)
+                while True:
+                    try:
+                        server.settimeout(0.2)
+                        connection.sendall(server.recv(65536))
+                    except TimeoutError:
+                        break
+                connection.setblocking(True)
+
+    return serve
+
+
+def test_a_socks_proxy_is_really_used() -> None:
+    pytest.importorskip("socks")
+    heard: list[bytes] = []
+    with hostile(ok({"data": {"id": 1}}), tls=True) as server:
+        serve = socks5(server.port, heard, login=(b"user", b"p@ss"))
+        with scripted(serve) as address:
+            proxy = address.replace("http://", "socks5h://user:p%40ss@")
+            with Client(
+                TOKEN, "https://127.0.0.1:9", ONCE, proxies={"https": proxy}, ca_bundle=str(CERTIFICATE)
+            ) as client:
+                assert client.get_bucket(1) == {"id": 1}
+    assert len(server.requests) == len(heard) == 1
+
+
+def test_a_socks_proxy_that_refuses_the_login_is_named() -> None:
+    pytest.importorskip("socks")
+    with scripted(*[socks5(1, [], login=(b"user", b"other"))] * 3) as address:
+        proxy = address.replace("http://", "socks5://user:secret-word@")
+        with Client(TOKEN, "https://127.0.0.1:9", ONCE, proxies={"https": proxy}) as client:
+            error = error_of(RemoteError, client.delete_bucket, 1)
+    assert error.diagnostic.code == "E413"
+    assert "secret-word" not in "".join(traceback.format_exception(error))
+
+
+def test_socks_without_its_package_is_one_clear_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    for scheme in ("socks4", "socks4a", "socks5", "socks5h", "SOCKS5"):
+        error = error_of(RemoteError, Client, TOKEN, proxies={"https": f"{scheme}://user:secret-word@127.0.0.1:1"})
+        assert (error.diagnostic.code, "PySocks" in error.diagnostic.detail) == ("E454", True)
+        assert "secret-word" not in str(error)

@@ -3,11 +3,12 @@
 import gzip
 import socket
 import time
+from typing import Any
 
 import pytest
 import requests
 
-from acrsync.client import Client
+from acrsync.client import Client, InvalidCall
 from acrsync.client.pace import Pace
 from acrsync.diagnostics import NoAnswer
 from hostile import TOKEN, Answer, answered, drip, error_of, hostile, ok, raw, row, silence
@@ -119,12 +120,52 @@ def test_one_request_may_have_its_own_timeout() -> None:
         assert time.monotonic() - begun < 0.6
 
 
-@pytest.mark.parametrize("timeout", [0, -1, float("inf"), float("nan"), 1e12])
-def test_a_timeout_is_a_number_of_seconds_that_can_pass(timeout: float) -> None:
+@pytest.mark.parametrize(
+    "timeout",
+    [-1, float("inf"), float("nan"), 1e12, True, "5", (1,), (1, 2, 3), (0, 1), (1, -1), ("1", 1), {"total": 1}],
+)
+def test_a_timeout_is_a_number_of_seconds_that_can_pass(timeout: Any) -> None:
     with hostile(ok({})) as server, Client(TOKEN, server.url) as client:
-        with pytest.raises(ValueError, match="timeout"):
+        with pytest.raises(InvalidCall, match="timeout"):
             client.get("/api/x", timeout=timeout)
         assert server.requests == []
+    if not isinstance(timeout, tuple):
+        error_of(InvalidCall, Client, TOKEN, timeout_s=timeout)
+
+
+@pytest.mark.parametrize("timeout", [0, None, 0.0])
+def test_no_timeout_is_the_timeout_of_the_client(timeout: Any) -> None:
+    with hostile(silence(2)) as server, Client(TOKEN, server.url, ONCE, timeout_s=0.3) as client:
+        begun = time.monotonic()
+        error_of(requests.Timeout, client.get, "/api/x", timeout=timeout)
+        assert time.monotonic() - begun < 1
+
+
+@pytest.mark.parametrize("timeout", [(0.2, 0.2), [0.2, 0.2], (None, 0.3), (0.1, None)])
+def test_a_pair_bounds_connecting_and_the_rest(timeout: Any) -> None:
+    slow = drip(HEAD, every=0.05)
+    with hostile(slow) as server, Client(TOKEN, server.url, ONCE, timeout_s=0.3) as client:
+        begun = time.monotonic()
+        error_of(requests.Timeout, client.get, "/api/x", timeout=timeout)
+        assert time.monotonic() - begun < 1
+
+
+def test_a_timeout_longer_than_the_time_for_all_attempts_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("acrsync.client.sending.BUDGET_S", 0.2)
+    slow = drip(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", every=0.01)
+    answers = (raw(b""), slow)
+    config = Client.Config(retries=1, backoff_factor=0)
+    with hostile(*answers) as server, Client(TOKEN, server.url, config, timeout_s=3) as client:
+        assert client.json("/api/x") == {}
+        assert client.json("/api/x", timeout=(1, 2)) == {}
+
+
+def test_a_pause_that_the_time_for_all_attempts_has_no_room_for_names_that_time() -> None:
+    busy = answered(429, {"message": "Too Many Attempts."}, Retry_After="500")
+    with hostile(busy) as server, Client(TOKEN, server.url, timeout_s=400) as client:
+        error_of(NoAnswer, client.get_bucket, 1)
+        held = error_of(NoAnswer, client.get_bucket, 2)
+    assert "a pause longer than 400 s" in held.diagnostic.detail
 
 
 def test_no_wait_reaches_beyond_the_deadline() -> None:

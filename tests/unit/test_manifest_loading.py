@@ -272,4 +272,4 @@ def test_paths_that_cannot_be_read_are_told_with_what_to_do(tmp_path, monkeypatc
     assert [told.code for told in result.diagnostics] == ["E117", "E100", "E101", "E102"]
     fixes = {told.code: told.fix for told in result.diagnostics}
     assert "acrsync export --out acrsync.yaml" in fixes["E100"]
-    assert "folder/*.yaml" in fixes["E101"]
+    assert "acrsync export --out folder/acrsync.yaml" in fixes["E101"]

@@ -1,0 +1,109 @@
+"""Run acrsync as the inputs of the action ask: each arrives in a variable of the environment, none in a command line.
+
+Only the standard library is used: the Python of the runner starts this file, not the one that acrsync is installed in.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+FORMATS = {"json": "json", "markdown": "md", "html": "html", "terraform-json": "tf.json"}
+
+
+class Wrong(Exception):
+    """An input has a value that it cannot have."""
+
+
+def command_line(inputs: Mapping[str, str], kept: Path) -> list[str]:
+    """Return the command and its options. An option is there only if its input is set."""
+    command = inputs["COMMAND"]
+    paths = ["--", *found(inputs["PATHS"])]
+    if command == "validate":
+        return [command, *paths]
+    if command not in ("plan", "apply"):
+        raise Wrong("command must be validate, plan or apply.")
+    line = [command, *options(inputs)]
+    if command == "plan":
+        each = "-{env}" if several(inputs["ENV"]) else ""
+        return [*line, *(f"--out={name}:{kept / 'plan'}{each}.{end}" for name, end in FORMATS.items()), *paths]
+    if not inputs["PLAN"]:
+        return [*line, "--yes", *paths]
+    return [*line, "--yes", f"--plan={inputs['PLAN']}", *given("--expect", inputs["EXPECT"])]
+
+
+def options(inputs: Mapping[str, str]) -> Iterator[str]:
+    """Yield what plan and apply share."""
+    yield from ["--prune"] if is_true(inputs, "PRUNE") else []
+    yield from ["--detailed-exitcode"] if is_true(inputs, "DETAILED_EXITCODE") else []
+    yield from given("--max-deletes", inputs["MAX_DELETES"])
+    yield from given("--settle", inputs["SETTLE"])
+    yield from given("--runs", inputs["RUNS"])
+    yield from (f"--allow={word}" for word in inputs["ALLOW"].split())
+    yield from (f"--env={word}" for word in inputs["ENV"].split())
+
+
+def given(option: str, value: str) -> list[str]:
+    """Return an option with its value, or nothing."""
+    return [f"{option}={value.strip()}"] if value.strip() else []
+
+
+def is_true(inputs: Mapping[str, str], name: str) -> bool:
+    """Tell whether an input is `true`. Raises: Wrong if it is anything but that, `false` or empty."""
+    value = inputs[name]
+    if value not in ("", "true", "false"):
+        raise Wrong(f"{name.lower().replace('_', '-')} must be true or false.")
+    return value == "true"
+
+
+def several(environments: str) -> bool:
+    """Tell whether there is more than one plan."""
+    words = environments.split()
+    return len(words) > 1 or words == ["all"]
+
+
+def found(text: str) -> Iterator[str]:
+    """Yield the paths of a text: a line is one path or pattern, else its words are, which quotes hold together."""
+    for line in filter(None, map(str.strip, text.splitlines())):
+        whole = matching(line)
+        yield from whole or (path for word in words(line) for path in matching(word) or [word])
+
+
+def matching(pattern: str) -> list[str]:
+    """Return the files that a path or a pattern names, by name; none if there is none."""
+    return [pattern] if Path(pattern).exists() else sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207 - keeps "./"
+
+
+def words(line: str) -> list[str]:
+    """Return the words of a line as a shell would."""
+    try:
+        return shlex.split(line)
+    except ValueError:  # a quote without its other half
+        return line.split()
+
+
+def main() -> None:
+    """Become acrsync, so that it gets the signals of the runner; or exit with 1, because an input is wrong."""
+    inputs = {name.removeprefix("INPUT_"): value for name, value in os.environ.items() if name.startswith("INPUT_")}
+    kept = Path(os.environ["RUNNER_TEMP"]) / "acrsync-plan"
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("INPUT_")}
+    for name in ("TOKEN", "ENDPOINT"):
+        if inputs[name]:
+            environment[f"ACRSYNC_{name}"] = inputs[name]
+    try:
+        line = command_line(inputs, kept)
+    except Wrong as wrong:
+        print(f"::error title=acrsync::{wrong}")  # noqa: T201 - the runner reads it
+        sys.exit(1)
+    kept.mkdir(exist_ok=True)
+    if inputs["TOKEN"]:
+        print(f"::add-mask::{inputs['TOKEN']}", flush=True)  # noqa: T201 - the runner reads it
+    os.execvpe("acrsync", ["acrsync", *line], environment)  # noqa: S606, S607 - no shell, and the one that was installed
+
+
+if __name__ == "__main__":
+    main()

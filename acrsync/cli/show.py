@@ -1,0 +1,136 @@
+"""`acrsync show`: a saved plan as `plan` showed it, a run by its record, or one bucket with all that is known of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from acrsync.cli.options import RECORDS, Common, common, compared, offered
+
+if TYPE_CHECKING:  # `--help` imports every command
+    from acrsync.plan.outcome import ExitCode
+
+RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
+FORMATS = ("text", "json", "markdown", "html", "gitlab", "terraform-json")
+
+
+@click.command("show")
+@common
+@click.argument("what", metavar="FILE|RUN|NAME", shell_complete=offered("shown"))
+@compared
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(FORMATS),
+    default="text",
+    show_default=True,
+    help="Output format; a run and a bucket have text and json.",
+)
+def command(where: Common, *, what: str, manifests: tuple[Path, ...], format_: str) -> ExitCode:
+    """Show a saved plan, a run, or one bucket.
+
+    A saved plan is shown as `acrsync plan` showed it, a run by its record, a bucket with all facts and users.
+
+    FILE is a saved plan or a run record, RUN the id of a run or `last`, NAME a bucket's name or id.
+    """
+    path = _file(what)
+    if path is None:
+        return _bucket(where, what, manifests, format_)
+    if path.suffix == ".jsonl":
+        return _run(where, path, format_)
+    return _plan(where, path, format_)
+
+
+def _file(what: str) -> Path | None:
+    """Return the file that is meant, None if a bucket is."""
+    from acrsync.diagnostics import AcrsyncError
+    from acrsync.visible import visible
+
+    path = Path(what)
+    if path.is_file():
+        return path
+    if RUN_ID.fullmatch(what):
+        return RECORDS / f"{what}.jsonl"
+    if what == "last":
+        records = sorted(RECORDS.glob("*.jsonl"))
+        if not records:
+            raise AcrsyncError("E023", f"{RECORDS} has no record of a run.", fix="name a run, a file or a bucket.")
+        return records[-1]
+    if path.suffix in (".json", ".jsonl"):
+        fix = "save a plan: acrsync plan --out plan.json"
+        raise AcrsyncError("E023", f"There is no file {visible(what)}.", fix=fix)
+    return None
+
+
+def _plan(where: Common, path: Path, format_: str) -> ExitCode:
+    from acrsync.cli import output
+    from acrsync.cli.planning import style_for
+    from acrsync.cli.saved import read
+    from acrsync.plan.outcome import ExitCode, Run
+    from acrsync.report import FORMATS as REPORTS
+    from acrsync.report import plan_text
+
+    text, saved = read(path)
+    plan = saved.plan
+    match format_:
+        case "text":
+            output.answer(plan_text(plan, style=style_for(where.color)))
+            output.say(
+                f"Saved at {saved.created_at:%Y-%m-%d %H:%M} UTC by acrsync {saved.acrsync_version}. "
+                f"To apply it: acrsync apply --plan {path}"
+            )
+        case "json":
+            output.answer(text)
+        case _:
+            run = Run(saved.created_at, plan.exit_code(), version=saved.acrsync_version)
+            output.answer(REPORTS[format_](plan, run))
+    return ExitCode.DONE
+
+
+def _run(where: Common, path: Path, format_: str) -> ExitCode:
+    import json
+
+    from acrsync.cli import output
+    from acrsync.cli.planning import style_for
+    from acrsync.plan.outcome import ExitCode
+    from acrsync.report.record import record_text
+    from acrsync.runs.folder import read_named
+
+    _only_text_and_json(format_, "A run")
+    lines = read_named(path)
+    if format_ == "json":
+        output.answer(json.dumps({"format_version": "1.0", "events": lines}, indent=2) + "\n")
+    else:
+        output.answer(record_text(lines, style=style_for(where.color)))
+    return ExitCode.DONE
+
+
+def _bucket(where: Common, name: str, manifests: tuple[Path, ...], format_: str) -> ExitCode:
+    from acrsync.cli import output
+    from acrsync.cli.endpoint import opened
+    from acrsync.cli.looking import meaning, sight, unknown, users_of
+    from acrsync.cli.planning import style_for
+    from acrsync.plan.outcome import ExitCode
+    from acrsync.report.buckets import bucket_text, known, list_json
+
+    _only_text_and_json(format_, "A bucket")
+    with opened(where, read_only=True) as account:
+        seen = sight(account, manifests)
+        rows = meaning(seen.snapshot.rows, name)
+        if not rows:
+            raise unknown(name, (row.name for row in seen.snapshot.rows))
+        buckets = known(rows, seen.plan, users_of(account, rows))
+    if format_ == "json":
+        output.answer(list_json(buckets, uid=seen.uid, endpoint=account.endpoint))
+    else:
+        style = style_for(where.color)
+        output.answer("\n".join(bucket_text(bucket, seen.plan, style=style) for bucket in buckets))
+    return ExitCode.DONE
+
+
+def _only_text_and_json(format_: str, what: str) -> None:
+    if format_ not in ("text", "json"):
+        raise click.UsageError(f"{what} is shown as text or json; {format_} is a format of plans.")

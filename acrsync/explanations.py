@@ -1,0 +1,32 @@
+"""What each message means, an input that provokes it, and what to do: the data beside this module, as a table.
+
+`acrsync explain` reads it, and so can pages of documentation.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+
+from acrsync.diagnostics import SUMMARIES
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One message explained; either `manifest` or `command` or both provoke it, or `when` says what does."""
+
+    code: str
+    summary: str
+    means: str
+    fix: str
+    manifest: str = ""  # the text of an acrsync.yaml
+    command: str = ""  # a command line; without one, `acrsync plan`
+    when: str = ""
+
+
+def explanations() -> Mapping[str, Explanation]:
+    """Return the explanation of every code, in the order of the data."""
+    data = tomllib.loads((files("acrsync") / "explanations.toml").read_text(encoding="utf-8"))
+    return {code: Explanation(code, SUMMARIES[code], **entry) for code, entry in data.items() if code in SUMMARIES}

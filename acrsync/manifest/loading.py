@@ -1,0 +1,185 @@
+"""Texts to a manifest, or to one for each environment, with everything that is wrong in the order of reading."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain, islice
+
+from acrsync.diagnostics import Diagnostic, Severity, Span, error, in_reading_order
+from acrsync.manifest import build, environments, overlap, rules, shape
+from acrsync.manifest.problems import short
+from acrsync.manifest.spots import plain, told_once
+from acrsync.manifest.text import LINE_END, decoded, unreadable
+from acrsync.manifest.tree import PlacedMapping, Tree, read
+from acrsync.model import Manifest
+from acrsync.visible import visible
+
+MAX_IN_ALL = 20_000  # buckets of all environments that are loaded together
+MAX_TOLD = 2000  # mistakes of entries that stand for several buckets: one is told for all of them
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What files say, and everything that is wrong with them, in the order of reading."""
+
+    manifest: Manifest | None  # None exactly when there is an error
+    diagnostics: tuple[Diagnostic, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedAll:
+    """What files say for each environment, by name; that of a manifest without any is under the name ""."""
+
+    environments: Mapping[str, Loaded]
+    diagnostics: tuple[Diagnostic, ...]  # of all; the same one in several environments is there once
+
+
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """The plain manifest of one environment."""
+
+    trees: Sequence[Tree]
+    diagnostics: Sequence[Diagnostic]  # with places that name the bucket
+    manifest: Manifest | None
+
+
+class Source:
+    """Files that are one manifest, for one environment or for several."""
+
+    def __init__(self, texts: Mapping[str, bytes], unread: Sequence[Diagnostic]) -> None:
+        self.general: list[Diagnostic] = list(unread)
+        self.texts: dict[str, str] = {}
+        whole: list[Tree] = []
+        for file, data in texts.items():
+            text, tree, problems = _tree(file, data)
+            self.general += problems
+            if tree is not None:
+                self.general += tree.problems
+                self.texts[file] = text
+                whole += [tree] if tree.root else []
+        self.complete = len(whole) == len(texts) and not unread
+        self.is_plain = environments.is_plain(whole, self.texts.values())
+        if not self.is_plain:
+            self.general += shape.check(whole, variables=True)
+            whole = [tree for tree in whole if isinstance(tree.data, PlacedMapping)]
+            self.general += (*rules.said_once(whole), *environments.problems(whole))
+        self.trees = whole
+        self.names = tuple(environments.environments(whole))
+        self.split: dict[str, Sequence[str]] = {}
+        self.filled: dict[str | None, tuple[Sequence[Tree], Sequence[Diagnostic]]] = {}
+        self.found: dict[str | None, Plain] = {}
+
+    def loaded(self, environment: str | None) -> Loaded:
+        """Return the manifest of one environment; None asks for that of a manifest without any."""
+        if environment not in self.names and (self.names or environment is not None):
+            return Loaded(None, in_reading_order((*self.general, *self._not_chosen(environment))))
+        related = overlap.related(self.trees, environment) if environment is not None else ()
+        manifests = {name: self.plain(name) for name in (environment, *related)}
+        return self._checked(environment, manifests[environment], self._overlaps(manifests))
+
+    def all(self) -> LoadedAll:
+        """Return the manifest of every environment."""
+        if not self.names:
+            loaded = self.loaded(None)
+            return LoadedAll({"": loaded}, loaded.diagnostics)
+        count = 0
+        for name in self.names:
+            count += sum(len(tree.buckets) for tree in self._trees(name)[0])
+            if count > MAX_IN_ALL:
+                detail = f"The environments up to {short(name)} have more than {MAX_IN_ALL} buckets together."
+                fix = "load them one after the other, or split the manifest."
+                problem = error("E166", detail, fix=fix, span=self._span(name))
+                refused = Loaded(None, in_reading_order((*self.general, problem)))
+                return LoadedAll(dict.fromkeys(self.names, refused), refused.diagnostics)
+        manifests: dict[str | None, Plain] = {name: self.plain(name) for name in self.names}
+        overlaps = self._overlaps(manifests)
+        every = (one for found in manifests.values() for one in found.diagnostics)
+        return LoadedAll(
+            {name: self._checked(name, manifests[name], overlaps) for name in self.names},
+            in_reading_order((*self.general, *told_once(every), *(problem for _, problem in overlaps))),
+        )
+
+    def lines(self, file: str) -> Sequence[str]:
+        """Return a file's lines."""
+        if file not in self.split:
+            self.split[file] = LINE_END.split(self.texts[file])
+        return self.split[file]
+
+    def _checked(
+        self, environment: str | None, found: Plain, overlaps: Sequence[tuple[overlap.Both, Diagnostic]]
+    ) -> Loaded:
+        others = [problem for both, problem in overlaps if environment in both]
+        diagnostics = in_reading_order((*self.general, *told_once(found.diagnostics), *others))
+        wrong = any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
+        return Loaded(None if wrong else found.manifest, diagnostics)
+
+    def _overlaps(self, manifests: Mapping[str | None, Plain]) -> Sequence[tuple[overlap.Both, Diagnostic]]:
+        """Return what environments could do to one another; those with errors of their own take no part."""
+        return tuple(
+            overlap.overlaps(
+                {
+                    name: overlap.Environment(one.manifest, one.trees)
+                    for name, one in manifests.items()
+                    if name is not None and one.manifest is not None
+                }
+            )
+        )
+
+    def plain(self, environment: str | None) -> Plain:
+        """Return the files of one environment as they are after everything is filled in."""
+        if environment not in self.found:
+            self.found[environment] = self._expanded(environment)
+        return self.found[environment]
+
+    def _expanded(self, environment: str | None) -> Plain:
+        trees, problems = self._trees(environment)
+        complete = self.complete and not problems
+        found = chain(shape.check(trees), rules.check(trees, complete=complete))
+        diagnostics = [*problems, *(found if self.is_plain else islice(found, MAX_TOLD))]
+        known = {(_kind(problem), problem.span) for problem in self.general if problem.span is not None}
+        diagnostics = [one for one in diagnostics if (_kind(one), plain(one.span)) not in known]
+        wrong = any(one.severity is Severity.ERROR for one in (*self.general, *diagnostics))
+        return Plain(trees, diagnostics, None if wrong else build.manifest(trees, environment))
+
+    def _trees(self, environment: str | None) -> tuple[Sequence[Tree], Sequence[Diagnostic]]:
+        if self.is_plain:
+            return self.trees, ()
+        if environment not in self.filled:
+            self.filled[environment] = environments.expanded(self.trees, environment)
+        return self.filled[environment]
+
+    def _not_chosen(self, environment: str | None) -> Iterator[Diagnostic]:
+        span = self._span()
+        if environment is not None:
+            yield environments.unknown(environment, self.names, span)
+            return
+        names = ", ".join(short(name) for name in self.names[:10])
+        detail = f"This manifest is for several environments ({names}), and none is chosen."
+        yield error("E160", detail, fix=f"add --env {short(self.names[0])}, or --env all.", span=span)
+
+    def _span(self, name: str | None = None) -> Span | None:
+        home = next((tree for tree in self.trees if "environments" in tree.data), None)
+        if home is None:
+            return None
+        return home.span(("environments",), name) if name is not None else home.span((), "environments")
+
+
+def _kind(diagnostic: Diagnostic) -> str:
+    """Return by what a mistake is known as one that was found before variables were filled in."""
+    return "E131" if diagnostic.code == "E165" else diagnostic.code
+
+
+def _tree(file: str, data: bytes) -> tuple[str, Tree | None, tuple[Diagnostic, ...]]:
+    """Return a file's text and its data, or why there is none."""
+    text = decoded(data, file)
+    if isinstance(text, Diagnostic):
+        return "", None, (text,)
+    if problems := tuple(unreadable(text, file)):
+        return text, None, problems
+    tree = read(text, file)
+    if tree.data is None and not tree.problems:
+        detail = f"{visible(file)} says nothing; a pipeline that lost its files must not pass for an empty manifest."
+        fix = f"restore the file, or write the account's buckets into it: acrsync export --out {visible(file)}"
+        return text, None, (error("E103", detail, fix=fix, span=Span(file, 1, 1)),)
+    return text, tree, ()

@@ -1,0 +1,136 @@
+"""The combinations of a `matrix`, as GitHub's workflows define them.
+
+Source: GitHub, "Running variations of jobs in a workflow": all values of each key with all of the others; what
+`exclude` matches in part is taken away; then each item of `include`, in its order, is added to every combination whose
+original values it does not change, and becomes a combination of its own if there is none.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice, product
+
+from acrsync.diagnostics import Diagnostic, Span, error
+from acrsync.manifest.problems import quoted, short
+from acrsync.manifest.scalars import flow
+from acrsync.manifest.tree import PlacedList, PlacedMapping
+from acrsync.manifest.variables import TooLargeError
+from acrsync.model import JSON
+
+MAX_BUCKETS = 10_000
+MAX_COMPARED = 500_000  # combinations with items of `exclude` and `include`
+MAX_CELLS = 200_000  # keys of all combinations
+MAX_SHOWN = 8  # keys of a combination in a message
+
+Combination = Mapping[str, JSON]
+_OTHERS = ("include", "exclude")
+
+
+class Matrix:
+    """The matrix of one entry, its variables filled in."""
+
+    def __init__(self, data: PlacedMapping, file: str) -> None:
+        self.data = data
+        self.file = file
+
+    def problems(self) -> Iterator[Diagnostic]:
+        """Yield why there are no combinations; what has its kind from a variable is not known to the schema."""
+        for key, value in self.data.items():
+            if not isinstance(value, PlacedList):
+                detail = f"`{short(key)}` is {quoted(value)}, and has to be a list."
+                yield self._error(detail, f"write {key}: [{flow(value)}]" if _is_plain(value) else "write a list.", key)
+            elif key in _OTHERS:
+                yield from self._of_items(key, value)
+
+    def _of_items(self, section: str, items: PlacedList) -> Iterator[Diagnostic]:
+        for item in items:
+            if not isinstance(item, PlacedMapping) or not item:
+                detail = f"An item of `{section}` is {quoted(item)}, and has to be a mapping of keys and values."
+                yield self._error(detail, f"write it as in {section}: [{{station: two}}]", section)
+                return
+            unknown = [key for key in item if section == "exclude" and key not in self.keys]
+            if unknown:
+                detail = f"`exclude` names `{short(unknown[0])}`, which is not a key of this matrix."
+                yield self._error(detail, f"write one of {', '.join(map(short, self.keys))}.", section)
+                return
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(key for key in self.data if key not in _OTHERS)
+
+    def combinations(self) -> Sequence[Combination]:
+        """Return all combinations, in the order of the file; there are no problems. Raises: TooLargeError."""
+        excluded: Sequence[Combination] = self.data.get("exclude", ())
+        included: Sequence[Combination] = self.data.get("include", ())
+        count = math.prod(len(self.data[key]) for key in self.keys) if self.keys else 0
+        if count > MAX_BUCKETS or count + len(included) > MAX_BUCKETS:
+            detail = f"This matrix has {count + len(included)} combinations; a manifest can have {MAX_BUCKETS} buckets."
+            raise TooLargeError(self._error(detail, "write fewer values, or several entries.", None, code="E166"))
+        cells = count * len(self.keys) + sum(map(len, included)) * max(1, count)
+        if count * (len(excluded) + len(included)) > MAX_COMPARED or cells > MAX_CELLS:
+            detail = f"This matrix has {count} combinations of {len(self.keys)} keys, with {len(excluded)} items of "
+            detail += f"`exclude` and {len(included)} of `include`, which is too much to compare."
+            raise TooLargeError(self._error(detail, "write fewer of them, or several entries.", None, code="E166"))
+        numbers = _Numbers()
+        columns = [[numbers.of(value) for value in self.data[key]] for key in self.keys]
+        without = [numbers.of_all(item) for item in excluded]
+        every = (dict(zip(self.keys, row, strict=True)) for row in product(*columns)) if self.keys else ()
+        original = [one for one in every if not any(_agrees(one, item) for item in without)]
+        found = _with_included(original, [numbers.of_all(item) for item in included])
+        return [{key: numbers.values[number] for key, number in one.items()} for one in found]
+
+    def _error(self, detail: str, fix: str, key: str | None, *, code: str = "E165") -> Diagnostic:
+        at = 0 if key is None else 4 * list(self.data).index(key) + 2
+        span = Span(self.file, self.data.places[at] + 1, self.data.places[at + 1] + 1)
+        return error(code, detail, fix=fix, span=span)
+
+
+class _Numbers:
+    """Numbers that stand for values, so that long ones are compared only once; `1`, `"1"` and `true` are three."""
+
+    def __init__(self) -> None:
+        self.values: list[JSON] = []
+        self.known: dict[str, int] = {}
+
+    def of(self, value: JSON) -> int:
+        number = self.known.setdefault(repr(value), len(self.values))
+        if number == len(self.values):
+            self.values.append(value)
+        return number
+
+    def of_all(self, item: Combination) -> Mapping[str, int]:
+        return {key: self.of(value) for key, value in item.items()}
+
+
+def _with_included(
+    original: Sequence[Mapping[str, int]], included: Sequence[Mapping[str, int]]
+) -> Sequence[Mapping[str, int]]:
+    whole = [dict(one) for one in original]
+    new = []
+    for item in included:
+        added = False
+        for one, extended in zip(original, whole, strict=True):
+            if _agrees(one, {key: number for key, number in item.items() if key in one}):
+                extended.update(item)
+                added = True
+        if not added:
+            new.append(item)
+    return [*whole, *new]
+
+
+def _agrees(combination: Mapping[str, int], item: Mapping[str, int]) -> bool:
+    return all(combination[key] == number for key, number in item.items())
+
+
+def _is_plain(value: JSON) -> bool:
+    return isinstance(value, str | int) or value is None
+
+
+def label(combination: Combination) -> str:
+    """Return a combination in words, for messages and comments."""
+    shown = [
+        f"{short(key)}: {short(flow(value)) if _is_plain(value) else '...'}"
+        for key, value in islice(combination.items(), MAX_SHOWN)
+    ]
+    return ", ".join([*shown, *["..."] * (len(combination) > MAX_SHOWN)])

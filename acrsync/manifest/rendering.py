@@ -1,0 +1,93 @@
+"""The plain manifest of one environment as text: what a person would have to write without variables and matrices."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from acrsync.bucket import FIELDS
+from acrsync.manifest.loading import Loaded, Source
+from acrsync.manifest.rules import Entry, entries
+from acrsync.manifest.scalars import flow, literal
+from acrsync.manifest.writing import INDENT, item, pair, shown
+from acrsync.model import Approval, Desired, Limit, Manifest, Prune, Removed
+from acrsync.visible import visible
+
+_HEAD = re.compile(r"# The plain manifest [^\r\n]*")
+_FROM = re.compile(r" *(# from [^\r\n]*)")
+
+
+def rendered(source: Source, environment: str | None) -> str | Loaded:
+    """Return the plain manifest, or what is wrong. A text that was rendered is rendered as it is."""
+    loaded = source.loaded(environment)
+    if loaded.manifest is None:
+        return loaded
+    return "\n".join(_lines(source, loaded.manifest)) + "\n"
+
+
+def _lines(source: Source, manifest: Manifest) -> Iterator[str]:
+    yield _head(source, manifest)
+    yield "version: 1"
+    top = {
+        "stack": manifest.stack,
+        "account": None if manifest.account_uid is None else {"uid": manifest.account_uid},
+        "endpoint": manifest.endpoint,
+        "token_env": manifest.token_env,
+        "runs": manifest.runs,
+        "ownership": "label" if manifest.ownership else None,
+        "prune": str(manifest.prune) if manifest.prune is not Prune.NEVER else None,
+        "limits": _limits(manifest.deletes_limit),
+    }
+    yield from (f"{key}: {flow(value)}" for key, value in top.items() if value is not None)
+    yield "buckets:" if manifest.desired else "buckets: []"
+    found = entries(source.plain(manifest.environment).trees, "buckets")
+    for entry, desired in zip(found, manifest.desired, strict=True):
+        yield INDENT + _origin(source, entry)
+        yield from (INDENT + line for line in item(_bucket(desired)))
+    if manifest.removed:
+        yield "removed:"
+        yield from (INDENT + "- " + flow(literal(_removed(one))) for one in manifest.removed)
+    if manifest.approvals:
+        yield "allow:"
+        yield from (INDENT + "- " + flow(_approval(one)) for one in manifest.approvals)
+
+
+def _head(source: Source, manifest: Manifest) -> str:
+    """Return the first line; that of a text that was rendered already stays."""
+    files = ", ".join(map(visible, manifest.files))
+    if len(source.texts) == 1 and (kept := _HEAD.match(next(iter(source.texts.values())))):
+        return kept[0]
+    where = f" of {visible(manifest.environment)}" if manifest.environment is not None else ""
+    return f"# The plain manifest{where} from {files}: change that, and render again."
+
+
+def _origin(source: Source, entry: Entry) -> str:
+    """Return the comment that says where a bucket comes from; one that rendering wrote stays."""
+    place = entry.tree.span(entry.path)
+    lines = source.lines(place.file)
+    if kept := _FROM.fullmatch(lines[place.line - 2] if place.line > 1 else ""):
+        return kept[1]
+    combination = entry.tree.combinations[entry.path[1]] if entry.tree.combinations else ""
+    return f"# from {visible(place.file)}:{place.line}:{place.column}" + (f" ({combination})" if combination else "")
+
+
+def _bucket(desired: Desired) -> list[str]:
+    said = {"id": desired.id, "was": desired.was, "protect": desired.protect}
+    attrs = {key: shown(key, desired.attrs[key]) for key in FIELDS if key in desired.attrs}
+    whole = {**attrs, **{key: value for key, value in said.items() if value is not None}}
+    return [line for key, value in whole.items() for line in pair(key, literal(value))]
+
+
+def _limits(limit: Limit) -> dict[str, int | str] | None:
+    if limit == Manifest().deletes_limit:
+        return None
+    return {"deletes": f"{limit.value}%" if limit.percent else limit.value}
+
+
+def _removed(removed: Removed) -> dict[str, str | bool]:
+    return {"name": removed.name, "forget": True} if removed.forget else {"name": removed.name}
+
+
+def _approval(approval: Approval) -> dict[str, str | int]:
+    said: dict[str, str | int] = {"guard": approval.guard, "id": approval.id}
+    return {**said, "reason": approval.reason} if approval.reason else said
