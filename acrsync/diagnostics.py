@@ -276,4 +276,14 @@ SUMMARIES: Mapping[str, str] = {
     "H515": "An apply is going on",
     "E513": "The account is not confirmed",
     "W514": "The apply did not end by itself",
+    # Probing and rehearsing
+    "E601": "Nothing can be measured",
+    "E602": "The record of a probe cannot be written",
+    "E603": "The record of a probe cannot be read",
+    "W604": "It is not known what became of a throw-away bucket",
+    "W605": "A throw-away bucket is left",
+    "E606": "Not this account",
+    "W607": "The probe ended early",
+    "E608": "A probe that writes needs the account",
+    "E609": "The profile cannot be read",
 }

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, Self, Unpack
+from typing import Any, Literal, Self, Unpack
 from urllib.parse import quote
 
 import requests
@@ -224,6 +224,20 @@ class Client:
     def delete_bucket(self, bucket_id: int | str) -> None:
         """Delete an empty bucket. Raises: NotFound if it is gone, be it by an attempt whose answer was lost."""
         self._sender.send("DELETE", bucket_path(bucket_id))
+
+    def write(
+        self,
+        method: Literal["POST", "PUT", "DELETE"],
+        bucket_id: int | None = None,
+        body: Mapping[str, JSON] | None = None,
+        **kwargs: Unpack[GetOptions],
+    ) -> requests.Response:
+        """Return the whole answer to a write of one bucket, whatever its body says: for `acrsync probe`, which measures.
+
+        Without `bucket_id` it is a create, and raises UnknownOutcome if the server may have acted without saying so.
+        """
+        path = "/api/buckets" if bucket_id is None else _bucket_path(bucket_id)
+        return self._sender.send(method, path, body=body, options=kwargs).response
 
     def _bucket(self, method: str, path: str, body: Mapping[str, JSON] | None = None) -> Bucket:
         call, response, answer = self._sender.send(method, path, body=body, parse=True)

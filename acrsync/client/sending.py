@@ -200,7 +200,7 @@ class Sender:
     ) -> requests.PreparedRequest:
         sent: CaseInsensitiveDict[str | bytes] = CaseInsensitiveDict(how.headers)
         sent.setdefault("User-Agent", f"acrsync/{__version__}")
-        sent["Accept"] = "application/json"  # without it a refusal may be a redirect to a page
+        sent.setdefault("Accept", "application/json")  # without it a refusal may be a redirect to a page
         sent["Accept-Encoding"] = "gzip"
         sent["Authorization"] = f"Bearer {self._settings.token}"
         if payload is not None:
