@@ -50,7 +50,7 @@ FORMS: Mapping[str, Callable[[str], str]] = {
 
 # Of each form something that it changes and the others do not; no comma, which may part a label in two.
 SAMPLES = (
-    "Aa  &amp; <i>q</i> \"z\" o'k b\\s",  # case, spaces, escapes, tags, quotes
+    'Aa  &amp; <i>q</i> "z" o\'k b\\s',  # case, spaces, escapes, tags, quotes
     "é e\u0301 Ａ",  # composed, in two parts, full-width
     "na\u200dn \U0001f4fb",  # an invisible joiner, four bytes
 )

@@ -165,7 +165,9 @@ def totals(seen: Evidence) -> dict[str, Finding]:
     found = {"total_counts": some(counts, "lists with and without filters", *answers)} if counts else {}
     if offs:
         sure = len(offs) == 1 and "before_filters" not in counts
-        why = f"totals {', '.join(str(total) for _, total in observed)} of rows {', '.join(str(c) for c, _ in observed)}"
+        why = (
+            f"totals {', '.join(str(total) for _, total in observed)} of rows {', '.join(str(c) for c, _ in observed)}"
+        )
         found["total_off"] = some(offs, why, *answers, more=not sure)
         if caps == {None}:
             found["total_cap"] = Finding((0,), why, numbers(answers), at_least=max(1, highest - offs[0]))

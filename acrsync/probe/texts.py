@@ -399,7 +399,9 @@ def name_equality(seen: Evidence) -> Finding:
         plain = first is not None and name_of(first) == first.sent.get("name")
         if accent is None or collides(accent) is None or not plain or not _keeps(seen, "accented"):
             return some(ways, "names that differ in case only are one", case.answer)
-        return one(ways[1 if collides(accent) else 0], "names that differ in case, or an accent", case.answer, accent.answer)
+        return one(
+            ways[1 if collides(accent) else 0], "names that differ in case, or an accent", case.answer, accent.answer
+        )
     exact = ("exact", "exact_trimmed")
     padded = seen.trial("padded")
     if space is None or collides(space) is None or name_of(padded) != (padded.sent["name"] if padded else None):
@@ -451,4 +453,3 @@ def of_names(seen: Evidence) -> dict[str, Finding]:
 def decide(seen: Evidence) -> dict[str, Finding]:
     """Return what texts tell."""
     return of_labels(seen) | of_templates(seen) | of_names(seen)
-

@@ -125,7 +125,9 @@ class Throwaways:
         if id_of(row) != thrown.id or row.get("uid") != self.uid:
             return f"it shows id {visible(str(row.get('id')))} and account {visible(str(row.get('uid')))}"
         if row.get("type") != TYPE or not self._is_named(row, thrown.names, least=len(thrown.base)):
-            return f"it is {visible(str(row.get('type')))} {visible(str(row.get('name')))}, which this probe did not make"
+            return (
+                f"it is {visible(str(row.get('type')))} {visible(str(row.get('name')))}, which this probe did not make"
+            )
         return self._contents(row)
 
     def _contents(self, row: Row) -> str:

@@ -7,7 +7,6 @@ import re
 from collections.abc import Mapping, Sequence
 from itertools import product
 
-from acrsync.model import JSON
 from acrsync.probe.evidence import Evidence, Row, Trial, id_of, whole_number
 from acrsync.probe.finding import UNSEEN, Finding, both, one, some
 from acrsync.probe.shapes import labels_of, labels_shown
@@ -124,7 +123,9 @@ def net_type_shown(seen: Evidence) -> Finding:
     if own and isinstance(shown, int):
         return both(found, some(("integer",), "a net_type sent as text is answered as a number", *trial.answers))
     if own and shown == trial.sent["net_type"] and create_answer(seen).possible == ("row",):
-        return both(found, some(("text_on_create", "text"), "a net_type sent as text is answered as text", *trial.answers))
+        return both(
+            found, some(("text_on_create", "text"), "a net_type sent as text is answered as text", *trial.answers)
+        )
     return found
 
 
@@ -315,4 +316,3 @@ def decide(seen: Evidence) -> dict[str, Finding]:
         "bucket_quota": bucket_quota(seen),
         "delete_unknown_id": delete_unknown_id(seen),
     }
-

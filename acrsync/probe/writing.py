@@ -90,7 +90,9 @@ class Writing:
 
     # Creating and deleting.
 
-    def _create(self, role: str, fields: Row, *, name: str = "", region: str = "", paused: bool = False) -> Thrown | None:
+    def _create(
+        self, role: str, fields: Row, *, name: str = "", region: str = "", paused: bool = False
+    ) -> Thrown | None:
         """Create a bucket and read it; None if the server did not take it."""
         base = f"{PREFIX}{self.record.nonce}-{len(self.record.thrown) + 1}"
         thrown = Thrown(name or base, base, region or self.region)
@@ -338,7 +340,12 @@ class Writing:
         self._named("apart_at_last", second, f"{second.base}-d")
         for sent, kept in list(self.evidence.named.items()):
             tail = sent.removeprefix(second.base)
-            if kept is not None and kept.strip() != sent.strip() and tail.startswith(" ") and kept.startswith(second.base):
+            if (
+                kept is not None
+                and kept.strip() != sent.strip()
+                and tail.startswith(" ")
+                and kept.startswith(second.base)
+            ):
                 self._named("changed_of_first", first, base + tail)
                 self._named("same_when_changed", second, base + tail)
                 break

@@ -134,7 +134,13 @@ def values_of(name: str) -> list[Any]:
             return [0, 1, -1, 7, -3600]
         return list(choices)
     usual = [0, *NUMBERS]
-    return [1, 2, 5, *usual] if name.endswith("_seconds") else [0, 24, 26, 40, 255, 256, 1000] if name == "name_max_length" else usual
+    return (
+        [1, 2, 5, *usual]
+        if name.endswith("_seconds")
+        else [0, 24, 26, 40, 255, 256, 1000]
+        if name == "name_max_length"
+        else usual
+    )
 
 
 def is_right(said: Any, actual: Any, name: str) -> bool:
