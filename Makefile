@@ -1,5 +1,5 @@
 # Everything a person or a pipeline does with this tree. Needs git, make and Python 3.11 or newer; makes .venv itself.
-.PHONY: simulate demo quick test test-slow test-lowest test-sdist lock lint types imports bench rehearse mutants size clean help
+.PHONY: demo quick simulate test test-slow test-lowest test-sdist test-tools lock lint types imports bench rehearse mutants size clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -29,12 +29,12 @@ test: lint types imports .venv/installed ## All that CI runs
 test-slow: lint types imports .venv/installed ## The same and every slow test
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet --hypothesis-profile new -m 'slow or not slow'
 
-# Both need no other tool than those of the group `test`: tests that want more say so and are skipped.
+# Both need no other tool than those of the group `test`: tests that want more say so and are skipped. TESTS: only these.
 test-lowest: ## Run the tests with the oldest versions that pyproject.toml allows
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check uv
 	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --editable '.[emulator,truststore]' --group test
-	.venv-lowest/bin/python -m pytest --numprocesses $(WORKERS) --quiet
+	.venv-lowest/bin/python -m pytest --numprocesses $(WORKERS) --quiet $(TESTS)
 
 test-sdist: ## Build the source archive, unpack it, and run its tests as a packager does
 	rm -rf build/sdist
@@ -45,6 +45,9 @@ test-sdist: ## Build the source archive, unpack it, and run its tests as a packa
 	tar --extract --file build/sdist/acrsync-*.tar.gz --strip-components 1 --directory build/sdist/source
 	cd build/sdist/source && ../venv/bin/python -m pip install --quiet --disable-pip-version-check '.[emulator,truststore]' --group test
 	cd build/sdist/source && ../venv/bin/pytest --numprocesses $(WORKERS) --quiet $(TESTS)
+
+test-tools: .venv/installed ## What other people's tools say of what others read: pipelines, schema, image, policies
+	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet -m slow tests/gitops
 
 lock: .venv/installed ## Write requirements.lock anew, with the newest versions
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv

@@ -126,7 +126,8 @@ class Reconciler:
                 with suppress(Moved):
                     if not seen.plan.can_apply or not seen.plan.work:
                         self._settle(seen)
-                        return Result(seen.plan, verified=seen.plan.can_apply, exit_code=seen.plan.exit_code())
+                        as_wanted = seen.plan.can_apply and not seen.plan.errors
+                        return Result(seen.plan, verified=as_wanted, exit_code=seen.plan.exit_code())
                     agree(seen)
                     return self.carry_out(seen, began=began, shown=shown)
                 self.tell("Another run was faster. Looking again.")
@@ -200,9 +201,9 @@ class Reconciler:
                 outcomes=outcomes,
                 interrupted=self.stop.is_set(),
                 own_leftovers=verification is not None
-                and bool(verification.own_leftovers or verification.again.errors),
+                and bool(verification.own_leftovers or verification.again.refusing),
                 other_leftovers=verification is not None and bool(verification.other_leftovers),
-                errors=verification is None,
+                errors=verification is None or bool(seen.plan.errors),
             )
         )
         trouble += _ended(run, code=code, verification=verification)
@@ -284,7 +285,7 @@ def _lost_bucket(outcome: Outcome) -> Diagnostic | None:
 
 
 def _left_over(verification: Verification) -> tuple[Diagnostic, ...]:
-    found = list(verification.again.errors)
+    found = list(verification.again.refusing)
     if verification.own_leftovers:
         names = ", ".join(visible(change.name) for change in verification.own_leftovers)
         detail = f"Planning again would still change what this run wrote: {names}."

@@ -73,7 +73,7 @@ class Server:
         if self.unique:
             self.account.refuse_name(name)
         before = self.account.refuse_name
-        self.account.refuse_name = lambda name, but=None: None  # type: ignore[method-assign]
+        self.account.refuse_name = lambda name, but=None: None  # type: ignore[method-assign, misc]
         try:
             live = self.account.create({**attrs, "name": name}, marks=marks)
         finally:

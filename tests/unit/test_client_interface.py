@@ -1,14 +1,18 @@
 """Who knows `acrclient` knows this client: constructor, methods, answers and exceptions."""
 
 import inspect
+import json
+import socket
+from typing import Any
 
 import pytest
 import requests
 from acrclient.client import Client as Theirs
+from acrclient.client import _Auth
 
 from acrsync.client import Client, GetBmCsProjectsResultsParams
-from acrsync.diagnostics import AccessDenied, NoAnswer, NotFound, RemoteError
-from hostile import TOKEN, answered, error_of, hostile, listing, ok, reset, row
+from acrsync.diagnostics import AccessDenied, AcrsyncError, IncompleteListing, NoAnswer, NotFound, RemoteError
+from hostile import CERTIFICATE, TOKEN, Answer, Request, answered, blunt, error_of, hostile, listing, ok, reset, row
 
 AT_ONCE = Client.Config(retries=0)
 
@@ -87,6 +91,9 @@ def test_an_http_error_is_one_of_requests_with_its_response(status: int, ours: t
         assert error.response.status_code == status
         assert isinstance(error, RemoteError)
         assert error.status == status
+        assert error.request is not None
+        assert (error.request.method, error.request.url) == ("GET", f"{server.url}/api/x")
+        assert "Authorization" not in error.request.headers
 
 
 def test_a_lost_connection_is_one_of_requests() -> None:
@@ -98,8 +105,8 @@ def test_a_lost_connection_is_one_of_requests() -> None:
 def test_there_is_no_call_that_deletes_what_a_bucket_holds() -> None:
     names = {name for name in dir(Client) if not name.startswith("_")}
     assert names == {
-        "Config", "close", "create_bucket", "delete_bucket", "get", "get_bm_cs_projects_results",
-        "get_bucket", "json", "list_buckets", "sent", "update_bucket",
+        "Config", "close", "create_bucket", "delete_bucket", "from_env", "get", "get_bm_cs_projects_results",
+        "get_bucket", "iter_buckets", "json", "list_buckets", "sent", "session", "update_bucket",
     }  # fmt: skip
 
 
@@ -133,3 +140,166 @@ def test_connections_are_used_again_except_for_a_create() -> None:
         client.create_bucket({})
         client.update_bucket(1, {})
     assert [request.connection for request in server.requests] == [1, 1, 1, 2, 1]
+
+
+class Cached(Client):
+    """As a program derives it: `json` asks `get`, and the results ask `json`."""
+
+    def get(self, path: str, params: Any = None, **kwargs: Any) -> requests.Response:
+        response = super().get(path, params, **kwargs)
+        response.headers["X-Cached"] = "1"
+        response._content = b'{"data": ["cached"]}'
+        return response
+
+
+def test_a_subclass_may_replace_get_and_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    with hostile(ok({"data": []})) as server, Cached(TOKEN, server.url) as client:
+        assert client.json("/api/x") == {"data": ["cached"]}
+        results: Any = client.get_bm_cs_projects_results(1, "s", {"type": "day", "date": "20260131"})
+        assert results == ["cached"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Client, "json", lambda self, path, params=None, **_: {"data": [path, params]})
+        found: Any = Client(TOKEN).get_bm_cs_projects_results(1, "s", {"type": "last", "date": "20260131"})
+        assert found == ["/api/bm-cs-projects/1/streams/s/results", {"type": "last", "date": "20260131"}]
+    with hostile(ok({"data": 1})) as server, Client(TOKEN, server.url) as client:
+        monkeypatch.setattr(client, "get", lambda path, **_: Client.get(client, "/api/y"))
+        assert client.json("/api/x") == {"data": 1}
+    assert server.requests[0].path == "/api/y"
+
+
+def test_a_redirect_is_returned_to_who_does_not_want_it_followed() -> None:
+    away = answered(302, "", Location="https://evil.example/")
+    with hostile(away) as server, Client(TOKEN, server.url, AT_ONCE) as client:
+        response = client.get("/api/x", allow_redirects=False)
+        assert (response.status_code, response.headers["Location"]) == (302, "https://evil.example/")
+        assert error_of(RemoteError, client.get, "/api/x", allow_redirects=None).diagnostic.code == "E407"
+        error_of(requests.JSONDecodeError, client.json, "/api/x", allow_redirects=False)
+    assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("answer", [[], "text", None, 5])
+def test_results_that_are_no_object_are_an_error(answer: Any) -> None:
+    with hostile(answered(200, json.dumps(answer))) as server, Client(TOKEN, server.url, AT_ONCE) as client:
+        error = error_of(RemoteError, client.get_bm_cs_projects_results, 1, "s")
+    assert error.diagnostic.code == "E417"
+
+
+# What acrclient has not.
+
+
+def pages(*rows: dict[str, Any], per_page: int = 20, total: Any = None) -> Answer:
+    """Serve a list on pages, newest first."""
+
+    def answer(connection: socket.socket, request: Request) -> bool | None:
+        number = int(request.path.partition("page=")[2].partition("&")[0])
+        shown = rows[(number - 1) * per_page : number * per_page]
+        count = len(rows) if total is None else total
+        return ok(listing(*shown, total=count, per_page=str(per_page)))(connection, request)
+
+    return answer
+
+
+def test_every_bucket_is_yielded_newest_first() -> None:
+    rows = [row(number, type="Live", region="us-west-2") for number in range(45, 0, -1)]
+    with hostile(pages(*rows)) as server, Client(TOKEN, server.url, AT_ONCE) as client:
+        found = client.iter_buckets(region="us-west-2", type="Live")
+        assert server.requests == []
+        assert [bucket["id"] for bucket in found] == list(range(45, 0, -1))
+        assert next(client.iter_buckets())["type"] == "Live"
+    assert server.requests[0].path == "/api/buckets?page=1&per_page=100&region=us-west-2&type=Live"
+
+
+def test_an_empty_account_has_no_bucket() -> None:
+    with hostile(pages()) as server, Client(TOKEN, server.url, AT_ONCE) as client:
+        assert list(client.iter_buckets()) == []
+
+
+@pytest.mark.parametrize("total", ["45", "many", -1, None, 44, 46])
+def test_every_bucket_is_yielded_whatever_the_server_counts(total: Any) -> None:
+    rows = [row(number) for number in range(45, 0, -1)]
+
+    def answer(connection: socket.socket, request: Request) -> bool | None:
+        asked = dict(part.split("=") for part in request.path.partition("?")[2].split("&"))
+        size = min(20, int(asked["per_page"]))
+        shown = rows[(int(asked["page"]) - 1) * size : int(asked["page"]) * size]
+        return ok({"data": shown, "meta": {"total": total, "per_page": size}})(connection, request)
+
+    with hostile(answer) as server, Client(TOKEN, server.url, AT_ONCE) as client:
+        assert [bucket["id"] for bucket in client.iter_buckets()] == list(range(45, 0, -1))
+
+
+def test_a_list_that_is_not_proven_complete_yields_nothing() -> None:
+    rows = [row(number) for number in range(45, 0, -1)]
+    moving = [pages(*rows, total=total) for total in range(40, 60)]
+    with hostile(*moving) as server, Client(TOKEN, server.url, AT_ONCE) as client:
+        error_of(IncompleteListing, next, client.iter_buckets())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        listing({"name": "a"}),
+        listing(row("x")),
+        listing(row(True)),
+        listing(row(None)),
+        listing(row(1.5)),
+        listing("text"),
+        {"data": {}},
+        [],
+    ],
+)
+def test_a_list_without_ids_is_an_error(answer: Any) -> None:
+    with hostile(ok(answer)) as server, Client(TOKEN, server.url, AT_ONCE) as client:
+        assert error_of(RemoteError, list, client.iter_buckets()).diagnostic.code in {"E416", "E417", "E440"}
+
+
+def test_a_client_is_made_from_the_environment() -> None:
+    environ = {"ACRSYNC_TOKEN": f" {TOKEN}\n", "HOME": "/nowhere"}
+    assert Client.from_env(environ).base_url == "https://api-v2.acrcloud.com"
+    with hostile(ok({})) as server:
+        environ |= {"ACRSYNC_ENDPOINT": f"{server.url}/api", "HTTPS_PROXY": "http://127.0.0.1:9"}
+        with Client.from_env(environ, read_only=True, config=AT_ONCE) as client:
+            client.get("/api/x")
+            assert error_of(RemoteError, client.create_bucket, {}).diagnostic.code == "E451"
+    assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+def test_an_argument_goes_before_the_environment() -> None:
+    environ = {"ACRSYNC_TOKEN": "other", "ACRSYNC_ENDPOINT": "https://h.example", "REQUESTS_CA_BUNDLE": "none.pem"}
+    with hostile(ok({}), tls=True) as server:
+        options: dict[str, Any] = {"bearer_token": TOKEN, "base_url": server.url, "ca_bundle": str(CERTIFICATE)}
+        with Client.from_env(environ, **options) as client:
+            client.get("/api/x")
+    assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+def test_the_way_is_read_from_the_environment() -> None:
+    refused = b"HTTP/1.1 403 Forbidden\r\n\r\n"
+    with blunt(refused) as (port, heard), hostile(ok({}), tls=True) as server:
+        environ = {"ACRCLOUD_ACCESS_TOKEN": TOKEN, "ACRSYNC_ENDPOINT": server.url, "SSL_CERT_FILE": str(CERTIFICATE)}
+        environ |= {"https_proxy": f"http://127.0.0.1:{port}"}
+        with Client.from_env(environ, config=AT_ONCE) as client:
+            assert error_of(RemoteError, client.get, "/api/x").diagnostic.code == "E413"
+        for spared in ("127.0.0.1", "*", f"x.example, 127.0.0.1:{server.port}"):
+            with Client.from_env({**environ, "NO_PROXY": spared}, config=AT_ONCE) as client:
+                assert client.json("/api/x") == {}
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize("environ", [{}, {"ACRSYNC_TOKEN": ""}, {"ACRSYNC_TOKEN": " ", "ACRCLOUD_ACCESS_TOKEN": TOKEN}])
+def test_no_token_and_an_empty_one_are_errors(environ: dict[str, str]) -> None:
+    error = error_of(AcrsyncError, Client.from_env, environ)
+    assert error.diagnostic.code == "E013"
+    assert ("empty" in error.diagnostic.detail) is bool(environ)
+
+
+def test_the_environment_of_the_process_is_the_one_that_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACRSYNC_TOKEN", TOKEN)
+    monkeypatch.setenv("ACRSYNC_ENDPOINT", "https://h.example/api")
+    assert Client.from_env().base_url == "https://h.example"
+
+
+def test_acrclients_own_login_object_is_a_token() -> None:
+    with hostile(ok({})) as server, Client(_Auth(TOKEN), server.url) as client:  # type: ignore[arg-type]
+        client.get("/api/x")
+    assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"

@@ -287,7 +287,7 @@ def writer(where):
         [sys.executable, "-c", WRITER, str(where), str(tests)], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
-        process.run_id = process.stdout.readline().strip()
+        vars(process)["run_id"] = process.stdout.readline().strip()
         yield process
         process.kill()
 
