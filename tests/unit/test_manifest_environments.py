@@ -108,7 +108,7 @@ token_env: ACRSYNC_TOKEN_TOP
 account: {uid: 1}
 defaults: {region: eu-west-1, type: File, labels: [top]}
 removed: [{name: top}]
-allow: [{guard: replace, id: 1}]
+allow: [{guard: replace, id: 1, reason: agreed}]
 environments:
   same: {account: {uid: 3}}
   own:
@@ -122,7 +122,7 @@ environments:
     account: {uid: 2}
     defaults: {region: us-west-2, type: Live}
     removed: []
-    allow: [{guard: in-use, id: 2}]
+    allow: [{guard: in-use, id: 2, reason: agreed}]
 buckets:
   - {name: "${a}-${b}"}
 """
@@ -374,7 +374,7 @@ environments:
     token_env: ACRSYNC_TOKEN_PROD
     runs: git:origin
     removed: [{name: "$${old}"}, {name: older, forget: true}]
-    allow: [{guard: replace, id: 7, reason: "a: b"}, {guard: in-use, id: 8}]
+    allow: [{guard: replace, id: 7, reason: "a: b"}, {guard: in-use, id: 8, reason: agreed}]
     variables: {template: {"$${x}": {default: "$${y}"}, b: {type: select, options: ["1", "2"]}}}
 defaults: {region: cn-north-1, type: File}
 buckets:
