@@ -139,7 +139,7 @@ buckets:
     assert (same.endpoint, same.token_env) == ("https://api-v2.acrcloud.com", "ACRSYNC_TOKEN_TOP")
     assert (own.endpoint, own.token_env) == ("https://api-v2.acrcloud.cn", "ACRSYNC_TOKEN_OWN")
     assert ([one.name for one in same.removed], own.removed) == (["top"], ())
-    assert [replace(one, span=None) for one in own.approvals] == [Approval("in-use", 2)]
+    assert [replace(one, span=None) for one in own.approvals] == [Approval("in-use", 2, "agreed")]
 
 
 def test_what_an_environment_sets_holds_for_all_files():
