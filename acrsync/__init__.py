@@ -124,20 +124,25 @@ def plan(manifest: Manifest, account: Account) -> Plan:
 def apply(plan: Plan, account: Account, *, runs: str | Path | None = None, settle_s: float = 30.0) -> Result:
     """Apply a plan and read the account back.
 
-    `runs` is where the record of the run is kept, by default the folder `.acrsync/runs`. `settle_s`: how long the list
-    may lag behind writes. What became of each change is in the result, also if changes failed.
+    `runs` is where runs are kept, as `--runs` takes it; by default the folder `.acrsync/runs`. `settle_s`: how long the
+    list may lag behind writes. What became of each change is in the result, also if changes failed.
     Raises: AcrsyncError, before anything is sent, if the account is read-only, the plan cannot be applied or is for
-    another account, or the record cannot be written.
+    another account, the record cannot be written, or another run holds the account (`acrsync.runs.Held`).
     """
+    import os
+
     from acrsync.apply.reconcile import reconciler
+    from acrsync.apply.waves import Settings
     from acrsync.diagnostics import AcrsyncError, Invalid
+    from acrsync.runs.where import DEFAULT, Memory, parse_where
 
     if account.read_only:
         raise AcrsyncError("E451", "The account was connected to only read.", fix="connect with read_only=False.")
     if not plan.can_apply:
         raise Invalid((*plan.errors, *(objection.diagnostic for objection in plan.objections)))
-    loop = reconciler(account, runs=runs or ".acrsync/runs", settle_s=settle_s)
-    return loop.carry_out(loop.look_for(plan))
+    memory = Memory(parse_where(str(runs or DEFAULT), in_manifest=False), environment=dict(os.environ))
+    loop = reconciler(account, memory=memory, uid=plan.uid, settings=Settings(settle_s=settle_s))
+    return loop.reconcile(lambda known: loop.look_for(plan, known=known))
 
 
 def __getattr__(name: str) -> Any:

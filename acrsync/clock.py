@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 # CLOCK_BOOTTIME goes on while the machine sleeps, where the monotonic clock stops; not every system has it.
-_BOOT = getattr(time, "CLOCK_BOOTTIME", None)
+_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock(Protocol):
@@ -19,8 +19,8 @@ class Clock(Protocol):
         """Return seconds that only grow. They may stop while the machine sleeps."""
         ...
 
-    def readings(self) -> tuple[float, ...]:
-        """Return several clocks in seconds; a lease is as old as the clock says that moved furthest."""
+    def readings(self) -> tuple[float, float, float]:
+        """Return the monotonic, the boot-time and the wall clock in seconds: one of them moves if time goes on."""
         ...
 
     def wall(self) -> datetime:
@@ -48,9 +48,8 @@ class WallClock:
     def now(self) -> float:
         return time.monotonic()
 
-    def readings(self) -> tuple[float, ...]:
-        boot = () if _BOOT is None else (time.clock_gettime(_BOOT),)
-        return (time.monotonic(), *boot, time.time())
+    def readings(self) -> tuple[float, float, float]:
+        return time.monotonic(), time.clock_gettime(_BOOT), time.time()
 
     def wall(self) -> datetime:
         return datetime.now(UTC)

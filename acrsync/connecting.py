@@ -12,6 +12,7 @@ from acrsync.acrcloud import Account
 from acrsync.client import Client
 from acrsync.diagnostics import AcrsyncError
 from acrsync.extras import as_owner, installing
+from acrsync.remote import Guard
 
 if TYPE_CHECKING:
     from acrsync.emulator import Running
@@ -38,6 +39,7 @@ def connected(
         if endpoint.startswith(EMULATOR):
             running = stack.enter_context(_emulator_at(endpoint, read_only=read_only))
             url, token, proxies = running.url, running.token, {}
+        last_look = Guard()
         client = Client(
             token or "",
             url,
@@ -47,9 +49,10 @@ def connected(
             ca_bundle=ca_bundle,
             cancel=cancel,
             debug=debug,
+            last_look=last_look,
         )
         stack.enter_context(client)
-        yield Account(client, "" if url == endpoint else endpoint)
+        yield Account(client, "" if url == endpoint else endpoint, last_look)
 
 
 @contextmanager

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Protocol
 
 from acrsync.model import Attrs, Evidence, Live, Snapshot
@@ -36,8 +37,22 @@ class Reader(Protocol):
         ...
 
 
+@dataclass
+class Guard:
+    """What a client calls right before each write is sent. What that does is decided when an apply begins."""
+
+    last_look: Callable[[], None] = lambda: None
+
+    def __call__(self) -> None:
+        self.last_look()
+
+
 class Remote(Reader, Protocol):
     """A reader that also writes. Each write is sent at most as often as it is safe to repeat."""
+
+    def guard(self, last_look: Callable[[], None]) -> None:
+        """From now on call `last_look` right before each write is sent; if it raises, the write is not sent."""
+        ...
 
     def create(self, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
         """Create a bucket and return it as the server answered.

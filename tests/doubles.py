@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from acrsync.bucket import decode, encode
 from acrsync.diagnostics import NotFound, RemoteError, UnknownOutcome
 from acrsync.model import Attrs, Evidence, Live, Snapshot
-from acrsync.runs import Known, Run
+from acrsync.runs import Run
+from acrsync.runs.memory import Known
+from acrsync.runs.record import Lines
 
 
 def nothing() -> None:
@@ -30,6 +32,10 @@ class MemoryAccount:
     files: dict[int, int] = field(default_factory=dict)
     lose: Callable[[str], str] = lambda verb: ""  # "before" or "after": the answer is lost there
     reshape: random.Random | None = None
+    last_look: Callable[[], None] = nothing  # called before each write
+
+    def guard(self, last_look: Callable[[], None]) -> None:
+        self.last_look = last_look
 
     @classmethod
     def with_buckets(cls, *bodies: dict[str, object], uid: int = 19) -> MemoryAccount:
@@ -87,6 +93,7 @@ class MemoryAccount:
                 raise RemoteError("E405", "The name has been taken.", status=422)
 
     def create(self, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
+        self.last_look()
         self.writes.append(f"POST {attrs['name']}")
         lost = self.lose("create")
         if lost == "before":
@@ -99,6 +106,7 @@ class MemoryAccount:
         return live
 
     def update(self, bucket_id: int, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
+        self.last_look()
         self.writes.append(f"PUT {bucket_id}")
         if bucket_id not in self.rows:
             raise NotFound("E403", f"{bucket_id}", status=404)
@@ -110,6 +118,7 @@ class MemoryAccount:
         return self.show(bucket_id)
 
     def delete(self, bucket_id: int) -> None:
+        self.last_look()
         self.writes.append(f"DELETE {bucket_id}")
         if self.files.get(bucket_id):
             raise RemoteError("E405", "clean the bucket first", status=422)
@@ -125,8 +134,8 @@ class FakeClock:
     def now(self) -> float:
         return self.seconds
 
-    def readings(self) -> tuple[float, ...]:
-        return (self.seconds,)
+    def readings(self) -> tuple[float, float, float]:
+        return self.seconds, self.seconds, self.seconds
 
     def wall(self) -> datetime:
         return datetime(2026, 8, 1, 9, 30, tzinfo=UTC) + timedelta(seconds=self.seconds)
@@ -154,10 +163,10 @@ class ListJournal:
     def outcome(self, outcome) -> None:
         self.outcomes.append(outcome)
 
-    def end(self, *, exit_code, verified, read_back) -> None:
+    def last_look(self) -> None:
         pass
 
-    def close(self) -> None:
+    def end(self, *, exit_code, verified, rows, managed) -> None:
         pass
 
 
@@ -166,12 +175,25 @@ class MemoryRuns:
     """Runs that leave nothing behind; the one to come is written into `journal`."""
 
     journal: Run = field(default_factory=ListJournal)
+    where: str = "memory:"
 
-    def look(self, *, settle_s) -> Known:
+    def look(self) -> Known:
         return Known()
 
-    def begin(self, plan, *, uid) -> Run:
+    def take(self, *, lock_timeout_s, tell, landed=True) -> Known:
+        return Known()
+
+    def begin(self, wanted, *, rows) -> Run:
         return self.journal
 
-    def close(self, known, *, by) -> None:
+    def settle(self, *, rows) -> None:
+        pass
+
+    def history(self) -> Iterator[tuple[str, Lines]]:
+        return iter(())
+
+    def close(self, run_id, *, reason) -> None:
+        pass
+
+    def release(self) -> None:
         pass

@@ -11,8 +11,8 @@ from acrsync.apply.waves import Settings
 from acrsync.model import JSON, Manifest
 from acrsync.plan.document import Plan
 from acrsync.remote import Remote
-from acrsync.runs import record
-from acrsync.runs.folder import FolderRuns
+from acrsync.runs.folder import Account, FolderRuns, read
+from acrsync.runs.record import NOBODY
 from doubles import FakeClock, MemoryRuns
 
 
@@ -34,14 +34,19 @@ def applied(plan: Plan, remote: Remote, **how) -> Result:
     if not plan.can_apply:
         return Result(plan)
     again = loop(remote, **how)
-    return again.carry_out(again.look_for(plan))
+    return again.reconcile(lambda known: again.look_for(plan, known=known))
 
 
 def recorded(plan: Plan, remote: Remote, directory: Path, **how) -> tuple[Mapping[str, JSON], ...]:
     """Apply a plan and return the lines of its record."""
     before = set(directory.glob("*.jsonl"))
-    runs = FolderRuns(directory, plan.endpoint, FakeClock(), print)
+    runs = in_folder(directory, plan.endpoint)
     assert plan.can_apply, plan.objections
     applied(plan, remote, runs=runs, **how)
     (path,) = set(directory.glob("*.jsonl")) - before
-    return record.read(path)
+    return read(path)
+
+
+def in_folder(directory: Path, endpoint: str = "memory:") -> FolderRuns:
+    """Return the runs of a folder; time costs nothing."""
+    return FolderRuns(directory, FakeClock(), Account(endpoint, None), who=NOBODY, settle_s=30)

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from acrsync import bucket
-from acrsync.acrcloud.listing import Listing, Page, Row, complete
 from acrsync.acrcloud.users import LISTS, User, references_to, user_of
 from acrsync.client import Client
+from acrsync.client.listing import Listing, Page, Row, complete
 from acrsync.diagnostics import AccessDenied, Diagnostic, NoAnswer, NotFound, RemoteError, UnknownOutcome, error
 from acrsync.model import JSON, Attrs, Evidence, Live, Snapshot
+from acrsync.remote import Guard
 from acrsync.visible import visible
 
 READERS = 8  # requests at a time while reading
@@ -24,6 +25,7 @@ class Account:
 
     client: Client
     name: str = ""  # of the endpoint as people write it, such as `emulator:`; empty: the address
+    last_look: Guard = field(default_factory=Guard)  # what the client calls
 
     @property
     def endpoint(self) -> str:
@@ -39,6 +41,9 @@ class Account:
     def sent(self) -> Mapping[str, int]:
         """Requests so far, by method."""
         return self.client.sent
+
+    def guard(self, last_look: Callable[[], None]) -> None:
+        self.last_look.last_look = last_look
 
     def buckets(self) -> tuple[Live, ...]:
         """Return every bucket of the account, newest first. Raises: IncompleteListing if that cannot be proven."""

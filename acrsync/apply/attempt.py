@@ -19,7 +19,8 @@ from acrsync.plan.guards import standing
 from acrsync.plan.outcome import Outcome, Status, Verb
 from acrsync.plan.ownership import is_own
 from acrsync.remote import Remote
-from acrsync.runs import Known, Run
+from acrsync.runs import Run
+from acrsync.runs.memory import Known
 from acrsync.visible import visible
 
 
@@ -58,6 +59,7 @@ class Attempt:
     change: Work
     sending: Verb | None = None  # the write that is under way, so may have reached the server
     wrote: bool = False
+    answered: Live | None = None  # what the server said that it made of a write
     trouble: AcrsyncError | None = None
 
     def outcome(self) -> Outcome:
@@ -68,7 +70,8 @@ class Attempt:
             self.trouble = error
             lost = self.sending if isinstance(error, RemoteError) and error.may_have_acted else None
             status = Status.UNKNOWN if lost else Status.FAILED
-            return Outcome(self.change, status, error.diagnostic, wrote=self.wrote or lost is not None, lost=lost)
+            wrote = self.wrote or lost is not None
+            return Outcome(self.change, status, error.diagnostic, self.answered, wrote=wrote, lost=lost)
 
     def _carry_out(self) -> Outcome:
         change = self.change
@@ -125,6 +128,7 @@ class Attempt:
 
     def _as_answered(self, live: Live, wanted: Attrs, marks: tuple[str, ...], status: Status) -> Outcome:
         """Return the outcome of a write that was answered: an ignored field is a failure at once."""
+        self.answered = live
         if differences(live, wanted, marks):
             live = self.account.read(live.id) or live  # an answer may be older than what was written
         if found := differences(live, wanted, marks):

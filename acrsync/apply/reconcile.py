@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 from acrsync.apply.attempt import Seen
 from acrsync.apply.verify import Verification, verify, with_new_ids
-from acrsync.apply.waves import Applier, Settings
+from acrsync.apply.waves import DEFAULTS, Applier, Settings
 from acrsync.clock import Clock, WallClock
 from acrsync.diagnostics import AcrsyncError, Diagnostic, error, in_reading_order
 from acrsync.manifest.writing import entry
@@ -26,9 +26,13 @@ from acrsync.plan.outcome import Run as Facts
 from acrsync.plan.ownership import account_uid, telling_uids
 from acrsync.plan.planner import make_plan
 from acrsync.remote import Remote
-from acrsync.runs import Known, Run, Runs
-from acrsync.runs.folder import FolderRuns
+from acrsync.runs import Moved, Run, Runs
+from acrsync.runs.memory import Known
+from acrsync.runs.record import Wanted
+from acrsync.runs.where import Memory
 from acrsync.visible import visible
+
+ROUNDS = 5  # so often does an apply begin anew because another run was faster
 
 
 class CrashedDuringApply(Exception):
@@ -60,9 +64,20 @@ class Reconciler:
     settings: Settings = field(default_factory=Settings)
     stop: threading.Event = field(default_factory=threading.Event)  # set by the first interrupt
 
-    def known(self) -> Known:
-        """Return what is left of earlier runs."""
-        return self.runs.look(settle_s=self.settings.settle_s) if self.runs else Known()
+    tell: Callable[[str], object] = nothing  # what people wait for
+
+    def take(self) -> Known:
+        """Return what is known of earlier runs when nobody else applies and nothing of them can land any more.
+
+        For an apply; `release` must follow. Raises: Held.
+        """
+        timeout_s = self.settings.lock_timeout_s
+        return self.runs.take(lock_timeout_s=timeout_s, tell=self.tell) if self.runs else Known()
+
+    def release(self) -> None:
+        """Let others apply."""
+        if self.runs:
+            self.runs.release()
 
     def look(
         self,
@@ -73,28 +88,55 @@ class Reconciler:
         snapshot: Snapshot | None = None,
     ) -> Seen:
         """Observe the account, unless that is done, and plan; `hints` are shown with the plan."""
-        known = self.known() if known is None else known
-        snapshot = snapshot or self.account.observe()
+        known = self._known() if known is None else known
+        snapshot = snapshot or self._observed(known)
         known = known.of(account_uid(manifest, snapshot))
-        plan = make_plan(manifest, snapshot, earlier=known.earlier)
+        plan = make_plan(manifest, snapshot, earlier=known.earlier(snapshot.rows, stack=manifest.stack))
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         plan = guarded(plan, evidence)
         said = in_reading_order((*known.hints, *hints, *plan.diagnostics))
         return Seen(replace(plan, diagnostics=said, made_at=self.clock.wall()), snapshot, evidence, known)
 
-    def look_for(self, plan: Plan) -> Seen:
+    def look_for(self, plan: Plan, *, known: Known | None = None) -> Seen:
         """Observe the account for a plan that was made before. Raises: AcrsyncError if it is for another account."""
-        known = self.known().of(plan.uid)
-        snapshot = self.account.observe()
+        known = (self._known() if known is None else known).of(plan.uid)
+        snapshot = self._observed(known)
         _refuse_other_account(plan, snapshot, endpoint=self.account.endpoint)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         said = in_reading_order((*known.hints, *plan.diagnostics))
         return Seen(replace(plan, diagnostics=said), snapshot, evidence, known)
 
-    def settle(self, seen: Seen) -> None:
-        """Close what is left of earlier runs: the plan that takes them into account has nothing to do."""
-        if self.runs and seen.plan.can_apply and not seen.plan.work:
-            self.runs.close(seen.known, by="")
+    def reconcile(
+        self,
+        look: Callable[[Known], Seen],
+        *,
+        began: Callable[[], object] = nothing,
+        agree: Callable[[Seen], object] = nothing,
+        shown: Callable[[Iterable[Outcome]], Iterable[Outcome]] = iter,
+    ) -> Result:
+        """Wait for others, look, apply and read back; all anew if another run was faster.
+
+        `agree` is called before anything is written, and raises if it must not be. A plan that cannot be applied, or
+        has nothing to do, only settles what is left of earlier runs. Raises: as `take` and `carry_out`; Moved if others
+        were faster each time.
+        """
+        try:
+            for _ in range(ROUNDS):
+                seen = look(self.take())
+                with suppress(Moved):
+                    if not seen.plan.can_apply or not seen.plan.work:
+                        self._settle(seen)
+                        return Result(seen.plan, verified=seen.plan.can_apply, exit_code=seen.plan.exit_code())
+                    agree(seen)
+                    return self.carry_out(seen, began=began, shown=shown)
+                self.tell("Another run was faster. Looking again.")
+            raise Moved("E077", f"Others were faster {ROUNDS} times. Nothing was written.", fix="run apply again.")
+        finally:
+            self.release()
+
+    def _settle(self, seen: Seen) -> None:
+        if self.runs:
+            self.runs.settle(rows=seen.snapshot.rows)
 
     def carry_out(
         self,
@@ -105,18 +147,31 @@ class Reconciler:
     ) -> Result:
         """Apply the plan and read back. `began` is called when its record stands, so before the first write.
 
-        `shown` passes the outcomes on as they come. Raises: CrashedDuringApply if a bug ended it after that.
+        `shown` passes the outcomes on as they come. Raises: Moved if another run was faster: then nothing was written,
+        and all begins anew; CrashedDuringApply if a bug ended it after that.
         """
         assert self.runs is not None, "An apply without a record. This is a bug in acrsync."
         document = plan_document(seen.plan, Facts(self.clock.wall(), ExitCode.DONE))
-        run = self.runs.begin(document, uid=seen.plan.uid)
+        run = self.runs.begin(Wanted(seen.plan, document, seen.listed), rows=seen.snapshot.rows)
+        self.account.guard(run.last_look)
         began()
         try:
             return self._carried_out(seen, run, shown)
         except Exception as e:  # a bug: whoever handles it must know that something may be written
             raise CrashedDuringApply from e
-        finally:
-            run.close()
+
+    def _known(self) -> Known:
+        return self.runs.look() if self.runs else Known()
+
+    def _observed(self, known: Known) -> Snapshot:
+        """Return a list that shows what the last runs wrote, or the one that is read when it must."""
+        snapshot = self.account.observe()
+        left_s, wait_s = self.settings.settle_s, 1.0
+        while left_s > 0 and not known.shown_by(snapshot.rows, now=self.clock.wall()):
+            self.clock.wait(wait_s := min(wait_s, left_s))
+            left_s, wait_s = left_s - wait_s, 2 * wait_s
+            snapshot = self.account.observe()
+        return snapshot
 
     def _carried_out(self, seen: Seen, run: Run, shown: Callable[[Iterable[Outcome]], Iterable[Outcome]]) -> Result:
         applier = Applier(self.account, run, seen, self.clock, self.stop, self.settings)
@@ -139,7 +194,7 @@ class Reconciler:
                 errors=verification is None,
             )
         )
-        trouble += self._closed(run, seen.known, code=code, verification=verification)
+        trouble += _ended(run, code=code, verification=verification)
         trouble += tuple(filter(None, map(_lost_bucket, outcomes)))
         return Result(seen.plan, outcomes, verified, trouble, code)
 
@@ -164,36 +219,35 @@ class Reconciler:
                 return verification, ()
         return None, (error("W510", "The account was not read back after the interrupt.", fix="run apply again."),)
 
-    def _closed(
-        self, run: Run, known: Known, *, code: ExitCode, verification: Verification | None
-    ) -> tuple[Diagnostic, ...]:
-        """Close the records; trouble with that does not change what was done."""
-        assert self.runs is not None
-        verified = verification is not None and verification.verified
-        try:
-            run.end(exit_code=code, verified=verified, read_back=verification is not None)
-            if verified:
-                self.runs.close(known, by=run.id)
-        except AcrsyncError:
-            detail = f"The end of this run could not be added to {run.where}, so the next run will call it unfinished."
-            return (error("W512", detail, fix="free some space."),)
-        return ()
-
 
 def reconciler(
     account: Remote,
     *,
-    runs: str | Path | None = None,
-    settle_s: float = 30.0,
-    parallelism: int = 4,
+    memory: Memory | None = None,
+    uid: int | None = None,
+    settings: Settings = DEFAULTS,
     stop: threading.Event | None = None,
     tell: Callable[[str], object] = nothing,
 ) -> Reconciler:
-    """Return the loop in real time, with the records of a folder if there is one; `tell` gets what people wait for."""
+    """Return the loop in real time, with the runs of the account if they are kept. `uid`: the account's, if known."""
     stop = stop or threading.Event()
-    clock = WallClock(stop)
-    memory = None if runs is None else FolderRuns(Path(runs), account.endpoint, clock, tell)
-    return Reconciler(account, clock, memory, Settings(parallelism, settle_s), stop)
+    clock, how = WallClock(stop), {"settle_s": settings.settle_s, "landing_s": settings.landing_s}
+    runs = memory.opened(clock, endpoint=account.endpoint, uid=uid, **how) if memory else None
+    return Reconciler(account, clock, runs, settings, stop, tell)
+
+
+def _ended(run: Run, *, code: ExitCode, verification: Verification | None) -> tuple[Diagnostic, ...]:
+    """End the record; trouble with that does not change what was done."""
+    verified = verification is not None and verification.verified
+    kept = verification.again.kept if verification and verified else ()
+    managed = {keep.live.id: keep.name for keep in kept if keep.desired is not None}
+    rows = verification.snapshot.rows if verification else None
+    try:
+        run.end(exit_code=code, verified=verified, rows=rows, managed=managed)
+    except AcrsyncError as e:
+        detail = f"The end of this run could not be added to {run.where}, so the next run will call it unfinished."
+        return (error("W512", f"{detail} {e.diagnostic.detail}", fix="run plan, and then apply again."),)
+    return ()
 
 
 def _refuse_other_account(plan: Plan, snapshot: Snapshot, *, endpoint: str) -> None:

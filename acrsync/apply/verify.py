@@ -108,7 +108,8 @@ def _read_back(outcome: Outcome, rows: Mapping[int, Live]) -> Outcome:
         return outcome
     if missing:
         told = outcome.diagnostic or read_back_mismatch(missing)  # a lost answer is told already, and says more
-        return replace(outcome, status=Status.FAILED, diagnostic=told)
+        live = outcome.live and rows.get(outcome.live.id, outcome.live)  # as it reads now, for who takes this back
+        return replace(outcome, status=Status.FAILED, diagnostic=told, live=live)
     settled = Status.DELETED if isinstance(outcome.change, Delete) else Status.UPDATED
     return replace(outcome, status=settled, diagnostic=None, lost=None)
 

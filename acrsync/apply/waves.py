@@ -19,7 +19,7 @@ from acrsync.plan.changes import Create, Replace, Update, Work
 from acrsync.plan.outcome import WELL, Outcome, Status
 from acrsync.plan.ownership import is_own
 from acrsync.remote import Remote
-from acrsync.runs import Run
+from acrsync.runs import LANDING_S, LeaseLost, Run
 from acrsync.visible import visible
 
 SILENCES = 3  # changes in a row without any answer, after which nothing more is tried
@@ -32,6 +32,11 @@ class Settings:
 
     parallelism: int = 4
     settle_s: float = 30.0  # how long the list may lag behind writes
+    landing_s: float = LANDING_S  # how long a request may take to land after it was sent
+    lock_timeout_s: float = 300.0  # how long to wait for another apply
+
+
+DEFAULTS = Settings()
 
 
 @dataclass(slots=True)
@@ -88,7 +93,7 @@ class Applier:
         outcome = self._noted(attempt.outcome())
         with self._lock:
             self._confirmed = self._confirmed or outcome.live is not None
-            if isinstance(attempt.trouble, AccessDenied | WrongAccount):
+            if isinstance(attempt.trouble, AccessDenied | WrongAccount | LeaseLost):
                 self._halted = attempt.trouble.diagnostic
             silent = isinstance(attempt.trouble, RemoteError) and attempt.trouble.status is None
             self._silences = self._silences + 1 if silent else 0

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import RECORDS, Common, Finite, Planning, common, planning
+from acrsync.cli.options import Common, Finite, Planning, common, planning
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync import Account, ExitCode, Plan
     from acrsync.apply.attempt import Seen
+    from acrsync.runs.memory import Known
 
 ANSWER_S = 30.0  # a question answered later than that was asked about an account that may have moved on
 
@@ -39,13 +40,12 @@ ANSWER_S = 30.0  # a question answered later than that was asked about an accoun
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan: the same as `acrsync plan`.")
 @click.option(
-    "--record",
-    "records",
-    type=click.Path(path_type=Path),
-    default=RECORDS,
+    "--lock-timeout",
+    type=Finite(0, 86_400),
+    default=300,
     show_default=True,
-    metavar="DIR",
-    help="Where the run record is written.",
+    metavar="S",
+    help="Seconds to wait while another apply holds the account; then exit with 5.",
 )
 def command(
     where: Common,
@@ -56,7 +56,7 @@ def command(
     plan_ttl: float,
     yes: bool,
     dry_run: bool,
-    records: Path,
+    lock_timeout: float,
 ) -> ExitCode:
     """Make the account match the manifest.
 
@@ -71,7 +71,7 @@ def command(
     if dry_run:
         from acrsync.cli import plan
 
-        return plan.show(where, asked, records=records)
+        return plan.show(where, asked)
     if not yes and not sys.stdin.isatty():
         from acrsync.diagnostics import AcrsyncError
 
@@ -81,10 +81,10 @@ def command(
         from acrsync.cli.saved import accepted
 
         saved = accepted(plan_file, expect=expect, ttl=timedelta(hours=plan_ttl))
-    return _apply(where, asked, saved, records=records, ask=not yes)
+    return _apply(where, asked, saved, lock_timeout_s=lock_timeout, ask=not yes)
 
 
-def _apply(where: Common, asked: Planning, saved: Plan | None, *, records: Path, ask: bool) -> ExitCode:
+def _apply(where: Common, asked: Planning, saved: Plan | None, *, lock_timeout_s: float, ask: bool) -> ExitCode:
     """Plan, show, ask, apply and read back; return the exit code."""
     from acrsync.cli import ci, output
     from acrsync.cli.endpoint import opened
@@ -94,48 +94,76 @@ def _apply(where: Common, asked: Planning, saved: Plan | None, *, records: Path,
     from acrsync.report import FORMATS, PLAIN, plan_text, result_text
 
     stop = threading.Event()
+    manifest, hints = (saved.manifest, ()) if saved else manifest_of(asked)
+    uid = saved.uid if saved else manifest.account_uid
+    style, as_json = style_for(where.color), asked.format == "json"
+    showed, total = "", 0  # the digest of the plan that was agreed to, and how many changes it has
     # Up to the end of the run, and not only of its writes: an interrupt after a write must not pass for one before.
-    with ExitStack() as to_the_end, opened(where, read_only=False, cancel=stop) as account:
-        loop = loop_for(account, asked, records=records, stop=stop)
+    with ExitStack() as to_the_end, opened(where, read_only=False, cancel=stop) as account, ExitStack() as writing:
+        loop = loop_for(account, where, asked, uid=uid, lock_timeout_s=lock_timeout_s, stop=stop)
 
-        def look() -> Seen:
-            if saved is not None:
-                return loop.look_for(saved)
-            manifest, hints = manifest_of(asked)
-            return loop.look(manifest, hints=hints)
+        def look(known: Known) -> Seen:
+            return loop.look_for(saved, known=known) if saved else loop.look(manifest, known=known, hints=hints)
 
-        seen = look()
-        plan, style = seen.plan, style_for(where.color)
-        if asked.format == "text":
-            with ci.section("acrsync_plan", "acrsync plan"):
-                output.answer(plan_text(plan, style=style))
-        if not plan.can_apply or not plan.work:
-            loop.settle(seen)
-            run = facts(plan.exit_code(), account)
-            save_plan(plan, run, asked)
-            if asked.format == "json":
-                output.answer(FORMATS["json"](plan, replace(run, outcomes=(), verified=plan.can_apply)))
-            ci.report(plan, run)
-            return run.exit_code
-        if ask:
-            if asked.format == "json":
-                output.say(plan_text(plan, style=PLAIN))
-            if not _ask(_question(plan)) and (again := look().plan).digest != plan.digest:
-                return _moved_on(again, account, asked)
-        save_plan(plan, facts(plan.exit_code(), account), asked)
-        with ci.section("acrsync_apply", "acrsync apply"):
-            result = loop.carry_out(
-                seen,
+        def look_and_show(known: Known) -> Seen:
+            seen = look(known)
+            if seen.plan.digest != showed and not as_json:
+                with ci.section("acrsync_plan", "acrsync plan"):
+                    output.answer(plan_text(seen.plan, style=style))
+            return seen
+
+        def agree(seen: Seen) -> None:
+            nonlocal showed, total
+            plan = seen.plan
+            if ask and plan.digest != showed:
+                if as_json:
+                    output.say(plan_text(plan, style=PLAIN))
+                if not _ask(_question(plan)) and (again := look(seen.known).plan).digest != plan.digest:
+                    raise _MovedOn(again)
+            showed, total = plan.digest, len(plan.work)
+            save_plan(plan, facts(plan.exit_code(), account), asked)
+            writing.enter_context(ci.section("acrsync_apply", "acrsync apply"))
+
+        try:
+            result = loop.reconcile(
+                look_and_show,
                 began=lambda: to_the_end.enter_context(in_two_stages(stop)),
-                shown=lambda outcomes: shown(outcomes, total=len(plan.work), color=where.color),
+                agree=agree,
+                shown=lambda outcomes: shown(outcomes, total=total, color=where.color),
             )
+        except _MovedOn as e:
+            return _moved_on(e.plan, account, asked)
+        plan = result.plan
         run = replace(
             facts(result.exit_code, account, result.diagnostics), outcomes=result.outcomes, verified=result.verified
         )
-        as_json = asked.format == "json"
+        writing.close()
+        if not plan.can_apply or not plan.work:
+            return _nothing_applied(plan, account, asked)
         output.last_answer(FORMATS["json"](plan, run) if as_json else "\n" + result_text(plan, run, style=style))
         ci.report(plan, run)
         return run.exit_code
+
+
+def _nothing_applied(plan: Plan, account: Account, asked: Planning) -> ExitCode:
+    from acrsync.cli import ci, output
+    from acrsync.cli.planning import facts, save_plan
+    from acrsync.report import FORMATS
+
+    run = facts(plan.exit_code(), account)
+    save_plan(plan, run, asked)
+    if asked.format == "json":
+        output.answer(FORMATS["json"](plan, replace(run, outcomes=(), verified=plan.can_apply)))
+    ci.report(plan, run)
+    return run.exit_code
+
+
+class _MovedOn(Exception):
+    """The answer took long, and another plan is due by now."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__()
+        self.plan = plan
 
 
 def _moved_on(plan: Plan, account: Account, asked: Planning) -> ExitCode:

@@ -67,6 +67,11 @@ def opened(common: Common, *, read_only: bool, cancel: threading.Event | None = 
             raise AccessDenied("E403", detail, fix=error.diagnostic.fix, status=error.status) from error
 
 
+def source_of_token(common: Common) -> str:
+    """Return where the token comes from, for people."""
+    return "emulator" if (common.endpoint or "").startswith(EMULATOR) else _credentials(common.token_file).source
+
+
 def _endpoint(named: str | None, credentials: Credentials) -> str:
     """Return where the token goes: a host that was named for this run, or one of the vendor's, or this machine."""
     from acrsync.client.address import checked_base_url

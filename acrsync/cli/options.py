@@ -42,6 +42,8 @@ class Planning:
     allow: tuple[Approval, ...]
     parallelism: int
     settle_s: float
+    landing_s: float
+    runs: str | None
     format: str
     out: tuple[tuple[str, Path], ...]
     detailed_exitcode: bool
@@ -147,6 +149,15 @@ def planning(function: Function) -> Function:
         metavar="S",
         help="Seconds by which the list may lag behind writes.",
     )
+    @click.option(
+        "--landing",
+        type=Finite(0, 3600),
+        default=30,
+        show_default=True,
+        metavar="S",
+        help="Seconds that a request may take to arrive after it was sent; matters after a crash.",
+    )
+    @runs
     @functools.wraps(function)
     def wrapper(  # noqa: PLR0913 - one for each option
         *args: Any,
@@ -156,15 +167,30 @@ def planning(function: Function) -> Function:
         allow: tuple[Approval, ...],
         parallelism: int,
         settle: float,
+        landing: float,
+        runs: str | None,
         format_: str,
         out: tuple[tuple[str, Path], ...],
         detailed_exitcode: bool,
         **rest: Any,
     ) -> Any:
-        shared = Planning(paths, prune, max_deletes, allow, parallelism, settle, format_, out, detailed_exitcode)
+        shared = Planning(
+            paths, prune, max_deletes, allow, parallelism, settle, landing, runs, format_, out, detailed_exitcode
+        )
         return function(*args, shared, **rest)
 
     return wrapper
+
+
+def runs(function: Function) -> Function:
+    """Add `--runs`."""
+    return click.option(
+        "--runs",
+        envvar="ACRSYNC_RUNS",
+        show_envvar=True,
+        metavar="WHERE",
+        help="Where runs are kept: a folder (by default .acrsync/runs), git:REMOTE, s3://, gs:// or az://.",
+    )(function)
 
 
 def paths(function: Function) -> Function:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import RECORDS, Common, Planning, common, offered, planning
+from acrsync.cli.options import Common, Planning, common, offered, planning
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync import Account, ExitCode, Plan
@@ -22,7 +21,7 @@ if TYPE_CHECKING:  # `--help` imports every command
     "run",
     metavar="RUN",
     shell_complete=offered("runs"),
-    help="Plan to take back this run: its id, or the file of its record.",
+    help="Plan to take back this run: its id, `last`, or the file of its record.",
 )
 def command(where: Common, asked: Planning, *, run: str | None) -> ExitCode:
     """Show what would change. Never writes: nothing but GET can be sent.
@@ -36,32 +35,34 @@ def command(where: Common, asked: Planning, *, run: str | None) -> ExitCode:
     from acrsync.cli.endpoint import opened
     from acrsync.cli.planning import show_plan
 
-    record = Path(run) if run.endswith(".jsonl") else RECORDS / f"{run}.jsonl"
     with opened(where, read_only=True) as account:
-        return show_plan(_plan_to_undo(record, account, asked), account, where, asked)
+        return show_plan(_plan_to_undo(run, account, where, asked), account, where, asked)
 
 
-def show(where: Common, asked: Planning, *, records: Path = RECORDS) -> ExitCode:
+def show(where: Common, asked: Planning) -> ExitCode:
     """Plan and show it; `apply --dry-run` is this."""
     from acrsync.cli.endpoint import opened
     from acrsync.cli.planning import loop_for, manifest_of, show_plan
 
     manifest, hints = manifest_of(asked)
     with opened(where, read_only=True) as account:
-        plan = loop_for(account, asked, records=records).look(manifest, hints=hints).plan
-        return show_plan(plan, account, where, asked)
+        loop = loop_for(account, where, asked, uid=manifest.account_uid)
+        return show_plan(loop.look(manifest, hints=hints).plan, account, where, asked)
 
 
-def _plan_to_undo(path: Path, account: Account, asked: Planning) -> Plan:
+def _plan_to_undo(run: str, account: Account, where: Common, asked: Planning) -> Plan:
     """Return the plan that takes back a recorded run, for the account as it is now."""
     from acrsync.cli.planning import loop_for
+    from acrsync.cli.runs import lines_of, place_of
     from acrsync.diagnostics import AcrsyncError
     from acrsync.plan.undo import undo
-    from acrsync.runs import Known, record
+    from acrsync.runs.memory import Known
+    from acrsync.runs.record import normal
     from acrsync.visible import visible
 
-    lines = record.read(path)
-    if lines[0]["endpoint"] != account.endpoint:
+    lines = lines_of(run, place_of(asked.runs, account.endpoint))
+    loop = loop_for(account, where, asked, uid=lines[0]["uid"])
+    if normal(lines[0]["endpoint"]) != normal(account.endpoint):
         raise AcrsyncError(
             "E064",
             f"It was recorded at {visible(lines[0]['endpoint'])}; this is {visible(account.endpoint)}.",
@@ -70,5 +71,4 @@ def _plan_to_undo(path: Path, account: Account, asked: Planning) -> Plan:
     snapshot = account.observe()
     undone = undo(lines, snapshot, approvals=asked.allow)
     manifest = replace(undone.manifest, deletes_limit=asked.max_deletes or undone.manifest.deletes_limit)
-    loop = loop_for(account, asked, records=RECORDS)
     return loop.look(manifest, known=Known(), hints=undone.hints, snapshot=snapshot).plan

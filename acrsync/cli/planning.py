@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from dataclasses import replace
@@ -17,6 +18,7 @@ from acrsync.report import FORMATS, Style, plan_text
 if TYPE_CHECKING:
     from acrsync import Account, ExitCode, Plan, Reconciler
     from acrsync.plan.outcome import Run
+    from acrsync.runs.where import Memory
 
 
 def manifest_of(planning: Planning) -> tuple[Manifest, tuple[Diagnostic, ...]]:
@@ -51,18 +53,41 @@ def _pruning(manifest: Manifest) -> Manifest:
     return replace(manifest, prune=prune)
 
 
-def loop_for(account: Account, asked: Planning, *, records: Path, stop: threading.Event | None = None) -> Reconciler:
+def loop_for(
+    account: Account,
+    where: Common,
+    asked: Planning,
+    *,
+    uid: int | None,
+    lock_timeout_s: float = 0.0,
+    stop: threading.Event | None = None,
+) -> Reconciler:
     """Return the loop for one account, as the flags ask for it."""
     from acrsync.apply.reconcile import reconciler
+    from acrsync.apply.waves import Settings
+    from acrsync.cli.endpoint import source_of_token
 
     return reconciler(
         account,
-        runs=records,
-        settle_s=asked.settle_s,
-        parallelism=asked.parallelism,
+        memory=memory_of(asked.runs, None if account.read_only else source_of_token(where)),
+        uid=uid,
+        settings=Settings(asked.parallelism, asked.settle_s, asked.landing_s, lock_timeout_s),
         stop=stop,
         tell=output.say,
     )
+
+
+def memory_of(runs: str | None, token: str | None) -> Memory:
+    """Return where runs are kept and, unless this one only reads, who it is; `token` says where its token came from."""
+    from acrsync.runs.record import NOBODY
+    from acrsync.runs.where import DEFAULT, Memory, parse_where
+
+    place, project, environment = parse_where(runs or DEFAULT, in_manifest=False), Path(), dict(os.environ)
+    if token is None:
+        return Memory(place, NOBODY, project, environment)
+    from acrsync.runs.origin import who
+
+    return Memory(place, who(project, environment, token=token), project, environment)
 
 
 def show_plan(plan: Plan, account: Account, where: Common, asked: Planning) -> ExitCode:

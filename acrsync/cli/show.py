@@ -97,10 +97,10 @@ def _run(where: Common, path: Path, format_: str) -> ExitCode:
     from acrsync.cli.planning import style_for
     from acrsync.plan.outcome import ExitCode
     from acrsync.report.record import record_text
-    from acrsync.runs import record
+    from acrsync.runs.folder import read_named
 
     _only_text_and_json(format_, "A run")
-    lines = record.read(path)
+    lines = read_named(path)
     if format_ == "json":
         output.answer(json.dumps({"format_version": "1.0", "events": lines}, indent=2) + "\n")
     else:

@@ -12,6 +12,7 @@ from acrsync.apply.reconcile import CrashedDuringApply
 from acrsync.cli import ci, environment, output
 from acrsync.diagnostics import AcrsyncError, Diagnostic, Invalid, error
 from acrsync.plan.outcome import ExitCode
+from acrsync.runs import Held
 
 _MAY_HAVE_WRITTEN = error(
     "W514", "What it wrote before is in its record, and was not read back.", fix="run plan, and then apply again."
@@ -28,6 +29,8 @@ def report_failure(failure: BaseException, arguments: Sequence[str]) -> ExitCode
             return ExitCode.FAILED
         case Invalid():
             return _failed(failure.diagnostics, ExitCode.FAILED, arguments)
+        case Held():
+            return _failed((failure.diagnostic,), ExitCode.HELD, arguments)
         case AcrsyncError():
             return _failed((failure.diagnostic,), ExitCode.FAILED, arguments)
         case click.ClickException():

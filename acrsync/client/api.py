@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import operator
+import os
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self, Unpack
@@ -13,10 +14,13 @@ from urllib.parse import quote
 
 import requests
 
+from acrsync.bucket import canonical_number
 from acrsync.client.address import checked_base_url, checked_token
+from acrsync.client.environment import arguments_from
 from acrsync.client.failures import unusable
+from acrsync.client.listing import PER_PAGE, Page, complete
 from acrsync.client.options import Options, checked_proxies, checked_timeout
-from acrsync.client.refusals import InvalidCall
+from acrsync.client.refusals import ClientError, InvalidCall
 from acrsync.client.sending import Sender, Settings
 from acrsync.client.shapes import Bucket, BucketPage, GetBmCsProjectsResultsParams, GetOptions, Params, StreamResult
 from acrsync.model import JSON
@@ -97,14 +101,26 @@ class Client:
         self.read_only = read_only
         self._sender = Sender(settings, cancel=cancel)
 
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None, **arguments: Any) -> Self:
+        """Return a client for the account that the environment names, as the command line reads it.
+
+        `ACRSYNC_TOKEN`, else `ACRCLOUD_ACCESS_TOKEN`; `ACRSYNC_ENDPOINT`; `HTTPS_PROXY` and `NO_PROXY`;
+        `REQUESTS_CA_BUNDLE`, else `SSL_CERT_FILE`. Arguments of the constructor go before. Raises: AcrsyncError if no
+        token is set, or an empty one.
+        """
+        found = arguments_from(os.environ if environ is None else environ, given=arguments)
+        return cls(**found)
+
     def __repr__(self) -> str:
         return f"Client(base_url={self.base_url!r})"
 
-    def __reduce__(self) -> tuple[Callable[..., Client], tuple[type[Client], dict[str, Any]]]:
+    def __reduce__(self) -> tuple[Callable[..., Client], tuple[type[Client], dict[str, Any], dict[str, Any]]]:
         bound = [name for name in ("cancel", "debug", "last_look") if self._arguments[name] is not None]
         if bound:
             raise TypeError(f"a Client with {' and '.join(bound)} belongs to its process and cannot be pickled")
-        return _made, (type(self), self._arguments)
+        more = {name: value for name, value in vars(self).items() if name not in ("_arguments", "_sender")}
+        return _made, (type(self), self._arguments, more)
 
     def __enter__(self) -> Self:
         return self
@@ -159,13 +175,30 @@ class Client:
         region: str | None = None,
         type: str | None = None,  # noqa: A002 - the API's own word
     ) -> BucketPage:
-        """Return one page of the list, newest first."""
+        """Return one page of the list, newest first. One page is not the account: see `iter_buckets`."""
         params = {"page": page, "per_page": per_page, "region": region, "type": type}
         call, response, answer = self._sender.send("GET", "/api/buckets", params=params, parse=True)
         if not _is_page(answer):
             raise unusable(call, response, "no page of a list")
         listed: BucketPage = answer
         return listed
+
+    def iter_buckets(
+        self,
+        *,
+        region: str | None = None,
+        type: str | None = None,  # noqa: A002 - the API's own word
+    ) -> Iterator[Bucket]:
+        """Yield every bucket, newest first. The first one comes when it is proven that none is missing.
+
+        Raises: IncompleteListing if the list changes under each walk through it.
+        """
+
+        def fetch(number: int, per_page: int = PER_PAGE) -> Page[_Listed]:
+            return _page(self.list_buckets(page=number, per_page=per_page, region=region, type=type))
+
+        for listed in complete(fetch, map, what="buckets").rows:
+            yield listed.bucket
 
     def get_bucket(self, bucket_id: int | str) -> Bucket:
         """Return one bucket. Raises: NotFound."""
@@ -194,8 +227,35 @@ class Client:
         return bucket
 
 
-def _made(kind: type[Client], arguments: Mapping[str, Any]) -> Client:
-    return kind(**arguments)
+@dataclass(frozen=True, slots=True)
+class _Listed:
+    """A row of the list with its id."""
+
+    id: int
+    bucket: Bucket
+
+
+def _page(answer: BucketPage) -> Page[_Listed]:
+    """Return a page of the list. Raises: RemoteError if a row has no id."""
+    total, per_page = (canonical_number(answer["meta"].get(key)) for key in ("total", "per_page"))
+    rows = tuple(_Listed(row.get("id", 0), row) for row in answer["data"] if isinstance(row, dict))
+    usable = [row for row in rows if isinstance(row.id, int) and not isinstance(row.id, bool) and row.id > 0]
+    if len(usable) < len(answer["data"]):
+        raise ClientError(
+            "E417",
+            "/api/buckets: it is not a list of rows with an id.",
+            fix="check that the endpoint is the ACRCloud Console API.",
+        )
+    counted = total if isinstance(total, int) and total >= 0 else None
+    return Page(rows, counted, per_page if isinstance(per_page, int) and per_page > 0 else None)
+
+
+def _made(kind: type[Client], arguments: Mapping[str, Any], more: Mapping[str, Any]) -> Client:
+    """Return a client as it was pickled; a subclass may have a constructor of its own."""
+    made = kind.__new__(kind)
+    Client.__init__(made, **arguments)
+    vars(made).update(more)
+    return made
 
 
 def _checked_config(config: Any) -> tuple[bool | int | None, float]:

@@ -116,7 +116,8 @@ def logins_of(proxies: Mapping[str, str]) -> frozenset[str]:
 def _proxy(key: str, url: Any) -> str:
     """Return a proxy's address with its scheme."""
     of = f"The proxy for {visible(str(key))}"
-    fix = "write it as in http://user:password@proxy.example:3128; in the password / ? # @ are %2F %3F %23 %40."
+    login = "in the login / ? # @ are %2F %3F %23 %40"
+    fix = f"write it, or HTTPS_PROXY, as in http://user:password@proxy.example:3128; {login}."
     if not isinstance(url, str):
         raise InvalidProxy(f"{of} is {type(url).__name__}, not text.", fix=fix)
     address = url.strip() if "://" in url else f"http://{url.strip()}"

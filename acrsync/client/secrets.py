@@ -3,7 +3,7 @@
 A server may echo a request in an error page, a proxy its own login, a library the URL it could not read. Text is read
 as a person could decode it: percent-encoding, escapes of JSON, Python and HTML, up to three on top of each other, in
 any mix; without regard to case and line breaks. In what remains a secret is found as it is, in base64 (at each of the
-three positions it can begin at) or in hexadecimal. Ten characters of it in a row are enough.
+three positions it can begin at) or in hexadecimal. Eight characters of it in a row are enough.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from functools import cached_property
 from acrsync.visible import visible
 
 TEXT_MAX = 20_000  # characters of a text that are looked at; the rest is cut off
-_PIECE = 10  # characters of a secret in a row that give it away
+_PIECE = 8  # characters of a secret in a row that give it away
 _SHORT = 4  # a shorter secret is a part of ordinary words
 _LAYERS = 3
 _HEADERS = (

@@ -118,6 +118,9 @@ class _Response(http.client.HTTPResponse):
         if begun:
             return
         self.will_close = self.will_close or self._is_ambiguous()
+        # urllib3 would log what could not be read, with whatever secrets it holds.
+        self.headers.defects.clear()
+        self.headers.set_payload("")
         if self.status in _EMPTY:
             # There is no body, whatever the headers say; waiting for chunks would take all the time there is.
             del self.headers["Transfer-Encoding"]

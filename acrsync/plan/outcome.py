@@ -55,6 +55,7 @@ class ExitCode(IntEnum):
     CHANGES = 2
     REFUSED = 3
     STALE = 4
+    HELD = 5
     INCOMPLETE = 6
     INTERRUPTED = 130
 

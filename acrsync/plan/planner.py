@@ -47,7 +47,10 @@ def make_plan(manifest: Manifest, snapshot: Snapshot, *, earlier: Earlier | None
         decisions.taken.add(live.id)
         _decide(decisions, manifest, desired, live)
     for desired in matching.unmatched:
-        _decide_create(decisions, manifest, desired, earlier.lost(desired.name) if earlier else None)
+        if earlier and (stored := earlier.aliases.get(desired.name)):
+            decisions.diagnostics.append(_stored_elsewhere(desired, *stored))
+        else:
+            _decide_create(decisions, manifest, desired, earlier.lost(desired.name) if earlier else None)
     _decide_removed(decisions, manifest, own)
     _decide_pruned(decisions, manifest, own)
     work, problems = _possible(decisions.work, snapshot.endpoint)
@@ -100,6 +103,15 @@ def _decide_create(decisions: _Decisions, manifest: Manifest, desired: Desired, 
     whole = replace(desired, attrs={**lost.attrs, **desired.attrs})
     marks = Marks(add=marks.applied_to(lost.marks))
     decisions.work.append(Create(whole, "finishes a replacement that was interrupted", marks))
+
+
+def _stored_elsewhere(desired: Desired, bucket_id: int, name: str) -> Diagnostic:
+    detail = (
+        f"An earlier run created {visible(desired.name)}, and the server stored it as {visible(name)} (id {bucket_id})."
+        " A second create would make a second bucket."
+    )
+    fix = f"write `id: {bucket_id}` in the entry, or delete that bucket if it is not wanted."
+    return error("E210", detail, fix=fix, span=desired.span)
 
 
 def _decide_removed(decisions: _Decisions, manifest: Manifest, own: Sequence[Live]) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from acrsync.bucket import FIELDS
 from acrsync.diagnostics import Diagnostic, error
-from acrsync.model import JSON, PROTECTED, Approval, Desired, Live, Manifest, Removed, Snapshot
+from acrsync.model import JSON, PROTECTED, Approval, Attrs, Desired, Live, Manifest, Removed, Snapshot
 from acrsync.plan.changes import Create, Delete, Marks, Replace, Update, action_of
 from acrsync.plan.file import saved_plan
 from acrsync.plan.matching import describe
@@ -38,9 +39,10 @@ def undo(lines: Sequence[Line], snapshot: Snapshot, *, approvals: tuple[Approval
     """
     plan = saved_plan(lines[0]["plan"]).plan
     rows = {row.id: row for row in snapshot.rows if is_own(row, plan.uid)}
-    undoing = _Undoing(snapshot, rows, frozenset(map(str, approvals)))
+    listed = frozenset(lines[0].get("listed", ()))
+    undoing = _Undoing(snapshot, rows, frozenset(map(str, approvals)), listed)
     ends = _ends(lines)
-    steps: dict[int, list[Update]] = {}
+    steps: dict[int, list[tuple[Update, Line | None]]] = {}
     for change in plan.work:
         key = (action_of(change), change.name, None if isinstance(change, Create) else change.live.id)
         if key not in ends:
@@ -49,7 +51,7 @@ def undo(lines: Sequence[Line], snapshot: Snapshot, *, approvals: tuple[Approval
             case Create():
                 undoing.created(change, ends[key])
             case Update():
-                steps.setdefault(change.live.id, []).append(change)
+                steps.setdefault(change.live.id, []).append((change, ends[key]))
             case Replace():
                 undoing.replaced(change, ends[key])
             case Delete():
@@ -85,6 +87,7 @@ class _Undoing:
     snapshot: Snapshot
     rows: Mapping[int, Live]  # our own, by id
     approved: frozenset[str]
+    listed: frozenset[int]  # what was there before the run, so is never deleted
     entries: list[Desired] = field(default_factory=list)
     removed: list[Removed] = field(default_factory=list)
     hints: list[Diagnostic] = field(default_factory=list)
@@ -100,7 +103,9 @@ class _Undoing:
                 self.leave(namesake, why, fix="if it is not wanted, name it in `removed` of a manifest.")
             return
         row = self.rows.get(end["after"]["id"])
-        if row is not None and (why := self._why_it_stays(row, end["after"])):
+        if row is not None and _was_listed(self, row):
+            self.leave(row, "the server answered the run's create with it, and it was there before the run")
+        elif row is not None and (why := self._why_it_stays(row, end["after"])):
             self.leave(row, why)
         elif row is not None:
             self.removed.append(Removed(row.name))
@@ -117,8 +122,9 @@ class _Undoing:
             return "another bucket bears its name"
         return ""
 
-    def updated(self, steps: Sequence[Update]) -> None:
-        """Take back the steps in which one bucket was changed: a swap takes two."""
+    def updated(self, changes: Sequence[tuple[Update, Line | None]]) -> None:
+        """Take back the steps in which one bucket was changed (a swap takes two), and what the server changed too."""
+        steps = [step for step, _ in changes]
         before = steps[0].live
         row = self.rows.get(before.id)
         if row is None:
@@ -130,6 +136,10 @@ class _Undoing:
                 back[key] = before.attrs.get(key)
             elif row.attrs.get(key) != before.attrs.get(key):
                 changed.append(key)
+        after: Attrs = next((end["after"]["attrs"] for _, end in reversed(changes) if end and end["after"]), {})
+        for key in after.keys() & before.attrs.keys() - back.keys() - set(changed):
+            if after[key] != before.attrs[key] and row.attrs.get(key) == after[key] and not FIELDS[key].immutable:
+                back[key] = before.attrs[key]  # the server changed it unasked
         if changed:
             self.leave(row, f"its {' and '.join(changed)} changed since")
         marks = _marks_before(row, *(step.marks for step in steps))
@@ -156,6 +166,8 @@ class _Undoing:
         row = self.rows.get(after.get("id", 0))
         if row is None:
             self.deleted(before)
+        elif row.id != before.id and _was_listed(self, row):
+            self.leave(row, "the server answered the run's create with it, and it was there before the run")
         elif not _is_as_left(row, after):
             self.leave(row, "it has changed since")
         elif (approval := f"replace:{row.id}") not in self.approved:
@@ -176,6 +188,11 @@ class _Undoing:
                 row = self.rows[entry.id]
                 self.leave(row, f"its old name {visible(entry.name)} belongs to {describe(other)} now")
                 self.entries[at] = replace(entry, attrs={**entry.attrs, "name": row.name})
+
+
+def _was_listed(run: _Undoing, row: Live) -> bool:
+    """Tell whether a bucket was there before the run, so that the run cannot have created it."""
+    return row.id in run.listed
 
 
 def _is_as_left(row: Live, after: Line) -> bool:

@@ -29,13 +29,17 @@ def record_text(lines: Sequence[Line], *, style: Style) -> str:
 def _head(run: Line, style: Style) -> str:
     who = "an unknown account" if run.get("uid") is None else f"account {run['uid']}"
     facts = [f"{run['time']}, {who} at {visible(str(run['endpoint']))}"]
-    told = ("user", "host", "ci", "commit")
-    facts += [f"{key}: {visible(str(run[key]))}" for key in told if isinstance(run.get(key), str | int)]
-    summary = run["plan"].get("summary") or {}
+    origin = {"stack": run.get("stack"), "environment": run.get("environment"), **(run.get("who") or {})}
+    facts += [f"{_WORDS.get(key, key)}: {visible(str(value))}" for key, value in origin.items() if value]
+    plan = run.get("plan") or {}
+    summary = plan.get("summary") or {}
     planned = [f"{count} to {action}" for action, count in summary.items() if type(count) is int and count]
     words = [text for text in planned if text.rpartition(" ")[2] in ("create", "rename", "update", "replace", "delete")]
-    facts.append(f"Plan: {', '.join(words) or 'nothing'}. Digest: {visible(str(run['plan'].get('digest')))}")
+    facts.append(f"Plan: {', '.join(words) or 'nothing'}. Digest: {visible(str(plan.get('digest')))}")
     return "\n".join((style.paint(f"Run {visible(str(run['id']))}", Tone.STRONG), *facts))
+
+
+_WORDS = {"ci_url": "CI job", "token": "token from"}
 
 
 def _changes(lines: Sequence[Line]) -> Iterator[Line]:
@@ -74,8 +78,9 @@ def _end(lines: Sequence[Line], changes: Sequence[Line], style: Style) -> str:
         how, tone = ("verified", Tone.GOOD) if end["verified"] else ("not verified", Tone.BAD)
         said.append(style.paint(f"Ended {how}, exit code {end['exit_code']}.", tone))
     if closed is not None:
-        by = f" by run {visible(str(closed['by']))}" if closed.get("by") else ""
-        said.append(f"Closed{by} at {closed['time']}: nothing of it is open any more.")
+        by = f" by {visible(str(closed['by']))}" if closed.get("by") not in ("", lines[0]["id"]) else ""
+        why = visible(str(closed.get("reason") or "")) or "nothing of it is open any more"
+        said.append(f"Closed{by} at {closed['time']}: {why}.")
     left = found[OPEN] + found["unknown"]
     if left and closed is None:
         said.append(f"{counted(left, 'change')} may have been made; the next plan finds out.")

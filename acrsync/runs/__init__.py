@@ -1,90 +1,107 @@
-"""What runs did and what may still be going on: one object, opened once, that plan, apply and undo share."""
+"""What runs did and may still be going on, known to every later run: one object, opened once, for plan and apply.
+
+`take` waits until nobody else holds the account and nothing of earlier runs can land any more, then the caller lists
+and plans, and `begin` makes the account its own, or says that somebody was faster.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Protocol
 
-from acrsync.diagnostics import Diagnostic, error
-from acrsync.model import JSON, Attrs
+from acrsync.diagnostics import AcrsyncError, RemoteError
+from acrsync.model import Attrs, Live
 from acrsync.plan.changes import Work
-from acrsync.plan.earlier import Earlier
 from acrsync.plan.outcome import Outcome, Verb
-from acrsync.runs.record import Unfinished
+from acrsync.runs.memory import Holder, Known
+from acrsync.runs.record import Lines, Wanted
+
+LANDING_S = 30.0  # so long may a request take to land after it was sent; no client can bound it
+
+
+class Held(AcrsyncError):
+    """E075: another run holds the account, and nothing was written to it."""
+
+
+class LeaseLost(RemoteError):
+    """E076: this run may not write any more, as another one may by now. This write was not sent."""
+
+
+class Moved(AcrsyncError):
+    """E077: another run was faster; what was listed and planned no longer counts."""
 
 
 class Run(Protocol):
-    """The record of one apply while it is written."""
+    """The journal of one apply."""
 
-    @property
-    def id(self) -> str: ...
-
-    @property
-    def where(self) -> str:
-        """Where the record is, for people."""
-        ...
+    id: str
+    where: str  # its record, for people
 
     def intent(self, verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...]) -> None:
-        """Record a write that is about to be sent; returns only when it cannot be lost any more."""
+        """Record a write that is about to be sent; returns when that cannot be lost any more."""
         ...
 
     def outcome(self, outcome: Outcome) -> None:
-        """Record how a change ended; once more if a lost answer was settled later."""
+        """Record how a change ended, the last time for good. Raises nothing: an outcome that is missing is unknown."""
         ...
 
-    def end(self, *, exit_code: int, verified: bool, read_back: bool) -> None:
-        """Record that the run ended by itself. `read_back`: it looked for everything that it wrote."""
+    def last_look(self) -> None:
+        """Return if this run may still write, right before the first byte of a write's body is sent.
+
+        Raises: LeaseLost, and then nothing may be sent.
+        """
         ...
 
-    def close(self) -> None:
-        """Let go of what holds the record open; called at the end, however the run ended."""
+    def end(self, *, exit_code: int, verified: bool, rows: Sequence[Live] | None, managed: Mapping[int, str]) -> None:
+        """Record the end, with what the final list (None: there is none) settles of earlier runs, and give way.
+
+        Raises: AcrsyncError if that cannot be kept; the run then counts as one that crashed.
+        """
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What is left of earlier runs."""
-
-    unfinished: tuple[Unfinished, ...] = ()
-
-    def of(self, uid: int | None) -> Known:
-        """Return what is left of one account's runs, and of those whose account is not known."""
-        return Known(tuple(run for run in self.unfinished if uid is None or run.uid in (uid, None)))
-
-    @property
-    def hints(self) -> tuple[Diagnostic, ...]:
-        """What people must know of them."""
-        return tuple(map(_hint, self.unfinished))
-
-    @property
-    def earlier(self) -> Earlier:
-        """What shapes the next plan."""
-        return Earlier(tuple(lost for run in self.unfinished for lost in run.lost))
 
 
 class Runs(Protocol):
-    """The memory of runs against one endpoint."""
+    """The memory of runs in one account."""
 
-    def look(self, *, settle_s: float) -> Known:
-        """Return what is left, as soon as the list must show all that those runs wrote."""
+    where: str
+
+    def look(self) -> Known:
+        """Return what is known now. Never writes, never waits."""
         ...
 
-    def begin(self, plan: Mapping[str, JSON], *, uid: int | None) -> Run:
-        """Begin the record of an apply, with its plan as a document."""
+    def take(self, *, lock_timeout_s: float, tell: Callable[[str], object], landed: bool = True) -> Known:
+        """Return what is known when nobody else holds the account and no request of an earlier run can land any more.
+
+        Without `landed` only the first is waited for. Raises: Held. Waiting for a holder that crashed does not count
+        against `lock_timeout_s`.
+        """
         ...
 
-    def close(self, known: Known, *, by: str) -> None:
-        """Note that nothing is left of these runs."""
+    def begin(self, wanted: Wanted, *, rows: Sequence[Live]) -> Run:
+        """Make the account this run's. `rows` were listed after `take`. Raises: Moved, AcrsyncError."""
+        ...
+
+    def settle(self, *, rows: Sequence[Live]) -> None:
+        """Record what a list shows of earlier runs, where there is nothing to apply. Raises: Moved, AcrsyncError."""
+        ...
+
+    def history(self) -> Iterator[tuple[str, Lines]]:
+        """Yield the id and lines of each run that is known of, oldest first. Raises: AcrsyncError."""
+        ...
+
+    def close(self, run_id: str, *, reason: str) -> None:
+        """Give up by hand what a run left open, after `take`. Raises: AcrsyncError if there is no such open run."""
+        ...
+
+    def release(self) -> None:
+        """Give way, whatever happened."""
         ...
 
 
-def _hint(run: Unfinished) -> Diagnostic:
-    words = {"open": "without a known end"}
-    found = ", ".join(f"{count} {words.get(status, status)}" for status, count in sorted(run.counts.items()))
-    how = "was cut off" if run.crashed else "did not end verified"
-    detail = (
-        f"Run {run.id} {how}; changes: {found or 'none begun'}. This plan takes it into account, and an apply that "
-        f"ends verified closes its record, {run.path}."
+def held(holder: Holder) -> Held:
+    """Return the error for an account that another run holds."""
+    return Held(
+        "E075",
+        f"It is {holder}. Nothing was written.",
+        fix="wait for it to end, or wait longer with `--lock-timeout SECONDS`.",
     )
-    return error("H511", detail)

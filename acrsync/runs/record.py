@@ -1,270 +1,226 @@
-"""The run record: what an apply intended and did, on disk before it happens.
+"""The lines of one run: what it wanted, is about to send, did, and how it ended. No secrets.
 
-`.acrsync/runs/<id>.jsonl`, one JSON object a line, mode 0600, no secrets. An intent is on disk before its write is
-sent, so that after a crash the next run knows what may have happened. Described by `schemas/run.v1.json`.
+One JSON object a line, the same in a folder and in a store, described by `schemas/run.v1.json`. A line counts once it
+is whole. Damage is an error and never skipped: the damaged line may tell of a create that must not be sent again.
+Only a last line without its end is no damage: a crash cut it short, before what it announces was done.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import secrets
-import threading
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from urllib.parse import urlsplit
 
-from acrsync.diagnostics import AcrsyncError
 from acrsync.model import JSON, Attrs, Live
-from acrsync.plan.changes import Action, Create, Work, action_of
-from acrsync.plan.earlier import Pending
-from acrsync.plan.outcome import WELL, Outcome, Verb
+from acrsync.plan.changes import Create, Delete, Replace, Update, Work, action_of
+from acrsync.plan.document import Plan
+from acrsync.plan.outcome import Outcome, Verb
+from acrsync.version import __version__
 
 FORMAT_VERSION = "1.0"
-RETRIES = timedelta(minutes=5)  # that long, with all retries, may a write take to be sent
 
-
-class RecordError(AcrsyncError):
-    """The record cannot be written or read, so nothing may be written to the account."""
-
-
-class Record:
-    """A run being recorded; safe to use from several threads."""
-
-    def __init__(self, directory: Path) -> None:
-        now = _now()
-        self.id = f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
-        self.path = directory / f"{self.id}.jsonl"
-        self._lock = threading.Lock()
-        self._broken: OSError | None = None
-        try:
-            directory.mkdir(parents=True, exist_ok=True)
-            _ignore(directory)
-            self._file = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-            _keep_name(directory)
-        except OSError as error:
-            raise _cannot_write(self.path, error) from error
-
-    @property
-    def where(self) -> str:
-        """Where the record is, for people."""
-        return str(self.path)
-
-    def begin(self, plan: Mapping[str, JSON], *, endpoint: str, uid: int | None, version: str) -> None:
-        """Record the plan, as its JSON document, before anything is sent."""
-        self._write(
-            "run",
-            {"format_version": FORMAT_VERSION, "id": self.id, "acrsync_version": version, "endpoint": endpoint}
-            | {"uid": uid, "plan": plan},
-        )
-        self._sync()
-
-    def intent(self, verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...]) -> None:
-        """Record a write that is about to be sent; returns when it is on disk.
-
-        Raises: RecordError, and then nothing may be sent.
-        """
-        if self._broken is not None:
-            raise _cannot_write(self.path, self._broken)
-        self._write("intent", {**_named(change), "verb": verb, "attrs": dict(attrs), "marks": list(marks)})
-        self._sync()
-
-    def outcome(self, outcome: Outcome) -> None:
-        """Record how a change ended, the last time for good; never raises, an outcome that is missing is unknown."""
-        change = outcome.change
-        entry = {
-            **_named(change),
-            "status": outcome.status,
-            "wrote": outcome.wrote,
-            "lost": outcome.lost,
-            "before": None if isinstance(change, Create) else _shown(change.live),
-            "after": None if outcome.live is None else _shown(outcome.live),
-            "code": outcome.diagnostic.code if outcome.diagnostic else None,
-        }
-        try:
-            self._write("outcome", entry)
-        except RecordError:
-            return
-
-    def end(self, *, exit_code: int, verified: bool, read_back: bool) -> None:
-        """Record that the run ended by itself. `read_back`: it looked for all that it wrote."""
-        self._write("end", {"exit_code": exit_code, "verified": verified, "read_back": read_back})
-        self._sync()
-        self.close()
-
-    def close(self) -> None:
-        """Close the file; what could not be written to it was reported when it was tried."""
-        with suppress(OSError):
-            self._file.close()
-
-    def _write(self, event: str, entry: Mapping[str, JSON]) -> None:
-        line = {"event": event, "time": _now().isoformat(timespec="milliseconds"), **entry}
-        with self._lock:
-            try:
-                self._file.write(json.dumps(line).encode() + b"\n")
-                self._file.flush()
-            except OSError as error:
-                self._broken = error
-                raise _cannot_write(self.path, error) from error
-
-    def _sync(self) -> None:
-        """Wait for the disk. Several threads may wait for one another's lines at the same time."""
-        try:
-            os.fsync(self._file.fileno())
-        except OSError as error:
-            self._broken = error
-            raise _cannot_write(self.path, error) from error
+Line = Mapping[str, JSON]
+Lines = tuple[Line, ...]
+Key = tuple[JSON, ...]  # what tells a change from all others of its run: action, name, id
 
 
 @dataclass(frozen=True, slots=True)
-class Unfinished:
-    """An earlier run that did not end verified."""
+class Who:
+    """Who runs acrsync and where, for people who must find the other run."""
 
-    path: Path
-    id: str
-    uid: int | None  # the account that it wrote to, None where that was not known
-    crashed: bool  # it never said how it ended
-    counts: Mapping[str, int]  # outcomes by status; "open" counts writes of which no outcome is recorded
-    last_write_at: datetime | None  # by when the last write was sent that no list was seen to show
-    lost: tuple[Pending, ...] = ()  # what replacements deleted and did not create again
+    user: str = ""
+    host: str = ""
+    ci_url: str = ""  # of the job
+    commit: str = ""
+    repository: str = ""
+    actor: str = ""  # who set the job off
+    token: str = ""  # where the token came from, never the token
+
+    def __str__(self) -> str:
+        person = self.actor or self.user or "somebody"
+        return person + f" on {self.host}" * bool(self.host) + f" ({self.ci_url})" * bool(self.ci_url)
 
 
-def unfinished(directory: Path, *, endpoint: str) -> tuple[Unfinished, ...]:
-    """Return the runs against this endpoint that did not end verified and were not closed by a later one, by age.
+NOBODY = Who()
 
-    Raises: RecordError where a record cannot be read, as it may tell of a create that must not be sent again.
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What one apply sets out to do, as its record begins with it."""
+
+    plan: Plan
+    document: Mapping[str, JSON]  # the plan as it is saved
+    listed: frozenset[int]  # ids of all buckets before the first write
+    environment: str = ""
+
+
+def new_id(now: datetime) -> str:
+    """Return the id of a run that begins now: ids are in the order of time."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+
+
+def run_line(run_id: str, wanted: Wanted, who: Who, *, now: datetime) -> Line:
+    """Return the first line of a record."""
+    return _line(
+        "run",
+        now,
+        format_version=FORMAT_VERSION,
+        id=run_id,
+        acrsync_version=__version__,
+        endpoint=wanted.plan.endpoint,
+        uid=wanted.plan.uid,
+        stack=wanted.plan.manifest.stack,
+        environment=wanted.environment,
+        who=asdict(who),
+        listed=sorted(wanted.listed, reverse=True),
+        plan=dict(wanted.document),
+    )
+
+
+def intent_line(verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...], now: datetime) -> Line:
+    """Return the line of a write that is about to be sent; of a replacement, with all that the new bucket must have."""
+    return _line("intent", now, **_named(change), verb=verb, attrs=dict(attrs), marks=list(marks))
+
+
+def intents_of(plan: Plan, *, now: datetime) -> Lines:
+    """Return the intents of all changes of a plan, for a record that cannot grow before each write."""
+    return tuple(_intent_of(change, now) for change in plan.work)
+
+
+def outcome_line(outcome: Outcome, *, now: datetime) -> Line:
+    """Return how a change ended; the last such line of a change counts."""
+    change = outcome.change
+    return _line(
+        "outcome",
+        now,
+        **_named(change),
+        status=outcome.status,
+        wrote=outcome.wrote,
+        lost=outcome.lost,
+        before=None if isinstance(change, Create) else shown(change.live),
+        after=None if outcome.live is None else shown(outcome.live),
+        code=outcome.diagnostic.code if outcome.diagnostic else None,
+    )
+
+
+def settled_line(key: Key, status: str, *, after: JSON, now: datetime, by: str) -> Line:
+    """Return the outcome that a later run found for a change of which nobody knew how it ended."""
+    named = dict(zip(("action", "name", "id"), key, strict=True))
+    found = {"status": status, "wrote": after is not None, "after": after}
+    return _line("outcome", now, **named, **found, lost=None, before=None, code=None, by=by)
+
+
+def end_line(
+    *, exit_code: int, verified: bool, changed: Mapping[int, str | None], managed: Mapping[int, str], now: datetime
+) -> Line:
+    """Return the line of a run that ended by itself.
+
+    `changed`: the names of the buckets that it wrote to, None for one that it deleted. `managed`: all that its
+    manifest names, if it saw that they are as wanted.
     """
-    found = []
-    for path in sorted(directory.glob("*.jsonl")) if directory.is_dir() else ():
-        try:
-            text = path.read_bytes().splitlines()
-            if any(map(_closes, _lines(text[-1:]))):
-                continue
-            lines = tuple(_lines(text))
-            if lines and lines[0]["event"] == "run" and lines[0]["endpoint"] == endpoint:
-                if lines[0]["format_version"].partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
-                    raise ValueError(lines[0]["format_version"])
-                found.append(_unfinished(path, lines))
-        except (OSError, LookupError, TypeError, ValueError) as error:
-            raise _cannot_read(path, error) from error
-    return tuple(found)
+    return _line("end", now, exit_code=exit_code, verified=verified, changed=_keys(changed), managed=_keys(managed))
 
 
-def read(path: Path) -> tuple[Mapping[str, JSON], ...]:
-    """Return the lines of one record, its run first. Raises: RecordError where it is none, or of a newer format."""
-    try:
-        lines = tuple(_lines(path.read_bytes().splitlines()))
-    except OSError as error:
-        why = error.strerror or str(error)
-    else:
-        run = lines[0] if lines else {}
-        known = str(run.get("format_version")).partition(".")[0] == FORMAT_VERSION.partition(".")[0]
-        if run.get("event") == "run" and known and {"endpoint", "plan"} <= run.keys():
-            return lines
-        why = f"it is no run record of format {FORMAT_VERSION}"
-    raise RecordError("E063", f"{path}: {why}.", fix="name a run: `ls .acrsync/runs` lists them.")
+def closed_line(*, by: str, reason: str, now: datetime) -> Line:
+    """Return the line of a run of which nothing is open any more, `by` the run that saw it or a person."""
+    return _line("closed", now, by=by, reason=reason)
 
 
-def close(runs: Iterable[Unfinished], *, by: str) -> None:
-    """Note in each record that a later run found everything as wanted. Raises: RecordError."""
-    line = {"event": "closed", "time": _now().isoformat(timespec="milliseconds"), "by": by}
-    for run in runs:
-        try:
-            with run.path.open("r+b") as file:
-                cut_short = file.read()[-1:] not in (b"", b"\n")  # a crash in the middle of a line
-                file.write(b"\n" * cut_short + json.dumps(line).encode() + b"\n")
-        except OSError as error:
-            raise _cannot_write(run.path, error) from error
+def encoded(lines: Iterable[Line]) -> bytes:
+    """Return the lines as they are stored."""
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
 
 
-def _closes(line: Mapping[str, JSON]) -> bool:
-    """Tell whether a line says that nothing is left of its run."""
-    return line["event"] == "closed" or (line["event"] == "end" and bool(line["verified"]))
+def decoded(data: bytes) -> Lines:
+    """Return the lines of a record, none if a crash cut its first one short.
+
+    Raises: ValueError with what is wrong, for people.
+    """
+    whole = data.split(b"\n")[:-1]
+    lines = [_parsed(text, number) for number, text in enumerate(whole, 1)]
+    if lines:
+        check(lines)
+    return tuple(lines)
 
 
-def _unfinished(path: Path, lines: tuple[Mapping[str, JSON], ...]) -> Unfinished:
-    intents = {_key(line): line for line in lines if line["event"] == "intent"}  # the last one of each change
-    outcomes = {_key(line): line for line in lines if line["event"] == "outcome"}
-    first_known = {_key(line): line["time"] for line in reversed(lines) if line["event"] == "outcome"}
-    read_back = any(line["event"] == "end" and line["read_back"] for line in lines)
-    counts: dict[str, int] = {}
-    unseen: list[datetime] = []
-    lost: list[Pending] = []
-    for key, intent in intents.items():
-        outcome = outcomes.get(key)
-        status = outcome["status"] if outcome else "open"
-        counts[status] = counts.get(status, 0) + 1
-        if intent["action"] == "replace" and status not in WELL:
-            # Also where the delete was refused: a proxy may have delivered it twice, and told the second answer.
-            lost.append(Pending(Action.REPLACE, intent["name"], intent["id"], intent["attrs"], tuple(intent["marks"])))
-        if not outcome or (outcome["wrote"] and not (read_back and status in WELL)):
-            # One that was killed while it waited for its turn may have sent as long after its intent as retries go on.
-            latest = datetime.fromisoformat(intent["time"]) + RETRIES
-            known = datetime.fromisoformat(first_known[key]) if key in first_known else latest
-            unseen.append(min(known, latest, _now()))
-    run, crashed = lines[0], not any(line["event"] == "end" for line in lines)
-    return Unfinished(path, run["id"], run["uid"], crashed, counts, max(unseen, default=None), tuple(lost))
+def check(lines: Sequence[Line]) -> None:
+    """Raise ValueError, with what is wrong, if these are not the lines of one run in a format that is understood."""
+    run = lines[0]
+    if run.get("event") != "run":
+        raise ValueError("it does not begin with the line of a run")
+    if str(run.get("format_version")).partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
+        raise ValueError(f"its format is {run.get('format_version')}, this acrsync reads {FORMAT_VERSION}")
+    for number, line in enumerate(lines, 1):
+        if missing := KNOWN_EVENTS.get(str(line.get("event")), frozenset()) - line.keys():
+            raise ValueError(f"line {number} has no {' and no '.join(sorted(missing))}")
 
 
-def _lines(text: Iterable[bytes]) -> Iterator[Mapping[str, JSON]]:
-    """Yield the lines of a record, without one that a crash cut short: no write is sent before its intent is whole."""
-    for line in text:
-        try:
-            value = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(value, dict) and "event" in value:
-            yield value
-
-
-def _key(line: Mapping[str, JSON]) -> JSON:
+def key_of(line: Line) -> Key:
+    """Return which change a line is about."""
     return line["action"], line["name"], line["id"]
 
 
-def _named(change: Work) -> dict[str, JSON]:
-    """Return what tells a change from all others of its run."""
-    bucket_id = None if isinstance(change, Create) else change.live.id
-    return {"name": change.name, "action": action_of(change), "id": bucket_id}
+def normal(endpoint: str) -> str:
+    """Return one form of an address, whatever its case, default port and ending; other endpoints as they are."""
+    parts = urlsplit(endpoint)
+    if parts.scheme.lower() not in ("http", "https"):
+        return endpoint
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").rstrip(".")
+    port = f":{parts.port}" if parts.port not in (None, {"http": 80, "https": 443}[scheme]) else ""
+    return f"{scheme}://{host}{port}{parts.path.rstrip('/').removesuffix('/api').rstrip('/')}"
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
-def _shown(live: Live) -> dict[str, JSON]:
+def shown(live: Live) -> dict[str, JSON]:
+    """Return a bucket as a line shows it."""
     return {"id": live.id, "attrs": dict(live.attrs), "marks": list(live.marks), "facts": dict(live.facts)}
 
 
-def _ignore(directory: Path) -> None:
-    """Keep git out of `.acrsync/`, where records and the emulator's state lie."""
-    ignore = directory.parent / ".gitignore"
-    if directory.parent.name == ".acrsync" and not ignore.exists():
-        ignore.write_text("*\n", encoding="utf-8")
+# What later runs rely on. A line of an unknown event is of a later 1.x, and means nothing that must be known.
+KNOWN_EVENTS = {
+    "run": frozenset({"id", "time", "endpoint", "uid", "who"}),
+    "intent": frozenset({"time", "action", "name", "id", "verb", "attrs", "marks"}),
+    "outcome": frozenset({"time", "action", "name", "id", "status", "wrote", "after"}),
+    "end": frozenset({"time", "exit_code", "verified", "changed", "managed"}),
+    "closed": frozenset({"time", "by"}),
+}
 
 
-def _keep_name(directory: Path) -> None:
-    """Have the disk keep a new file's name, too, which the file's own flush need not do."""
-    descriptor = os.open(directory, os.O_RDONLY)
+def _parsed(text: bytes, number: int) -> Line:
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        value = json.loads(text)
+    except ValueError as e:
+        raise ValueError(f"line {number} is damaged") from e
+    if not isinstance(value, dict) or not isinstance(value.get("event"), str):
+        raise ValueError(f"line {number} is not an event")
+    return value
 
 
-def _cannot_read(path: Path, error: Exception) -> RecordError:
-    why = error.strerror if isinstance(error, OSError) else f"it is no run record of format {FORMAT_VERSION}"
-    return RecordError(
-        "E062",
-        f"{path}: {why}. It may tell of a create whose end nobody knows, and that must not be sent again.",
-        fix="look at what it says, see to it by hand, and move the file away.",
-    )
+def _intent_of(change: Work, now: datetime) -> Line:
+    match change:
+        case Create():
+            return intent_line("create", change, attrs=change.desired.attrs, marks=change.marks.add, now=now)
+        case Replace():
+            marks = change.marks.applied_to(change.live.marks)
+            return intent_line("delete", change, attrs=change.desired.attrs, marks=marks, now=now)
+        case Update():
+            attrs = {key: change.desired.attrs[key] for key in change.fields}
+            marks = change.marks.applied_to(change.live.marks)
+            return intent_line("update", change, attrs=attrs, marks=marks, now=now)
+        case Delete():
+            return intent_line("delete", change, attrs={}, marks=(), now=now)
 
 
-def _cannot_write(path: Path, error: OSError) -> RecordError:
-    return RecordError(
-        "E061",
-        f"{path}: {error.strerror or error}. Without a record a crash could not be recovered from, so nothing is sent.",
-        fix="free some space or choose another folder with `--record DIR`.",
-    )
+def _named(change: Work) -> dict[str, JSON]:
+    bucket_id = None if isinstance(change, Create) else change.live.id
+    return {"action": action_of(change), "name": change.name, "id": bucket_id}
+
+
+def _keys(names: Mapping[int, str | None] | Mapping[int, str]) -> dict[str, JSON]:
+    return {str(bucket_id): name for bucket_id, name in names.items()}
+
+
+def _line(event: str, now: datetime, **entry: JSON) -> Line:
+    return {"event": event, "time": now.isoformat(timespec="milliseconds"), **entry}

@@ -133,7 +133,7 @@ def waiting(bench: Bench) -> Iterator[Case]:
     yield _creating(bench, far, "create 100, far", 100)
     yield _creating(bench, far, "create 100, far and throttled", 100, faults=[THROTTLE])
     yield _creating(bench, near, "create 100, near", 100)
-    change = ("apply", "--yes", "--record", RECORDS, "changed.yaml")
+    change = ("apply", "--yes", "--runs", RECORDS, "changed.yaml")
     case = bench.acrsync("change 10 of 1000, near", *change, size=1000, server=near, rounds=3)
     yield _logged(bench, near, case, rows=1000)
     program = peers.official()
@@ -143,7 +143,7 @@ def waiting(bench: Bench) -> Iterator[Case]:
 
 
 def _creating(bench: Bench, server: Server, name: str, count: int, *, faults: Sequence[object] = ()) -> Case:
-    arguments = ("apply", "--yes", "--record", RECORDS, "--parallelism", str(PARALLELISM))
+    arguments = ("apply", "--yes", "--runs", RECORDS, "--parallelism", str(PARALLELISM))
     case = bench.acrsync(name, *arguments, size=count, server=server, rounds=3)
     return _logged(bench, server, case, rows=0, faults=faults)
 

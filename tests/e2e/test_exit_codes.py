@@ -27,7 +27,7 @@ def test_0_done(place: Place):
         (MANIFEST, ("apply",), "E007"),
         (MANIFEST + "  - {name: news, region: global, type: File}\n", ("apply", "--yes"), "E209"),
         (MANIFEST, ("apply", "--yes", "--out", "missing/plan.json"), "E005"),
-        (MANIFEST, ("apply", "--yes", "--record", "acrsync.yaml"), "E061"),
+        (MANIFEST, ("apply", "--yes", "--runs", "acrsync.yaml"), "E061"),
         (MANIFEST, ("plan", "--endpoint", "http://example.org"), "E401"),
     ],
     ids=["usage", "manifest", "nobody to ask", "planning", "a file", "the record", "the endpoint"],

@@ -193,7 +193,7 @@ def test_where_the_record_cannot_be_begun_nothing_is_sent(place: Place, api: Api
 def test_where_the_record_cannot_go_on_nothing_more_is_sent(place: Place, api: Api):
     place.write("acrsync.yaml", CREATES)
     whole = place.acrsync("apply", "--dry-run", "--format", "json")
-    place.acrsync("apply", "--yes", "--parallelism", "1", "--record", "probe")
+    place.acrsync("apply", "--yes", "--parallelism", "1", "--runs", "probe")
     (probe,) = (place.folder / "probe").glob("*.jsonl")
     first_end = len(b"".join(probe.read_bytes().splitlines(keepends=True)[:3]))
     api.reset()
@@ -216,7 +216,7 @@ def test_where_the_record_cannot_go_on_nothing_more_is_sent(place: Place, api: A
 
 def test_where_only_the_end_of_the_record_is_missing_the_run_is_still_what_it_is(place: Place, api: Api):
     place.write("acrsync.yaml", CREATES)
-    place.acrsync("apply", "--yes", "--parallelism", "1", "--record", "probe")
+    place.acrsync("apply", "--yes", "--parallelism", "1", "--runs", "probe")
     (probe,) = (place.folder / "probe").glob("*.jsonl")
     all_but_the_end = len(b"".join(probe.read_bytes().splitlines(keepends=True)[:-1]))
     api.reset()

@@ -26,7 +26,7 @@ PATHS = {
     "an unknown command": (MANIFEST, ("frobnicate",), 1),
     "options that do not go together": (MANIFEST, ("apply", "--expect", "sha256:0"), 1),
     "a file that cannot be written": (MANIFEST, ("plan", "--out", "missing/plan.json"), 1),
-    "a record that cannot be written": (MANIFEST, ("apply", "--yes", "--record", "acrsync.yaml"), 1),
+    "a record that cannot be written": (MANIFEST, ("apply", "--yes", "--runs", "acrsync.yaml"), 1),
     "a saved plan that is missing": (MANIFEST, ("apply", "--yes", "--plan", "plan.json"), 1),
     "an endpoint that is none": (MANIFEST, ("plan", "--endpoint", "https://["), 1),
 }

@@ -180,7 +180,7 @@ def test_the_record_says_what_was_intended_before_and_what_became_of_it_after(pl
 
 def test_the_record_can_be_kept_elsewhere(place: Place, tmp_path):
     place.write("acrsync.yaml", BUCKETS)
-    assert place.acrsync("apply", "--yes", "--record", str(tmp_path / "kept" / "here")).code == 0
+    assert place.acrsync("apply", "--yes", "--runs", str(tmp_path / "kept" / "here")).code == 0
     assert len(list((tmp_path / "kept" / "here").glob("*.jsonl"))) == 1
     assert not (place.folder / ".acrsync").exists()
 

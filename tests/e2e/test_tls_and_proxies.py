@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 import socket
 import ssl
@@ -18,7 +19,7 @@ import pytest
 
 from acrsync.extras import EXTRAS
 from e2e.commandline import ROOT, TOKEN, Place
-from hostile import Hostile, answered, hostile, listing, ok, row
+from hostile import Hostile, Request, answered, hostile, listing, ok, row
 
 CERTIFICATE = Path(__file__).with_name("loopback.pem")
 MANIFEST = "version: 1\nbuckets:\n  - {name: bucket-8881, region: eu-west-1, type: File}\n"
@@ -238,3 +239,52 @@ def test_a_plain_server_at_an_https_address(ready: Place):
     with listening(serve) as port:
         done = ready.acrsync("plan", "--endpoint", f"https://127.0.0.1:{port}")
     assert (done.code, done.codes) == (1, ["E415"])
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://user:hush/hush-word@127.0.0.1:1",
+        "http://user:12#hush-word@127.0.0.1:1",
+        "http://user:hush-word@127.0.0.1:port",
+        "user:hush-word@",
+        "ftp://user:hush-word@127.0.0.1",
+    ],
+)
+def test_a_proxy_that_cannot_be_read_ends_the_run_at_once_and_is_not_shown(ready: Place, api: Hostile, address):
+    for command in (("plan", "--debug"), ("apply", "--yes", "--debug"), ("export", "--debug")):
+        done = ready.acrsync(*command, environment={"HTTPS_PROXY": address})
+        assert (done.code, done.codes, api.requests) == (1, ["E454"], [])
+        assert "hush-word" not in done.out + done.err
+        assert "HTTPS_PROXY" in done.err
+
+
+@pytest.mark.parametrize("status", [403, 407])
+def test_a_proxy_that_refuses_the_login_is_asked_once_and_its_words_do_not_show_it(ready: Place, status):
+    """It repeats the login in its refusal: as it is, and in base64, as it was sent."""
+    asked: list[bytes] = []
+    basic = base64.b64encode(b"user:hush-word/1").decode()
+
+    def serve(connection: socket.socket) -> None:
+        with connection:
+            asked.append(connection.recv(65536))
+            connection.sendall(f"HTTP/1.1 {status} not user:hush-word%2F1 nor Basic {basic}\r\n\r\n".encode())
+
+    with listening(serve) as port:
+        environment = {"HTTPS_PROXY": f"http://user:hush-word%2F1@127.0.0.1:{port}"}
+        done = ready.acrsync("plan", "--debug", environment=environment)
+    assert (done.code, done.codes, len(asked)) == (1, ["E413"], 1)
+    assert basic.encode() in asked[0]
+    assert not {secret for secret in ("hush-word", basic, basic[5:15]) if secret in done.out + done.err}
+
+
+def test_answers_that_only_announce_the_answer_are_skipped(ready: Place):
+    announced = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
+
+    def announcing(connection: socket.socket, request: Request) -> bool | None:
+        connection.sendall(announced)
+        return ok(listing(row()))(connection, request)
+
+    with hostile(announcing, tls=True) as server:
+        done = ready.acrsync("plan", "--endpoint", server.url, environment={"REQUESTS_CA_BUNDLE": str(CERTIFICATE)})
+    assert (done.code, set(server.methods)) == (0, {"GET"})

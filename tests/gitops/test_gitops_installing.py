@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from e2e.commandline import ROOT
 from gitops.tools import run, tool
@@ -49,22 +50,90 @@ def shipped(folder: Path) -> Path:
     return folder
 
 
-def test_the_hook_lets_a_good_manifest_pass_and_stops_a_bad_one(tmp_path: Path):
-    hooks, user = committed(shipped(tmp_path / "hooks")), tmp_path / "user"
-    user.mkdir()
-    (user / "acrsync.yaml").write_text(GOOD)
-    committed(user)
-    line = [tool("pre-commit"), "try-repo", str(hooks), "acrsync-validate", "--verbose"]
-    environment = {"PRE_COMMIT_HOME": str(tmp_path / "cache")}
-    done = run([*line, "--all-files"], user, environment, timeout_s=300)
-    assert done.returncode == 0, done.stdout
-    assert "Valid: 1 bucket in acrsync.yaml." in done.stdout
-    (user / "acrsync.yaml").write_text(GOOD.replace("eu-west-1", "mars"))
-    done = run([*line, "--all-files"], user, environment, timeout_s=300)
-    assert (done.returncode, "acrsync.yaml:2:" in done.stdout) == (1, True), done.stdout
-    (user / "other.yaml").write_text("unrelated: true\n")
-    done = run([*line, "--files", "other.yaml"], user, environment, timeout_s=300)
-    assert (done.returncode, "Skipped" in done.stdout) == (0, True), done.stdout
+HOOK = """\
+repos:
+  - repo: %s
+    rev: %s
+    hooks:
+      - id: acrsync-validate
+"""
+SEVERAL = """\
+        entry: acrsync validate buckets/a.yaml buckets/b.yaml
+        files: ^buckets/
+        pass_filenames: false
+"""
+
+
+class User:
+    """A repository that uses the hook, and where pre-commit keeps what it installed."""
+
+    def __init__(self, folder: Path, hooks: Path, more: str = "") -> None:
+        self.folder, self.cache = folder, folder.with_name("cache")
+        folder.mkdir()
+        rev = run([*GIT, "rev-parse", "HEAD"], hooks).stdout.strip()
+        self.write(".pre-commit-config.yaml", HOOK % (hooks, rev) + more)
+        run([*GIT, "init", "--quiet"], folder)
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def commit(self) -> tuple[int, str]:
+        """Run the hook on what would be committed, commit it if it passes, and return how it ended."""
+        run([*GIT, "add", "--all"], self.folder)
+        environment = {"PRE_COMMIT_HOME": str(self.cache)}
+        done = run([tool("pre-commit"), "run", "--verbose"], self.folder, environment, timeout_s=300)
+        if done.returncode == 0:
+            run([*GIT, "commit", "--quiet", "--message=all"], self.folder)
+        return done.returncode, done.stdout
+
+
+@pytest.fixture(scope="module")
+def hooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return committed(shipped(tmp_path_factory.mktemp("hub") / "hooks"))
+
+
+def test_the_hook_checks_whatever_manifest_is_changed_in_any_folder_and_no_other_file(hooks: Path, tmp_path: Path):
+    user = User(tmp_path / "user", hooks)
+    user.write("acrsync.yaml", GOOD)
+    user.write("radio/prod/acrsync.yml", GOOD)
+    user.write("with spaces/acrsync.yaml", GOOD)
+    code, said = user.commit()
+    assert (code, said.count("Valid: 1 bucket in ")) == (0, 3), said
+    user.write("radio/prod/acrsync.yml", GOOD.replace("eu-west-1", "mars"))
+    user.write("tv/acrsync.yaml", GOOD.replace("File", "Tape"))
+    user.write("other.yaml", "unrelated: true\n")
+    code, said = user.commit()
+    assert code == 1, said
+    assert "radio/prod/acrsync.yml:2:" in said
+    assert "tv/acrsync.yaml:2:" in said
+    assert "with spaces" not in said, "it was not changed"
+    user.write("radio/prod/acrsync.yml", GOOD)
+    user.write("tv/acrsync.yaml", GOOD)
+    assert user.commit()[0] == 0
+    user.write("other.yaml", "unrelated: false\n")
+    code, said = user.commit()
+    assert (code, "Skipped" in said) == (0, True), said
+
+
+def test_the_hook_checks_several_files_that_are_one_manifest_together(hooks: Path, tmp_path: Path):
+    user = User(tmp_path / "user", hooks, SEVERAL)
+    assert all(line.strip() in (ROOT / ".pre-commit-hooks.yaml").read_text() for line in SEVERAL.splitlines()[1:])
+    user.write("buckets/a.yaml", GOOD)
+    user.write("buckets/b.yaml", GOOD.replace("version: 1\n", "").replace("music", "radio"))
+    code, said = user.commit()
+    assert (code, "Valid: 2 buckets in buckets/a.yaml, buckets/b.yaml." in said) == (0, True), said
+    user.write("buckets/b.yaml", GOOD)
+    code, said = user.commit()
+    assert (code, "buckets/b.yaml:" in said) == (1, True), said
+
+
+def test_the_trees_own_hook_is_the_one_that_it_ships():
+    [shipped_hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
+    [local] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    [own] = [hook for hook in local["hooks"] if hook["id"] == shipped_hook["id"]]
+    assert own["entry"].replace(".venv/bin/acrsync", "acrsync") == shipped_hook["entry"]
 
 
 def test_the_commands_of_the_dockerfile_make_an_acrsync_that_runs(tmp_path: Path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import tomllib
 from pathlib import Path
 
@@ -242,3 +243,58 @@ def test_the_schema_passes_ajv_in_strict_mode(tmp_path: Path):
     )
     assert done.returncode == 0, done.stdout
     assert json.loads(done.stdout) == [fine for _, fine in MANIFESTS]
+
+
+# What a release brings, and what the settings of the repository are
+
+
+RELEASE = yaml.safe_load((ROOT / ".github" / "workflows" / "release.yml").read_text())
+RELEASING = (ROOT / "RELEASING.md").read_text()
+
+
+def test_zizmor_and_its_schema_accept_the_configuration_of_dependabot():
+    path = ".github/dependabot.yml"
+    assert run([tool("zizmor"), "--offline", "--no-progress", "--persona", "pedantic", path], ROOT).returncode == 0
+    assert run([tool("check-jsonschema"), "--builtin-schema", "vendor.dependabot", path], ROOT).returncode == 0
+
+
+def test_only_jobs_of_a_release_that_need_a_right_have_it_and_none_of_them_runs_what_is_not_pinned():
+    rights = {
+        name: {right for right, access in job["permissions"].items() if access == "write"}
+        for name, job in RELEASE["jobs"].items()
+    }
+    assert rights == {
+        "test": set(),
+        "build": set(),
+        "attest": {"id-token", "attestations"},
+        "publish": {"id-token"},
+        "image": {"packages", "id-token", "attestations"},
+        "release": {"contents"},
+    }
+    for name, job in RELEASE["jobs"].items():
+        scripts = " ".join(step.get("run", "") for step in job["steps"])
+        assert "make " not in scripts or name == "test"
+        assert not rights[name] or "install" not in scripts
+
+
+def test_what_a_person_has_to_set_up_is_what_the_workflow_uses():
+    environments = {job["environment"] for job in RELEASE["jobs"].values() if "environment" in job}
+    text = (ROOT / ".github" / "workflows" / "release.yml").read_text()
+    for name in (*environments, *re.findall(r"vars\.(\w+)", text)):
+        assert f"`{name}`" in RELEASING
+
+
+def test_the_entry_for_the_catalogue_of_schemas_names_the_schema_and_its_files():
+    entry = json.loads(re.findall(r"```json\n(.*?)```", RELEASING, re.DOTALL)[0])
+    schema = json.loads((ROOT / "schemas" / "manifest.v1.json").read_text())
+    assert entry["url"] == schema["$id"]
+    assert schema["$id"].startswith("https://")
+    assert entry["fileMatch"] == ["acrsync.yaml", "acrsync.yml"]
+
+
+def test_a_release_brings_a_file_that_pins_it_and_all_that_it_needs(tmp_path: Path):
+    wheel = tmp_path / f"acrsync-{version()}-py3-none-any.whl"
+    wheel.write_bytes(b"wheel")
+    done = run([sys.executable, ROOT / ".github" / "release.py", wheel], tmp_path)
+    pinned = re.findall(r"^([a-z0-9-]+)==\S+[^\n]*(?:\\\n[^\n]*)*--hash=sha256:[0-9a-f]{64}", done.stdout, re.MULTILINE)
+    assert set(pinned) == {"acrsync", *locked()}

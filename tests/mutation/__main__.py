@@ -17,7 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 ACCEPTED = Path(__file__).with_name("survivors.txt")
-MODULES = ("matching", "planner", "guards", "ownership", "attempt", "applier", "verify", "outcome", "acrcloud/listing")
+MODULES = ("matching", "planner", "guards", "ownership", "attempt", "applier", "verify", "outcome", "client/listing")
 TESTS = (
     *(f"tests/unit/test_{name}.py" for name in ("matching", "planner", "guards", "ownership", "undo")),
     *(f"tests/unit/test_{name}.py" for name in ("attempt_changes", "applier_waves", "verify_reading_back")),

@@ -11,14 +11,13 @@ from pathlib import Path
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from acrsync.apply.reconcile import Result
 from acrsync.model import Limit, Live
 from acrsync.plan.changes import Create, Delete, Kept
 from acrsync.plan.outcome import WELL, Status
-from acrsync.runs.folder import FolderRuns
-from doubles import FakeClock
 from engine import Hook, Troubled, half_silent, lost, refused, silent
 from examples import examples
-from reconcile import loop
+from reconcile import in_folder, loop
 from strategies import accounts, manifests
 
 # What may happen to a call: before it is done, or after; None is nothing.
@@ -77,17 +76,22 @@ def test_two_more_runs_mend_whatever_happened_to_the_first(manifest, account, ha
     account, manifest = troubled(account), replace(manifest, deletes_limit=Limit(100))
     first = {row.id: row for row in account.observe().rows}
     with tempfile.TemporaryDirectory() as folder:
-        again = loop(account, parallelism=parallelism, runs=FolderRuns(Path(folder), "memory:", FakeClock(), print))
-        seen = again.look(manifest)
-        assume(seen.plan.can_apply and seen.plan.work)
-        account.before, account.after = happens
-        done = again.carry_out(seen)
+        again = loop(account, parallelism=parallelism, runs=in_folder(Path(folder)))
+        plan = again.look(manifest).plan
+        assume(plan.can_apply and plan.work)
+
+        def apply() -> Result:
+            return again.reconcile(lambda known: again.look(manifest, known=known), agree=happen)
+
+        def happen(_seen: object) -> None:
+            account.before, account.after = happens.pop() if happens else ({}, {})
+
+        happens = [happens]
+        done = apply()
         account.before, account.after = {}, {}
         holds(done, account, first)
         for _ in range(2):
-            seen = again.look(manifest)
-            if seen.plan.work:
-                again.carry_out(seen)
+            apply()
         assert again.look(manifest).plan.work == ()
     names = Counter(row.name for row in account.observe().rows)
     assert max(names.values(), default=0) <= 1, "no duplicates"

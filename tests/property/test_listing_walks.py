@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from acrsync.acrcloud.listing import SMALLEST_PAGE, Page, complete, falls, flaw_in
+from acrsync.client.listing import SMALLEST_PAGE, Page, complete, falls, flaw_in
 from acrsync.diagnostics import IncompleteListing
 from engine import words
 

@@ -103,8 +103,13 @@ class Stage:
     def _start(self, folder: Path, case: Case) -> int:
         from acrsync import cli
 
-        arguments = ["apply", "--yes", "--record", "runs", "--color", "never", *case.scenario.files]
-        arguments += [f"--parallelism={case.parallelism}", f"--settle={case.settle_s}", f"--timeout={case.timeout_s}"]
+        arguments = ["apply", "--yes", "--runs", "runs", "--color", "never", *case.scenario.files]
+        arguments += [
+            f"--parallelism={case.parallelism}",
+            f"--settle={case.settle_s}",
+            "--landing=0",
+            f"--timeout={case.timeout_s}",
+        ]
         child = os.fork()
         if child:
             return child

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from acrsync.diagnostics import AcrsyncError
 from acrsync.plan.changes import Create, Delete, Marks, Replace, Update
 from acrsync.plan.outcome import Status
 from engine import Apply, Troubled, denied, half_silent, lost, raising, refused, silent, words
@@ -316,10 +317,8 @@ def test_the_outcome_says_what_may_have_been_done(change, verb, hook, expected, 
 
 @pytest.mark.parametrize("change", [CREATE, RELABEL, DELETE, MOVED])
 def test_nothing_is_sent_that_could_not_be_recorded(change):
-    from acrsync.runs.record import RecordError
-
     job = apply(change, *([] if change is CREATE else [MUSIC]))
-    job.journal.intent = lambda *a, **k: raising(RecordError("E061", ""))()
+    job.journal.intent = lambda *a, **k: raising(AcrsyncError("E061", ""))()
     outcome = job.one()
     assert (outcome.status, outcome.wrote, outcome.diagnostic.code) == (Status.FAILED, False, "E061")
     assert job.account.writes == []

@@ -1,14 +1,17 @@
 """Who knows `acrclient` knows this client: constructor, methods, answers and exceptions."""
 
 import inspect
+import socket
+from typing import Any
 
 import pytest
 import requests
 from acrclient.client import Client as Theirs
+from acrclient.client import _Auth
 
 from acrsync.client import Client, GetBmCsProjectsResultsParams
-from acrsync.diagnostics import AccessDenied, NoAnswer, NotFound, RemoteError
-from hostile import TOKEN, answered, error_of, hostile, listing, ok, reset, row
+from acrsync.diagnostics import AccessDenied, AcrsyncError, IncompleteListing, NoAnswer, NotFound, RemoteError
+from hostile import CERTIFICATE, TOKEN, Answer, Request, answered, blunt, error_of, hostile, listing, ok, reset, row
 
 AT_ONCE = Client.Config(retries=0)
 
@@ -98,8 +101,8 @@ def test_a_lost_connection_is_one_of_requests() -> None:
 def test_there_is_no_call_that_deletes_what_a_bucket_holds() -> None:
     names = {name for name in dir(Client) if not name.startswith("_")}
     assert names == {
-        "Config", "close", "create_bucket", "delete_bucket", "get", "get_bm_cs_projects_results",
-        "get_bucket", "json", "list_buckets", "sent", "update_bucket",
+        "Config", "close", "create_bucket", "delete_bucket", "from_env", "get", "get_bm_cs_projects_results",
+        "get_bucket", "iter_buckets", "json", "list_buckets", "sent", "update_bucket",
     }  # fmt: skip
 
 
@@ -133,3 +136,113 @@ def test_connections_are_used_again_except_for_a_create() -> None:
         client.create_bucket({})
         client.update_bucket(1, {})
     assert [request.connection for request in server.requests] == [1, 1, 1, 2, 1]
+
+
+# What acrclient has not.
+
+
+def pages(*rows: dict[str, Any], per_page: int = 20, total: Any = None) -> Answer:
+    """Serve a list on pages, newest first."""
+
+    def answer(connection: socket.socket, request: Request) -> bool | None:
+        number = int(request.path.partition("page=")[2].partition("&")[0])
+        shown = rows[(number - 1) * per_page : number * per_page]
+        count = len(rows) if total is None else total
+        return ok(listing(*shown, total=count, per_page=str(per_page)))(connection, request)
+
+    return answer
+
+
+def test_every_bucket_is_yielded_newest_first() -> None:
+    rows = [row(number, type="Live", region="us-west-2") for number in range(45, 0, -1)]
+    with hostile(pages(*rows)) as server, Client(TOKEN, server.url, AT_ONCE) as client:
+        found = client.iter_buckets(region="us-west-2", type="Live")
+        assert server.requests == []
+        assert [bucket["id"] for bucket in found] == list(range(45, 0, -1))
+        assert next(client.iter_buckets())["type"] == "Live"
+    assert server.requests[0].path == "/api/buckets?page=1&per_page=100&region=us-west-2&type=Live"
+
+
+def test_an_empty_account_has_no_bucket() -> None:
+    with hostile(pages()) as server, Client(TOKEN, server.url, AT_ONCE) as client:
+        assert list(client.iter_buckets()) == []
+
+
+def test_a_list_that_is_not_proven_complete_yields_nothing() -> None:
+    rows = [row(number) for number in range(45, 0, -1)]
+    moving = [pages(*rows, total=total) for total in range(40, 60)]
+    with hostile(*moving) as server, Client(TOKEN, server.url, AT_ONCE) as client:
+        error_of(IncompleteListing, next, client.iter_buckets())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        listing({"name": "a"}),
+        listing(row("x")),
+        listing(row(True)),
+        listing(row(None)),
+        listing(row(1.5)),
+        listing("text"),
+        listing(row(), total="many"),
+        listing(row(), total=-1),
+        listing(row(), total=None) | {"meta": {}},
+        {"data": {}},
+        [],
+    ],
+)
+def test_a_list_without_ids_or_an_end_is_an_error(answer: Any) -> None:
+    with hostile(ok(answer)) as server, Client(TOKEN, server.url, AT_ONCE) as client:
+        assert error_of(RemoteError, list, client.iter_buckets()).diagnostic.code in {"E416", "E417", "E440"}
+
+
+def test_a_client_is_made_from_the_environment() -> None:
+    environ = {"ACRSYNC_TOKEN": f" {TOKEN}\n", "HOME": "/nowhere"}
+    assert Client.from_env(environ).base_url == "https://api-v2.acrcloud.com"
+    with hostile(ok({})) as server:
+        environ |= {"ACRSYNC_ENDPOINT": f"{server.url}/api", "HTTPS_PROXY": "http://127.0.0.1:9"}
+        with Client.from_env(environ, read_only=True, config=AT_ONCE) as client:
+            client.get("/api/x")
+            assert error_of(RemoteError, client.create_bucket, {}).diagnostic.code == "E451"
+    assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+def test_an_argument_goes_before_the_environment() -> None:
+    environ = {"ACRSYNC_TOKEN": "other", "ACRSYNC_ENDPOINT": "https://h.example", "REQUESTS_CA_BUNDLE": "none.pem"}
+    with hostile(ok({}), tls=True) as server:
+        options: dict[str, Any] = {"bearer_token": TOKEN, "base_url": server.url, "ca_bundle": str(CERTIFICATE)}
+        with Client.from_env(environ, **options) as client:
+            client.get("/api/x")
+    assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
+
+
+def test_the_way_is_read_from_the_environment() -> None:
+    refused = b"HTTP/1.1 403 Forbidden\r\n\r\n"
+    with blunt(refused) as (port, heard), hostile(ok({}), tls=True) as server:
+        environ = {"ACRCLOUD_ACCESS_TOKEN": TOKEN, "ACRSYNC_ENDPOINT": server.url, "SSL_CERT_FILE": str(CERTIFICATE)}
+        environ |= {"https_proxy": f"http://127.0.0.1:{port}"}
+        with Client.from_env(environ, config=AT_ONCE) as client:
+            assert error_of(RemoteError, client.get, "/api/x").diagnostic.code == "E413"
+        for spared in ("127.0.0.1", "*", f"x.example, 127.0.0.1:{server.port}"):
+            with Client.from_env({**environ, "NO_PROXY": spared}, config=AT_ONCE) as client:
+                assert client.json("/api/x") == {}
+    assert len(heard) == 1
+
+
+@pytest.mark.parametrize("environ", [{}, {"ACRSYNC_TOKEN": ""}, {"ACRSYNC_TOKEN": " ", "ACRCLOUD_ACCESS_TOKEN": TOKEN}])
+def test_no_token_and_an_empty_one_are_errors(environ: dict[str, str]) -> None:
+    error = error_of(AcrsyncError, Client.from_env, environ)
+    assert error.diagnostic.code == "E013"
+    assert ("empty" in error.diagnostic.detail) is bool(environ)
+
+
+def test_the_environment_of_the_process_is_the_one_that_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ACRSYNC_TOKEN", TOKEN)
+    monkeypatch.setenv("ACRSYNC_ENDPOINT", "https://h.example/api")
+    assert Client.from_env().base_url == "https://h.example"
+
+
+def test_acrclients_own_login_object_is_a_token() -> None:
+    with hostile(ok({})) as server, Client(_Auth(TOKEN), server.url) as client:  # type: ignore[arg-type]
+        client.get("/api/x")
+    assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"

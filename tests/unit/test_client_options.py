@@ -237,6 +237,19 @@ def test_a_client_can_be_pickled_and_works_after_it() -> None:
     assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
+class Named(Client):
+    """As a program derives it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(bearer_token=TOKEN)
+        self.name = name
+
+
+def test_a_subclass_can_be_pickled_too() -> None:
+    again = pickle.loads(pickle.dumps(Named("mine")))
+    assert (type(again), again.name, again.base_url) == (Named, "mine", "https://eu-api-v2.acrcloud.com")
+
+
 def test_a_client_that_belongs_to_its_process_says_so() -> None:
     client = Client(TOKEN, "https://h.example", debug=print, last_look=lambda: None)
     with pytest.raises(TypeError, match="debug and last_look"):

@@ -101,7 +101,7 @@ def test_the_plan_of_an_undo_is_applied_like_any_other_and_undone_in_its_turn(sh
     _, out, _ = shell.acrsync("plan", "--undo", shell.records[0].stem)
     assert "No changes." in out
 
-    redo = next(path for path in shell.records if '"name": "eu_shared_bucket", "action": "create"' in path.read_text())
+    redo = next(path for path in shell.records if '"action": "create", "name": "eu_shared_bucket"' in path.read_text())
     assert shell.acrsync("plan", "--undo", redo.stem, "--out", "redo.json")[0] == 0
     assert shell.json("apply", "--plan", "redo.json", "--yes")["verified"]
     assert seen(shell) == after
@@ -141,7 +141,7 @@ def test_what_is_no_record_is_refused_with_one_message(shell: Shell, text: str |
         path.write_text(text)
     code, out, err = shell.acrsync("plan", "--undo", "other.jsonl")
     assert (code, out, codes(err)) == (1, "", ["E063"])
-    assert "name a run: `ls .acrsync/runs` lists them." in err
+    assert "name a run: `acrsync runs` lists them." in err
 
 
 def test_a_run_against_another_account_is_not_taken_back_here(shell: Shell) -> None:
@@ -152,7 +152,7 @@ def test_a_run_against_another_account_is_not_taken_back_here(shell: Shell) -> N
 
 def test_a_run_against_another_uid_is_refused_by_the_fuse(shell: Shell) -> None:
     record = shell.records[-1]
-    theirs = record.with_name("theirs.jsonl")
+    theirs = shell.folder / "theirs.jsonl"
     theirs.write_text(record.read_text().replace('"uid": 19', '"uid": 20'))
     code, _, err = shell.acrsync("plan", "--undo", str(theirs))
     assert (code, codes(err)) == (1, ["E053"])  # its plan was edited

@@ -1,0 +1,71 @@
+"""Who runs acrsync, on what commit, and whether a commit is older than another one."""
+
+from __future__ import annotations
+
+import re
+import socket
+import subprocess
+from collections.abc import Mapping
+from getpass import getuser
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from acrsync.runs.record import Who
+
+
+def who(project: Path, environment: Mapping[str, str], *, token: str) -> Who:
+    """Return who runs this, where and on what commit, from git and from the variables of GitHub and GitLab.
+
+    `token`: where it came from. The repository is host and path, so that a job and a laptop mean the same one.
+    """
+    get = environment.get
+    url = _git(project, "config", "--get", "remote.origin.url")[1]
+    if get("GITHUB_ACTIONS"):
+        server, path, actor = get("GITHUB_SERVER_URL", ""), get("GITHUB_REPOSITORY", ""), get("GITHUB_ACTOR", "")
+        url, job = f"{server}/{path}", f"{server}/{path}/actions/runs/{get('GITHUB_RUN_ID', '')}"
+    elif get("GITLAB_CI"):
+        url, job, actor = get("CI_PROJECT_URL", ""), get("CI_JOB_URL", ""), get("GITLAB_USER_LOGIN", "")
+    else:
+        job = actor = ""
+    commit = _git(project, "rev-parse", "HEAD")[1] or get("GITHUB_SHA") or get("CI_COMMIT_SHA") or ""
+    return Who(_user(), socket.gethostname(), job, commit, repository(url), actor, token)
+
+
+def repository(url: str) -> str:
+    """Return what the URLs of one repository have in common: host and path, without user, port and `.git`."""
+    short = re.fullmatch(r"(?:[^@/]+@)?([^:/]{2,}):(?!//)(.+)", url)  # git's short form of an ssh URL
+    host, path = short.groups() if short else (urlsplit(url).hostname or "", urlsplit(url).path)
+    return f"{host.lower()}/{path.strip('/').removesuffix('.git')}" if host else ""
+
+
+def is_older(commit: str, than: str, *, project: Path) -> bool | None:
+    """Tell whether a commit is a proper ancestor of another one; None if git cannot tell, as in a shallow clone."""
+    if commit == than:
+        return False
+    code, _ = _git(project, "merge-base", "--is-ancestor", commit, than)
+    shallow = _git(project, "rev-parse", "--is-shallow-repository")[1] != "false"
+    return True if code == 0 else False if code == 1 and not shallow else None
+
+
+def _git(project: Path, *arguments: str) -> tuple[int, str]:
+    """Return how git ended and what it printed."""
+    try:
+        done = subprocess.run(  # noqa: S603 - a list, and no shell
+            ["git", *arguments],  # noqa: S607 - the user's git
+            cwd=project,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return 128, ""
+    return done.returncode, done.stdout.strip() if done.returncode == 0 else ""
+
+
+def _user() -> str:
+    try:
+        return getuser()
+    except (KeyError, OSError):  # a container's user without a name
+        return ""

@@ -1,0 +1,392 @@
+"""git as a run store: whose credentials, whose repository, and what is said when something is missing."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from email.message import Message
+from pathlib import Path
+
+import pytest
+
+from acrsync.diagnostics import AcrsyncError
+from acrsync.runs.git import GitStore
+from acrsync.runs.store import Store, StoreError, Unanswered
+from store_places import REF, bare
+from store_servers import Quiet, git_backend, listening
+
+SECRET = "s3cr3t-t0ken"
+BASIC = "Basic " + base64.b64encode(f"x-access-token:{SECRET}".encode()).decode()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A checkout with one commit, beside an empty repository `remote.git`."""
+    bare(tmp_path / "remote.git")
+    project = tmp_path / "project"
+    git("init", "--quiet", "--initial-branch=main", str(project), folder=tmp_path)
+    (project / "acrsync.yaml").write_text("version: 1\n")
+    git("add", "acrsync.yaml", folder=project)
+    git("commit", "--quiet", "--message=first", folder=project)
+    return project
+
+
+def git(*arguments: str, folder: Path) -> str:
+    who = ["-c", "user.name=test", "-c", "user.email=test@localhost"]
+    return subprocess.run(["git", *who, *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+def opened(remote: str, project: Path, *, timeout_s: float = 10, **environment: str) -> GitStore:
+    return GitStore(remote, REF, project=project, environment={**os.environ, **environment}, timeout_s=timeout_s)
+
+
+def used(store: Store) -> None:
+    """Swap twice and read all back."""
+    version = store.swap(b"one", expected=None, note="first", records={"20260101T000000Z-aaaaaa": b"lines\n"})
+    store.swap(b"two", expected=version, note="second")
+    now = store.read()
+    assert now is not None
+    assert now.data == b"two"
+    assert store.kept() == ("20260101T000000Z-aaaaaa",)
+    assert store.record("20260101T000000Z-aaaaaa") == b"lines\n"
+
+
+def everything(folder: Path) -> Mapping[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_the_history_of_an_account_is_a_git_log(project: Path):
+    store = opened("../remote.git", project)
+    used(store)
+
+    log = git("log", "--format=%s", REF, folder=project.parent / "remote.git")
+    assert log == "second\nfirst\n"
+    tree = git("ls-tree", "-r", "--name-only", REF, folder=project.parent / "remote.git")
+    assert tree == "account.json\nruns/20260101T000000Z-aaaaaa.jsonl\n"
+
+
+def test_a_remote_of_the_project_is_found_by_its_name_and_the_project_stays_as_it_is(project: Path):
+    git("remote", "add", "origin", "../remote.git", folder=project)  # relative to the top
+    (project / "staged").write_text("staged\n")
+    git("add", "staged", folder=project)
+    (project / "folder").mkdir()
+    before = everything(project)
+
+    used(opened("origin", project / "folder"))
+    assert everything(project) == before
+    assert REF in git("for-each-ref", folder=project.parent / "remote.git")
+
+
+def test_a_push_url_is_where_runs_are_kept(project: Path):
+    git("remote", "add", "origin", "/nowhere/at-all.git", folder=project)
+    git("remote", "set-url", "--push", "origin", str(project.parent / "remote.git"), folder=project)
+
+    used(opened("origin", project))
+
+
+def test_other_urls_count_as_they_do_for_git(project: Path):
+    git("remote", "add", "origin", "short:remote.git", folder=project)
+    git("config", f"url.{project.parent}/.insteadOf", "short:", folder=project)
+
+    used(opened("origin", project))
+
+
+def test_variables_of_a_hook_do_not_lead_into_the_project(project: Path):
+    before = everything(project)
+
+    index = str(project / ".git/index")
+    remote = str(project.parent / "remote.git")
+    used(opened(remote, project, GIT_DIR=str(project / ".git"), GIT_INDEX_FILE=index, GIT_WORK_TREE=str(project)))
+    assert everything(project) == before
+
+
+HOSTILE = """
+[color]
+	ui = always
+[push]
+	gpgSign = true
+	followTags = true
+	pushOption = x
+	recurseSubmodules = on-demand
+	default = nothing
+[submodule]
+	recurse = true
+[fetch]
+	prune = true
+	pruneTags = true
+[log]
+	showRoot = false
+	showSignature = true
+	decorate = full
+[commit]
+	gpgSign = true
+[diff]
+	renames = copies
+	noprefix = true
+[core]
+	quotePath = true
+	pager = false
+	hooksPath = {hooks}
+[init]
+	templateDir = {template}
+	defaultBranch = "main"
+[transfer]
+	fsckObjects = true
+[alias]
+	push = "!false"
+"""
+
+
+def test_what_a_person_has_configured_for_daily_work_changes_nothing(project: Path, tmp_path: Path):
+    hooks, ran = tmp_path / "template" / "hooks", tmp_path / "ran"
+    hooks.mkdir(parents=True)
+    for name in ("pre-push", "reference-transaction", "post-update"):
+        (hooks / name).write_text(f"#!/bin/sh\necho {name} >> {ran}\nexit 1\n")
+        (hooks / name).chmod(0o755)
+    settings = tmp_path / "gitconfig"
+    settings.write_text(HOSTILE.format(hooks=hooks, template=tmp_path / "template"))
+
+    with served(tmp_path) as (url, _):
+        used(opened(f"{url}/remote.git", project, GIT_CONFIG_GLOBAL=str(settings), LANG="de_DE.UTF-8", LANGUAGE="de"))
+    assert not ran.exists()
+
+
+@contextmanager
+def served(root: Path, *, wanted: str = "", readers: bool = False) -> Iterator[tuple[str, list[str]]]:
+    """Serve repositories to requests with one Authorization header; yield the address and all command lines seen.
+
+    `readers`: who has none may read, and is told 403 when it pushes.
+    """
+    lines: list[str] = []
+
+    def allowed(path: str, headers: Message) -> int:
+        lines.extend(command_lines())
+        if not wanted or headers.get_all("Authorization") == [wanted]:
+            return 200
+        if readers:
+            return 403 if "receive-pack" in path else 200
+        return 401
+
+    with listening(git_backend(root, allowed)) as url:
+        yield url, lines
+
+
+def command_lines() -> list[str]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+        except OSError:
+            continue
+    return [line for line in found if "git" in line]
+
+
+def test_the_password_of_a_url_reaches_the_server_and_no_command_line(project: Path, tmp_path: Path):
+    with served(tmp_path, wanted=BASIC) as (url, lines):
+        store = opened(url.replace("//", f"//x-access-token:{SECRET}@") + "/remote.git", project)
+        used(store)
+    assert any("remote.git" in line for line in lines)
+    assert not [line for line in lines if SECRET in line]
+    assert SECRET not in store.where
+    assert "***@" in store.where
+
+
+def test_a_password_is_taken_as_the_url_encodes_it_and_shown_in_no_form(project: Path, tmp_path: Path):
+    password = "p@ss/w%rd'x"
+    wanted = "Basic " + base64.b64encode(f"me:{password}".encode()).decode()
+    encoded = "p%40ss%2Fw%25rd%27x"
+    with served(tmp_path, wanted=wanted) as (url, lines):
+        used(opened(url.replace("//", f"//me:{encoded}@") + "/remote.git", project))
+        wrong = opened(url.replace("//", f"//you:{encoded}@") + "/remote.git", project)
+        with pytest.raises(StoreError) as caught:
+            wrong.read()
+    assert caught.value.diagnostic.code == "E071"
+    for text in (str(caught.value), caught.value.diagnostic.fix, wrong.where, *lines):
+        assert password not in text
+        assert encoded not in text
+
+
+def test_the_credentials_of_a_checkout_are_used(project: Path, tmp_path: Path):
+    """actions/checkout leaves a header in the repository's own settings."""
+    with served(tmp_path, wanted=BASIC) as (url, lines):
+        git("remote", "add", "origin", f"{url}/remote.git", folder=project)
+        git("config", f"http.{url}/.extraheader", f"AUTHORIZATION: {BASIC}", folder=project)
+        used(opened("origin", project))
+    assert not [line for line in lines if BASIC.split()[1] in line]
+
+
+def test_the_credentials_of_a_checkout_are_used_from_a_file_that_it_includes(project: Path, tmp_path: Path):
+    """Newer versions of it leave the header outside the repository, for this repository's folder only."""
+    with served(tmp_path, wanted=BASIC) as (url, _):
+        git("remote", "add", "origin", f"{url}/remote.git", folder=project)
+        git(
+            "config",
+            "--file",
+            str(tmp_path / "more"),
+            f"http.{url}/.extraheader",
+            f"AUTHORIZATION: {BASIC}",
+            folder=project,
+        )
+        git("config", f"includeIf.gitdir:{project}/.git.path", str(tmp_path / "more"), folder=project)
+        used(opened("origin", project))
+
+
+def test_a_credential_helper_is_asked(project: Path, tmp_path: Path):
+    helper = f"!f() {{ echo username=x-access-token; echo password={SECRET}; }}; f"
+    with served(tmp_path, wanted=BASIC) as (url, _):
+        git("remote", "add", "origin", f"{url}/remote.git", folder=project)
+        git("config", f"credential.{url}.helper", helper, folder=project)
+        used(opened("origin", project))
+
+
+def test_settings_in_the_environment_are_kept(project: Path, tmp_path: Path):
+    with served(tmp_path, wanted=BASIC) as (url, _):
+        name, value = f"http.{url}/.extraheader", f"AUTHORIZATION: {BASIC}"
+        remote = f"{url}/remote.git"
+        used(opened(remote, project, GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0=name, GIT_CONFIG_VALUE_0=value))
+
+
+def test_an_ssh_command_is_used_and_gets_no_terminal(project: Path, tmp_path: Path):
+    ssh = tmp_path / "ssh"
+    ssh.write_text('#!/bin/sh\nif [ -t 0 ]; then exit 9; fi\nfor last; do :; done\nexec sh -c "$last"\n')
+    ssh.chmod(0o755)
+    git("config", "core.sshCommand", str(ssh), folder=project)
+    git("remote", "add", "origin", f"git@example.test:{tmp_path}/remote.git", folder=project)
+
+    used(opened("origin", project))
+
+
+def refused(action: Callable[[], object]) -> StoreError:
+    with pytest.raises(StoreError) as caught:
+        action()
+    assert not isinstance(caught.value, Unanswered)
+    return caught.value
+
+
+def test_a_job_that_may_only_read_is_told_which_permission_is_missing(project: Path, tmp_path: Path):
+    with served(tmp_path, wanted=BASIC, readers=True) as (url, _):
+        store = opened(f"{url}/remote.git", project)
+        assert store.read() is None
+        error = refused(lambda: store.swap(b"x", expected=None, note="no")).diagnostic
+    assert error.code == "E071"
+    assert "contents: write" in error.fix
+    assert "403" in error.detail
+
+
+def test_without_credentials_nobody_is_asked_for_a_password(project: Path, tmp_path: Path):
+    with served(tmp_path, wanted=BASIC) as (url, _):
+        assert refused(opened(f"{url}/remote.git", project).read).diagnostic.code == "E071"
+
+
+@pytest.mark.parametrize("remote", ["/nowhere/at-all.git", "file:///nowhere/at-all.git"])
+def test_a_repository_that_is_not_there_is_a_refusal(project: Path, remote: str):
+    store = opened(remote, project)
+
+    for action in (store.read, lambda: store.swap(b"x", expected=None, note="no")):
+        error = refused(action).diagnostic
+        assert (error.code, error.fix) == ("E071", "correct the URL, or create the repository.")
+
+
+def test_a_server_out_of_reach_is_told_from_one_that_refuses(project: Path):
+    store = opened("http://127.0.0.1:9/remote.git", project)
+
+    assert refused(store.read).diagnostic.code == "E070"
+    assert refused(lambda: store.swap(b"x", expected=None, note="no")).diagnostic.code == "E070"
+
+
+def test_a_hook_of_the_server_that_declines_is_a_refusal_with_its_words(project: Path, tmp_path: Path):
+    hook = tmp_path / "remote.git" / "hooks" / "pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+
+    error = refused(lambda: opened("../remote.git", project).swap(b"x", expected=None, note="no")).diagnostic
+    assert error.code == "E071"
+    assert "hook declined" in error.detail
+
+
+def test_a_ref_that_acrsync_did_not_write_is_damage(project: Path):
+    git("push", "--quiet", "../remote.git", f"HEAD:{REF}", folder=project)
+
+    assert refused(opened("../remote.git", project).read).diagnostic.code == "E072"
+
+
+def test_a_remote_that_is_not_there_names_those_that_are(project: Path):
+    git("remote", "add", "upstream", "../remote.git", folder=project)
+
+    with pytest.raises(AcrsyncError) as caught:
+        opened("origin", project)
+    assert caught.value.diagnostic.code == "E084"
+    assert caught.value.diagnostic.fix == "use one of: git:upstream."
+
+
+def test_outside_a_repository_a_remote_has_no_meaning(tmp_path: Path):
+    with pytest.raises(AcrsyncError) as caught:
+        opened("origin", tmp_path, GIT_CEILING_DIRECTORIES=str(tmp_path.parent))
+    assert caught.value.diagnostic.code == "E084"
+    assert "not a git repository" in caught.value.diagnostic.detail
+
+
+def test_without_a_git_program_that_is_said(project: Path):
+    with pytest.raises(AcrsyncError) as caught:
+        opened("origin", project, PATH=str(project))
+    assert caught.value.diagnostic.code == "E083"
+
+
+def test_a_server_that_never_answers_is_not_waited_for_and_leaves_no_process(project: Path):
+    stop = threading.Event()
+
+    class Silent(Quiet):
+        def do_GET(self) -> None:  # noqa: N802 - http.server's name
+            stop.wait()
+            self.close_connection = True
+
+    with listening(Silent) as url:
+        store = opened(f"{url}/remote.git", project, timeout_s=1)
+        try:
+            assert refused(store.read).diagnostic.code == "E070"
+            with pytest.raises(Unanswered):
+                store.swap(b"x", expected=None, note="no")
+            for _ in range(500):  # a killed process takes a moment to go; another one would wait for the server
+                if not (left := [line for line in command_lines() if url in line]):
+                    break
+                time.sleep(0.01)
+            assert not left
+        finally:
+            stop.set()
+
+
+def test_a_fresh_runner_fetches_one_commit_however_long_the_history_is(project: Path, tmp_path: Path):
+    handler = git_backend(tmp_path)
+    with listening(handler) as url:
+        writer, version = opened(f"{url}/remote.git", project), None
+        for number in range(12):
+            records = {f"2026010{number % 9}T000000Z-aaaaaa": bytes(200_000)}
+            version = writer.swap(b"%d" % number, expected=version, note=f"{number}", records=records)
+        asked: list[str] = handler.asked  # type: ignore[attr-defined]
+        asked.clear()
+        reader = opened(f"{url}/remote.git", project)
+        reader.read()
+        folder = reader._git._environment["GIT_DIR"]
+        assert git("rev-list", "--all", "--count", folder=Path(folder)) == "1\n"
+        assert len(asked) == 3, asked  # how the server speaks, which refs, the commit
+        asked.clear()
+        reader.read()
+        assert len(asked) == 2, asked  # nothing new
+        asked.clear()
+        reader.swap(b"more", expected=version, note="more")
+        assert len(asked) == 2, asked
+
+
+def test_temporary_repositories_go_with_their_store(project: Path):
+    store = opened("../remote.git", project)
+    folder = Path(store._git._environment["GIT_DIR"])
+    assert folder.is_dir()
+
+    del store
+    assert not folder.exists()

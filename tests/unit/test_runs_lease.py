@@ -1,0 +1,326 @@
+"""The lease, one rule at a time; `tests/simulate` has them all at once."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from acrsync.plan.changes import Create
+from acrsync.plan.outcome import Outcome, Status
+from acrsync.runs import LANDING_S, Held, LeaseLost, Moved
+from acrsync.runs.lease import LeasedRuns
+from acrsync.runs.record import Wanted, Who
+from acrsync.runs.store import StoreError
+from memory_store import MemoryStore
+from report_plans import desired, live, plan_of
+from step_clock import StepClock
+
+CREATE = Create(desired("talk", region="eu-west-1", type="File"), "")
+TALK = live(20, "talk")
+TTL_S, SETTLE_S = 60.0, 15.0
+CREATED = Outcome(CREATE, Status.CREATED, live=TALK, wrote=True)
+WELL = {"exit_code": 0, "verified": True, "managed": {20: "talk"}}
+
+
+class Machine:
+    """One machine with a clock of its own."""
+
+    def __init__(self, store, name="one"):
+        self.clock, self.store, self.said = StepClock(), store, []
+        self.runs = LeasedRuns(store, self.clock, who=Who(user=name, host="host"), settle_s=SETTLE_S, ttl_s=TTL_S)
+
+    def take(self, lock_timeout_s=300.0):
+        return self.runs.take(lock_timeout_s=lock_timeout_s, tell=self.said.append)
+
+    def begin(self, rows=()):
+        wanted = Wanted(plan_of((CREATE,)), {}, frozenset(row.id for row in rows))
+        return self.runs.begin(wanted, rows=rows)
+
+    def run(self):
+        self.take()
+        return self.begin()
+
+    def renew(self):
+        for task in self.clock.tasks:
+            task()
+
+
+@pytest.fixture
+def store():
+    return MemoryStore()
+
+
+@pytest.fixture
+def one(store):
+    return Machine(store)
+
+
+@pytest.fixture
+def two(store):
+    return Machine(store, "two")
+
+
+def test_an_account_without_history_is_free(one):
+    assert one.take().runs == ()
+    assert one.clock.waited == []
+
+
+def test_looking_changes_nothing(store, one):
+    one.runs.look()
+    one.take()
+    assert store.stored is None
+
+
+def test_the_plan_is_in_the_store_before_anything_is_sent(store, one, two):
+    one.run()
+    (run,) = two.runs.look().runs
+    assert [(left.name, left.undecided) for left in run.open] == [("talk", True)]
+
+
+def test_a_held_account_is_waited_for_and_its_holder_named(one, two):
+    run = one.run()
+
+    def goes_on():
+        one.renew()
+
+    two.clock.when_waiting = goes_on
+    with pytest.raises(Held, match="one on host") as caught:
+        two.take(lock_timeout_s=20)
+    assert run.id in caught.value.diagnostic.detail
+    assert any("Waiting" in said and "one on host" in said for said in two.said)
+    assert sum(two.clock.waited) >= 20
+
+
+def test_waiting_ends_with_the_other_run(one, two):
+    run = one.run()
+    two.clock.when_waiting = lambda: run.end(rows=[TALK], **WELL) if two.clock.waited == [2.0] else None
+    run.outcome(CREATED)
+    assert two.take().holder is None
+    assert two.clock.waited == [2.0]
+
+
+def test_a_dead_holder_costs_its_time_and_that_of_what_it_sent(one, two):
+    one.run()
+    two.take(lock_timeout_s=0)
+    assert sum(two.clock.waited) == pytest.approx(TTL_S + LANDING_S + SETTLE_S)
+
+
+def test_a_dead_holder_of_which_nothing_is_open_costs_its_time_only(one, two):
+    one.run().outcome(CREATED)
+    one.renew()
+    two.take()
+    assert sum(two.clock.waited) == pytest.approx(TTL_S)
+
+
+def test_a_run_is_waited_for_once(one, two, store):
+    one.run()
+    two.take()
+    run = two.begin(rows=[TALK])
+    run.outcome(Outcome(CREATE, Status.ALREADY, live=TALK))
+    run.end(rows=[TALK], **WELL)
+    three = Machine(store)
+    three.take()
+    assert three.clock.waited == []
+
+
+def test_a_run_with_nothing_to_do_settles_what_it_sees(one, two, store):
+    one.run()
+    two.take()
+    two.runs.settle(rows=[TALK])
+    known = Machine(store).take()
+    assert known.unfinished == ()
+    assert known.holder is None
+
+
+def test_a_look_within_the_time_costs_no_request(one, store):
+    run = one.run()
+    swaps = store.swaps
+    one.clock.seconds += TTL_S * 0.94
+    run.last_look()
+    assert store.swaps == swaps
+
+
+@pytest.mark.parametrize("clock", ["all", "asleep", "wall"])
+def test_out_of_time_by_any_clock_it_renews_and_looks_again(one, store, clock):
+    run = one.run()
+    swaps = store.swaps
+    match clock:
+        case "all":
+            one.clock.seconds += TTL_S * 0.96
+        case "asleep":
+            one.clock.seconds += 100
+            one.clock.asleep += 100
+        case "wall":
+            one.clock.wall_offset += 100
+    run.last_look()
+    assert store.swaps == swaps + 1
+
+
+def test_a_renewal_that_took_too_long_is_none(one, store):
+    run = one.run()
+    one.clock.seconds += TTL_S
+
+    def slow():
+        one.clock.seconds += TTL_S
+        return ""
+
+    store.trouble = slow
+    with pytest.raises(LeaseLost):
+        run.last_look()
+
+
+def test_whoever_was_taken_over_sends_nothing_more(one, two):
+    run = one.run()
+    two.take()
+    two.begin()
+    one.clock.seconds += TTL_S
+    with pytest.raises(LeaseLost, match="another run"):
+        run.last_look()
+    with pytest.raises(LeaseLost):
+        run.end(rows=None, **WELL)
+
+
+def test_a_holder_whose_time_is_over_goes_on_if_nobody_took_over(one, two):
+    run = one.run()
+    two.take()
+    one.clock.seconds += 10 * TTL_S
+    run.last_look()
+    with pytest.raises(Moved):
+        two.begin()
+
+
+def test_of_two_that_saw_the_same_version_one_begins(one, two):
+    one.take()
+    two.take()
+    one.begin()
+    with pytest.raises(Moved):
+        two.begin()
+
+
+@pytest.mark.parametrize("trouble", ["before", "after", "late", "twice"])
+def test_a_swap_without_an_answer_is_looked_for(one, two, store, trouble):
+    troubles = [trouble]
+    store.trouble = lambda: troubles.pop() if troubles else ""
+    run = one.run()
+    run.last_look()
+    assert two.runs.look().holder.run == run.id
+
+
+@pytest.mark.parametrize("trouble", ["before", "after", "late", "twice"])
+def test_an_end_without_an_answer_is_looked_for(one, two, store, trouble):
+    run = one.run()
+    run.outcome(CREATED)
+    troubles = [trouble]
+    store.trouble = lambda: troubles.pop() if troubles else ""
+    run.end(rows=[TALK], **WELL)
+    assert two.runs.look().holder is None
+    assert two.runs.look().unfinished == ()
+
+
+def test_each_swap_has_a_nonce_of_its_own(one, store):
+    run = one.run()
+    seen = [json.loads(store.stored.data)["nonce"]]
+    for _ in range(3):
+        run.renew()
+        seen.append(json.loads(store.stored.data)["nonce"])
+    assert len(set(seen)) == 4
+
+
+def test_a_store_that_cannot_be_reached_ends_the_time_but_not_the_run(one, store, monkeypatch):
+    run = one.run()
+
+    def unreachable(*args, **kwargs):
+        raise StoreError("E070", "memory:")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "swap", unreachable)
+        run.renew()
+        run.last_look()
+        one.clock.seconds += TTL_S
+        with pytest.raises(LeaseLost, match="reached"):
+            run.last_look()
+    run.last_look()
+
+
+def test_outcomes_follow_with_the_renewals(one, two):
+    run = one.run()
+    run.outcome(CREATED)
+    assert two.runs.look().undecided
+    run.renew()
+    assert not two.runs.look().undecided
+    assert not two.runs.look().shown_by([], now=two.clock.wall())
+
+
+def test_what_is_open_stays_open_through_other_runs(one, two, store):
+    run = one.run()
+    run.outcome(Outcome(CREATE, Status.FAILED, live=live(20, "talk-1"), wrote=True))
+    run.end(exit_code=6, verified=False, rows=None, managed={})
+    two.take()
+    second = two.begin(rows=[live(20, "talk-1")])
+    second.outcome(Outcome(CREATE, Status.SKIPPED))
+    second.end(rows=[live(20, "talk-1")], **WELL)
+    assert [left.elsewhere for left in Machine(store).take().open] == [(20, "talk-1")]
+
+
+def test_a_run_of_which_nothing_is_open_shrinks_to_what_later_ones_need(one, store):
+    run = one.run()
+    run.outcome(CREATED)
+    run.end(rows=[TALK], **WELL)
+    (kept,) = json.loads(store.stored.data)["runs"]
+    assert [line["event"] for line in kept["lines"]] == ["run", "end"]
+    assert "plan" not in kept["lines"][0]
+    assert [json.loads(line)["event"] for line in store.records[run.id].splitlines()] == [
+        "run", "intent", "outcome", "end",
+    ]  # fmt: skip
+
+
+def test_an_old_run_is_forgotten_if_a_newer_one_says_what_is_managed(one, store):
+    for _ in range(3):
+        run = one.run()
+        run.outcome(CREATED)
+        run.end(rows=[TALK], **WELL)
+        one.clock.seconds += 100_000
+    assert len(json.loads(store.stored.data)["runs"]) == 1
+
+
+def test_a_run_can_be_given_up_by_hand(one, two, store):
+    run = one.run()
+    run.outcome(Outcome(CREATE, Status.FAILED, live=live(20, "talk-1"), wrote=True))
+    run.end(exit_code=6, verified=False, rows=None, managed={})
+    two.take()
+    two.runs.close(run.id, reason="seen to by hand")
+    assert two.runs.look().unfinished == ()
+    assert json.loads(store.records[run.id].splitlines()[-1])["reason"] == "seen to by hand"
+
+
+def test_history_tells_of_runs_that_the_object_has_forgotten(one, store):
+    run = one.run()
+    run.outcome(CREATED)
+    run.end(rows=[TALK], **WELL)
+    ((run_id, lines),) = one.runs.history()
+    assert run_id == run.id
+    assert [line["event"] for line in lines] == ["run", "intent", "outcome", "end"]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"{}",
+        b'{"format_version": "2.0"}',
+        b"\xff",
+        b'{"format_version": "1.0", "nonce": "n", "holder": {}, "runs": []}',
+    ],
+)
+def test_a_damaged_object_is_an_error(one, store, data):
+    store.swap(data, expected=None, note="damage")
+    with pytest.raises(StoreError, match="damaged"):
+        one.take()
+
+
+def test_a_run_that_is_given_up_renews_no_more(one):
+    one.run()
+    one.runs.release()
+    assert one.clock.tasks == []

@@ -1,0 +1,236 @@
+"""What earlier runs left behind: tables of how a change ended, and of what a list then settles."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from acrsync.diagnostics import AcrsyncError
+from acrsync.plan.changes import Create, Delete, Replace, Update
+from acrsync.plan.outcome import Outcome, Status
+from acrsync.runs.memory import Known, past, reduced
+from acrsync.runs.record import (
+    Wanted,
+    Who,
+    closed_line,
+    decoded,
+    encoded,
+    end_line,
+    intents_of,
+    normal,
+    outcome_line,
+    run_line,
+)
+from report_plans import desired, live, plan_of
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+MUSIC = live(7, "music", labels=["Music"], marks=("acrsync:radio",))
+NEWS = live(8, "news")
+CREATE = Create(desired("talk", region="eu-west-1", type="File"), "")
+RENAME = Update(desired("newer"), NEWS, ("name",), "")
+MOVE = Replace(desired(**{**MUSIC.attrs, "region": "us-west-2"}), MUSIC, ("region",), "")
+DELETE = Delete(NEWS, "")
+TALK = live(20, "talk")
+MOVED = replace(MUSIC, id=21, attrs=dict(MOVE.desired.attrs))
+END = {"exit_code": 6, "verified": False, "changed": {}, "managed": {}, "now": NOW}
+
+
+def lines_of(*changes, outcomes=(), ends=False, listed=(7, 8)):
+    plan = plan_of(changes)
+    wanted = Wanted(plan, {}, frozenset(listed))
+    lines = (run_line("r1", wanted, Who(), now=NOW), *intents_of(plan, now=NOW))
+    lines += tuple(outcome_line(outcome, now=NOW) for outcome in outcomes)
+    return (*lines, end_line(**END)) if ends else lines
+
+
+def known(*changes, **kwargs):
+    return Known((past(lines_of(*changes, **kwargs)),))
+
+
+def after(lines, rows, done=()):
+    """Return the run once a list has settled what it can."""
+    added = Known((past(lines),)).settled(rows, by="r2", now=NOW, done=done)
+    return past((*lines, *added.get("r1", ())))
+
+
+LOST_ANSWER = Outcome(CREATE, Status.UNKNOWN, wrote=True, lost="create")
+OTHER_NAME = Outcome(CREATE, Status.FAILED, live=live(20, "talk-1"), wrote=True)
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome", "is_open", "undecided", "reason"),
+    [
+        (CREATE, None, True, True, "nobody knows whether it was sent"),
+        (CREATE, LOST_ANSWER, True, True, "its answer was lost"),
+        (CREATE, Outcome(CREATE, Status.CREATED, live=TALK, wrote=True), False, False, "it was answered"),
+        (CREATE, Outcome(CREATE, Status.FAILED), False, False, "it was refused"),
+        (CREATE, Outcome(CREATE, Status.SKIPPED), False, False, "it was not begun"),
+        (CREATE, Outcome(CREATE, Status.STALE), False, False, "nothing was sent"),
+        (CREATE, OTHER_NAME, True, False, "it is there under another name"),
+        (RENAME, None, True, True, "it may still land"),
+        (RENAME, Outcome(RENAME, Status.FAILED, wrote=True, lost="update"), True, True, "it may still land"),
+        (RENAME, Outcome(RENAME, Status.FAILED, wrote=True), False, False, "it was answered, if not as wanted"),
+        (DELETE, Outcome(DELETE, Status.UNKNOWN, wrote=True, lost="delete"), True, True, "it may still land"),
+        (MOVE, None, True, True, "it may be deleted and not created"),
+        (MOVE, Outcome(MOVE, Status.FAILED, wrote=True), True, False, "deleted, and the create was refused"),
+        (MOVE, Outcome(MOVE, Status.FAILED), True, False, "a proxy may have delivered the delete twice"),
+        (MOVE, Outcome(MOVE, Status.REFUSED), False, False, "a guard objected before anything was sent"),
+        (MOVE, Outcome(MOVE, Status.REPLACED, live=MOVED, wrote=True), False, False, "it is there again"),
+    ],
+)
+@pytest.mark.parametrize("ends", [False, True])
+def test_what_is_open_follows_from_how_a_change_ended(change, outcome, is_open, undecided, reason, ends):
+    run = past(lines_of(change, outcomes=[outcome] if outcome else [], ends=ends))
+    assert [(left.name, left.undecided) for left in run.open] == [(change.name, undecided)] * is_open, reason
+    assert run.crashed is not ends
+    assert run.done == (ends and not is_open)
+
+
+@pytest.mark.parametrize(
+    ("change", "outcome", "rows", "status", "closes", "reason"),
+    [
+        (CREATE, None, [TALK], "adopted", True, "it is listed and was not before"),
+        (CREATE, None, [], "skipped", True, "no list will ever show it"),
+        (CREATE, None, [live(20, "TALK-1")], "failed", False, "it may be what the server made of it"),
+        (CREATE, None, [live(20, "TALK-1", type="LiveTimeshift")], "skipped", True, "another type is another bucket"),
+        (CREATE, None, [live(7, "talk-1")], "skipped", True, "it was listed before"),
+        (CREATE, None, [live(20, "jazz")], "skipped", True, "nothing of its name is like it"),
+        (CREATE, OTHER_NAME, [live(20, "talk-1")], None, False, "it still lives"),
+        (CREATE, OTHER_NAME, [], "skipped", True, "it is gone"),
+        (RENAME, None, [NEWS], "skipped", True, "the next plan decides anew"),
+        (MOVE, None, [MUSIC], "skipped", True, "it was not deleted"),
+        (MOVE, None, [MOVED], "replaced", True, "it is there again, with its attributes"),
+        (MOVE, None, [], "failed", False, "it is gone, and its attributes are here only"),
+        (MOVE, None, [live(21, "music", region="us-west-2")], "failed", False, "its labels are still missing"),
+        (MOVE, Outcome(MOVE, Status.FAILED, wrote=True), [], None, False, "known already"),
+    ],
+)
+def test_a_list_settles_what_is_open_or_leaves_it_so(change, outcome, rows, status, closes, reason):
+    lines = lines_of(change, outcomes=[outcome] if outcome else [], ends=True)
+    run = after(lines, rows)
+    assert run.closed is closes, reason
+    added = Known((past(lines),)).settled(rows, by="r2", now=NOW).get("r1", ())
+    assert [line["status"] for line in added if line["event"] == "outcome"] == [status] * (status is not None), reason
+    assert not any(left.undecided for left in run.open), "one list is enough"
+
+
+def test_what_another_name_hides_is_known_by_its_id():
+    run = after(lines_of(CREATE), [live(20, "talk-1")])
+    assert [left.elsewhere for left in run.open] == [(20, "talk-1")]
+
+
+def test_two_creates_of_one_run_are_not_taken_for_each_other():
+    other = Create(desired("talk-1", region="eu-west-1", type="File"), "")
+    run = after(lines_of(CREATE, other), [live(20, "talk-1")])
+    assert run.closed
+    assert run.counts == {"adopted": 1, "skipped": 1}
+
+
+def test_a_lost_bucket_that_a_later_run_created_is_settled_though_its_labels_are_others():
+    created = Create(desired("music", region="us-west-2", type="File", labels=["New"]), "")
+    again = live(21, "music", region="us-west-2", labels=["New"])
+    done = [outcome_line(Outcome(created, Status.CREATED, live=again, wrote=True), now=NOW)]
+    assert not after(lines_of(MOVE), [again]).closed
+    assert after(lines_of(MOVE), [again], done=done).closed
+
+
+def test_a_run_does_not_settle_itself():
+    assert known(CREATE).settled([TALK], by="r1", now=NOW) == {}
+
+
+def test_a_list_must_show_what_was_written_last():
+    created = Outcome(CREATE, Status.CREATED, live=TALK, wrote=True)
+    renamed = Outcome(RENAME, Status.UPDATED, live=live(8, "newer"), wrote=True)
+    moved = Outcome(MOVE, Status.REPLACED, live=MOVED, wrote=True)
+    now = known(CREATE, RENAME, MOVE, outcomes=[created, renamed, moved])
+    whole = [TALK, live(8, "newer"), MOVED]
+    assert now.shown_by(whole, now=NOW)
+    assert not now.shown_by(whole[1:], now=NOW)
+    assert not now.shown_by([TALK, NEWS, MOVED], now=NOW)
+    assert not now.shown_by([*whole, MUSIC], now=NOW)
+
+
+def test_of_two_runs_the_later_one_says_what_a_list_must_show():
+    first = past(lines_of(CREATE, outcomes=[Outcome(CREATE, Status.CREATED, live=TALK, wrote=True)]))
+    gone = Delete(TALK, "")
+    second = past(lines_of(gone, outcomes=[Outcome(gone, Status.DELETED, wrote=True)]))
+    assert Known((first, second)).shown_by([], now=NOW)
+
+
+def test_a_reduced_run_still_says_what_a_list_must_show_and_what_is_managed():
+    lines = (*lines_of(CREATE)[:1], end_line(**{**END, "changed": {20: "talk", 8: None}, "managed": {20: "talk"}}))
+    small = reduced((*lines, closed_line(by="r1", reason="", now=NOW)), managed=True)
+    assert "plan" not in small[0]
+    run = past(decoded(encoded(small)))
+    assert (run.changed, run.managed, run.done) == ({20: "talk", 8: None}, {20: "talk"}, True)
+
+
+def test_only_an_unfinished_run_can_be_named():
+    assert known(CREATE).one("r1").id == "r1"
+    with pytest.raises(AcrsyncError, match="r1"):
+        known(CREATE).one("other")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://api-v2.acrcloud.com", "HTTPS://API-V2.acrcloud.com:443/api/"),
+        ("http://127.0.0.1:80", "http://127.0.0.1/"),
+        ("https://example.org/acr", "https://example.org/acr/api"),
+        ("https://api-v2.acrcloud.com", "https://api-v2.acrcloud.com./api"),
+    ],
+)
+def test_endpoints_are_compared_as_addresses(one, other):
+    assert normal(one) == normal(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("https://api-v2.acrcloud.com", "https://cn-api-v2.acrcloud.cn"),
+        ("http://127.0.0.1:8001", "http://127.0.0.1:8002"),
+        ("https://127.0.0.1", "http://127.0.0.1"),
+        ("emulator:a.db", "emulator:b.db"),
+    ],
+)
+def test_other_addresses_are_other_accounts(one, other):
+    assert normal(one) != normal(other)
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda text: text.replace(b'"format_version": "1.0"', b'"format_version": "2.0"'), "format"),
+        (lambda text: text.replace(b'"uid"', b'"vid"', 1), "line 1 has no uid"),
+        (lambda text: text.replace(b'"action": "create"', b'"auction": "create"', 1), "line 2 has no action"),
+        (lambda text: text.replace(b'{"event": "intent"', b'{"event": "int', 1), "line 2 is damaged"),
+        (lambda text: text.replace(b"\n", b"\n\n", 1), "line 2 is damaged"),
+        (lambda text: text.replace(b"\n", b"\n" + b"\0" * 4096 + b"\n", 1), "line 2 is damaged"),
+        (lambda text: b"\n".join(text.split(b"\n")[1:]), "does not begin"),
+        (lambda text: text.replace(b'{"event": "intent"', b'["event", "intent"', 1), "line 2 is damaged"),
+        (lambda text: b"[]\n" + text, "line 1 is not an event"),
+    ],
+)
+def test_damage_is_an_error_and_never_skipped(damage, why):
+    text = encoded(lines_of(CREATE, RENAME))
+    assert decoded(text)
+    with pytest.raises(ValueError, match=why):
+        decoded(damage(text))
+
+
+@pytest.mark.parametrize("kept", [1, 10, -2])
+def test_a_last_line_that_a_crash_cut_short_does_not_count(kept):
+    whole, last = encoded(lines_of(CREATE)[:1]), encoded(lines_of(CREATE)[1:])
+    assert decoded(whole + last[:kept]) == decoded(whole)
+
+
+def test_a_last_line_that_only_lacks_its_end_does_not_count_either():
+    """Nothing was sent for it: a write begins when its intent is whole on disk."""
+    assert decoded(encoded(lines_of(CREATE))[:-1]) == decoded(encoded(lines_of(CREATE)[:-1]))
+
+
+def test_an_event_of_a_later_format_is_left_out():
+    lines = (*lines_of(CREATE), {"event": "weather", "time": "now"})
+    assert past(decoded(encoded(lines))) == past(lines_of(CREATE))

@@ -1,0 +1,148 @@
+"""WHERE, as people write it, and the key of an account."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from acrsync.diagnostics import AcrsyncError
+from acrsync.runs.where import Folder, Git, Objects, Where, account_key, open_store, parse_where
+from store_places import KEY, bare
+
+ANYWHERE: list[tuple[str, Where]] = [
+    ("git:origin", Git("origin")),
+    ("git:up.stream-2", Git("up.stream-2")),
+    ("s3://bucket", Objects("s3://bucket")),
+    ("s3://my.bucket-1/acrsync/prod/", Objects("s3://my.bucket-1/acrsync/prod")),
+    ("gs://bucket/env=prod", Objects("gs://bucket/env=prod")),
+    ("az://container/x", Objects("az://container/x")),
+    (".acrsync/runs", Folder(".acrsync/runs")),
+    ("runs", Folder("runs")),
+    ("./with space", Folder("./with space")),
+    ("a..b", Folder("a..b")),
+]
+NOT_IN_A_MANIFEST: list[tuple[str, Where]] = [
+    ("git:https://example.test/x.git", Git("https://example.test/x.git")),
+    ("https://example.test/x.git", Git("https://example.test/x.git")),
+    ("git:ssh://git@example.test/x.git", Git("ssh://git@example.test/x.git")),
+    ("git:git@example.test:team/x.git", Git("git@example.test:team/x.git")),
+    ("git@example.test:team/x.git", Git("git@example.test:team/x.git")),
+    ("git:file:///srv/x.git", Git("file:///srv/x.git")),
+    ("git:http://localhost:8080/x.git", Git("http://localhost:8080/x.git")),
+    ("git:HTTPS://example.test/x.git", Git("HTTPS://example.test/x.git")),
+    ("git:/srv/x.git", Git("/srv/x.git")),
+    ("git:../x.git", Git("../x.git")),
+    ("git:team/x.git", Git("team/x.git")),
+    ("/var/acrsync", Folder("/var/acrsync")),
+    ("../elsewhere", Folder("../elsewhere")),
+    ("a/../../b", Folder("a/../../b")),
+    ("~/runs", Folder("~/runs")),
+    ("C:\\runs", Folder("C:\\runs")),
+    ("\\\\server\\share", Folder("\\\\server\\share")),
+    ("..\\elsewhere", Folder("..\\elsewhere")),
+]
+NOWHERE = [
+    ("", "empty"),
+    (" git:origin", "spaces"),
+    ("git:origin\n", "spaces"),
+    ("git:ori\x07gin", "do not print"),
+    ("git:", "not a name"),
+    ("git:--upload-pack=x", "not a name"),
+    ("-x", "not a name"),
+    ("git:ext::sh -c x", "ext: is not known"),
+    ("git:fd::3", "fd: is not known"),
+    ("git:git:origin", "git: is not known"),
+    ("git:http://example.test/x.git", "in clear"),
+    ("http://127.0.0.1.example.test/x.git", "in clear"),
+    ("ftp://example.test/x", "ftp: is not known"),
+    ("gcs://bucket", "gcs: is not known"),
+    ("https:example.test", "https: is not known"),
+    ("s3:bucket", "bucket and prefix"),
+    ("s3://", "bucket and prefix"),
+    ("s3://bucket/../other", "bucket and prefix"),
+    ("s3://bucket/a/./b", "bucket and prefix"),
+    ("s3://key:secret@bucket/x", "bucket and prefix"),
+    ("s3://bucket?endpoint=https://example.test", "bucket and prefix"),
+    ("az://bucket/a b", "bucket and prefix"),
+]
+
+
+@pytest.mark.parametrize(("text", "where"), ANYWHERE + NOT_IN_A_MANIFEST)
+def test_a_flag_or_a_variable_may_name_every_place(text: str, where: Where):
+    assert parse_where(text, in_manifest=False) == where
+
+
+@pytest.mark.parametrize(("text", "where"), ANYWHERE)
+def test_a_manifest_may_name_a_folder_inside_a_remote_or_a_bucket(text: str, where: Where):
+    assert parse_where(text, in_manifest=True) == where
+
+
+@pytest.mark.parametrize("text", [text for text, _ in NOT_IN_A_MANIFEST])
+def test_a_manifest_does_not_choose_where_a_job_connects_or_writes(text: str):
+    with pytest.raises(AcrsyncError) as caught:
+        parse_where(text, in_manifest=True)
+    assert caught.value.diagnostic.code == "E082"
+
+
+@pytest.mark.parametrize(("text", "why"), NOWHERE)
+@pytest.mark.parametrize("in_manifest", [False, True])
+def test_what_means_nothing_is_told_with_all_forms(text: str, why: str, in_manifest: bool):
+    with pytest.raises(AcrsyncError) as caught:
+        parse_where(text, in_manifest=in_manifest)
+    assert caught.value.diagnostic.code == "E080"
+    assert why in caught.value.diagnostic.detail
+    assert "git:origin" in caught.value.diagnostic.fix
+
+
+def test_a_password_is_not_shown():
+    for text, in_manifest in [("git:https://me:secret@example.test/x", True), ("git:http://me:secret@x.test/x", False)]:
+        with pytest.raises(AcrsyncError) as caught:
+            parse_where(text, in_manifest=in_manifest)
+        assert "secret" not in str(caught.value)
+        assert "***@" in caught.value.diagnostic.detail
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "key"),
+    [
+        ("https://api-v2.acrcloud.com", "acrcloud.com/19"),
+        ("https://eu-api-v2.acrcloud.com/api/", "acrcloud.com/19"),
+        ("https://EU-API-V2.ACRCLOUD.COM:443", "acrcloud.com/19"),
+        ("https://api-v2.acrcloud.com.", "acrcloud.com/19"),
+        ("https://cn-api-v2.acrcloud.cn", "acrcloud.cn/19"),
+        ("https://acrcloud.com.example.test", "acrcloud.com.example.test_443/19"),
+        ("https://notacrcloud.com", "notacrcloud.com_443/19"),
+        ("http://127.0.0.1:8080", "127.0.0.1_8080/19"),
+        ("http://localhost", "localhost_80/19"),
+        ("http://[::1]:8080/api", "_1_8080/19"),
+        ("emulator:", "emulator_/19"),
+        ("emulator:.state/my.lock", "emulator_state_my_lock/19"),
+    ],
+)
+def test_the_key_of_an_account_is_its_deployment_and_uid(endpoint: str, key: str):
+    assert account_key(endpoint, 19) == key
+    subprocess.run(["git", "check-ref-format", f"refs/acrsync/{key}"], check=True)
+
+
+def test_without_a_uid_the_line_to_paste_is_told():
+    with pytest.raises(AcrsyncError) as caught:
+        account_key("https://api-v2.acrcloud.com", None, seen=19)
+    assert caught.value.diagnostic.code == "E081"
+    assert caught.value.diagnostic.fix == "add to the manifest: account: {uid: 19}"
+
+
+def test_a_relative_path_of_a_repository_begins_where_the_user_is(tmp_path: Path):
+    bare(tmp_path / "remote.git")
+    for folder in (tmp_path / "project", tmp_path / "project" / "below"):
+        folder.mkdir()
+    subprocess.run(["git", "init", "--quiet", str(tmp_path / "project")], check=True)
+    where = parse_where("git:../../remote.git", in_manifest=False)
+    assert isinstance(where, Git)
+
+    store = open_store(where, KEY, project=tmp_path / "project" / "below", environment=os.environ)
+    store.swap(b"one", expected=None, note="one")
+    refs = subprocess.run(["git", "for-each-ref"], cwd=tmp_path / "remote.git", check=True, capture_output=True).stdout
+    assert f"refs/acrsync/{KEY}\n".encode() in refs
