@@ -1,6 +1,7 @@
 """Documents run as they are read: each ```console block is a session in a shell, and must come out as it is printed.
 
-- A block of YAML whose first line is `# NAME.yaml`, or begins so with a colon, is written to that file when it is reached.
+- A block whose first line is `# NAME.yaml` or `# NAME.py`, or begins so with a colon, is written to that file when it is
+  reached.
 - Each second-level section of a document begins in an empty folder; within it, blocks follow one another in one shell.
 - `$ ` begins a command. What follows, up to the next command, is all that it prints, on either output.
 - `...` stands for what differs from run to run or does not matter: alone on a line for any lines, else for any text.
@@ -67,8 +68,8 @@ def matches(expected: str, found: str) -> bool:
 
 def _steps(language: str, text: str) -> Iterator[tuple[str, str]]:
     """Yield what a block has the shell do, and what that prints."""
-    name = re.match(r"# ([\w./-]+\.ya?ml)[:\n]", text)
-    if language == "yaml" and name:
+    name = re.match(r"# ([\w./-]+\.(?:ya?ml|py))[:\n]", text)
+    if language in {"yaml", "python"} and name:
         yield f"mkdir -p \"$(dirname '{name[1]}')\" && cat > '{name[1]}' <<'{_MARK}'\n{text}{_MARK}", ""
     if language == "console":
         for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
