@@ -6,6 +6,7 @@ import re
 import sys
 import threading
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -17,7 +18,7 @@ import click
 from acrsync.cli.options import Common, Finite, Planning, common, planning
 
 if TYPE_CHECKING:  # `--help` imports every command
-    from acrsync import Account, ExitCode, Plan
+    from acrsync import Account, ExitCode, Outcome, Plan
     from acrsync.apply.attempt import Seen
     from acrsync.runs.memory import Known
 
@@ -86,11 +87,10 @@ def command(
 
 def _apply(where: Common, asked: Planning, saved: Plan | None, *, lock_timeout_s: float, ask: bool) -> ExitCode:
     """Plan, show, ask, apply and read back; return the exit code."""
-    from acrsync.cli import ci, output
+    from acrsync.cli import ci, output, progress
     from acrsync.cli.endpoint import opened
     from acrsync.cli.interrupt import in_two_stages
     from acrsync.cli.planning import facts, loop_for, manifest_of, save_plan, style_for
-    from acrsync.cli.progress import shown
     from acrsync.report import FORMATS, PLAIN, plan_text, result_text
 
     stop = threading.Event()
@@ -106,7 +106,8 @@ def _apply(where: Common, asked: Planning, saved: Plan | None, *, lock_timeout_s
             return loop.look_for(saved, known=known) if saved else loop.look(manifest, known=known, hints=hints)
 
         def look_and_show(known: Known) -> Seen:
-            seen = look(known)
+            with progress.reading(account):
+                seen = look(known)
             if seen.plan.digest != showed and not as_json:
                 with ci.section("acrsync_plan", "acrsync plan"):
                     output.answer(plan_text(seen.plan, style=style))
@@ -129,7 +130,7 @@ def _apply(where: Common, asked: Planning, saved: Plan | None, *, lock_timeout_s
                 look_and_show,
                 began=lambda: to_the_end.enter_context(in_two_stages(stop)),
                 agree=agree,
-                shown=lambda outcomes: shown(outcomes, total=total, color=where.color),
+                shown=lambda outcomes: _shown(outcomes, account, where, total=total, until=writing),
             )
         except _MovedOn as e:
             return _moved_on(e.plan, account, asked)
@@ -143,6 +144,15 @@ def _apply(where: Common, asked: Planning, saved: Plan | None, *, lock_timeout_s
         output.last_answer(FORMATS["json"](plan, run) if as_json else "\n" + result_text(plan, run, style=style))
         ci.report(plan, run)
         return run.exit_code
+
+
+def _shown(
+    outcomes: Iterable[Outcome], account: Account, where: Common, *, total: int, until: ExitStack
+) -> Iterable[Outcome]:
+    """Return the outcomes, which are shown as they come, and what goes on after them until that stack is closed."""
+    from acrsync.cli import progress
+
+    return until.enter_context(progress.applying(account, total=total, color=where.color))(outcomes)
 
 
 def _nothing_applied(plan: Plan, account: Account, asked: Planning) -> ExitCode:
@@ -181,11 +191,19 @@ def _moved_on(plan: Plan, account: Account, asked: Planning) -> ExitCode:
 
 
 def _question(plan: Plan) -> str:
+    from acrsync.plan.changes import Action
+    from acrsync.report.style import counted
     from acrsync.visible import visible
 
-    count = len(plan.work)
-    account = "an account yet unknown" if plan.uid is None else f"account {plan.uid}"
-    return f"Apply {count} change{'s' if count != 1 else ''} to {account} at {visible(plan.endpoint)}?"
+    account = "an account that is not known yet" if plan.uid is None else f"account {plan.uid}"
+    counts = plan.counts()
+    destroyed = [
+        counted(counts[action], noun)
+        for action, noun in ((Action.DELETE, "delete"), (Action.REPLACE, "replacement"))
+        if counts[action]
+    ]
+    of_these = f", {' and '.join(destroyed)} among them," if destroyed else ""
+    return f"Apply {counted(len(plan.work), 'change')}{of_these} to {account} at {visible(plan.endpoint)}?"
 
 
 def _ask(question: str) -> bool:

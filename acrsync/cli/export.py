@@ -27,6 +27,7 @@ def command(where: Common, out: Path | None) -> ExitCode:
     from acrsync import manifest as manifests
     from acrsync.cli import output
     from acrsync.cli.endpoint import opened
+    from acrsync.cli.progress import reading
     from acrsync.diagnostics import AcrsyncError
     from acrsync.model import Manifest
     from acrsync.plan.outcome import ExitCode
@@ -38,7 +39,7 @@ def command(where: Common, out: Path | None) -> ExitCode:
             f"{out} would be overwritten, and what was written into it by hand would be lost.",
             fix="choose another name for --out, or remove the file first.",
         )
-    with opened(where, read_only=True) as account:
+    with opened(where, read_only=True) as account, reading(account):
         snapshot = account.observe()
     text = manifests.dump(snapshot, uid=account_uid(Manifest(), snapshot))
     if out is None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from acrsync.cli import output
 from acrsync.cli.options import default_paths
+from acrsync.cli.progress import reading
 from acrsync.diagnostics import AcrsyncError, Invalid
 from acrsync.model import Live, Manifest, Reference, Snapshot
 from acrsync.plan.ownership import account_uid
@@ -35,7 +36,8 @@ class Sight:
 def sight(account: Account, manifests: Sequence[Path]) -> Sight:
     """Return the account as it is, compared with the manifest that is named, or with the one in this folder."""
     manifest = _manifest(manifests)
-    snapshot = account.observe()
+    with reading(account):
+        snapshot = account.observe()
     if manifest is None:
         return Sight(snapshot, None)
     from acrsync.plan.planner import make_plan
@@ -88,7 +90,8 @@ def unknown(name: str, names: Iterable[str]) -> AcrsyncError:
 
 def users_of(account: Account, rows: Sequence[Live]) -> dict[int, tuple[Reference, ...]]:
     """Return who uses which of these buckets; a list that cannot be read is named on stderr."""
-    evidence = account.references(rows)
+    with reading(account):
+        evidence = account.references(rows)
     if evidence.unreadable:
         output.say(f"warning: {', '.join(evidence.unreadable)} cannot be read, so users may be missing.")
     return dict(evidence.references)

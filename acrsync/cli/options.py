@@ -240,6 +240,8 @@ def _outputs(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tu
     found = []
     for value in values:
         name, colon, path = value.partition(":")
+        if not (path if colon and name in FORMATS else value):
+            raise click.BadParameter("it names no file.")
         if colon and name in FORMATS:
             found.append((name, Path(path)))
         elif colon and re.fullmatch(r"[a-z-]{2,}", name):
@@ -266,9 +268,10 @@ def _approvals(_: click.Context, __: click.Parameter, values: Sequence[str]) -> 
 
     found = []
     for value in values:
-        guard, _colon, bucket_id = value.rpartition(":")
-        if guard not in set(APPROVABLE) or not re.fullmatch("[0-9]+", bucket_id):
+        guard, _colon, what = value.partition(":")
+        match = re.fullmatch("([0-9]+)|acrsync:([a-z0-9][a-z0-9._-]*)", what)
+        if guard not in set(APPROVABLE) or match is None or (match[2] and guard != "takeover"):
             guards = ", ".join(sorted(APPROVABLE))
             raise click.BadParameter(f"{value!r} is not GUARD:ID with a guard that can be approved ({guards}).")
-        found.append(Approval(guard, int(bucket_id), "--allow"))
+        found.append(Approval(guard, int(match[1]) if match[1] else None, "--allow", stack=match[2]))
     return tuple(found)

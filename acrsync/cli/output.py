@@ -21,6 +21,8 @@ def prepare() -> None:
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    if hasattr(sys.stdout, "reconfigure") and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8")  # a file or another program: the same document on every machine
 
 
 def _nothing(mode: Literal["r", "w"]) -> TextIO:
@@ -49,6 +51,16 @@ def last_answer(text: str) -> None:
 def say(text: str) -> None:
     """Write a line to stderr."""
     _write(sys.stderr, text + "\n")
+
+
+def draw(stream: TextIO, text: str) -> None:
+    """Write a part of a line to a terminal."""
+    _write(stream, text)
+
+
+def moves_the_cursor(stream: TextIO) -> bool:
+    """Tell whether a line on this stream can be written over."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def close() -> None:
@@ -89,7 +101,7 @@ def coloured(color: str, stream: TextIO) -> bool:
         return False
     if os.environ.get("FORCE_COLOR", "0") not in ("", "0", "false"):
         return True
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
+    return moves_the_cursor(stream)
 
 
 def style(color: str, stream: TextIO) -> Style:

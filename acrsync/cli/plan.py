@@ -43,16 +43,20 @@ def show(where: Common, asked: Planning) -> ExitCode:
     """Plan and show it; `apply --dry-run` is this."""
     from acrsync.cli.endpoint import opened
     from acrsync.cli.planning import loop_for, manifest_of, show_plan
+    from acrsync.cli.progress import reading
 
     manifest, hints = manifest_of(asked)
     with opened(where, read_only=True) as account:
         loop = loop_for(account, where, asked, uid=manifest.account_uid)
-        return show_plan(loop.look(manifest, hints=hints).plan, account, where, asked)
+        with reading(account):
+            plan = loop.look(manifest, hints=hints).plan
+        return show_plan(plan, account, where, asked)
 
 
 def _plan_to_undo(run: str, account: Account, where: Common, asked: Planning) -> Plan:
     """Return the plan that takes back a recorded run, for the account as it is now."""
     from acrsync.cli.planning import loop_for
+    from acrsync.cli.progress import reading
     from acrsync.cli.runs import lines_of, place_of
     from acrsync.diagnostics import AcrsyncError
     from acrsync.plan.undo import undo
@@ -68,7 +72,8 @@ def _plan_to_undo(run: str, account: Account, where: Common, asked: Planning) ->
             f"It was recorded at {visible(lines[0]['endpoint'])}; this is {visible(account.endpoint)}.",
             fix="use the endpoint and the token that it was made with.",
         )
-    snapshot = account.observe()
+    with reading(account):
+        snapshot = account.observe()
     undone = undo(lines, snapshot, approvals=asked.allow)
     manifest = replace(undone.manifest, deletes_limit=asked.max_deletes or undone.manifest.deletes_limit)
     return loop.look(manifest, known=Known(), hints=undone.hints, snapshot=snapshot).plan

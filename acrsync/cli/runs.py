@@ -38,9 +38,10 @@ def place(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Output format.")
 @click.pass_context
 def command(context: click.Context, *, runs: str | None, endpoint: str | None, format_: str) -> ExitCode | None:
-    """List the runs: id, result, changes, who and where; the newest comes last.
+    """List the runs, and show or close one.
 
-    A run store other than a folder needs the account's uid, from acrsync.yaml.
+    The list shows the id, the result, the changes, who ran it and where; the newest comes last. A run store other
+    than a folder needs the account's uid, from acrsync.yaml.
     """
     if context.invoked_subcommand is not None:
         return None

@@ -46,7 +46,7 @@ dt { grid-column: 1; color: var(--faint); } dd { grid-column: 2; }
 INDEXED_ABOVE = 30  # changes: that many still fit on two screens
 _POLICY = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'"
 _CLASSES = {tone.value: tone.name.lower() for tone in Tone}
-_PAINT = re.compile(r"\x1b\[(\d+)m")
+_PAINT = re.compile(r"\x1b\[([\d;]+)m")
 
 
 def html_text(plan: Plan | None, run: Run) -> str:

@@ -13,7 +13,7 @@ NARROWEST = 40  # columns; on less, a hanging indent would leave no room for wor
 _PAINT = re.compile(r"\x1b\[[0-9;]*m")
 # Where the text of a line begins: behind its indent, and behind a sign, a word such as `fix:`, or a name in a column.
 _LEAD = re.compile(r" *(?:(?:fix|note|for example): |(?:[+~±-] )+|[\w.]+ {2,}(?:[+~±-] )?)?")
-_YAML = re.compile(r" *(?:- )*(?:[{\[]|[\w.-]+:(?: |$))")
+_YAML = re.compile(r" *(?!fix:|note:)(?:- )*(?:[{\[]|[\w.-]+:(?: |$))")
 _WORDS = re.compile(r"(?:`[^`]*`|[^ `])+|`[^ ]*| +")
 
 

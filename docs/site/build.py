@@ -31,7 +31,7 @@ _LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#|mailto:)([^)#]+)(#[^)]*)?\)"
 _ITEM = re.compile(r"^- \[([^\]]+)\]\(([^)#]+)\)", re.MULTILINE)
 _FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 _AREAS = {
-    "0": "Usage, files, saved plans and runs", "1": "Manifest", "2": "Planning", "3": "Guards", "4": "The API", "5": "Applying",
+    "0": "Usage, files, saved plans and runs", "1": "Manifest", "2": "Planning", "3": "Guards", "4": "The API", "5": "Applying", "6": "Probing",
 }  # fmt: skip
 
 

@@ -119,7 +119,7 @@ def test_an_objection_to_a_removal_stands_where_removed_names_it() -> None:
 def test_where_the_content_list_is_closed_num_decides_and_the_plan_says_so() -> None:
     plan = planned(removing("one", "two"), *ROWS, evidence=Evidence({1: None, 2: 0}))
     assert plan.can_apply
-    assert plan.notes == ("one: its content list cannot be read, so its `num` decides that it is empty.",)
+    assert plan.notes == ("one: its content list cannot be read, so what else can be decides that it is empty.",)
 
 
 def test_a_content_list_that_was_not_read_is_no_closed_one() -> None:
@@ -340,7 +340,8 @@ def test_a_bucket_that_is_taken_over_in_the_plan_is_named_with_its_stack() -> No
     plan = planned(Manifest((entry("one"),), **OURS), THEIRS)
     assert words(the(plan, Guard.TAKEOVER)) == (
         f"E306 Another stack's bucket | Bucket {describe(THEIRS)} is marked as managed by stack tv. | leave it to that "
-        "stack, or approve it by adding to the manifest:\n"
+        'stack, or have it forget the bucket first with `removed: [{name: "one", forget: true}]`, or approve '
+        "it by adding to the manifest:\n"
         'allow: [{guard: takeover, id: 1, reason: "..."}]'
     )
     assert plan.objections[0].diagnostic.span == desired("one").span
@@ -538,7 +539,7 @@ def test_an_approval_whose_bucket_is_gone_is_a_warning_never_an_error() -> None:
     assert plan.can_apply
     (warning,) = plan.diagnostics
     assert (warning.severity, warning.code, warning.summary) == (Severity.WARNING, "W310", "This approval is spent")
-    assert warning.detail == "The bucket that replace:99 names is gone, so it approves nothing any more."
+    assert warning.detail == "What replace:99 names is gone, so this approval has no effect."
     assert (warning.fix, warning.span) == ("remove the line.", span)
 
 

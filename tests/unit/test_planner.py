@@ -295,7 +295,7 @@ def test_removed_of_two_namesakes_is_an_error_that_shows_both_and_both_stay() ->
     plan = plan_of(wanted("two"), rows=rows, removed=(Removed("one", span=span),), prune=Prune.ACCOUNT)
     assert error_of(plan) == (
         f"E202 Two live buckets bear one managed name | 2 buckets are named one: {describe(rows[0])}; "
-        f"{describe(rows[1])}. | delete the one that is meant by hand, or give it an entry with `id:` and another name."
+        f"{describe(rows[1])}. | write which one is meant, in place of the name: {{id: 2}} or {{id: 1}}"
     )
     assert told(plan) == [("create", "two")]
     assert kept(plan) == [("unmanaged", "one"), ("unmanaged", "one")]

@@ -100,7 +100,7 @@ def test_a_message_reads_place_severity_code_summary_and_then_what_to_do() -> No
 def test_without_colour_there_is_no_escape_code_and_with_colour_the_sign_has_one() -> None:
     plan = plan_of((DELETE,))
     assert "\x1b" not in plan_text(plan, style=PLAIN)
-    assert "\x1b[31m-\x1b[0m \x1b[1mads-2019\x1b[0m" in plan_text(plan, style=COLOURED)
+    assert "\x1b[38;5;196m-\x1b[0m \x1b[1mads-2019\x1b[0m" in plan_text(plan, style=COLOURED)
 
 
 def test_a_name_cannot_hide_a_delete_behind_an_escape_code() -> None:
