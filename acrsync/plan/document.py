@@ -85,6 +85,11 @@ class Plan:
         """The only place that decides whether a plan may be applied."""
         return not self.refusing and not self.objections
 
+    @property
+    def destructive(self) -> bool:
+        """Whether a bucket would be deleted, also to be replaced."""
+        return any(isinstance(change, Delete | Replace) for change in self.work)
+
     def counts(self) -> dict[Action, int]:
         """Return how many buckets each action means, zeros included; a swap takes two steps with one bucket."""
         counts = dict.fromkeys(Action, 0)
