@@ -27,9 +27,11 @@ def manifest_of(planning: Planning) -> tuple[Manifest, tuple[Diagnostic, ...]]:
     Raises: Invalid with all of its mistakes.
     """
     from acrsync import manifest as manifests
-    from acrsync.cli.saved import refuse_as_manifest
 
-    refuse_as_manifest(planning.paths)
+    if planning.paths:
+        from acrsync.cli.saved import refuse_as_manifest
+
+        refuse_as_manifest(planning.paths)
     loaded = manifests.load(planning.paths or default_paths())
     if loaded.manifest is None:
         raise Invalid(loaded.diagnostics)

@@ -34,11 +34,13 @@ def command(paths: tuple[Path, ...], format_: str, color: str) -> ExitCode:
     from acrsync import manifest as manifests
     from acrsync.cli import ci, output
     from acrsync.cli.planning import style_for
-    from acrsync.cli.saved import refuse_as_manifest
     from acrsync.plan.outcome import End, Run, exit_code
     from acrsync.report import FORMATS, code_quality_text, diagnostics_text, github_text
 
-    refuse_as_manifest(paths)
+    if paths:
+        from acrsync.cli.saved import refuse_as_manifest
+
+        refuse_as_manifest(paths)
     loaded = manifests.load(paths or default_paths())
     code = exit_code(End(errors=loaded.manifest is None))
     run = Run(timestamp=output.now(), exit_code=code, diagnostics=loaded.diagnostics)
