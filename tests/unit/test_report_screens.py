@@ -72,7 +72,7 @@ LINES = [
         "  - {guard: replace, id: 1,\n      reason: OPS}",
         "YAML goes on deeper",
     ),
-    ("x " + "y" * 60, "x\n  " + "y" * 60, "nothing breaks within a word"),
+    ("x " + "y" * 60, "x\n" + "y" * 60, "nothing breaks within a word"),
     (
         "run the command `acrsync plan --out plan.json`",
         "run the command\n  `acrsync plan --out plan.json`",
