@@ -160,7 +160,7 @@ SUMMARIES: Mapping[str, str] = {
     "E084": "This git remote does not exist",
     # Manifest
     "E100": "Manifest file is missing",
-    "E101": "Manifest path is a directory",
+    "E101": "Manifest folder holds no manifest",
     "E102": "Manifest file cannot be read",
     "E103": "Manifest file is empty",
     "E104": "Manifest file is not UTF-8",
@@ -222,6 +222,7 @@ SUMMARIES: Mapping[str, str] = {
     "W221": "This is not taken back",
     "W222": "This comes back with another id",
     # Guards
+    "E211": "A value of this bucket cannot be read",
     "E301": "Bucket is not empty",
     "E302": "Replacement needs approval",
     "E303": "Too many deletes",
@@ -275,4 +276,14 @@ SUMMARIES: Mapping[str, str] = {
     "H515": "An apply is going on",
     "E513": "The account is not confirmed",
     "W514": "The apply did not end by itself",
+    # Probing and rehearsing
+    "E601": "Nothing can be measured",
+    "E602": "The record of a probe cannot be written",
+    "E603": "The record of a probe cannot be read",
+    "W604": "It is not known what became of a throw-away bucket",
+    "W605": "A throw-away bucket is left",
+    "E606": "Not this account",
+    "W607": "The probe ended early",
+    "E608": "A probe that writes needs the account",
+    "E609": "The profile cannot be read",
 }

@@ -15,6 +15,7 @@ Attrs = Mapping[str, JSON]  # canonical values by field name; an absent key mean
 
 MARK = "acrsync:"  # labels that begin so belong to acrsync, not to the manifest's `labels`
 PROTECTED = "acrsync:protected"
+IDENTIFYING = ("name", "region", "type", "uid")
 
 
 class Prune(StrEnum):
@@ -136,10 +137,18 @@ class Live:
     attrs: Attrs  # every manageable field, canonical, labels without marks
     marks: tuple[str, ...] = ()  # sorted labels that begin with `acrsync:`
     facts: Attrs = field(default_factory=dict)  # read-only server data: uid, num, access_permission, created_at, ...
+    # What the server shows in a form that means nothing, by key, for people; such an attribute is not in `attrs`.
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        return str(self.attrs["name"])
+        """Its name, empty if that cannot be read."""
+        return str(self.attrs.get("name", ""))
+
+    @property
+    def is_identified(self) -> bool:
+        """Whether it can be read what bucket this is, and whose; no other one is matched, changed or deleted."""
+        return not any(key in self.unreadable for key in IDENTIFYING)
 
     @property
     def uid(self) -> int | None:

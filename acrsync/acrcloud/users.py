@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from acrsync.bucket import identifier
 from acrsync.model import JSON, Live, Reference
 
 # The list's name and what one row of it is. Source: Console API; bm-bd-projects by the official command line only.
@@ -41,15 +42,15 @@ def user_of(row: JSON) -> User:
     for entry in entries or ():
         match entry:
             case {"id": bucket_id}:
-                bucket_ids.add(int(bucket_id))
-            case int():
-                bucket_ids.add(entry)
+                bucket_ids.add(identifier(bucket_id))
+            case int() | float():
+                bucket_ids.add(identifier(entry))
             case str():
                 bucket_names.add(entry.casefold())
                 bucket_ids.update({int(entry)} if re.fullmatch(r"[0-9]+", entry) else ())
             case _:
                 raise TypeError("an entry of `buckets` is neither bucket nor id nor name")
-    return User(int(row["id"]), str(row.get("name", "")), frozenset(bucket_ids), frozenset(bucket_names))
+    return User(identifier(row["id"]), str(row.get("name", "")), frozenset(bucket_ids), frozenset(bucket_names))
 
 
 def references_to(touched: Iterable[Live], users: Mapping[str, Iterable[User]]) -> Mapping[int, tuple[Reference, ...]]:

@@ -88,8 +88,8 @@ class Reconciler:
         snapshot: Snapshot | None = None,
     ) -> Seen:
         """Observe the account, unless that is done, and plan; `hints` are shown with the plan."""
-        known = self._known() if known is None else known
-        snapshot = snapshot or self._observed(known)
+        taken, known = known is not None, self._known() if known is None else known
+        snapshot = snapshot or self._observed(known, taken=taken)
         known = known.of(account_uid(manifest, snapshot))
         plan = make_plan(manifest, snapshot, earlier=known.earlier(snapshot.rows, stack=manifest.stack))
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
@@ -99,8 +99,8 @@ class Reconciler:
 
     def look_for(self, plan: Plan, *, known: Known | None = None) -> Seen:
         """Observe the account for a plan that was made before. Raises: AcrsyncError if it is for another account."""
-        known = (self._known() if known is None else known).of(plan.uid)
-        snapshot = self._observed(known)
+        taken, known = known is not None, (self._known() if known is None else known).of(plan.uid)
+        snapshot = self._observed(known, taken=taken)
         _refuse_other_account(plan, snapshot, endpoint=self.account.endpoint)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         said = in_reading_order((*known.hints, *plan.diagnostics))
@@ -126,7 +126,8 @@ class Reconciler:
                 with suppress(Moved):
                     if not seen.plan.can_apply or not seen.plan.work:
                         self._settle(seen)
-                        return Result(seen.plan, verified=seen.plan.can_apply, exit_code=seen.plan.exit_code())
+                        as_wanted = seen.plan.can_apply and not seen.plan.errors
+                        return Result(seen.plan, verified=as_wanted, exit_code=seen.plan.exit_code())
                     agree(seen)
                     return self.carry_out(seen, began=began, shown=shown)
                 self.tell("Another run was faster. Looking again.")
@@ -163,11 +164,22 @@ class Reconciler:
     def _known(self) -> Known:
         return self.runs.look() if self.runs else Known()
 
-    def _observed(self, known: Known) -> Snapshot:
-        """Return a list that shows what the last runs wrote, or the one that is read when it must."""
+    def _observed(self, known: Known, *, taken: bool) -> Snapshot:
+        """Return a list that shows what the last runs wrote, or the one that is read when it must.
+
+        If the account is not taken, nobody waited yet for what a run that was cut off may have created.
+        """
+        looked_for = not taken and known.holder is None
         snapshot = self.account.observe()
         left_s, wait_s = self.settings.settle_s, 1.0
-        while left_s > 0 and not known.shown_by(snapshot.rows, now=self.clock.wall()):
+        while left_s > 0:
+            missing = looked_for and known.undecided and known.earlier(snapshot.rows, stack=None).pending
+            if not missing and known.shown_by(snapshot.rows, now=self.clock.wall()):
+                break
+            if left_s == self.settings.settle_s:
+                self.tell(
+                    f"Waiting up to {left_s:.0f} s: an earlier run wrote something that the list may not show yet."
+                )
             self.clock.wait(wait_s := min(wait_s, left_s))
             left_s, wait_s = left_s - wait_s, 2 * wait_s
             snapshot = self.account.observe()
@@ -189,9 +201,9 @@ class Reconciler:
                 outcomes=outcomes,
                 interrupted=self.stop.is_set(),
                 own_leftovers=verification is not None
-                and bool(verification.own_leftovers or verification.again.errors),
+                and bool(verification.own_leftovers or verification.again.refusing),
                 other_leftovers=verification is not None and bool(verification.other_leftovers),
-                errors=verification is None,
+                errors=verification is None or bool(seen.plan.errors),
             )
         )
         trouble += _ended(run, code=code, verification=verification)
@@ -273,7 +285,7 @@ def _lost_bucket(outcome: Outcome) -> Diagnostic | None:
 
 
 def _left_over(verification: Verification) -> tuple[Diagnostic, ...]:
-    found = list(verification.again.errors)
+    found = list(verification.again.refusing)
     if verification.own_leftovers:
         names = ", ".join(visible(change.name) for change in verification.own_leftovers)
         detail = f"Planning again would still change what this run wrote: {names}."

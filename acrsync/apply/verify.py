@@ -33,7 +33,7 @@ class Verification:
     @property
     def verified(self) -> bool:
         well = all(outcome.status in WELL for outcome in self.outcomes)
-        return well and not self.own_leftovers and not self.other_leftovers and not self.again.errors
+        return well and not self.own_leftovers and not self.other_leftovers and not self.again.refusing
 
 
 def verify(

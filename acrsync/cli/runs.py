@@ -40,8 +40,8 @@ def place(function: Callable[..., Any]) -> Callable[..., Any]:
 def command(context: click.Context, *, runs: str | None, endpoint: str | None, format_: str) -> ExitCode | None:
     """List the runs, and show or close one.
 
-    Each with its id, its result, what became of its changes, and who ran it where; the newest comes last. A run store
-    other than a folder needs the account's uid, from acrsync.yaml.
+    The list shows the id, the result, the changes, who ran it and where; the newest comes last. A run store other
+    than a folder needs the account's uid, from acrsync.yaml.
     """
     if context.invoked_subcommand is not None:
         return None

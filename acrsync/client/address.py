@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from acrsync.client.refusals import InvalidCall
+from acrsync.client.errors import InvalidCall
 from acrsync.diagnostics import RemoteError
 from acrsync.visible import visible
 

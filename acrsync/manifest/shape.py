@@ -111,7 +111,7 @@ def _mistakes(validator: Draft202012Validator, data: JSON, *, within: Path = ())
         by_path.setdefault((*within, *found.absolute_path), []).append(found)
     for path, errors in by_path.items():
         wrong_kind = [found for found in errors if found.validator == "type"]
-        for found in wrong_kind or errors:
+        for found in wrong_kind[:1] or errors:  # a conditional part of the schema may say it again
             schema = found.schema if isinstance(found.schema, Mapping) else {}
             inner = list(found.absolute_path)
             holder = reduce(getitem, inner[:-1], data)

@@ -93,6 +93,7 @@ class Kept(StrEnum):
     IN_SYNC = "in sync"
     UNMANAGED = "unmanaged"
     FOREIGN = "foreign"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)

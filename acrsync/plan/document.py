@@ -31,6 +31,7 @@ from acrsync.visible import harmless_json
 
 FORMAT_VERSION = "1.0"
 TYPE = "acrcloud_bucket"
+OF_ONE_BUCKET = frozenset({"E211"})  # errors that stop no change to another bucket
 
 # Terraform's words: looking for "delete" finds everything that destroys.
 ACTIONS: Mapping[Action, tuple[str, ...]] = {
@@ -75,9 +76,14 @@ class Plan:
         return tuple(d for d in self.diagnostics if d.severity is Severity.ERROR)
 
     @property
+    def refusing(self) -> tuple[Diagnostic, ...]:
+        """The errors that refuse the whole plan; the others are about one bucket each, to which nothing is done."""
+        return tuple(error for error in self.errors if error.code not in OF_ONE_BUCKET)
+
+    @property
     def can_apply(self) -> bool:
         """The only place that decides whether a plan may be applied."""
-        return not self.errors and not self.objections
+        return not self.refusing and not self.objections
 
     def counts(self) -> dict[Action, int]:
         """Return how many buckets each action means, zeros included; a swap takes two steps with one bucket."""
@@ -286,6 +292,7 @@ def _summary(plan: Plan) -> dict[str, JSON]:
         "unchanged": kept.count(Kept.IN_SYNC),
         "unmanaged": kept.count(Kept.UNMANAGED),
         "foreign": kept.count(Kept.FOREIGN),
+        "unreadable": kept.count(Kept.UNREADABLE),
         "can_apply": plan.can_apply,
         "destructive": counts[Action.DELETE] + counts[Action.REPLACE] > 0,
     }

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 
+from acrsync.bucket import num_of, shown, size_of
 from acrsync.diagnostics import Diagnostic, Span, error, in_reading_order
 from acrsync.model import MARK, PROTECTED, Approval, Desired, Evidence, Live, Manifest, Prune, Reference
 from acrsync.plan.changes import Create, Delete, Keep, Kept, Objection, Replace, Update, Work
@@ -149,12 +150,14 @@ def _content(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[O
     if not isinstance(change, Replace | Delete):
         return
     live = change.live
-    num = live.facts.get("num")
-    counted = num if isinstance(num, int) and num >= 0 else None
-    count = max(counted or 0, evidence.contents.get(live.id) or 0)
-    if counted is not None and live.id in evidence.contents and not count:
+    num, size = num_of(live), size_of(live)
+    count = max(num or 0, evidence.contents.get(live.id) or 0)
+    if num is not None and live.id in evidence.contents and not count and not size:
         return
-    holds = f"holds {count} item{'s' if count != 1 else ''}" if count else "holds an unknown number of items"
+    if not count and size:
+        holds = f"has a size of {visible(str(live.facts['size']))}, so it is not empty"
+    else:
+        holds = f"holds {count} item{'s' if count != 1 else ''}" if count else "holds an unknown number of items"
     detail = f"Bucket {describe(live)} {holds}. No call brings content back, so it is never {_verb(change)}."
     fix = "empty it in the ACRCloud console first, or keep the bucket as it is"
     yield _objection(Guard.CONTENT, "E301", detail, fix=fix, live=live, span=_span(change, manifest))
@@ -305,8 +308,14 @@ def _spent(span: Span | None, approval: str) -> Diagnostic:
 def _notes(plan: Plan, evidence: Evidence) -> Iterator[str]:
     """Yield what people must know about how far the evidence reaches."""
     for change in plan.work:
-        if isinstance(change, Replace | Delete) and evidence.contents.get(change.live.id, 0) is None:
-            yield f"{visible(change.name)}: its content list cannot be read, so its `num` decides that it is empty."
+        if not isinstance(change, Replace | Delete):
+            continue
+        unread = ["its content list"] if evidence.contents.get(change.live.id, 0) is None else []
+        if "size" in change.live.facts and size_of(change.live) is None:
+            unread.append(f"its size ({shown(change.live.facts['size'])})")
+        if unread:
+            signs = " and ".join(unread)
+            yield f"{visible(change.name)}: {signs} cannot be read, so what else can be decides that it is empty."
 
 
 _OF_ONE_CHANGE: tuple[Callable[[Work, Manifest, Evidence], Iterator[Objection]], ...] = (

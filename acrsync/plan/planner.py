@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from acrsync.bucket import CHINA, FIELDS, REGIONS, TYPES
-from acrsync.diagnostics import Diagnostic, error, in_reading_order
+from acrsync.diagnostics import Diagnostic, Span, error, in_reading_order
 from acrsync.model import Attrs, Desired, Live, Manifest, Prune, Removed, Snapshot
 from acrsync.plan.changes import Create, Delete, Keep, Kept, Marks, Replace, Update, Work
 from acrsync.plan.document import Plan
 from acrsync.plan.earlier import Earlier, Pending
-from acrsync.plan.matching import describe, match
+from acrsync.plan.matching import cannot_be_read, describe, match
 from acrsync.plan.ownership import account_uid, is_own, prunable, wanted_marks
 from acrsync.visible import lookalike, visible
 
@@ -30,6 +30,11 @@ class _Decisions:
     in_question: frozenset[int] = frozenset()  # ids of buckets that an error speaks of
     taken: set[int] = field(default_factory=set)  # ids that nothing else may be decided about
 
+    def leave(self, live: Live, keys: Iterable[str], span: Span | None) -> None:
+        """Do nothing to a bucket of which something cannot be read that a change would need."""
+        self.diagnostics.append(cannot_be_read(live, keys, span=span))
+        self.kept.append(Keep(live, Kept.UNREADABLE))
+
 
 def make_plan(manifest: Manifest, snapshot: Snapshot, *, earlier: Earlier | None = None) -> Plan:
     """Return what would make the account match the manifest.
@@ -37,9 +42,11 @@ def make_plan(manifest: Manifest, snapshot: Snapshot, *, earlier: Earlier | None
     `earlier` is what runs before this one left open.
     """
     uid = account_uid(manifest, snapshot)
-    own = tuple(row for row in snapshot.rows if is_own(row, uid))
     foreign = tuple(row for row in snapshot.rows if not is_own(row, uid))
-    matching = match(manifest.desired, _without_doubles(manifest.removed, own), foreign=foreign)
+    unreadable = tuple(row for row in snapshot.rows if is_own(row, uid) and not row.is_identified)
+    own = tuple(row for row in snapshot.rows if is_own(row, uid) and row.is_identified)
+    of_interest = _without_doubles(manifest.removed, own)
+    matching = match(manifest.desired, of_interest, foreign=foreign, unreadable=unreadable)
     decisions = _Decisions(
         diagnostics=list(matching.diagnostics), in_question=matching.in_question, taken=set(matching.in_question)
     )
@@ -51,12 +58,14 @@ def make_plan(manifest: Manifest, snapshot: Snapshot, *, earlier: Earlier | None
             decisions.diagnostics.append(_stored_elsewhere(desired, *stored))
         else:
             _decide_create(decisions, manifest, desired, earlier.lost(desired.name) if earlier else None)
-    _decide_removed(decisions, manifest, own)
+    _decide_removed(decisions, manifest, own, unreadable)
     _decide_pruned(decisions, manifest, own)
-    work, problems = _possible(decisions.work, snapshot.endpoint)
+    left = [keep.live for keep in decisions.kept if keep.kept is Kept.UNREADABLE]
+    work, problems = _possible(decisions.work, snapshot.endpoint, left)
     told = {change.live.id for change in (*work, *decisions.kept) if not isinstance(change, Create)}
     decisions.kept.extend(Keep(row, Kept.UNMANAGED) for row in own if row.id not in told)
     decisions.kept.extend(Keep(row, Kept.FOREIGN) for row in foreign)
+    decisions.kept.extend(Keep(row, Kept.UNREADABLE) for row in unreadable)
     names = (*(row.name for row in snapshot.rows), *(entry.name for entry in manifest.desired))
     return Plan(
         waves=tuple(_waves(work, alone=not own, names=names)),
@@ -81,10 +90,15 @@ def differing(desired: Attrs, live: Attrs) -> tuple[str, ...]:
 
 
 def _decide(decisions: _Decisions, manifest: Manifest, desired: Desired, live: Live) -> None:
-    fields = differing(desired.attrs, live.attrs)
+    fields = tuple(key for key in differing(desired.attrs, live.attrs) if key not in live.unreadable)
     marks = wanted_marks(manifest, desired, live)
     immutable = [key for key in fields if FIELDS[key].immutable]
-    if immutable:
+    needed = [
+        key for key in live.unreadable if immutable or key in desired.attrs or (key == "labels" and marks != Marks())
+    ]
+    if needed:
+        decisions.leave(live, needed, desired.span)
+    elif immutable:
         whole = replace(desired, attrs={**live.attrs, **desired.attrs})
         reason = f"{' and '.join(immutable)} cannot change in place"
         decisions.work.append(Replace(whole, live, fields, reason, marks))
@@ -121,8 +135,11 @@ def _stored_elsewhere(desired: Desired, bucket_id: int, name: str) -> Diagnostic
     return error("E210", detail, fix=fix, span=desired.span)
 
 
-def _decide_removed(decisions: _Decisions, manifest: Manifest, own: Sequence[Live]) -> None:
+def _decide_removed(decisions: _Decisions, manifest: Manifest, own: Sequence[Live], unreadable: Sequence[Live]) -> None:
     for removed in sorted(manifest.removed, key=lambda entry: (entry.name, entry.id or 0)):
+        for row in unreadable:
+            if removed.means(row):
+                decisions.diagnostics.append(cannot_be_read(row, row.unreadable, span=removed.span))
         rows = [row for row in own if removed.means(row)]
         ids = {row.id for row in rows}
         claimed = bool(ids & decisions.taken)
@@ -131,6 +148,8 @@ def _decide_removed(decisions: _Decisions, manifest: Manifest, own: Sequence[Liv
             continue
         if claimed or len(rows) > 1:
             decisions.diagnostics.append(_removal_in_question(removed, rows, claimed=claimed))
+        elif "labels" in rows[0].unreadable:  # it may carry a mark
+            decisions.leave(rows[0], ["labels"], removed.span)
         elif not removed.forget:
             decisions.work.append(Delete(rows[0], "listed in `removed`"))
         elif manifest.mark in rows[0].marks:
@@ -160,9 +179,13 @@ def _decide_pruned(decisions: _Decisions, manifest: Manifest, own: Sequence[Live
             decisions.work.append(Delete(row, f"not in the manifest (`prune: {manifest.prune}`)"))
 
 
-def _possible(work: Sequence[Work], endpoint: str) -> tuple[list[Work], list[Diagnostic]]:
+def _possible(work: Sequence[Work], endpoint: str, left: Iterable[Live]) -> tuple[list[Work], list[Diagnostic]]:
     """Split off what could not be carried out: values that cannot be created, names that are not free in time."""
-    held = {lookalike(change.live.name): change for change in work if isinstance(change, Replace)}
+    held = {lookalike(live.name): (live, "cannot be read and keeps its name") for live in left}
+    for change in work:
+        if isinstance(change, Replace):
+            why = f"is replaced by {visible(change.name)} later than that"
+            held[lookalike(change.live.name)] = change.live, why
     possible: list[Work] = []
     problems = []
     for change in work:
@@ -194,8 +217,8 @@ def not_creatable(desired: Desired, endpoint: str) -> Diagnostic | None:
     return None
 
 
-def _name_is_held(change: Work, held: Mapping[str, Replace]) -> Diagnostic | None:
-    """Refuse a name that another bucket gives up only when it is replaced, in a later wave or in the same one."""
+def _name_is_held(change: Work, held: Mapping[str, tuple[Live, str]]) -> Diagnostic | None:
+    """Refuse a name that another bucket gives up too late or not at all."""
     match change:
         case Create():
             taker = None
@@ -203,11 +226,10 @@ def _name_is_held(change: Work, held: Mapping[str, Replace]) -> Diagnostic | Non
             taker = change.live.id
         case _:
             return None
-    holder = held.get(lookalike(change.name))
-    if holder is None or holder.live.id == taker:
+    holder, why = held.get(lookalike(change.name), (None, ""))
+    if holder is None or holder.id == taker:
         return None
-    now, then = describe(holder.live), visible(holder.name)
-    detail = f"{visible(change.name)} cannot be taken: {now} is replaced by {then} later than that."
+    detail = f"{visible(change.name)} cannot be taken: {describe(holder)} {why}."
     fix = "rename it first, in an apply of its own, and then replace it."
     return error("E204", detail, fix=fix, span=change.desired.span)
 

@@ -86,14 +86,19 @@ def _left_alone(plan: Plan, *, every_name: bool) -> str:
         for kept, heading, why in (
             (Kept.UNMANAGED, "Unmanaged", "left alone"),
             (Kept.FOREIGN, "Foreign", "of other accounts, never touched"),
+            (Kept.UNREADABLE, "Unreadable", "left alone"),
         )
-        if (names := [keep.name for keep in plan.kept if keep.kept is kept])
+        if (
+            names := [
+                shown(keep.name) if keep.name else f"id {keep.live.id}" for keep in plan.kept if keep.kept is kept
+            ]
+        )
     )
 
 
 def _some(names: list[str]) -> str:
     rest = len(names) - NAMES_SHOWN
-    return ", ".join(map(shown, names[:NAMES_SHOWN])) + (f" and {rest} more" if rest > 0 else "")
+    return ", ".join(names[:NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _notes(plan: Plan) -> str:
@@ -105,14 +110,20 @@ def verdict(plan: Plan) -> tuple[str, ...]:
     counts = plan.counts()
     work = ", ".join(f"{counts[action]} to {action}" for action in COUNTED if counts[action])
     kept = Counter(keep.kept for keep in plan.kept)
-    words = {Kept.IN_SYNC: "unchanged", Kept.UNMANAGED: "unmanaged", Kept.FOREIGN: "foreign"}
-    rest = ", ".join(f"{kept[key]} {word}" for key, word in words.items() if kept[key])
+    words = {Kept.IN_SYNC: "unchanged"}
+    rest = ", ".join(
+        f"{kept[key]} {words.get(key, key)}"
+        for key in (Kept.IN_SYNC, Kept.UNMANAGED, Kept.FOREIGN, Kept.UNREADABLE)
+        if kept[key]
+    )
     if work:
         lines = [f"Plan: {work}.{f' {rest}.' if rest else ''}"]
-    elif plan.can_apply:
+    elif not plan.errors and not plan.objections:
         lines = ["No changes. The account matches the manifest."]
     else:
         lines = [f"Plan: nothing.{f' {rest}.' if rest else ''}"]
+    if plan.errors and plan.can_apply:
+        lines.append(f"{counted(len(plan.errors), 'error')}. Nothing is done to a bucket that cannot be read.")
     if not plan.can_apply:
         against = [counted(len(plan.objections), "objection")] if plan.objections else []
         against += [counted(len(plan.errors), "error")] if plan.errors else []

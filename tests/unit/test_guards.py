@@ -119,7 +119,7 @@ def test_an_objection_to_a_removal_stands_where_removed_names_it() -> None:
 def test_where_the_content_list_is_closed_num_decides_and_the_plan_says_so() -> None:
     plan = planned(removing("one", "two"), *ROWS, evidence=Evidence({1: None, 2: 0}))
     assert plan.can_apply
-    assert plan.notes == ("one: its content list cannot be read, so its `num` decides that it is empty.",)
+    assert plan.notes == ("one: its content list cannot be read, so what else can be decides that it is empty.",)
 
 
 def test_a_content_list_that_was_not_read_is_no_closed_one() -> None:

@@ -194,7 +194,7 @@ CARRIED: dict[type[DataclassInstance], str] = {
     Desired: "attrs span id was protect marks",
     Removed: "name forget span id",
     Approval: "guard id reason span stack",
-    Live: "id attrs marks facts",
+    Live: "id attrs marks facts unreadable",
     Diagnostic: "severity code summary detail fix span",
     Span: "file line column",
 }

@@ -75,7 +75,7 @@ LINES = [
     ("x " + "y" * 60, "x\n" + "y" * 60, "nothing breaks within a word"),
     (
         "run the command `acrsync plan --out plan.json`",
-        "run the command\n  `acrsync plan --out plan.json`",
+        "run the command\n`acrsync plan --out plan.json`",
         "a command",
     ),
     ("short", "short", "what fits stays"),
