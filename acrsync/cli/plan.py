@@ -23,13 +23,18 @@ if TYPE_CHECKING:  # `--help` imports every command
     shell_complete=offered("runs"),
     help="Plan to take back this run: its id, `last`, or the file of its record.",
 )
-def command(where: Common, asked: Planning, *, run: str | None) -> ExitCode:
+@click.option(
+    "--fail-on-unmanaged",
+    is_flag=True,
+    help="Exit with 2 if there are buckets that the manifest does not name, and show all of them.",
+)
+def command(where: Common, asked: Planning, *, run: str | None, fail_on_unmanaged: bool) -> ExitCode:
     """Show what would change. Never writes: nothing but GET can be sent.
 
     PATH is a manifest file, acrsync.yaml where none is given; several are one manifest.
     """
     if run is None:
-        return show(where, asked)
+        return show(where, asked, fail_on_unmanaged=fail_on_unmanaged)
     if asked.paths or asked.prune:
         raise click.UsageError("--undo plans what a run's record says; PATH and --prune do not go with it.")
     from acrsync.cli.endpoint import opened
@@ -38,10 +43,11 @@ def command(where: Common, asked: Planning, *, run: str | None) -> ExitCode:
 
     where = one(where, ())
     with opened(where, read_only=True) as account:
-        return show_plan(_plan_to_undo(run, account, where, asked), account, where, asked)
+        plan = _plan_to_undo(run, account, where, asked)
+        return show_plan(plan, account, where, asked, fail_on_unmanaged=fail_on_unmanaged)
 
 
-def show(where: Common, asked: Planning) -> ExitCode:
+def show(where: Common, asked: Planning, *, fail_on_unmanaged: bool = False) -> ExitCode:
     """Plan and show it; `apply --dry-run` is this."""
     from acrsync.cli.endpoint import opened
     from acrsync.cli.environments import is_fleet
@@ -59,7 +65,7 @@ def show(where: Common, asked: Planning) -> ExitCode:
         loop = loop_for(account, where, asked, uid=manifest.account_uid, runs=manifest.runs)
         with reading(account):
             plan = loop.look(manifest, hints=target.hints).plan
-        return show_plan(plan, account, where, asked)
+        return show_plan(plan, account, where, asked, fail_on_unmanaged=fail_on_unmanaged)
 
 
 def _plan_to_undo(run: str, account: Account, where: Common, asked: Planning) -> Plan:

@@ -96,14 +96,19 @@ def memory_of(runs: str | None, token: str | None, *, in_manifest: str | None = 
     return Memory(place, who(project, environment, token=token), project, environment)
 
 
-def show_plan(plan: Plan, account: Account, where: Common, asked: Planning) -> ExitCode:
+def show_plan(
+    plan: Plan, account: Account, where: Common, asked: Planning, *, fail_on_unmanaged: bool = False
+) -> ExitCode:
     """Write the plan to the files that were asked for, then to stdout and to the pipeline; return the exit code."""
-    code = plan.exit_code(detailed=asked.detailed_exitcode)
+    code = plan.exit_code(detailed=asked.detailed_exitcode, unmanaged=fail_on_unmanaged)
     run = facts(code, account)
     with ci.section("acrsync_plan", "acrsync plan"):
         save_plan(plan, run, asked)
         style = style_for(where.color)
-        output.answer(plan_text(plan, style=style) if asked.format == "text" else FORMATS[asked.format](plan, run))
+        if asked.format == "text":
+            output.answer(plan_text(plan, style=style, every_name=fail_on_unmanaged))
+        else:
+            output.answer(FORMATS[asked.format](plan, run))
     ci.report(plan, run)
     return code
 

@@ -12,7 +12,7 @@ from acrsync.manifest.files import contents
 from acrsync.manifest.loading import Loaded, LoadedAll, Source
 from acrsync.manifest.rendering import rendered
 from acrsync.manifest.schemas import schema, schema_text
-from acrsync.manifest.writing import SCHEMA_FILE, dump, entry
+from acrsync.manifest.writing import SCHEMA_FILE, dump, dump_entries, entry
 
 __all__ = [
     "SCHEMA_FILE",
@@ -20,6 +20,7 @@ __all__ = [
     "LoadedAll",
     "Source",
     "dump",
+    "dump_entries",
     "entry",
     "environments",
     "load",

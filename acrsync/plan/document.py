@@ -107,9 +107,10 @@ class Plan:
         assert self.made_at is not None, "A plan that nobody made cannot be saved. This is a bug in acrsync."
         return json_text(self, Run(self.made_at, self.exit_code()))
 
-    def exit_code(self, *, detailed: bool = False) -> ExitCode:
-        """Return how a command ends that shows this plan; `detailed`: 2 if there are changes."""
+    def exit_code(self, *, detailed: bool = False, unmanaged: bool = False) -> ExitCode:
+        """Return how a command ends that shows this plan: 2 if there are changes, or buckets without an entry."""
         changes = detailed and bool(self.work)
+        changes = changes or (unmanaged and any(keep.kept is Kept.UNMANAGED for keep in self.kept))
         return exit_code(End(objections=bool(self.objections), errors=bool(self.errors), changes=changes))
 
 
