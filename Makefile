@@ -1,5 +1,5 @@
 # Everything a person or a pipeline does with this tree. Needs git, make and Python 3.11 or newer; makes .venv itself.
-.PHONY: demo quick test test-slow test-lowest test-sdist test-tools lock lint types imports bench rehearse mutants size clean help
+.PHONY: demo quick simulate test test-slow test-lowest test-sdist test-tools lock lint types imports bench rehearse mutants size clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -69,6 +69,9 @@ bench: .venv/installed ## Measure, and write docs/performance.md; with BASE=main
 
 rehearse: .venv/installed ## Kill applies and inject faults at every request, and write docs/reliability.md
 	@cd tests && ../$(BIN)/python -m rehearse
+
+simulate: .venv/installed ## Many runners on one account, by seeds, for SECONDS=60; SEED=N tells the story of one
+	@cd tests && SECONDS=$(or $(SECONDS),60) SEED=$(SEED) ../$(BIN)/python -m simulate
 
 mutants: .venv/installed ## Change what decides and writes in every small way; the tests must notice
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1

@@ -88,8 +88,8 @@ class Reconciler:
         snapshot: Snapshot | None = None,
     ) -> Seen:
         """Observe the account, unless that is done, and plan; `hints` are shown with the plan."""
-        known = self._known() if known is None else known
-        snapshot = snapshot or self._observed(known)
+        taken, known = known is not None, self._known() if known is None else known
+        snapshot = snapshot or self._observed(known, taken=taken)
         known = known.of(account_uid(manifest, snapshot))
         plan = make_plan(manifest, snapshot, earlier=known.earlier(snapshot.rows, stack=manifest.stack))
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
@@ -99,8 +99,8 @@ class Reconciler:
 
     def look_for(self, plan: Plan, *, known: Known | None = None) -> Seen:
         """Observe the account for a plan that was made before. Raises: AcrsyncError if it is for another account."""
-        known = (self._known() if known is None else known).of(plan.uid)
-        snapshot = self._observed(known)
+        taken, known = known is not None, (self._known() if known is None else known).of(plan.uid)
+        snapshot = self._observed(known, taken=taken)
         _refuse_other_account(plan, snapshot, endpoint=self.account.endpoint)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         said = in_reading_order((*known.hints, *plan.diagnostics))
@@ -163,11 +163,22 @@ class Reconciler:
     def _known(self) -> Known:
         return self.runs.look() if self.runs else Known()
 
-    def _observed(self, known: Known) -> Snapshot:
-        """Return a list that shows what the last runs wrote, or the one that is read when it must."""
+    def _observed(self, known: Known, *, taken: bool) -> Snapshot:
+        """Return a list that shows what the last runs wrote, or the one that is read when it must.
+
+        If the account is not taken, nobody waited yet for what a run that was cut off may have created.
+        """
+        looked_for = not taken and known.holder is None
         snapshot = self.account.observe()
         left_s, wait_s = self.settings.settle_s, 1.0
-        while left_s > 0 and not known.shown_by(snapshot.rows, now=self.clock.wall()):
+        while left_s > 0:
+            missing = looked_for and known.undecided and known.earlier(snapshot.rows, stack=None).pending
+            if not missing and known.shown_by(snapshot.rows, now=self.clock.wall()):
+                break
+            if left_s == self.settings.settle_s:
+                self.tell(
+                    f"Waiting up to {left_s:.0f} s: an earlier run wrote something that the list may not show yet."
+                )
             self.clock.wait(wait_s := min(wait_s, left_s))
             left_s, wait_s = left_s - wait_s, 2 * wait_s
             snapshot = self.account.observe()

@@ -7,7 +7,7 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
 
 import click
@@ -16,7 +16,16 @@ from acrsync.cli import output
 from acrsync.version import __version__
 
 COMMANDS = ("validate", "plan", "apply", "list", "show", "export", "runs", "explain", "schema", "emulator")
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _signals() -> Iterator[int]:
+    """Yield the signals that end a command: also the end of a terminal, unless `nohup` has it ignored."""
+    yield from (signal.SIGINT, signal.SIGTERM)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        yield signal.SIGHUP
+
+
+SIGNALS = tuple(_signals())
 INTERRUPTED = 130  # ExitCode.INTERRUPTED, without loading what that stands in
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 BEGINNINGS = """\b

@@ -102,8 +102,7 @@ def _credentials(token_file: Path | None) -> Credentials:
                 # A pipeline whose secret is missing must not go on with somebody's login.
                 raise AcrsyncError("E013", f"{name} is set, but empty.", fix=f"give {name} a token, or unset it.")
             return Credentials(token.strip(), name)
-    config = Path.home() / ".acrcloud" / "config.json"
-    if config.exists():
+    if (config := _official_login()) is not None:
         return _from_official_login(config)
     raise AcrsyncError(
         "E013",
@@ -111,6 +110,15 @@ def _credentials(token_file: Path | None) -> Credentials:
         fix="make a personal access token in the ACRCloud console (Account, Developer Settings) and put it into the "
         "environment variable ACRSYNC_TOKEN; or try acrsync without an account: --endpoint emulator:",
     )
+
+
+def _official_login() -> Path | None:
+    """Return the file of the official command line's login; None if there is none, or no home to look in."""
+    try:
+        config = Path.home() / ".acrcloud" / "config.json"
+        return config if config.exists() else None
+    except (OSError, RuntimeError):  # a home that may not be read, or a user without an entry and without HOME
+        return None
 
 
 def _from_official_login(config: Path) -> Credentials:

@@ -240,6 +240,8 @@ def _outputs(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tu
     found = []
     for value in values:
         name, colon, path = value.partition(":")
+        if not (path if colon and name in FORMATS else value):
+            raise click.BadParameter("it names no file.")
         if colon and name in FORMATS:
             found.append((name, Path(path)))
         elif colon and re.fullmatch(r"[a-z-]{2,}", name):

@@ -21,6 +21,8 @@ def prepare() -> None:
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    if hasattr(sys.stdout, "reconfigure") and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8")  # a file or another program: the same document on every machine
 
 
 def _nothing(mode: Literal["r", "w"]) -> TextIO:

@@ -114,14 +114,21 @@ def settled_line(key: Key, status: str, *, after: JSON, now: datetime, by: str) 
 
 
 def end_line(
-    *, exit_code: int, verified: bool, changed: Mapping[int, str | None], managed: Mapping[int, str], now: datetime
+    *,
+    exit_code: int,
+    verified: bool,
+    left: int,
+    changed: Mapping[int, str | None],
+    managed: Mapping[int, str],
+    now: datetime,
 ) -> Line:
     """Return the line of a run that ended by itself.
 
-    `changed`: the names of the buckets that it wrote to, None for one that it deleted. `managed`: all that its
-    manifest names, if it saw that they are as wanted.
+    `left`: how many changes are open. `changed`: the names of the buckets that it wrote to, None for one that it
+    deleted. `managed`: all that its manifest names, if it saw that they are as wanted.
     """
-    return _line("end", now, exit_code=exit_code, verified=verified, changed=_keys(changed), managed=_keys(managed))
+    names = {"changed": _keys(changed), "managed": _keys(managed)}
+    return _line("end", now, exit_code=exit_code, verified=verified, open=left, **names)
 
 
 def closed_line(*, by: str, reason: str, now: datetime) -> Line:
@@ -183,7 +190,7 @@ KNOWN_EVENTS = {
     "run": frozenset({"id", "time", "endpoint", "uid", "who"}),
     "intent": frozenset({"time", "action", "name", "id", "verb", "attrs", "marks"}),
     "outcome": frozenset({"time", "action", "name", "id", "status", "wrote", "after"}),
-    "end": frozenset({"time", "exit_code", "verified", "changed", "managed"}),
+    "end": frozenset({"time", "exit_code", "verified", "open", "changed", "managed"}),
     "closed": frozenset({"time", "by"}),
 }
 

@@ -160,6 +160,7 @@ class Play:
 
     scenario: Scenario
     apply: Apply
+    in_peace: bool = True  # whether what comes of it in the end is judged, too
     world: World = field(init=False)
     server: Server = field(init=False)
     store: Shared = field(default_factory=Shared)
@@ -244,7 +245,8 @@ class Play:
                 self.world.run()
                 self.broken += one_at_a_time(self.server.writes)
                 self.broken += never_twice(self.server)
-                if not self.scenario.respelled and not self.scenario.merged and not self.server.doubled:
+                spelled = self.scenario.respelled or self.scenario.merged or self.server.doubled
+                if self.in_peace and not spelled:
                     self.broken += self._in_peace(writes)
             finally:
                 self.world.end()
