@@ -1,5 +1,5 @@
 # Everything a person or a pipeline does with this tree. Needs git, make and Python 3.11 or newer; makes .venv itself.
-.PHONY: demo quick simulate test test-slow test-lowest test-sdist test-tools lock lint types imports bench rehearse mutants size clean help
+.PHONY: demo docs quick simulate test test-slow test-lowest test-sdist test-tools lock lint types imports bench rehearse mutants size clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -53,6 +53,9 @@ lock: .venv/installed ## Write requirements.lock anew, with the newest versions
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@{ sed -n '/^#/p' requirements.lock && printf 'hatch-fancy-pypi-readme\nhatchling\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra emulator --extra stores --extra truststore pyproject.toml - ; } > requirements.lock.new
 	@mv requirements.lock.new requirements.lock
+
+docs: .venv/installed ## Build the site of the documentation, strictly, into build/docs/html
+	$(BIN)/python docs/site/build.py
 
 lint: .venv/installed
 	$(BIN)/ruff check

@@ -219,6 +219,7 @@ SUMMARIES: Mapping[str, str] = {
     "E209": "This value cannot be created",
     "E210": "The server stored this under another name",
     "W211": "Nothing is renamed by this `was`",
+    "W212": "No bucket has this name",
     "W221": "This is not taken back",
     "W222": "This comes back with another id",
     # Guards
@@ -233,6 +234,7 @@ SUMMARIES: Mapping[str, str] = {
     "E308": "Bucket is in use",
     "E309": "Not this account",
     "W310": "This approval is spent",
+    "W311": "This may be a rename",
     # Remote
     "E401": "The endpoint cannot be used",
     "E402": "The token cannot be sent",

@@ -91,9 +91,10 @@ class Reconciler:
         taken, known = known is not None, self._known() if known is None else known
         snapshot = snapshot or self._observed(known, taken=taken)
         known = known.of(account_uid(manifest, snapshot))
-        plan = make_plan(manifest, snapshot, earlier=known.earlier(snapshot.rows, stack=manifest.stack))
+        earlier = known.earlier(snapshot.rows, stack=manifest.stack)
+        plan = make_plan(manifest, snapshot, earlier=earlier)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
-        plan = guarded(plan, evidence)
+        plan = guarded(plan, evidence, earlier=earlier)
         said = in_reading_order((*known.hints, *hints, *plan.diagnostics))
         return Seen(replace(plan, diagnostics=said, made_at=self.clock.wall()), snapshot, evidence, known)
 
