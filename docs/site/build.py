@@ -110,7 +110,9 @@ def code_page(explanation: Explanation) -> str:
         lines += ["With this `acrsync.yaml`:", "", "````yaml", explanation.manifest.strip("\n"), "````", ""]
     if explanation.manifest or explanation.command:
         lines += ["````console", f"$ {explanation.command or 'acrsync plan'}", "````", ""]
-    return "\n".join([*lines, "## Fix", "", explanation.fix, "", f"In a terminal: `acrsync explain {explanation.code}`", ""])
+    return "\n".join(
+        [*lines, "## Fix", "", explanation.fix, "", f"In a terminal: `acrsync explain {explanation.code}`", ""]
+    )
 
 
 def _codes_page() -> str:
