@@ -1,4 +1,4 @@
-"""The site of the documentation: `make docs` builds it strictly, which `make test` does; here are the pages it is made from."""
+"""The pages that the site of the documentation is made from; `make docs`, a part of `make test`, builds it strictly."""
 
 import runpy
 from pathlib import Path
@@ -43,5 +43,5 @@ def test_a_link_out_of_the_site_leads_into_the_repository(source):
 
 
 def test_a_link_that_leads_nowhere_is_an_error():
-    with pytest.raises(FileNotFoundError, match="missing.md"):
+    with pytest.raises(FileNotFoundError, match=r"missing\.md"):
         BUILD["_relinked"]("[a page](missing.md)", ROOT / "docs" / "README.md")
