@@ -1,7 +1,7 @@
 """`make docs`: a site from the Markdown of this tree, and a page for each message from the data of `acrsync explain`.
 
-The front page is docs/README.md. Its lists are the navigation, so a page that is in none of them fails the build. So does
-a link to anything that does not exist: Sphinx reports it as a warning, and warnings are errors here.
+The front page is docs/README.md. Its lists are the navigation, so a page that is in none of them fails the build. So
+does a link to anything that does not exist: Sphinx reports it as a warning, and warnings are errors here.
 """
 
 from __future__ import annotations
