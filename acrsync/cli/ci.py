@@ -1,4 +1,4 @@
-"""What a pipeline gets beyond the answer: GitHub annotations, outputs and a summary; GitLab sections to fold.
+"""What a pipeline gets in addition to the answer: GitHub annotations, outputs and a summary; GitLab sections to fold.
 
 All of it goes to stderr or to the files that the runner names: stdout stays the answer. Nothing here fails a run.
 """
@@ -19,7 +19,7 @@ from acrsync.report import FORMATS, github_text
 
 
 def report(plan: Plan | None, run: Run) -> None:
-    """Tell GitHub, where a run is one of its own, how it ended."""
+    """Report to GitHub how a run ended, if it is one of GitHub's."""
     if environment("GITHUB_ACTIONS") is None:
         return
     told = [*plan.diagnostics, *(objection.diagnostic for objection in plan.objections)] if plan else []

@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # `--help` imports every command
 def command(where: Common, out: Path | None) -> ExitCode:
     """Print the account as a manifest, ready to commit.
 
-    Planning it gives no changes. What cannot be managed stands in it as comments that say why. With --out the schema
+    Running `plan` on it shows no changes. What cannot be managed becomes a comment that says why. With --out the schema
     for editors is written beside it, as acrsync.schema.json, if it is not there yet.
     """
     from acrsync import manifest as manifests

@@ -21,13 +21,13 @@ if TYPE_CHECKING:  # `--help` imports every command
     type=click.Choice(["text", "json", "github", "gitlab"]),
     default="text",
     show_default=True,
-    help="What stdout carries: for people, for programs, as GitHub annotations, as a GitLab code quality report.",
+    help="Output format: for people, for programs, as GitHub annotations, or as a GitLab code quality report.",
 )
 @color
 def command(paths: tuple[Path, ...], format_: str, color: str) -> ExitCode:
     """Check manifests, without network.
 
-    Every mistake of every file is told at once, each with its place and what to write instead.
+    Reports all errors in all files, each with its position and what to write instead.
 
     PATH is a manifest file, acrsync.yaml where none is given; several are one manifest.
     """

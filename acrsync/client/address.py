@@ -21,7 +21,7 @@ def checked_base_url(url: object) -> str:
         raise _refused(f"It is {type(url).__name__}, not text.")
     parts = _split(url.strip())
     if parts is None:
-        raise _refused(f"{visible(url.rpartition('@')[2])!r} is no http or https address.")
+        raise _refused(f"{visible(url.rpartition('@')[2])!r} is not an http or https address.")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise _refused(f"The address of {parts.hostname} holds more than scheme, host, port and path.")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):

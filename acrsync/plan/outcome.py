@@ -71,7 +71,7 @@ class End:
     moved_on: bool = False  # the account was not what the question had been about
     objections: bool = False
     errors: bool = False
-    changes: bool = False  # there is something to do, and the exit code shall say so
+    changes: bool = False  # there is something to do, and the exit code must show it
 
 
 def exit_code(end: End) -> ExitCode:
@@ -95,7 +95,7 @@ def exit_code(end: End) -> ExitCode:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the program, as far as it has come: what a report must know beyond the plan."""
+    """One run of the program, as far as it has come: what a report must know in addition to the plan."""
 
     timestamp: datetime  # with a time zone
     exit_code: ExitCode

@@ -148,7 +148,7 @@ def test_an_ignored_field_is_a_failure_that_shows_both_values():
     outcome = job.one()
     assert (outcome.status, outcome.wrote, outcome.diagnostic.code) == (Status.FAILED, True, "E505")
     assert words(outcome.diagnostic) == (
-        "error[E505] The change does not read back as wanted | The server accepted the write, but the bucket reads "
+        "error[E505] The change does not read back as desired | The server accepted the write, but the bucket reads "
         "back otherwise: labels is ['Music'], not ['News']. | look at the bucket in the console; run plan to see what "
         "still differs."
     )
