@@ -91,9 +91,10 @@ class Reconciler:
         taken, known = known is not None, self._known() if known is None else known
         snapshot = snapshot or self._observed(known, taken=taken)
         known = known.of(account_uid(manifest, snapshot))
-        plan = make_plan(manifest, snapshot, earlier=known.earlier(snapshot.rows, stack=manifest.stack))
+        earlier = known.earlier(snapshot.rows, stack=manifest.stack)
+        plan = make_plan(manifest, snapshot, earlier=earlier)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
-        plan = guarded(plan, evidence)
+        plan = guarded(plan, evidence, earlier=earlier)
         said = in_reading_order((*known.hints, *hints, *plan.diagnostics))
         return Seen(replace(plan, diagnostics=said, made_at=self.clock.wall()), snapshot, evidence, known)
 
@@ -153,7 +154,8 @@ class Reconciler:
         """
         assert self.runs is not None, "An apply without a record. This is a bug in acrsync."
         document = plan_document(seen.plan, Facts(self.clock.wall(), ExitCode.DONE))
-        run = self.runs.begin(Wanted(seen.plan, document, seen.listed), rows=seen.snapshot.rows)
+        wanted = Wanted(seen.plan, document, seen.listed, seen.plan.manifest.environment or "")
+        run = self.runs.begin(wanted, rows=seen.snapshot.rows)
         self.account.guard(run.last_look)
         began()
         try:

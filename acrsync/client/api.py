@@ -232,11 +232,11 @@ class Client:
         body: Mapping[str, JSON] | None = None,
         **kwargs: Unpack[GetOptions],
     ) -> requests.Response:
-        """Return the whole answer to a write of one bucket, whatever its body says: for `acrsync probe`, which measures.
+        """Return the whole answer to a write of one bucket, whatever its body says; `acrsync probe` measures with it.
 
         Without `bucket_id` it is a create, and raises UnknownOutcome if the server may have acted without saying so.
         """
-        path = "/api/buckets" if bucket_id is None else _bucket_path(bucket_id)
+        path = "/api/buckets" if bucket_id is None else bucket_path(bucket_id)
         return self._sender.send(method, path, body=body, options=kwargs).response
 
     def _bucket(self, method: str, path: str, body: Mapping[str, JSON] | None = None) -> Bucket:
