@@ -218,10 +218,10 @@ SUMMARIES: Mapping[str, str] = {
     "E208": "Name belongs to another account",
     "E209": "This value cannot be created",
     "E210": "The server stored this under another name",
-    "W211": "Nothing is renamed by this `was`",
+    "W211": "This `was` renames nothing",
     "W212": "No bucket has this name",
-    "W221": "This is not taken back",
-    "W222": "This comes back with another id",
+    "W221": "This is not undone",
+    "W222": "This gets another id",
     # Guards
     "E211": "A value of this bucket cannot be read",
     "E301": "Bucket is not empty",
@@ -233,7 +233,7 @@ SUMMARIES: Mapping[str, str] = {
     "E307": "Bucket is protected",
     "E308": "Bucket is in use",
     "E309": "Not this account",
-    "W310": "This approval is spent",
+    "W310": "This approval is no longer needed",
     "W311": "This may be a rename",
     # Remote
     "E401": "The endpoint cannot be used",

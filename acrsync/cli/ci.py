@@ -20,7 +20,7 @@ from acrsync.report import FLEET, FORMATS, github_text
 
 
 def report(plan: Plan | None, run: Run, *, environment: str = "") -> None:
-    """Tell GitHub, where a run is one of its own, how it ended; `environment`: which one, if there is no plan."""
+    """Report to GitHub how a run ended, if it is one of GitHub's; `environment`: which one, if there is no plan."""
     if variable("GITHUB_ACTIONS") is None:
         return
     _annotate(Part((plan.manifest.environment if plan else environment) or "", plan, run))

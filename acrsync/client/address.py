@@ -75,7 +75,7 @@ def _split(url: str) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises where it is no number
+        _ = parts.port  # raises if it is not a number
     except ValueError:
         return None
     return parts if parts.scheme in ("http", "https") and _HOST.fullmatch(parts.hostname or "") else None

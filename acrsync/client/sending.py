@@ -243,7 +243,7 @@ def _without_token(request: requests.PreparedRequest) -> requests.PreparedReques
 
 
 def _json(body: Mapping[str, JSON]) -> bytes:
-    """Return what travels. Raises: InvalidCall if it is no JSON."""
+    """Return what is sent. Raises: InvalidCall if it is not JSON."""
     try:
         return json.dumps(body, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as e:

@@ -60,7 +60,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-# The order in which `exit_code` decides, for whoever sums up several runs: what must be looked at first comes first.
+# The order in which `exit_code` decides, for summaries of several runs: the most urgent code comes first.
 # Interrupted, half written, refused by a guard, another run holds the account, failed, outdated, changes, done.
 WORST_FIRST = (
     ExitCode.INTERRUPTED,
