@@ -162,7 +162,7 @@ class Reconciler:
         began()
         try:
             return self._carried_out(seen, run, shown)
-        except Exception as e:  # a bug: whoever handles it must know that something may be written
+        except Exception as e:  # a bug: its handler must know that something may be written
             raise CrashedDuringApply from e
 
     def _known(self) -> Known:
@@ -283,7 +283,7 @@ def _lost_bucket(outcome: Outcome) -> Diagnostic | None:
     change = outcome.change
     if not isinstance(change, Replace) or not outcome.wrote or outcome.status in WELL:
         return None
-    detail = f"Bucket {visible(change.name)} was deleted for its replacement. This is what it shall be:\n"
+    detail = f"Bucket {visible(change.name)} was deleted for its replacement. This is the bucket to create:\n"
     fix = "run apply again: it creates the bucket with these values, also those that the manifest leaves out."
     return error("E507", detail + entry(change.desired.attrs), fix=fix, span=change.desired.span)
 

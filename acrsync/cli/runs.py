@@ -29,7 +29,7 @@ def place(function: Callable[..., Any]) -> Callable[..., Any]:
         envvar="ACRSYNC_ENDPOINT",
         show_envvar=True,
         metavar="URL|emulator:...",
-        help="Where the API is, if runs are not kept in a folder.",
+        help="Address of the API, if runs are not kept in a folder.",
     )(function)
     return options.env(options.runs(function))
 

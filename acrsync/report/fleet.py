@@ -105,7 +105,7 @@ def gitlab_text(parts: Sequence[Part]) -> str:
 
 
 def _arranged(parts: Sequence[Part]) -> tuple[Part, ...]:
-    """Return the parts, the worst first; of what did not come to be applied, the plan is what there is to show."""
+    """Return the parts, the worst first; if something was not applied, its plan is shown."""
     return tuple(
         replace(part, run=replace(part.run, outcomes=part.run.outcomes or None)) for part in worst_first(parts)
     )
