@@ -41,7 +41,9 @@ def place(function: Callable[..., Any]) -> Callable[..., Any]:
 def command(
     context: click.Context, *, runs: str | None, endpoint: str | None, envs: tuple[str, ...], format_: str
 ) -> ExitCode | None:
-    """List the runs: id, result, changes, who and where; the newest comes last.
+    """List the runs, the newest last.
+
+    Each with its id, result and changes, who ran it and where.
 
     A run store other than a folder needs the account's uid, from acrsync.yaml.
     """
