@@ -5,6 +5,7 @@ Only the standard library is used: the Python of the runner starts this file, no
 
 from __future__ import annotations
 
+import base64
 import glob
 import os
 import shlex
@@ -45,6 +46,24 @@ def options(inputs: Mapping[str, str]) -> Iterator[str]:
     yield from given("--runs", inputs["RUNS"])
     yield from (f"--allow={word}" for word in inputs["ALLOW"].split())
     yield from (f"--env={word}" for word in inputs["ENV"].split())
+
+
+def logged_in(inputs: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return settings with which git logs in to the repository's server; no file and no command line has them.
+
+    The header is the one that actions/checkout keeps, so that a job that has both sends one.
+    """
+    server = environment.get("GITHUB_SERVER_URL")
+    if not (inputs["GITHUB_TOKEN"] and server and inputs["RUNS"].startswith("git:")):
+        return {}
+    count = int(environment.get("GIT_CONFIG_COUNT") or 0)
+    basic = base64.b64encode(f"x-access-token:{inputs['GITHUB_TOKEN']}".encode()).decode()
+    key, value = f"http.{server}/.extraheader", f"AUTHORIZATION: basic {basic}"
+    return {
+        "GIT_CONFIG_COUNT": str(count + 1),
+        f"GIT_CONFIG_KEY_{count}": key,
+        f"GIT_CONFIG_VALUE_{count}": value,
+    }
 
 
 def given(option: str, value: str) -> list[str]:
@@ -100,8 +119,10 @@ def main() -> None:
         print(f"::error title=acrsync::{wrong}")  # noqa: T201 - the runner reads it
         sys.exit(1)
     kept.mkdir(exist_ok=True)
-    if inputs["TOKEN"]:
-        print(f"::add-mask::{inputs['TOKEN']}", flush=True)  # noqa: T201 - the runner reads it
+    login = logged_in(inputs, environment)
+    for secret in filter(None, (inputs["TOKEN"], *(text.rpartition(" ")[2] for text in login.values() if " " in text))):
+        print(f"::add-mask::{secret}", flush=True)  # noqa: T201 - the runner reads it
+    environment |= login
     os.execvpe("acrsync", ["acrsync", *line], environment)  # noqa: S606, S607 - no shell, and the one that was installed
 
 

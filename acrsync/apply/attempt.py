@@ -262,7 +262,7 @@ class Attempt:
         if refused := self._not_to_be_deleted(change, fresh):
             return refused
         marks = change.marks.applied_to(fresh.marks)
-        # Recorded with all that the new bucket shall have: should the run end here, the next one can still create it.
+        # Recorded with all properties of the new bucket: if the run ends here, the next one can still create it.
         self._intend("delete", change.desired.attrs, marks)
         self.account.delete(fresh.id)
         self._sent()
@@ -276,7 +276,7 @@ class Attempt:
         self.sending, self.wrote = None, True
 
     def _not_to_be_deleted(self, change: Delete | Replace, fresh: Live) -> Outcome | None:
-        """Return the outcome where a bucket is not as planned, or a guard objects now; None where it may go."""
+        """Return the outcome if a bucket is not as planned, or a guard objects now; None if it can go on."""
         if not _is_unchanged(change.live, fresh):
             return Outcome(change, Status.STALE, stale(fresh), fresh)
         objection = self._objection(replace(change, live=fresh))

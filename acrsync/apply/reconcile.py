@@ -88,9 +88,9 @@ class Reconciler:
         snapshot: Snapshot | None = None,
     ) -> Seen:
         """Observe the account, unless that is done, and plan; `hints` are shown with the plan."""
-        known = self._known() if known is None else known
+        taken, known = known is not None, self._known() if known is None else known
         read_at = None if snapshot else self.clock.now()
-        snapshot = snapshot or self._observed(known)
+        snapshot = snapshot or self._observed(known, taken=taken)
         known = known.of(account_uid(manifest, snapshot))
         earlier = known.earlier(snapshot.rows, stack=manifest.stack)
         plan = make_plan(manifest, snapshot, earlier=earlier)
@@ -101,9 +101,9 @@ class Reconciler:
 
     def look_for(self, plan: Plan, *, known: Known | None = None) -> Seen:
         """Observe the account for a plan that was made before. Raises: AcrsyncError if it is for another account."""
-        known = (self._known() if known is None else known).of(plan.uid)
+        taken, known = known is not None, (self._known() if known is None else known).of(plan.uid)
         read_at = self.clock.now()
-        snapshot = self._observed(known)
+        snapshot = self._observed(known, taken=taken)
         _refuse_other_account(plan, snapshot, endpoint=self.account.endpoint)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         said = in_reading_order((*known.hints, *plan.diagnostics))
@@ -156,22 +156,34 @@ class Reconciler:
         """
         assert self.runs is not None, "An apply without a record. This is a bug in acrsync."
         document = plan_document(seen.plan, Facts(self.clock.wall(), ExitCode.DONE))
-        run = self.runs.begin(Wanted(seen.plan, document, seen.listed), rows=seen.snapshot.rows)
+        wanted = Wanted(seen.plan, document, seen.listed, seen.plan.manifest.environment or "")
+        run = self.runs.begin(wanted, rows=seen.snapshot.rows)
         self.account.guard(run.last_look)
         began()
         try:
             return self._carried_out(seen, run, shown)
-        except Exception as e:  # a bug: whoever handles it must know that something may be written
+        except Exception as e:  # a bug: its handler must know that something may be written
             raise CrashedDuringApply from e
 
     def _known(self) -> Known:
         return self.runs.look() if self.runs else Known()
 
-    def _observed(self, known: Known) -> Snapshot:
-        """Return a list that shows what the last runs wrote, or the one that is read when it must."""
+    def _observed(self, known: Known, *, taken: bool) -> Snapshot:
+        """Return a list that shows what the last runs wrote, or the one that is read when it must.
+
+        If the account is not taken, nobody waited yet for what a run that was cut off may have created.
+        """
+        looked_for = not taken and known.holder is None
         snapshot = self.account.observe()
         left_s, wait_s = self.settings.settle_s, 1.0
-        while left_s > 0 and not known.shown_by(snapshot.rows, now=self.clock.wall()):
+        while left_s > 0:
+            missing = looked_for and known.undecided and known.earlier(snapshot.rows, stack=None).pending
+            if not missing and known.shown_by(snapshot.rows, now=self.clock.wall()):
+                break
+            if left_s == self.settings.settle_s:
+                self.tell(
+                    f"Waiting up to {left_s:.0f} s: an earlier run wrote something that the list may not show yet."
+                )
             self.clock.wait(wait_s := min(wait_s, left_s))
             left_s, wait_s = left_s - wait_s, 2 * wait_s
             snapshot = self.account.observe()
@@ -273,7 +285,7 @@ def _lost_bucket(outcome: Outcome) -> Diagnostic | None:
     change = outcome.change
     if not isinstance(change, Replace) or not outcome.wrote or outcome.status in WELL:
         return None
-    detail = f"Bucket {visible(change.name)} was deleted for its replacement. This is what it shall be:\n"
+    detail = f"Bucket {visible(change.name)} was deleted for its replacement. This is the bucket to create:\n"
     fix = "run apply again: it creates the bucket with these values, also those that the manifest leaves out."
     return error("E507", detail + entry(change.desired.attrs), fix=fix, span=change.desired.span)
 

@@ -119,7 +119,7 @@ def _read_back(outcome: Outcome, rows: Mapping[int, Live]) -> Outcome:
     if outcome.lost == "create" or (not missing and outcome.status is not Status.UNKNOWN):
         return outcome
     if missing:
-        told = outcome.diagnostic or read_back_mismatch(missing)  # a lost answer is told already, and says more
+        told = outcome.diagnostic or read_back_mismatch(missing)  # a lost answer is reported already, with more detail
         live = outcome.live and rows.get(outcome.live.id, outcome.live)  # as it reads now, for who takes this back
         return replace(outcome, status=Status.FAILED, diagnostic=told, live=live)
     settled = Status.DELETED if isinstance(outcome.change, Delete) else Status.UPDATED

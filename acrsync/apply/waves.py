@@ -71,7 +71,7 @@ class Applier:
     def outcomes(self) -> Iterator[Outcome]:
         """Apply the plan and yield the end of each change, in plan order, as soon as it is settled.
 
-        Whoever stops asking stops the apply: what has not begun is not begun any more.
+        A caller that stops asking stops the apply: what has not begun is not begun any more.
         """
         self._confirmed = self.seen.named
         pool = ThreadPoolExecutor(self.settings.parallelism)

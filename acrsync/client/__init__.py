@@ -5,7 +5,7 @@ class: import it from here. No method deletes files, fingerprints or channels, a
 """
 
 from acrsync.client.api import Client
-from acrsync.client.refusals import InvalidCall
+from acrsync.client.errors import InvalidCall
 from acrsync.client.shapes import Bucket, BucketPage, GetBmCsProjectsResultsParams, StreamResult
 
 __all__ = ["Bucket", "BucketPage", "Client", "GetBmCsProjectsResultsParams", "InvalidCall", "StreamResult"]

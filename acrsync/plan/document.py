@@ -8,8 +8,8 @@ it leaves out time, places in files, server facts and the words of messages. The
 too, so that a file that was edited or cut is found even if the digest does not look there.
 
 Why `num` is in the digest of a delete and of a replacement, although it is a server fact: it is compared right before
-such a change, and whoever approves a digest must not approve a file in which the count was edited. A plan that can be
-applied deletes only what holds nothing, so the number does not move for it.
+such a change, and the approval of a digest must not approve a file in which the count was edited. A plan that can be applied
+deletes only what holds nothing, so the number does not move for it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 
 from acrsync.bucket import FIELDS
 from acrsync.diagnostics import Diagnostic, Severity
-from acrsync.model import JSON, Approval, Manifest
+from acrsync.model import JSON, MARK, Approval, Manifest
 from acrsync.plan.changes import Action, Change, Delete, Keep, Kept, Objection, Replace, Work, action_of, live_of
 from acrsync.plan.codec import each, maybe
 from acrsync.plan.outcome import End, ExitCode, Outcome, Run, exit_code
@@ -85,6 +85,11 @@ class Plan:
         """The only place that decides whether a plan may be applied."""
         return not self.refusing and not self.objections
 
+    @property
+    def destructive(self) -> bool:
+        """Whether a bucket would be deleted, also to be replaced."""
+        return any(isinstance(change, Delete | Replace) for change in self.work)
+
     def counts(self) -> dict[Action, int]:
         """Return how many buckets each action means, zeros included; a swap takes two steps with one bucket."""
         counts = dict.fromkeys(Action, 0)
@@ -102,9 +107,10 @@ class Plan:
         assert self.made_at is not None, "A plan that nobody made cannot be saved. This is a bug in acrsync."
         return json_text(self, Run(self.made_at, self.exit_code()))
 
-    def exit_code(self, *, detailed: bool = False) -> ExitCode:
-        """Return how a command ends that shows this plan; `detailed`: 2 if there are changes."""
+    def exit_code(self, *, detailed: bool = False, unmanaged: bool = False) -> ExitCode:
+        """Return how a command ends that shows this plan: 2 if there are changes, or buckets without an entry."""
         changes = detailed and bool(self.work)
+        changes = changes or (unmanaged and any(keep.kept is Kept.UNMANAGED for keep in self.kept))
         return exit_code(End(objections=bool(self.objections), errors=bool(self.errors), changes=changes))
 
 
@@ -193,7 +199,7 @@ def _digest(document: Mapping[str, JSON]) -> str:
                 "buckets": sorted(
                     map(_unplaced, manifest["buckets"]), key=lambda entry: str(entry["attributes"]["name"])
                 ),
-                "removed": sorted([entry["name"], entry["forget"]] for entry in manifest["removed"]),
+                "removed": sorted(map(_removes, manifest["removed"])),
                 "allow": sorted([_approves(approval), approval["reason"]] for approval in manifest["allow"]),
             },
             "changes": [_meaning(entry) for entry in document["resource_changes"] if entry["wave"] is not None],
@@ -226,7 +232,11 @@ def _unplaced(entry: Mapping[str, JSON]) -> dict[str, JSON]:
 
 
 def _approves(approval: Mapping[str, JSON]) -> str:
-    return f"{approval['guard']}:{approval['id']}"
+    return f"{approval['guard']}:{approval['id'] if approval['stack'] is None else MARK + approval['stack']}"
+
+
+def _removes(entry: Mapping[str, JSON]) -> list[JSON]:
+    return [entry["name"], entry["forget"], *([] if entry["id"] is None else [entry["id"]])]
 
 
 def _hash(value: JSON) -> str:
@@ -248,7 +258,9 @@ def _entry(change: Change, plan: Plan, wave: int | None) -> dict[str, JSON]:
         "type": TYPE,
         "name": change.name,
         "id": live.id if live else None,
-        "source": desired["source"] if desired else maybe(SPAN).write(plan.manifest.removal_span(change.name)),
+        "source": desired["source"]
+        if desired
+        else maybe(SPAN).write(plan.manifest.removal_span(live) if live else None),
         "wave": wave,
         "action": action,
         "change": {

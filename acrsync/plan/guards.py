@@ -5,13 +5,15 @@ Why approvals name one guard and one bucket: a global `--force` approves what no
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 
 from acrsync.bucket import num_of, shown, size_of
 from acrsync.diagnostics import Diagnostic, Span, error, in_reading_order
-from acrsync.model import MARK, PROTECTED, Evidence, Live, Manifest, Prune, Reference
+from acrsync.model import MARK, PROTECTED, Approval, Evidence, Live, Manifest, Prune, Reference
 from acrsync.plan.changes import Create, Delete, Keep, Kept, Objection, Replace, Update, Work
 from acrsync.plan.document import Plan
 from acrsync.plan.earlier import Earlier
@@ -51,13 +53,13 @@ def guarded(plan: Plan, evidence: Evidence, *, earlier: Earlier | None = None) -
     # A swap changes a bucket twice: one objection, under its live name.
     for objection in (*of_changes, *of_the_whole, *_twins(plan, renames)):
         raised.setdefault((objection.guard, objection.id), objection)
-    given = {str(approval): approval for approval in plan.manifest.approvals}
-    listed = {change.live.id for change in plan.changes if not isinstance(change, Create)}
-    spent = [_spent(approval.span, str(approval)) for approval in given.values() if approval.id not in listed]
+    answers = [(objection, _answer(objection, plan.manifest)) for objection in _of_stacks(plan, raised.values())]
+    lives = [change.live for change in plan.changes if not isinstance(change, Create)]
+    spent = [_spent(approval.span, str(approval)) for approval in plan.manifest.approvals if not _of(approval, lives)]
     return replace(
         plan,
-        objections=tuple(objection for objection in raised.values() if objection.approval not in given),
-        approved=tuple(given[objection.approval] for objection in raised.values() if objection.approval in given),
+        objections=_with_lines([objection for objection, answer in answers if answer is None], plan.manifest),
+        approved=tuple(dict.fromkeys(answer for _, answer in answers if answer is not None)),
         diagnostics=in_reading_order((*_caused(plan, raised.values()), *spent, *_may_be_renames(plan, renames))),
         notes=(*plan.notes, *_notes(plan, evidence)),
     )
@@ -71,8 +73,48 @@ def objections_to(change: Work, manifest: Manifest, evidence: Evidence) -> Itera
 
 def standing(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[Objection]:
     """Yield what objects to one change and is not approved."""
-    approved = set(map(str, manifest.approvals))
-    return (objection for objection in objections_to(change, manifest, evidence) if objection.approval not in approved)
+    raised = objections_to(change, manifest, evidence)
+    return (objection for objection in raised if _answer(objection, manifest) is None)
+
+
+def _answer(objection: Objection, manifest: Manifest) -> Approval | None:
+    """Return what approves an objection: by its bucket, or by the stack that is renamed with it."""
+    for approval in manifest.approvals if objection.approval else ():
+        of_stack = approval.stack is not None and approval.stack == objection.stack
+        if str(approval) == objection.approval or (approval.guard == objection.guard and of_stack):
+            return approval
+    return None
+
+
+def _of(approval: Approval, lives: Iterable[Live]) -> bool:
+    """Tell whether there is still something that an approval could be of."""
+    if approval.stack is None:
+        return any(approval.id == live.id for live in lives)
+    return any(MARK + approval.stack in live.marks for live in lives)
+
+
+def _of_stacks(plan: Plan, raised: Iterable[Objection]) -> list[Objection]:
+    """Return objections in which only stacks are named that this plan takes over whole, which renames them."""
+    objections = list(raised)
+    taken = {objection.id for objection in objections if objection.stack}
+    left = {
+        mark.removeprefix(MARK)
+        for change in plan.changes
+        if not isinstance(change, Create) and not _is_foreign(change) and change.live.id not in taken
+        for mark in change.live.marks
+    }
+    return [replace(one, stack=None) if one.stack in left else one for one in objections]
+
+
+def _with_lines(objections: list[Objection], manifest: Manifest) -> tuple[Objection, ...]:
+    """Return objections whose lines to paste fit together: as entries, if there is more than one approval."""
+    written = sum(approval.span is not None for approval in manifest.approvals)
+    if written + sum(bool(objection.approval) for objection in objections) < 2:  # noqa: PLR2004 - more than one
+        return tuple(objections)
+    return tuple(
+        replace(one, diagnostic=replace(one.diagnostic, fix=_AS_KEY.sub(_AS_ENTRY, one.diagnostic.fix)))
+        for one in objections
+    )
 
 
 def needs_references(plan: Plan) -> bool:
@@ -92,17 +134,19 @@ def _objection(guard: Guard, code: str, detail: str, *, fix: str, live: Live, sp
     approval = f"{guard}:{live.id}" if guard in APPROVABLE else ""
     if approval:
         line = f'allow: [{{guard: {guard}, id: {live.id}, reason: "..."}}]'
-        fix = f"{fix}, or approve it by adding to the manifest:\n{line}"
+        fix = f"{fix}, or approve it by adding to the manifest:\n{line}"  # see _AS_KEY
     else:
         fix += "."
     return Objection(guard, error(code, detail, fix=fix, span=span), live.id, approval)
 
 
+_AS_KEY = re.compile(r"by adding to the manifest:\nallow: \[(.*)\]$")
+_AS_ENTRY = r"by adding to `allow:` in the manifest:\n- \1"
 APPROVABLE = frozenset({Guard.REPLACE, Guard.RENAME_LIKE, Guard.TAKEOVER, Guard.IN_USE})
 
 
 def _span(change: Work, manifest: Manifest) -> Span | None:
-    return manifest.removal_span(change.name) if isinstance(change, Delete) else change.desired.span
+    return manifest.removal_span(change.live) if isinstance(change, Delete) else change.desired.span
 
 
 def _verb(change: Work) -> str:
@@ -143,12 +187,17 @@ def _takeover(change: Work, manifest: Manifest, _: Evidence) -> Iterator[Objecti
     if isinstance(change, Create):
         return
     live = change.live
-    others = [mark for mark in live.marks if mark not in (manifest.mark, PROTECTED)]
+    others = [mark.removeprefix(MARK) for mark in live.marks if mark not in (manifest.mark, PROTECTED)]
     if others:
-        stacks = ", ".join(visible(mark.removeprefix(MARK)) for mark in others)
-        detail = f"Bucket {describe(live)} is marked as managed by stack {stacks}."
-        fix = "leave it to that stack"
-        yield _objection(Guard.TAKEOVER, "E306", detail, fix=fix, live=live, span=_span(change, manifest))
+        detail = f"Bucket {describe(live)} is marked as managed by stack {', '.join(map(visible, others))}."
+        fix = f"leave it to that stack, or have it forget the bucket first with {forgetting(live)}"
+        objection = _objection(Guard.TAKEOVER, "E306", detail, fix=fix, live=live, span=_span(change, manifest))
+        yield replace(objection, stack=others[0]) if len(others) == 1 else objection
+
+
+def forgetting(live: Live) -> str:
+    """Return the line by which a stack lets a bucket go, so that another one can take it."""
+    return f"`removed: [{{name: {json.dumps(visible(live.name), ensure_ascii=False)}, forget: true}}]`"
 
 
 def _protected(change: Work, manifest: Manifest, _: Evidence) -> Iterator[Objection]:
@@ -228,7 +277,7 @@ def _rename_like(plan: Plan) -> Iterator[Objection]:
                 "type and labels or template: this looks like a rename, which keeps the id and the content."
             )
             fix = f"add `was: {visible(live.name)}` to the entry {visible(twin.name)}"
-            if any(removed.name == live.name for removed in plan.manifest.removed):
+            if any(entry.means(live) for entry in plan.manifest.removed):
                 fix += f" and take {visible(live.name)} out of `removed`"
             yield _objection(Guard.RENAME_LIKE, "E305", detail, fix=fix, live=live, span=twin.desired.span)
 
@@ -285,7 +334,7 @@ def _account(plan: Plan) -> Iterator[Objection]:
 
 
 def _spent(span: Span | None, approval: str) -> Diagnostic:
-    detail = f"The bucket that {approval} names is gone, so it approves nothing any more."
+    detail = f"What {approval} names is gone, so this approval has no effect."
     return error("W310", detail, fix="remove the line.", span=span)
 
 

@@ -65,7 +65,7 @@ DESIRED = record(
     marks=maybe(TEXTS),
     source=SOURCE,
 )
-APPROVAL = record(Approval, guard=TEXT, id=NUMBER, reason=TEXT, source=SOURCE)
+APPROVAL = record(Approval, guard=TEXT, id=maybe(NUMBER), stack=maybe(TEXT), reason=TEXT, source=SOURCE)
 MANIFEST = record(
     Manifest,
     stack=maybe(TEXT),
@@ -74,8 +74,12 @@ MANIFEST = record(
     prune=choice(Prune),
     limits=("deletes_limit", Codec(lambda limit: {"deletes": limit.written}, lambda at: _limit(at["deletes"]))),
     buckets=("desired", each(DESIRED)),
-    removed=each(record(Removed, name=TEXT, forget=FLAG, source=SOURCE)),
+    removed=each(record(Removed, name=TEXT, id=maybe(NUMBER), forget=FLAG, source=SOURCE)),
     allow=("approvals", each(APPROVAL)),
+    environment=maybe(TEXT),
+    endpoint=maybe(TEXT),
+    token_env=maybe(TEXT),
+    runs=maybe(TEXT),
     files=TEXTS,
     sources=(
         "spans",
@@ -93,6 +97,7 @@ OBJECTION = record(
     guard=TEXT,
     id=maybe(NUMBER),
     approval=Codec(lambda text: text or None, lambda at: maybe(TEXT).read(at) or ""),
+    stack=maybe(TEXT),
     diagnostic=DIAGNOSTIC,
 )
 MARKS = record(Marks, add=TEXTS, remove=TEXTS)

@@ -73,7 +73,8 @@ def make_plan(manifest: Manifest, snapshot: Snapshot, *, earlier: Earlier | None
     foreign = tuple(row for row in snapshot.rows if not is_own(row, uid))
     unreadable = tuple(row for row in snapshot.rows if is_own(row, uid) and not row.is_identified)
     own = tuple(row for row in snapshot.rows if is_own(row, uid) and row.is_identified)
-    matching = match(manifest.desired, own, foreign=foreign, unreadable=unreadable)
+    of_interest = _without_doubles(manifest.removed, own)
+    matching = match(manifest.desired, of_interest, foreign=foreign, unreadable=unreadable)
     decisions = _Decisions(
         diagnostics=list(matching.diagnostics), in_question=matching.in_question, taken=set(matching.in_question)
     )
@@ -150,6 +151,13 @@ def _decide_create(decisions: _Decisions, manifest: Manifest, desired: Desired, 
     decisions.work.append(Create(whole, "finishes a replacement that was interrupted", marks))
 
 
+def _without_doubles(removed: Sequence[Removed], own: Sequence[Live]) -> tuple[Live, ...]:
+    """Return the buckets that entries can mean: not one that goes by its id while a namesake stays."""
+    going = {row.id for row in own for entry in removed if entry.id == row.id and not entry.forget}
+    staying = {row.name for row in own if row.id not in going}
+    return tuple(row for row in own if row.id not in going or row.name not in staying)
+
+
 def stored_elsewhere(desired: Desired, bucket_id: int, name: str) -> Diagnostic:
     """Return the error for an entry that the server stored under another name."""
     detail = (
@@ -193,11 +201,11 @@ def _may_be_made_of(desired: Desired, row: Live) -> Diagnostic:
 
 
 def _decide_removed(decisions: _Decisions, manifest: Manifest, own: Sequence[Live], unreadable: Sequence[Live]) -> None:
-    for removed in sorted(manifest.removed, key=lambda entry: entry.name):
+    for removed in sorted(manifest.removed, key=lambda entry: (entry.name, entry.id or 0)):
         for row in unreadable:
-            if row.name == removed.name:
+            if removed.means(row):
                 decisions.diagnostics.append(cannot_be_read(row, row.unreadable, span=removed.span))
-        rows = [row for row in own if row.name == removed.name]
+        rows = [row for row in own if removed.means(row)]
         ids = {row.id for row in rows}
         claimed = bool(ids & decisions.taken)
         decisions.taken |= ids
@@ -213,7 +221,7 @@ def _decide_removed(decisions: _Decisions, manifest: Manifest, own: Sequence[Liv
         elif not removed.forget:
             decisions.work.append(Delete(rows[0], "listed in `removed`"))
         elif manifest.mark in rows[0].marks:
-            unchanged = Desired({"name": removed.name}, removed.span)
+            unchanged = Desired({"name": rows[0].name}, removed.span)
             forget = Marks(remove=(str(manifest.mark),))
             decisions.work.append(Update(unchanged, rows[0], (), "forgotten: the mark goes, the bucket stays", forget))
 
@@ -234,11 +242,12 @@ def _nothing_named(removed: Removed, near: Live) -> Diagnostic:
 def _removal_in_question(removed: Removed, rows: Sequence[Live], *, claimed: bool) -> Diagnostic:
     listed = "; ".join(map(describe, rows))
     if claimed:
-        detail = f"{visible(removed.name)} is listed in `removed`, but an entry in `buckets` means it: {listed}."
-        fix = f"remove {visible(removed.name)} from `removed`, or the entry that claims it."
+        detail = f"{visible(str(removed))} is listed in `removed`, but an entry in `buckets` means it: {listed}."
+        fix = f"remove {visible(str(removed))} from `removed`, or the entry that claims it."
         return error("E203", detail, fix=fix, span=removed.span)
     detail = f"{len(rows)} buckets are named {visible(removed.name)}: {listed}."
-    fix = "delete the one that is meant by hand, or give it an entry with `id:` and another name."
+    choices = " or ".join(f"{{id: {row.id}}}" for row in rows)
+    fix = f"write which one is meant, in place of the name: {choices}"
     return error("E202", detail, fix=fix, span=removed.span)
 
 

@@ -325,7 +325,10 @@ class LeasedRun:
             now, mine = self._clock.wall(), self._lease.wanted.runs[self.id]
             done = [line for line in mine if line["event"] == "outcome"]
             changed = changes({key_of(line): line for line in done}.values())
-            line = end_line(exit_code=exit_code, verified=verified, changed=changed, managed=managed, now=now)
+            left = len(past(mine).open)
+            line = end_line(
+                exit_code=exit_code, verified=verified, left=left, changed=changed, managed=managed, now=now
+            )
             wanted = replace(self._lease.wanted, holder=None).adding({self.id: (line,)})
             if rows is not None:
                 wanted = wanted.adding(wanted.known().settled(rows, by=self.id, now=now, done=done))

@@ -65,6 +65,9 @@ class Project:
         shutil.copy(wheels / "acrsync.txt", folder)
         run(["git", "init", "--quiet", "--initial-branch=main"], folder)
         run(["git", "remote", "add", "origin", "git@gitlab.example.com:acrsync/acrsync.git"], folder)
+        self.server = folder.with_name("server.git")
+        run(["git", "init", "--quiet", "--bare", str(self.server)], folder)
+        run(["git", "remote", "set-url", "--push", "origin", str(self.server)], folder)
         run([*GIT, "add", "--all"], folder)
         run([*GIT, "commit", "--quiet", "--message=all"], folder)
 
@@ -128,6 +131,8 @@ def test_the_default_branch_is_planned_and_applied_from_the_plan_that_was_kept(p
     code, said = project.pipeline("acrsync-apply", CI_PIPELINE_SOURCE="push", ACRSYNC_DIGEST=digest)
     assert code == 0, said
     assert "Verified: the account was read again and is as planned." in said
+    log = run(["git", "log", "--all", "--format=%s"], project.server).stdout.splitlines()
+    assert [line.partition(": ")[2] for line in log] == ["ends with exit code 0", "begins"]
     assert "music" in {row["name"] for row in api.get("/buckets")["data"]}
 
 

@@ -63,7 +63,7 @@ def _put_counting_from_the_answer(self: Lease, *, note: str, records: Mapping[st
 
 
 PUT = Lease.put
-IN_TIME = Lease.in_time.fget
+IN_TIME = vars(Lease)["in_time"].fget
 assert IN_TIME is not None
 READ = LeasedRuns.read
 FREE_IN = LeasedRuns.free_in

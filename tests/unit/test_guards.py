@@ -340,7 +340,8 @@ def test_a_bucket_that_is_taken_over_in_the_plan_is_named_with_its_stack() -> No
     plan = planned(Manifest((entry("one"),), **OURS), THEIRS)
     assert words(the(plan, Guard.TAKEOVER)) == (
         f"E306 Another stack's bucket | Bucket {describe(THEIRS)} is marked as managed by stack tv. | leave it to that "
-        "stack, or approve it by adding to the manifest:\n"
+        'stack, or have it forget the bucket first with `removed: [{name: "one", forget: true}]`, or approve '
+        "it by adding to the manifest:\n"
         'allow: [{guard: takeover, id: 1, reason: "..."}]'
     )
     assert plan.objections[0].diagnostic.span == desired("one").span
@@ -537,8 +538,12 @@ def test_an_approval_whose_bucket_is_gone_is_a_warning_never_an_error() -> None:
     plan = planned(manifest, *ROWS)
     assert plan.can_apply
     (warning,) = plan.diagnostics
-    assert (warning.severity, warning.code, warning.summary) == (Severity.WARNING, "W310", "This approval is spent")
-    assert warning.detail == "The bucket that replace:99 names is gone, so it approves nothing any more."
+    assert (warning.severity, warning.code, warning.summary) == (
+        Severity.WARNING,
+        "W310",
+        "This approval is no longer needed",
+    )
+    assert warning.detail == "What replace:99 names is gone, so this approval has no effect."
     assert (warning.fix, warning.span) == ("remove the line.", span)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ MOVE = Replace(desired(**{**MUSIC.attrs, "region": "us-west-2"}), MUSIC, ("regio
 DELETE = Delete(NEWS, "")
 TALK = live(20, "talk")
 MOVED = replace(MUSIC, id=21, attrs=dict(MOVE.desired.attrs))
-END = {"exit_code": 6, "verified": False, "changed": {}, "managed": {}, "now": NOW}
+END: dict[str, Any] = {"exit_code": 6, "verified": False, "left": 0, "changed": {}, "managed": {}, "now": NOW}
 
 
 def lines_of(*changes, outcomes=(), ends=False, listed=(7, 8)):

@@ -1,0 +1,103 @@
+"""Forms in which a server may store a text: what each makes of it, and which of them explain what was stored.
+
+The names are those of the emulator's switches `name_stored`, `label_stored` and `template_stored`. What each does is
+written down here once more, because a mistake that the two shared would never be found.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
+from itertools import permutations
+
+LONGEST_CHAIN = 3  # the longest sequence of forms that is considered
+
+
+def _bare(text: str) -> str:
+    return "".join(char for char in unicodedata.normalize("NFKD", text) if not unicodedata.combining(char))
+
+
+def _slug(text: str) -> str:
+    ascii_only = _bare(text).encode("ascii", "ignore").decode("ascii")
+    return re.sub(r"[^a-z0-9]+", "-", ascii_only.lower()).strip("-")
+
+
+def _narrow(text: str) -> str:
+    return "".join(
+        unicodedata.normalize("NFKC", char) if char == "\u3000" or "\uff01" <= char <= "\uff5e" else char
+        for char in text
+    )
+
+
+FORMS: Mapping[str, Callable[[str], str]] = {
+    "html_escaped": lambda text: html.escape(text).replace("&#x27;", "&#039;"),
+    "tags_stripped": lambda text: re.sub(r"<[^>]*>", "", text),
+    "quotes_escaped": lambda text: re.sub(r"[\"'\\]", lambda found: "\\" + found[0], text),
+    "trimmed": lambda text: text.strip(),
+    "lowered": lambda text: text.lower(),
+    "slugged": _slug,
+    "spaces_collapsed": lambda text: re.sub(r"\s+", " ", text),
+    "nfc": lambda text: unicodedata.normalize("NFC", text),
+    "nfd": lambda text: unicodedata.normalize("NFD", text),
+    "width_folded": _narrow,
+    "accents_dropped": _bare,
+    "invisible_dropped": lambda text: "".join(char for char in text if unicodedata.category(char) != "Cf"),
+    "four_bytes_replaced": lambda text: "".join("?" if char > "\uffff" else char for char in text),
+}
+
+# Of each form something that it changes and the others do not; no comma, which may part a label in two.
+SAMPLES = (
+    'Aa  &amp; <i>q</i> "z" o\'k b\\s',  # case, spaces, escapes, tags, quotes
+    "é e\u0301 Ａ",  # composed, in two parts, full-width
+    "na\u200dn \U0001f4fb",  # an invisible joiner, four bytes
+)
+
+
+def stored(text: str, forms: Iterable[str]) -> str:
+    """Return what forms, one after the other, make of a text."""
+    for form in forms:
+        text = FORMS[form](text)
+    return text
+
+
+@lru_cache(maxsize=4)
+def chains(longest: int = LONGEST_CHAIN) -> tuple[tuple[str, ...], ...]:
+    """Return all chains of different forms, the shortest first."""
+    return tuple(chain for length in range(longest + 1) for chain in permutations(FORMS, length))
+
+
+def explaining(pairs: Sequence[tuple[str, str]], *, before: Callable[[str], str] = str) -> tuple[tuple[str, ...], ...]:
+    """Return the chains that make the second text of each pair out of the first; `before` is applied first."""
+    return tuple(_explaining(tuple((before(sent), kept) for sent, kept in pairs), LONGEST_CHAIN))
+
+
+def _explaining(pairs: tuple[tuple[str, str], ...], longest: int) -> Iterator[tuple[str, ...]]:
+    """Yield the chains, built step by step so that what two chains begin with is computed once."""
+    found: list[tuple[str, ...]] = []
+    made: dict[tuple[str, ...], tuple[str, ...]] = {(): tuple(sent for sent, _ in pairs)}
+    wanted = tuple(kept for _, kept in pairs)
+    for length in range(longest + 1):
+        found += [chain for chain, texts in made.items() if texts == wanted]
+        if length < longest:
+            made = {
+                (*chain, form): tuple(FORMS[form](text) for text in texts)
+                for chain, texts in made.items()
+                for form in FORMS
+                if form not in chain
+            }
+    yield from found
+
+
+def may_be(kept: str, sent: str, *, least: int) -> bool:
+    """Tell whether a name is one that was sent, in a form in which a server may have stored it.
+
+    That is the name itself, changed by one or two known forms, cut after at least `least` characters, or numbered.
+    """
+    if kept == sent or (len(kept) >= least and sent.startswith(kept)):
+        return True
+    numbered = re.fullmatch(r"(.*) \(\d+\)", kept, re.DOTALL)
+    bare = numbered[1] if numbered else kept
+    return any(stored(sent, chain).startswith(bare) and len(bare) >= least for chain in chains(2))

@@ -1,0 +1,265 @@
+"""Deciders: how late reads are, how long answers are kept, and which clock the server goes by.
+
+A write is hidden from a view until a number of seconds has passed and the view was read a number of times. Each series of
+readings after a write is compared with every pair of whole numbers; what is left explains all of them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from itertools import product
+
+from acrsync.model import JSON
+from acrsync.probe.evidence import Evidence, Row, Series, id_of, whole_number
+from acrsync.probe.finding import UNSEEN, Finding, numbers, one, some
+from acrsync.probe.shapes import ISO_STAMP, PLAIN_STAMP
+from acrsync.probe.wire import Answer
+
+WRITES = ("create", "update", "delete")
+MOST = 64  # seconds and readings that are thought of
+PARITIES = (None, 0, 1)  # all readings lag, or those whose number is even, or odd
+BUCKETS = "/buckets"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """One reading after a write: its place among them, since when, and whether it showed the write."""
+
+    place: int  # from 1
+    least_s: float
+    most_s: float
+    shows: bool
+    parity: int  # of its number among all readings of the list
+
+
+def _readings(series: Series, answers: Sequence[Answer]) -> list[_Reading]:
+    lists = [answer.number for answer in answers if answer.path == BUCKETS and answer.method == "GET"]
+    path = series.readings[0].answer.path
+    after = [a.number for a in answers if a.path == path and a.method == "GET" and a.number > series.written.number]
+    return [
+        _Reading(
+            after.index(seen.answer.number) + 1,
+            seen.answer.begun - series.written.ended,
+            seen.answer.ended - series.written.begun,
+            seen.shows,
+            lists.index(seen.answer.number) % 2 if seen.answer.number in lists else 0,
+        )
+        for seen in series.readings
+    ]
+
+
+def _explains(readings: Sequence[_Reading], seconds: int, reads: int, parity: int | None) -> bool:
+    """Tell whether a lag of this length, in seconds and readings, explains what was shown."""
+    for one_ in readings:
+        fresh = parity is not None and one_.parity == parity
+        may_show = fresh or (one_.place > reads and one_.most_s >= seconds)
+        may_hide = not fresh and (one_.place <= reads or one_.least_s < seconds)
+        if not (may_show if one_.shows else may_hide):
+            return False
+    return True
+
+
+def _least(numbers_: Iterable[int], top: int) -> tuple[tuple[int, ...], bool]:
+    """Return the numbers that are possible, and whether those that were not thought of are, too."""
+    left = tuple(sorted(set(numbers_)))
+    return left[:12], len(left) > 12 or top in left  # noqa: PLR2004
+
+
+def list_lags(seen: Evidence, answers: Sequence[Answer]) -> dict[str, Finding]:
+    """Return how late the list is, after which writes, and in which readings."""
+    series = [one_ for one_ in seen.lists if one_.readings and one_.late >= 0]
+    # What never showed a bucket may be late, or it stands on another page: that does not show when it is gone.
+    if not any(one_.write == "create" for one_ in series):
+        series = []
+    if not series:
+        return {}
+    read = [_readings(one_, answers) for one_ in series]
+    source = [one_.readings[-1].answer for one_ in series]
+    kinds = tuple(dict.fromkeys(one_.write for one_ in series))
+    prompt = {
+        kind: all(_explains(r, 0, 0, None) for s, r in zip(series, read, strict=True) if s.write == kind)
+        for kind in kinds
+    }
+    if all(prompt.values()):
+        why = f"the list showed each {', '.join(kinds)} at once"
+        nothing = some((0,), why, *source, more=True)
+        return {
+            "list_lag_seconds": nothing,
+            "list_lag_reads": nothing,
+            "list_lag_writes": some((list(WRITES),), why, *source, more=True),
+            "list_lag_shown": some(("always", "every_other_reading"), why, *source),
+        }
+    late = [r for s, r in zip(series, read, strict=True) if not prompt[s.write]]
+    top = min(MOST, 2 + max(max(math.ceil(one_.most_s), one_.place) for r in late for one_ in r))
+    ways = [
+        (seconds, reads, parity)
+        for seconds, reads, parity in product(range(top + 1), range(top + 1), PARITIES)
+        if (seconds or reads) and all(_explains(r, seconds, reads, parity) for r in late)
+    ]
+    if not ways:
+        return {}
+    why = f"the list was late after each {', '.join(kind for kind in kinds if not prompt[kind])}"
+    # A kind of write that was shown at once may lag, too, if that reading was of the replica that is up to date.
+    writes = {
+        tuple(kind for kind in WRITES if kind in chosen)
+        for way in ways
+        for chosen in _lagging(way, series, read, prompt)
+    }
+    untried = [kind for kind in WRITES if kind not in kinds]
+    seconds, many_seconds = _least((way[0] for way in ways), top)
+    reads, many_reads = _least((way[1] for way in ways), top)
+    shown = tuple(dict.fromkeys("always" if way[2] is None else "every_other_reading" for way in ways))
+    return {
+        "list_lag_seconds": some(seconds, why, *source, more=many_seconds),
+        "list_lag_reads": some(reads, why, *source, more=many_reads),
+        "list_lag_writes": some(map(list, sorted(writes, key=len)), why, *source, more=bool(untried)),
+        "list_lag_shown": some(shown, why, *source),
+    }
+
+
+def _lagging(
+    way: tuple[int, int, int | None],
+    series: Sequence[Series],
+    read: Sequence[Sequence[_Reading]],
+    prompt: dict[str, bool],
+) -> Iterator[frozenset[str]]:
+    """Yield the sets of writes that may lag in this way: those that were late, with and without others that may be."""
+    may = [
+        kind
+        for kind, at_once in prompt.items()
+        if at_once and all(_explains(r, *way) for s, r in zip(series, read, strict=True) if s.write == kind)
+    ]
+    late = frozenset(kind for kind, at_once in prompt.items() if not at_once)
+    for chosen in product((False, True), repeat=len(may)):
+        yield late | {kind for kind, is_in in zip(may, chosen, strict=True) if is_in}
+
+
+def get_lags(seen: Evidence, answers: Sequence[Answer]) -> dict[str, Finding]:
+    """Return how late reads of one bucket are."""
+    series = [one_ for one_ in seen.gets if one_.readings and one_.late >= 0]
+    if not series:
+        return {}
+    read = [_readings(one_, answers) for one_ in series]
+    top = min(MOST, 2 + max(max(math.ceil(one_.most_s), one_.place) for r in read for one_ in r))
+    ways = [
+        (seconds, reads)
+        for seconds, reads in product(range(top + 1), repeat=2)
+        if all(_explains(r, seconds, reads, None) for r in read)
+    ]
+    late = max(one_.late for one_ in series)
+    why = "a bucket could be read at once" if late == 0 else "a bucket could not be read at once"
+    source = [one_.readings[-1].answer for one_ in series]
+    seconds, many_seconds = _least((way[0] for way in ways), top)
+    reads, many_reads = _least((way[1] for way in ways), top)
+    return {
+        "get_lag_seconds": some(seconds, why, *source, more=many_seconds),
+        "get_lag_reads": some(reads, why, *source, more=many_reads),
+    }
+
+
+# Answers that are kept.
+
+
+def caches(seen: Evidence) -> dict[str, Finding]:
+    """Return how long a page, and a total, are kept: a query, a create, and the same query until it shows that."""
+    found: dict[str, Finding] = {}
+    for before, written, after in seen.cached:
+        bucket_id = _created(seen, written)
+        if bucket_id is None:
+            continue
+        pages = [any(id_of(row) == bucket_id for row in answer.rows or ()) for answer in after]
+        found["page_cache_seconds"] = _kept(before, after, pages, "a page")
+        total = _total(before)
+        risen = [total is not None and _total(answer) == total + 1 for answer in after]
+        if found["page_cache_seconds"].possible == (0,) and found["page_cache_seconds"].told and total is not None:
+            found["total_cached_seconds"] = _kept(before, after, risen, "a total") if any(risen) else UNSEEN
+    return found
+
+
+def _kept(before: Answer, after: Sequence[Answer], shows: Sequence[bool], what: str) -> Finding:
+    if True not in shows:
+        return UNSEEN
+    place = shows.index(True)
+    most = math.floor(after[place].ended - before.begun + 1e-6)
+    least = 0 if place == 0 else math.floor(after[place - 1].begun - before.ended) + 1
+    ways = tuple(range(max(0, least), most + 1))
+    return some(ways, f"{what} that was asked for before a create", before, after[place])
+
+
+def _created(seen: Evidence, written: Answer) -> int | None:
+    row = next((trial.after for trial in seen.trials.values() if trial.answer is written and trial.after), None)
+    return None if row is None else id_of(row)
+
+
+def _total(answer: Answer) -> int | None:
+    return whole_number((answer.meta or {}).get("total"))
+
+
+# Clocks.
+
+
+def date_off(answers: Sequence[Answer]) -> Finding:
+    """Return how far the Date header is ahead, by this machine's clock."""
+    stamps = [(answer, when) for answer in answers if (when := _date(answer.headers.get("date", ""))) is not None]
+    return _ahead(stamps, "the Date header, by this machine's clock")
+
+
+def stamps_off(seen: Evidence) -> Finding:
+    """Return how far stamps are ahead of UTC, by this machine's clock."""
+    stamps: list[tuple[Answer, int]] = []
+    for trial in seen.trials.values():
+        key = "created_at" if trial.answer.method == "POST" else "updated_at"
+        moved = trial.after is not None and (trial.before or {}).get(key) != trial.after.get(key)
+        if trial.answer.ok and trial.after is not None and moved and (when := _stamp(trial.after, key)) is not None:
+            stamps.append((trial.answer, when))
+    return _ahead(stamps, "stamps of throw-away buckets, by this machine's clock")
+
+
+def _ahead(stamps: Sequence[tuple[Answer, int]], what: str) -> Finding:
+    """Return the whole seconds that explain every stamp: each is when its request was answered, cut to seconds."""
+    if not stamps:
+        return UNSEEN
+    low = max(math.ceil(when - answer.ended - 1e-6) for answer, when in stamps)
+    high = min(math.ceil(when + 1 - answer.begun - 1e-6) - 1 for answer, when in stamps)
+    if not low <= high:
+        return Finding(why=f"{what}: no number of seconds explains all of them")
+    ways = sorted(range(low, min(high, low + 10) + 1), key=abs)
+    answers = [answer for answer, _ in stamps[:3]]
+    return one(ways[0], what, *answers) if len(ways) == 1 else Finding(tuple(ways), what, numbers(answers))
+
+
+def _date(text: str) -> int | None:
+    try:
+        return int(parsedate_to_datetime(text).timestamp())
+    except (ValueError, TypeError):
+        return None
+
+
+def _stamp(row: Row, key: str) -> int | None:
+    shown: JSON = row.get(key)
+    if not isinstance(shown, str) or not (PLAIN_STAMP.fullmatch(shown) or ISO_STAMP.fullmatch(shown)):
+        return None
+    try:
+        return int(datetime.fromisoformat(shown[:19]).replace(tzinfo=UTC).timestamp())
+    except ValueError:
+        return None
+
+
+def settle_s(seen: Evidence) -> int:
+    """Return what to give as `--settle`: twice what was seen to lag, and never less than 30 seconds."""
+    late = [
+        series.readings[max(0, series.late)].answer.ended - series.written.begun
+        for series in (*seen.lists, *seen.gets)
+        if series.readings and series.late != 0
+    ]
+    return max(30, math.ceil(2 * max(late, default=0.0)))
+
+
+def decide(seen: Evidence, answers: Sequence[Answer]) -> dict[str, Finding]:
+    """Return what times tell."""
+    found = list_lags(seen, answers) | get_lags(seen, answers) | caches(seen)
+    return found | {"date_off_seconds": date_off(answers), "stamps_off_seconds": stamps_off(seen)}
