@@ -213,8 +213,8 @@ def test_one_bucket_that_two_entries_mean_is_an_error_that_shows_both(entries: l
         matching, text = the_error(order, [ONE, TWO])
         first, second = sorted(entry.name for entry in entries)
         assert text == (
-            f"E203 Two entries select the same bucket | {first} and {second} both mean bucket {describe(ONE)}. | keep `id` or "
-            "`was` in one of the two entries; to rename a bucket and create its name anew, apply twice."
+            f"E203 Two entries select the same bucket | {first} and {second} both mean bucket {describe(ONE)}. | "
+            "keep `id` or `was` in one of the two entries; to rename a bucket and create its name anew, apply twice."
         )
         assert matching.in_question == {1}
         assert not matching.pairs
