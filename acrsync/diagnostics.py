@@ -277,6 +277,9 @@ SUMMARIES: Mapping[str, str] = {
     "W512": "The run record has no end",
     "H515": "An apply is going on",
     "E513": "The account is not confirmed",
+    "E516": "The server changed what was not sent",
+    "E517": "The server stored another name",
+    "E518": "The token may not change this bucket",
     "W514": "The apply did not end by itself",
     # Probing and rehearsing
     "E601": "Nothing can be measured",

@@ -89,6 +89,7 @@ class Reconciler:
     ) -> Seen:
         """Observe the account, unless that is done, and plan; `hints` are shown with the plan."""
         taken, known = known is not None, self._known() if known is None else known
+        read_at = None if snapshot else self.clock.now()
         snapshot = snapshot or self._observed(known, taken=taken)
         known = known.of(account_uid(manifest, snapshot))
         earlier = known.earlier(snapshot.rows, stack=manifest.stack)
@@ -96,16 +97,17 @@ class Reconciler:
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         plan = guarded(plan, evidence, earlier=earlier)
         said = in_reading_order((*known.hints, *hints, *plan.diagnostics))
-        return Seen(replace(plan, diagnostics=said, made_at=self.clock.wall()), snapshot, evidence, known)
+        return Seen(replace(plan, diagnostics=said, made_at=self.clock.wall()), snapshot, evidence, known, read_at)
 
     def look_for(self, plan: Plan, *, known: Known | None = None) -> Seen:
         """Observe the account for a plan that was made before. Raises: AcrsyncError if it is for another account."""
         taken, known = known is not None, (self._known() if known is None else known).of(plan.uid)
+        read_at = self.clock.now()
         snapshot = self._observed(known, taken=taken)
         _refuse_other_account(plan, snapshot, endpoint=self.account.endpoint)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         said = in_reading_order((*known.hints, *plan.diagnostics))
-        return Seen(replace(plan, diagnostics=said), snapshot, evidence, known)
+        return Seen(replace(plan, diagnostics=said), snapshot, evidence, known, read_at)
 
     def reconcile(
         self,
