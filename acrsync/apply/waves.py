@@ -182,7 +182,7 @@ class Applier:
             return self._halted
         if isinstance(change, Update) and not all(self._ended_well.get(needed) for needed in change.needs):
             detail = f"The name {visible(change.name)} was not given up by the bucket that bears it."
-            return error("E502", detail, fix="see what became of that bucket.")
+            return error("E502", detail, fix="check that bucket.")
         return None
 
     def _resolved(self, held: list[Ended]) -> list[Ended]:

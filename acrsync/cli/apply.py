@@ -250,7 +250,7 @@ def _question(plan: Plan) -> str:
 def _ask(question: str) -> bool:
     """Ask on stderr; only `yes` is yes. Raises: AcrsyncError for any other answer."""
     started = time.monotonic()
-    click.echo(f"\n{question}\nOnly `yes` is accepted: ", nl=False, err=True)
+    click.echo(f"\n{question}\nType `yes` to apply; anything else cancels: ", nl=False, err=True)
     answer = sys.stdin.readline()
     if not re.fullmatch(r"yes\r?\n?", answer):
         from acrsync.diagnostics import AcrsyncError

@@ -127,7 +127,7 @@ def color(function: Function) -> Function:
         type=click.Choice(["auto", "always", "never"]),
         default="auto",
         show_default=True,
-        help="Colour. NO_COLOR=1 turns it off, FORCE_COLOR=1 on.",
+        help="Color. NO_COLOR=1 turns it off, FORCE_COLOR=1 on.",
     )(function)
 
 
@@ -178,7 +178,7 @@ def planning(function: Function) -> Function:
         default=30,
         show_default=True,
         metavar="S",
-        help="Seconds by which the list may lag behind writes.",
+        help="Seconds until the list shows a write.",
     )
     @click.option(
         "--landing",

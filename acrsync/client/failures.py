@@ -290,7 +290,7 @@ def _unknown(call: Call, why: str, status: int | None) -> Unknown:
     error = Unknown(
         "E430",
         f"{call}: {why}. The server may have acted on it, so it is not sent again.",
-        fix="look whether it is there before you try again.",
+        fix="check whether it exists before you try again.",
         status=status,
     )
     call.named(error)

@@ -111,7 +111,7 @@ def _unknown_keys(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
         span = locate(mistake.path, key)
         close = difflib.get_close_matches(key, known, n=1)
         if key in SERVER_KEYS:
-            yield error("E130", f"`{key}` is kept by the server; nobody else can set it.", fix="remove it.", span=span)
+            yield error("E130", f"`{key}` is set by the server; you cannot set it.", fix="remove it.", span=span)
         elif close:
             detail = f"`{short(key)}` is not a key here; did you mean `{close[0]}`?"
             yield error("E130", detail, fix=f"write {close[0]}: ... instead.", span=span)

@@ -106,7 +106,7 @@ class _Matcher:
             self.claims[row.id] = entry
             self.settled.add(entry.name)
             return
-        detail = f"{visible(other.name)} and {visible(entry.name)} both mean bucket {describe(row)}."
+        detail = f"{visible(other.name)} and {visible(entry.name)} both select bucket {describe(row)}."
         fix = "keep `id` or `was` in one of the two entries; to rename a bucket and create its name anew, apply twice."
         self.refuse(entry, error("E203", detail, fix=fix, span=entry.span), [row])
 
@@ -180,7 +180,7 @@ class _Matcher:
         new = self.named[entry.name]
         detail = (
             f"Bucket {visible(entry.name)} was {visible(old.name)}, but both are live: {describe(old)} and "
-            f"{', '.join(map(describe, new))}. Which of them is meant cannot be known."
+            f"{', '.join(map(describe, new))}. acrsync cannot know which one you mean."
         )
         fix = f"remove `was: {visible(old.name)}`, or write `id: {old.id}` and move the other one out of the way."
         self.refuse(entry, error("E206", detail, fix=fix, span=entry.span), [old, *new])

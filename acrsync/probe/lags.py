@@ -1,6 +1,6 @@
 """Deciders: how late reads are, how long answers are kept, and which clock the server goes by.
 
-A write is hidden from a view until a number of seconds has passed and the view was read a number of times. Each series of
+A write is hidden from a view until some seconds have passed and the view was read a number of times. Each series of
 readings after a write is compared with every pair of whole numbers; what is left explains all of them.
 """
 

@@ -127,5 +127,5 @@ def verdict(plan: Plan) -> tuple[str, ...]:
     if not plan.can_apply:
         against = [counted(len(plan.objections), "objection")] if plan.objections else []
         against += [counted(len(plan.errors), "error")] if plan.errors else []
-        lines.append(f"Refused: {' and '.join(against)}. Nothing is applied until there is none.")
+        lines.append(f"Refused: {' and '.join(against)}. Nothing is applied until all objections are resolved.")
     return tuple(lines)

@@ -192,7 +192,7 @@ def test_the_default_limit_is_thirty_percent() -> None:
     assert told(plan) == [("deletes", None, "")]
     assert words(plan.objections[0]) == (
         "E303 Too many deletes | 4 buckets would be deleted or replaced; at most 3 may be (30 % of the 10 that are "
-        "ours). | check the list above; where it is meant, add `limits: {deletes: 4}` or `--max-deletes 4`."
+        "ours). | check the list above; if it is right, add `limits: {deletes: 4}` or `--max-deletes 4`."
     )
 
 

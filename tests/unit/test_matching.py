@@ -213,8 +213,8 @@ def test_one_bucket_that_two_entries_mean_is_an_error_that_shows_both(entries: l
         matching, text = the_error(order, [ONE, TWO])
         first, second = sorted(entry.name for entry in entries)
         assert text == (
-            f"E203 Two entries select the same bucket | {first} and {second} both mean bucket {describe(ONE)}. | keep `id` or "
-            "`was` in one of the two entries; to rename a bucket and create its name anew, apply twice."
+            f"E203 Two entries select the same bucket | {first} and {second} both select bucket {describe(ONE)}. | "
+            "keep `id` or `was` in one of the two entries; to rename a bucket and create its name anew, apply twice."
         )
         assert matching.in_question == {1}
         assert not matching.pairs
@@ -225,7 +225,7 @@ def test_old_and_new_name_both_live_are_an_error_that_shows_both() -> None:
     matching, text = the_error([wanted("two", was="one")], [ONE, TWO])
     assert text == (
         f"E206 Both the old and the new name exist | Bucket two was one, but both are live: {describe(ONE)} and "
-        f"{describe(TWO)}. Which of them is meant cannot be known. | remove `was: one`, or write `id: 1` and move the "
+        f"{describe(TWO)}. acrsync cannot know which one you mean. | remove `was: one`, or write `id: 1` and move the "
         "other one out of the way."
     )
     assert matching.in_question == {1, 2}  # so that prune takes neither

@@ -62,7 +62,7 @@ CONTENT_OBJECTION = Objection(
     error(
         "E301",
         "Bucket is not empty",
-        "Bucket ads-2019 (id 12309) holds 7 items. No call brings content back, so it is never deleted.",
+        "Bucket ads-2019 (id 12309) holds 7 items. Deleted content cannot be restored, so the bucket is never deleted.",
         "empty it in the ACRCloud console first, or keep the bucket as it is.",
     ),
     12309,
