@@ -15,7 +15,7 @@ import click
 from acrsync.cli import output
 from acrsync.version import __version__
 
-COMMANDS = ("validate", "plan", "apply", "list", "show", "export", "runs", "explain", "schema", "emulator")
+COMMANDS = ("validate", "render", "plan", "apply", "list", "show", "export", "runs", "explain", "schema", "emulator")
 
 
 def _signals() -> Iterator[int]:
@@ -29,8 +29,9 @@ SIGNALS = tuple(_signals())
 INTERRUPTED = 130  # ExitCode.INTERRUPTED, without loading what that stands in
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 BEGINNINGS = """\b
-Begin with what an account has:  acrsync export --out acrsync.yaml
-Try it without an account:       acrsync plan --endpoint emulator:
+Try it without an account:  acrsync export --endpoint emulator: --out acrsync.yaml
+                            acrsync plan --endpoint emulator:
+Start with your account:    acrsync export --out acrsync.yaml
 
 \b
 Each option has an environment variable: --max-deletes is ACRSYNC_MAX_DELETES.
@@ -65,7 +66,7 @@ def variable(option: click.Option) -> str:
 def acrsync(context: click.Context, *, version: bool, format_: str | None) -> None:
     """ACRCloud buckets as code.
 
-    Describe the buckets you want in acrsync.yaml, look at what would change with `acrsync plan`, and make it so with
+    Describe the buckets you want in acrsync.yaml, see what would change with `acrsync plan`, and change it with
     `acrsync apply`.
     """
     if version:

@@ -38,8 +38,10 @@ def command(where: Common, asked: Planning, *, run: str | None, fail_on_unmanage
     if asked.paths or asked.prune:
         raise click.UsageError("--undo plans what a run's record says; PATH and --prune do not go with it.")
     from acrsync.cli.endpoint import opened
+    from acrsync.cli.environments import one
     from acrsync.cli.planning import show_plan
 
+    where = one(where, ())
     with opened(where, read_only=True) as account:
         plan = _plan_to_undo(run, account, where, asked)
         return show_plan(plan, account, where, asked, fail_on_unmanaged=fail_on_unmanaged)
@@ -48,14 +50,21 @@ def command(where: Common, asked: Planning, *, run: str | None, fail_on_unmanage
 def show(where: Common, asked: Planning, *, fail_on_unmanaged: bool = False) -> ExitCode:
     """Plan and show it; `apply --dry-run` is this."""
     from acrsync.cli.endpoint import opened
-    from acrsync.cli.planning import loop_for, manifest_of, show_plan
+    from acrsync.cli.environments import is_fleet
+    from acrsync.cli.planning import loop_for, show_plan, targets_of
     from acrsync.cli.progress import reading
 
-    manifest, hints = manifest_of(asked)
+    found = targets_of(where, asked)
+    if is_fleet(where):
+        from acrsync.cli import fleet
+
+        return fleet.plan(found, where, asked)
+    (target,) = found
+    manifest, where = target.manifest, target.where
     with opened(where, read_only=True) as account:
-        loop = loop_for(account, where, asked, uid=manifest.account_uid)
+        loop = loop_for(account, where, asked, uid=manifest.account_uid, runs=manifest.runs)
         with reading(account):
-            plan = loop.look(manifest, hints=hints).plan
+            plan = loop.look(manifest, hints=target.hints).plan
         return show_plan(plan, account, where, asked, fail_on_unmanaged=fail_on_unmanaged)
 
 
@@ -70,7 +79,7 @@ def _plan_to_undo(run: str, account: Account, where: Common, asked: Planning) ->
     from acrsync.runs.record import normal
     from acrsync.visible import visible
 
-    lines = lines_of(run, place_of(asked.runs, account.endpoint))
+    lines = lines_of(run, place_of(asked.runs, account.endpoint, where.envs))
     loop = loop_for(account, where, asked, uid=lines[0]["uid"])
     if normal(lines[0]["endpoint"]) != normal(account.endpoint):
         raise AcrsyncError(

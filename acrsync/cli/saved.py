@@ -32,7 +32,7 @@ def refuse_as_manifest(paths: Iterable[Path]) -> None:
             with path.open("rb") as file:
                 head = file.read(200)
         except OSError:
-            continue  # whoever reads manifests says why
+            continue  # the reader of manifests says why
         if _SAVED.match(head):
             name = visible(str(path))
             raise AcrsyncError(

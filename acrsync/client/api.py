@@ -36,8 +36,8 @@ class Client:
     thread. Redirects are not followed; the environment, `.netrc` included, is not read.
 
     Errors are those of `acrsync.diagnostics`; those of `get` and `json` are what `acrclient` raises, too: an answer
-    that is no success is a `requests.HTTPError` with its `response`, trouble on the way a `requests.RequestException`.
-    On a write that the server may have carried out nevertheless, and only there, `error.may_have_acted` is true.
+    that is not a success is a `requests.HTTPError` with its `response`, network trouble a `requests.RequestException`.
+    On a write that the server may have carried out anyway, and only there, `error.may_have_acted` is true.
     """
 
     @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,11 +232,11 @@ class Client:
         body: Mapping[str, JSON] | None = None,
         **kwargs: Unpack[GetOptions],
     ) -> requests.Response:
-        """Return the whole answer to a write of one bucket, whatever its body says: for `acrsync probe`, which measures.
+        """Return the whole answer to a write of one bucket, whatever its body says; `acrsync probe` measures with it.
 
         Without `bucket_id` it is a create, and raises UnknownOutcome if the server may have acted without saying so.
         """
-        path = "/api/buckets" if bucket_id is None else _bucket_path(bucket_id)
+        path = "/api/buckets" if bucket_id is None else bucket_path(bucket_id)
         return self._sender.send(method, path, body=body, options=kwargs).response
 
     def _bucket(self, method: str, path: str, body: Mapping[str, JSON] | None = None) -> Bucket:

@@ -38,7 +38,7 @@ from acrsync.model import JSON
 
 SUCCESS = range(200, 300)
 REDIRECTS = range(300, 400)
-REFUSED = range(400, 500)  # the server says no and has done nothing; except 408, which says nothing at all
+REFUSED = range(400, 500)  # the server says no and has done nothing; except 408, which does not tell
 RETRIED = frozenset({429, 500, 502, 503, 504})
 WORDS_MAX = 500  # characters of the server's own words that a message shows
 # What sending and reading may raise: requests wraps most of it, urllib3 and the socket the rest.

@@ -18,6 +18,7 @@ __all__ = [
     "SCHEMA_FILE",
     "Loaded",
     "LoadedAll",
+    "Source",
     "dump",
     "dump_entries",
     "entry",
@@ -30,7 +31,13 @@ __all__ = [
     "render_texts",
     "schema",
     "schema_text",
+    "source",
 ]
+
+
+def source(paths: Sequence[Path]) -> Source:
+    """Return files that are one manifest, read once: standard input cannot be read again for another environment."""
+    return Source(*contents(paths))
 
 
 def load(paths: Sequence[Path], env: str | None = None) -> Loaded:

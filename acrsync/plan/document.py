@@ -8,8 +8,8 @@ it leaves out time, places in files, server facts and the words of messages. The
 too, so that a file that was edited or cut is found even if the digest does not look there.
 
 Why `num` is in the digest of a delete and of a replacement, although it is a server fact: it is compared right before
-such a change, and whoever approves a digest must not approve a file in which the count was edited. A plan that can be
-applied deletes only what holds nothing, so the number does not move for it.
+such a change, and the approval of a digest must not approve a file in which the count was edited. A plan that can be applied
+deletes only what holds nothing, so the number does not move for it.
 """
 
 from __future__ import annotations
@@ -84,6 +84,11 @@ class Plan:
     def can_apply(self) -> bool:
         """The only place that decides whether a plan may be applied."""
         return not self.refusing and not self.objections
+
+    @property
+    def destructive(self) -> bool:
+        """Whether a bucket would be deleted, also to be replaced."""
+        return any(isinstance(change, Delete | Replace) for change in self.work)
 
     def counts(self) -> dict[Action, int]:
         """Return how many buckets each action means, zeros included; a swap takes two steps with one bucket."""

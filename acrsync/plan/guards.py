@@ -13,11 +13,14 @@ from enum import StrEnum
 
 from acrsync.bucket import num_of, shown, size_of
 from acrsync.diagnostics import Diagnostic, Span, error, in_reading_order
-from acrsync.model import MARK, PROTECTED, Approval, Desired, Evidence, Live, Manifest, Prune, Reference
+from acrsync.model import MARK, PROTECTED, Approval, Evidence, Live, Manifest, Prune, Reference
 from acrsync.plan.changes import Create, Delete, Keep, Kept, Objection, Replace, Update, Work
 from acrsync.plan.document import Plan
+from acrsync.plan.earlier import Earlier
+from acrsync.plan.likeness import shares_values
 from acrsync.plan.matching import describe
 from acrsync.plan.ownership import is_shared, prunable
+from acrsync.plan.renames import Likely, likely_renames
 from acrsync.visible import visible
 
 
@@ -38,12 +41,17 @@ class Guard(StrEnum):
 RENAMES_BY_NAME = "fs-container"  # the only kind that may refer to a bucket by its name
 
 
-def guarded(plan: Plan, evidence: Evidence) -> Plan:
-    """Return the plan with every objection that is not approved, and a warning for every spent approval."""
+def guarded(plan: Plan, evidence: Evidence, *, earlier: Earlier | None = None) -> Plan:
+    """Return the plan with every objection that is not approved, and a warning for every spent approval.
+
+    `earlier` is what is left of earlier runs.
+    """
+    renames = tuple(likely_renames(plan, earlier or Earlier()))
     of_changes = (objection for change in plan.work for objection in objections_to(change, plan.manifest, evidence))
     of_the_whole = (objection for guard in _OF_THE_WHOLE for objection in guard(plan))
     raised: dict[tuple[str, int | None], Objection] = {}
-    for objection in (*of_changes, *of_the_whole):  # a swap changes a bucket twice: one objection, under its live name
+    # A swap changes a bucket twice: one objection, under its live name.
+    for objection in (*of_changes, *of_the_whole, *_twins(plan, renames)):
         raised.setdefault((objection.guard, objection.id), objection)
     answers = [(objection, _answer(objection, plan.manifest)) for objection in _of_stacks(plan, raised.values())]
     lives = [change.live for change in plan.changes if not isinstance(change, Create)]
@@ -52,7 +60,7 @@ def guarded(plan: Plan, evidence: Evidence) -> Plan:
         plan,
         objections=_with_lines([objection for objection, answer in answers if answer is None], plan.manifest),
         approved=tuple(dict.fromkeys(answer for _, answer in answers if answer is not None)),
-        diagnostics=in_reading_order((*plan.diagnostics, *spent)),
+        diagnostics=in_reading_order((*_caused(plan, raised.values()), *spent, *_may_be_renames(plan, renames))),
         notes=(*plan.notes, *_notes(plan, evidence)),
     )
 
@@ -261,7 +269,7 @@ def _rename_like(plan: Plan) -> Iterator[Objection]:
     for change in plan.work:
         if not isinstance(change, Delete):
             continue
-        twin = next((create for create in creates if _alike(create.desired, change.live)), None)
+        twin = next((create for create in creates if shares_values(create.desired.attrs, change.live.attrs)), None)
         if twin is not None:
             live = change.live
             detail = (
@@ -274,13 +282,38 @@ def _rename_like(plan: Plan) -> Iterator[Objection]:
             yield _objection(Guard.RENAME_LIKE, "E305", detail, fix=fix, live=live, span=twin.desired.span)
 
 
-def _alike(desired: Desired, live: Live) -> bool:
-    same = all(desired.attrs.get(key) == live.attrs.get(key) for key in ("region", "type"))
-    shared = (
-        bool(live.attrs.get(key)) and desired.attrs.get(key) == live.attrs[key]
-        for key in ("labels", "metadata_template")
+def _twins(plan: Plan, renames: Iterable[Likely]) -> Iterator[Objection]:
+    """Object to creates that would make an empty twin of a bucket that is there."""
+    for found in renames:
+        if found.objects:
+            detail, fix = _as_rename(plan, found)
+            span = found.create.desired.span
+            yield _objection(Guard.RENAME_LIKE, "E305", detail, fix=fix, live=found.live, span=span)
+
+
+def _may_be_renames(plan: Plan, renames: Iterable[Likely]) -> Iterator[Diagnostic]:
+    for found in renames:
+        if not found.objects:
+            detail, fix = _as_rename(plan, found)
+            yield error("W311", detail, fix=f"if it is the same bucket, {fix}.", span=found.create.desired.span)
+
+
+def _as_rename(plan: Plan, found: Likely) -> tuple[str, str]:
+    """Return what a bucket that a create may mean looks like, and the line that makes it a rename."""
+    live, name = found.live, visible(found.create.name)
+    detail = (
+        f"{name} would be created, empty. Bucket {describe(live)} {found.why}: this looks like a rename, which keeps "
+        "the id and the content."
     )
-    return same and any(shared)
+    alone = sum(change.live.name == live.name for change in plan.changes if not isinstance(change, Create)) == 1
+    line = f"was: {visible(live.name)}" if alone else f"id: {live.id}"
+    return detail, f"add `{line}` to the entry {name}"
+
+
+def _caused(plan: Plan, raised: Iterable[Objection]) -> Iterator[Diagnostic]:
+    """Yield the diagnostics without those that only follow from the wrong account."""
+    other_account = any(objection.guard == Guard.ACCOUNT for objection in raised)
+    return (diagnostic for diagnostic in plan.diagnostics if not other_account or diagnostic.code != "E208")
 
 
 def _account(plan: Plan) -> Iterator[Objection]:

@@ -141,7 +141,7 @@ class _Matcher:
                 self.claim(entry, row)
                 continue
             namesakes = self.named.get(entry.name, [])
-            now = f" The name belongs to {describe(namesakes[0])}." if namesakes else " No bucket bears the name."
+            now = f" The name belongs to {describe(namesakes[0])}." if namesakes else " No bucket has the name."
             fix = f"write `id: {namesakes[0].id}`, or remove `id`." if namesakes else "remove `id`, or correct it."
             detail = f"Bucket {visible(entry.name)} has `id: {entry.id}`, which the account does not list.{now}"
             self.refuse(entry, error("E201", detail, fix=fix, span=entry.span), namesakes)
@@ -240,7 +240,9 @@ class _Matcher:
                 if entry.name in self.abroad and entry.name not in self.named:
                     self.refuse(entry, self.foreign(entry), [row])
                 continue
-            detail = f"{describe(row)} shall be named {visible(entry.name)}, but {describe(staying[0])} stays."
+            detail = (
+                f"{describe(row)} must be renamed to {visible(entry.name)}, but {describe(staying[0])} keeps that name."
+            )
             fix = "give that bucket another name or delete it first, in an apply of its own."
             self.refuse(
                 entry,

@@ -1,21 +1,49 @@
 """The one decision: what to do about every bucket, and in which order.
 
 Pure, total and deterministic: the same manifest and snapshot give the same plan, whatever the order of their parts.
+The first row that fits decides; "named" is by `id`, else by `was`, else by `name` (`matching.py`).
+
+| entry | live bucket | earlier run | what happens |
+| --- | --- | --- | --- |
+| any | of another account | | foreign, left alone |
+| names it | it cannot be read what it is | | unreadable, left alone; E211 for that bucket only |
+| none | it cannot be read what it is | | unreadable, left alone |
+| could mean two, or two mean it | any | | an error that names both; all of them left alone |
+| names it | a value that is needed cannot be read | | unreadable, left alone; E211 for that bucket only |
+| names it | an immutable field differs | | replace |
+| names it | another field, or a mark, differs | | update; a rename if the name differs |
+| names it | as wanted | | in sync, left alone |
+| names none | | the server stored it under another name | E210 with the `id` |
+| names none | new, and nothing explains it | a create without a known end may have made it | E210 with the `id` |
+| names none | | a replacement deleted it and did not end | create, with all that it had |
+| names none | one that nothing explains resembles it | | create, with an objection or a warning (`renames.py`) |
+| names none | | | create |
+| `removed` | marks cannot be read | | unreadable, left alone; E211 for that bucket only |
+| `removed` | named by it | | delete, or with `forget` take off the mark |
+| `removed` | none of that name, but of one like it | | a warning that names that one |
+| none | `prune` covers it and it can be read and written | | delete |
+| none | any other | | unmanaged, left alone |
+
+Then what cannot be carried out is taken out again (a value that cannot be created, a name that is not free in time),
+and the rest is put into waves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
 from urllib.parse import urlsplit
 
 from acrsync.bucket import CHINA, FIELDS, REGIONS, TYPES
 from acrsync.diagnostics import Diagnostic, Span, error, in_reading_order
-from acrsync.model import Attrs, Desired, Live, Manifest, Prune, Removed, Snapshot
-from acrsync.plan.changes import Create, Delete, Keep, Kept, Marks, Replace, Update, Work
+from acrsync.model import PROTECTED, Attrs, Desired, Live, Manifest, Prune, Removed, Snapshot
+from acrsync.plan.changes import Action, Create, Delete, Keep, Kept, Marks, Replace, Update, Work
 from acrsync.plan.document import Plan
 from acrsync.plan.earlier import Earlier, Pending
+from acrsync.plan.likeness import resembles, same_place
 from acrsync.plan.matching import cannot_be_read, describe, match
+from acrsync.plan.order import waves
 from acrsync.plan.ownership import account_uid, is_own, prunable, wanted_marks
 from acrsync.visible import lookalike, visible
 
@@ -53,11 +81,15 @@ def make_plan(manifest: Manifest, snapshot: Snapshot, *, earlier: Earlier | None
     for desired, live in matching.pairs:
         decisions.taken.add(live.id)
         _decide(decisions, manifest, desired, live)
+    earlier = earlier or Earlier()
+    new = [row for row in own if not _is_explained(row, manifest, decisions.taken)]
     for desired in matching.unmatched:
-        if earlier and (stored := earlier.aliases.get(desired.name)):
-            decisions.diagnostics.append(_stored_elsewhere(desired, *stored))
+        if stored := earlier.aliases.get(desired.name):
+            decisions.diagnostics.append(stored_elsewhere(desired, *stored))
+        elif made := _may_be_made(desired, new, earlier):
+            decisions.diagnostics.append(_may_be_made_of(desired, made))
         else:
-            _decide_create(decisions, manifest, desired, earlier.lost(desired.name) if earlier else None)
+            _decide_create(decisions, manifest, desired, earlier.lost(desired.name))
     _decide_removed(decisions, manifest, own, unreadable)
     _decide_pruned(decisions, manifest, own)
     left = [keep.live for keep in decisions.kept if keep.kept is Kept.UNREADABLE]
@@ -68,7 +100,7 @@ def make_plan(manifest: Manifest, snapshot: Snapshot, *, earlier: Earlier | None
     decisions.kept.extend(Keep(row, Kept.UNREADABLE) for row in unreadable)
     names = (*(row.name for row in snapshot.rows), *(entry.name for entry in manifest.desired))
     return Plan(
-        waves=tuple(_waves(work, alone=not own, names=names)),
+        waves=tuple(waves(work, alone=not own, names=names)),
         kept=tuple(sorted(decisions.kept, key=lambda keep: (keep.kept, keep.name, keep.live.id))),
         manifest=manifest,
         uid=uid,
@@ -126,12 +158,45 @@ def _without_doubles(removed: Sequence[Removed], own: Sequence[Live]) -> tuple[L
     return tuple(row for row in own if row.id not in going or row.name not in staying)
 
 
-def _stored_elsewhere(desired: Desired, bucket_id: int, name: str) -> Diagnostic:
+def stored_elsewhere(desired: Desired, bucket_id: int, name: str) -> Diagnostic:
+    """Return the error for an entry that the server stored under another name."""
     detail = (
-        f"An earlier run created {visible(desired.name)}, and the server stored it as {visible(name)} (id {bucket_id})."
+        f"An earlier run sent the name {visible(desired.name)}, and the server stored {visible(name)} (id {bucket_id})."
         " A second create would make a second bucket."
     )
-    fix = f"write `id: {bucket_id}` in the entry, or delete that bucket if it is not wanted."
+    fix = (
+        f"write `id: {bucket_id}` in the entry, with a name that the server keeps, such as `name: {visible(name)}`; or "
+        "delete that bucket if it is not wanted."
+    )
+    return error("E210", detail, fix=fix, span=desired.span)
+
+
+def _is_explained(row: Live, manifest: Manifest, taken: set[int]) -> bool:
+    """Tell whether an entry, `removed` or another stack accounts for a bucket."""
+    others = any(mark not in (manifest.mark, PROTECTED) for mark in row.marks)
+    return row.id in taken or others or any(removed.name == row.name for removed in manifest.removed)
+
+
+def _may_be_made(desired: Desired, rows: Sequence[Live], earlier: Earlier) -> Live | None:
+    """Return the new bucket that a create of an earlier run, whose end is not known, may have made."""
+    for left in earlier.pending:
+        if left.action not in (Action.CREATE, Action.REPLACE) or left.name != desired.name:
+            continue
+        labels = (left.attrs.get("labels", []), left.marks)
+        for row in rows:
+            same_labels = any(labels) and (row.attrs.get("labels"), row.marks) == labels
+            may_be = row.id not in left.listed and same_place(left.attrs, row.attrs)
+            if may_be and (same_labels or resembles(desired.name, row.name)):
+                return row
+    return None
+
+
+def _may_be_made_of(desired: Desired, row: Live) -> Diagnostic:
+    detail = (
+        f"An earlier run sent a create for {visible(desired.name)}, and its end is not known. Bucket {describe(row)} "
+        "is new since, so it may be what the server made of it. A second create would make a second bucket."
+    )
+    fix = f"write `id: {row.id}` in the entry; or, if it is another bucket, close that run with `acrsync runs close`."
     return error("E210", detail, fix=fix, span=desired.span)
 
 
@@ -144,6 +209,9 @@ def _decide_removed(decisions: _Decisions, manifest: Manifest, own: Sequence[Liv
         ids = {row.id for row in rows}
         claimed = bool(ids & decisions.taken)
         decisions.taken |= ids
+        if not rows:
+            near = _nearest(removed.name, [row for row in own if not _is_explained(row, manifest, decisions.taken)])
+            decisions.diagnostics += [_nothing_named(removed, near)] if near else []
         if not rows or ids & decisions.in_question:
             continue
         if claimed or len(rows) > 1:
@@ -156,6 +224,19 @@ def _decide_removed(decisions: _Decisions, manifest: Manifest, own: Sequence[Liv
             unchanged = Desired({"name": rows[0].name}, removed.span)
             forget = Marks(remove=(str(manifest.mark),))
             decisions.work.append(Update(unchanged, rows[0], (), "forgotten: the mark goes, the bucket stays", forget))
+
+
+def _nearest(name: str, rows: Sequence[Live]) -> Live | None:
+    """Return the bucket whose name is most like this one, if it may be a slip of the pen."""
+    names = get_close_matches(name, [row.name for row in rows], n=1, cutoff=0.8)
+    alike = (row for row in rows if row.name in names or lookalike(row.name) == lookalike(name))
+    return next(alike, None)
+
+
+def _nothing_named(removed: Removed, near: Live) -> Diagnostic:
+    detail = f"`removed` names {visible(removed.name)}, which is not live, but {describe(near)} is. Nothing is removed."
+    fix = f"if that one is meant, write `{visible(near.name)}`; else take {visible(removed.name)} out of `removed`."
+    return error("W212", detail, fix=fix, span=removed.span)
 
 
 def _removal_in_question(removed: Removed, rows: Sequence[Live], *, claimed: bool) -> Diagnostic:
@@ -232,72 +313,3 @@ def _name_is_held(change: Work, held: Mapping[str, tuple[Live, str]]) -> Diagnos
     detail = f"{visible(change.name)} cannot be taken: {describe(holder)} {why}."
     fix = "rename it first, in an apply of its own, and then replace it."
     return error("E204", detail, fix=fix, span=change.desired.span)
-
-
-def _waves(work: Sequence[Work], *, alone: bool, names: Iterable[str]) -> Iterator[tuple[Work, ...]]:
-    """Yield the phases in order, each sorted by name: renames, creates, updates, replaces, deletes.
-
-    Where no bucket of ours is listed (`alone`), the first create goes by itself: its answer shows the account.
-    """
-    ordered = sorted(work, key=lambda change: change.name)
-    renames = [change for change in ordered if isinstance(change, Update) and "name" in change.fields]
-    yield from _rename_waves(renames, names)
-    creates = tuple(change for change in ordered if isinstance(change, Create))
-    for wave in (creates[:1], creates[1:]) if alone else (creates,):
-        if wave:
-            yield wave
-    updates = tuple(change for change in ordered if isinstance(change, Update) and "name" not in change.fields)
-    replaces = tuple(change for change in ordered if isinstance(change, Replace))
-    deletes = tuple(change for change in ordered if isinstance(change, Delete))
-    yield from (wave for wave in (updates, replaces, deletes) if wave)
-
-
-def _rename_waves(renames: Sequence[Update], names: Iterable[str]) -> Iterator[tuple[Update, ...]]:
-    """Yield renames so that each name is free when it is taken; a cycle goes through a temporary name.
-
-    Names that differ in case or form only are one name here, as they are for most databases.
-    """
-    chains = tuple(_chains(renames))
-    taken = {lookalike(name) for name in names} if any(cyclic for _, cyclic in chains) else set()
-    steps = [step for chain, cyclic in chains for step in _steps(chain, taken, cyclic=cyclic)]
-    for depth in sorted({depth for depth, _ in steps}):
-        yield tuple(sorted((step for at, step in steps if at == depth), key=lambda step: step.name))
-
-
-def _chains(renames: Sequence[Update]) -> Iterator[tuple[list[Update], bool]]:
-    """Yield runs of renames in which each waits for the name that the next one gives up, and whether it is a cycle."""
-    holders = {lookalike(change.live.name): change for change in renames}
-    awaited = {lookalike(change.name) for change in renames}
-    seen: set[int] = set()
-    for start in sorted(renames, key=lambda change: lookalike(change.live.name) in awaited):
-        chain: list[Update] = []
-        link: Update | None = start
-        while link is not None and link.live.id not in seen:
-            seen.add(link.live.id)
-            chain.append(link)
-            link = holders.get(lookalike(link.name))
-        if chain:
-            yield chain, link is start and len(chain) > 1
-
-
-def _steps(chain: list[Update], taken: set[str], *, cyclic: bool) -> Iterator[tuple[int, Update]]:
-    """Yield the renames of one chain, last link first, each with the depth of its wave and what it waits for."""
-    last_needs: tuple[int, ...] = ()
-    if cyclic:
-        first = chain[0]
-        temporary = _temporary_name(first.live, taken)
-        aside = replace(first.desired, attrs={"name": temporary})
-        yield 0, Update(aside, first.live, ("name",), "frees its name for a swap")
-        set_aside = replace(first.live, attrs={**first.live.attrs, "name": temporary})
-        chain = [replace(first, live=set_aside), *chain[1:]]
-        last_needs = (first.live.id,)
-    for depth, link in enumerate(reversed(chain), start=int(cyclic)):
-        yield depth, replace(link, needs=last_needs)
-        last_needs = (link.live.id,)
-
-
-def _temporary_name(live: Live, taken: set[str]) -> str:
-    name = f"{live.name[:200]}.acrsync-{live.id}"
-    while lookalike(name) in taken:
-        name += "-"
-    return name

@@ -169,7 +169,7 @@ class FolderRuns:
             raise KeyboardInterrupt
 
     def _mine(self, *, newest: int | None = NEWEST) -> Iterator[tuple[Past, Lines]]:
-        """Yield each run, and its lines, of this account, oldest first; of closed ones, only of so many of the newest.
+        """Yield each run, and its lines, of this account, oldest first; of closed ones, only the newest.
 
         Raises: AcrsyncError if any cannot be read.
         """
@@ -217,7 +217,7 @@ class FolderRun:
             self.write(outcome_line(outcome, now=self._runs.clock.wall()))
 
     def last_look(self) -> None:
-        """Note when a write is sent, for whoever must know how long ago that was. The lock cannot be lost."""
+        """Note when a write is sent, for later runs that need its age. The lock cannot be lost."""
         with self._lock:
             self._runs.locks.note(up=self._runs.up())
 
@@ -259,7 +259,8 @@ class Locks:
 
     def __init__(self, folder: Path, account: Account) -> None:
         self._folder, self._uid = folder, account.uid
-        self._stem = hashlib.sha256(normal(account.endpoint or "").encode()).hexdigest()[:12]
+        endpoint = None if account.endpoint is None else normal(account.endpoint).encode()
+        self._stem = "*" if endpoint is None else hashlib.sha256(endpoint).hexdigest()[:12]
         self._own = self._path("any" if account.uid is None else str(account.uid))
         self._held: list[FileLock] = []
         self._holder = UNKNOWN
@@ -308,7 +309,8 @@ class Locks:
         """Return who holds the account, None if nobody does."""
         for path in sorted(self._folder.glob(f"{self._stem}-*.holder")):
             concerns = self._uid is None or path.stem.endswith(("-any", f"-{self._uid}"))
-            if concerns and _is_locked(path.with_suffix(".lock"), gate=self._path("gate")):
+            gate = path.with_name(f"{path.stem.partition('-')[0]}-gate.lock")
+            if concerns and _is_locked(path.with_suffix(".lock"), gate=gate):
                 return _noted(path)[0]
         return None
 

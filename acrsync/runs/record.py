@@ -2,7 +2,7 @@
 
 One JSON object a line, the same in a folder and in a store, described by `schemas/run.v1.json`. A line counts once it
 is whole. Damage is an error and never skipped: the damaged line may tell of a create that must not be sent again.
-Only a last line without its end is no damage: a crash cut it short, before what it announces was done.
+Only a last line without its end is not damage: a crash cut it short, before what it announces was done.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Wanted:
 
 
 def new_id(now: datetime) -> str:
-    """Return the id of a run that begins now: ids are in the order of time."""
-    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    """Return the id of a run that begins now. Ids are in the order of time, also those of one second."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond * 4096 // 1_000_000:03x}{secrets.randbelow(4096):03x}"
 
 
 def run_line(run_id: str, wanted: Wanted, who: Who, *, now: datetime) -> Line:

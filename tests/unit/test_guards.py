@@ -538,7 +538,11 @@ def test_an_approval_whose_bucket_is_gone_is_a_warning_never_an_error() -> None:
     plan = planned(manifest, *ROWS)
     assert plan.can_apply
     (warning,) = plan.diagnostics
-    assert (warning.severity, warning.code, warning.summary) == (Severity.WARNING, "W310", "This approval is spent")
+    assert (warning.severity, warning.code, warning.summary) == (
+        Severity.WARNING,
+        "W310",
+        "This approval is no longer needed",
+    )
     assert warning.detail == "What replace:99 names is gone, so this approval has no effect."
     assert (warning.fix, warning.span) == ("remove the line.", span)
 

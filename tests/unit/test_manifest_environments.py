@@ -108,7 +108,7 @@ token_env: ACRSYNC_TOKEN_TOP
 account: {uid: 1}
 defaults: {region: eu-west-1, type: File, labels: [top]}
 removed: [{name: top}]
-allow: [{guard: replace, id: 1, reason: OPS-1}]
+allow: [{guard: replace, id: 1, reason: agreed}]
 environments:
   same: {account: {uid: 3}}
   own:
@@ -122,7 +122,7 @@ environments:
     account: {uid: 2}
     defaults: {region: us-west-2, type: Live}
     removed: []
-    allow: [{guard: in-use, id: 2, reason: OPS-1}]
+    allow: [{guard: in-use, id: 2, reason: agreed}]
 buckets:
   - {name: "${a}-${b}"}
 """
@@ -139,7 +139,7 @@ buckets:
     assert (same.endpoint, same.token_env) == ("https://api-v2.acrcloud.com", "ACRSYNC_TOKEN_TOP")
     assert (own.endpoint, own.token_env) == ("https://api-v2.acrcloud.cn", "ACRSYNC_TOKEN_OWN")
     assert ([one.name for one in same.removed], own.removed) == (["top"], ())
-    assert [replace(one, span=None) for one in own.approvals] == [Approval("in-use", 2, "OPS-1")]
+    assert [replace(one, span=None) for one in own.approvals] == [Approval("in-use", 2, "agreed")]
 
 
 def test_what_an_environment_sets_holds_for_all_files():
@@ -374,7 +374,7 @@ environments:
     token_env: ACRSYNC_TOKEN_PROD
     runs: git:origin
     removed: [{name: "$${old}"}, {name: older, forget: true}]
-    allow: [{guard: replace, id: 7, reason: "a: b"}, {guard: in-use, id: 8, reason: OPS-1}]
+    allow: [{guard: replace, id: 7, reason: "a: b"}, {guard: in-use, id: 8, reason: agreed}]
     variables: {template: {"$${x}": {default: "$${y}"}, b: {type: select, options: ["1", "2"]}}}
 defaults: {region: cn-north-1, type: File}
 buckets:
