@@ -33,7 +33,7 @@ test-slow: lint types imports .venv/installed ## The same and every slow test
 test-lowest: ## Run the tests with the oldest versions that pyproject.toml allows
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check uv
-	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --editable '.[emulator,truststore]' --group test
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --editable '.[emulator,stores,truststore]' --group test
 	.venv-lowest/bin/python -m pytest --numprocesses $(WORKERS) --quiet $(TESTS)
 
 test-sdist: ## Build the source archive, unpack it, and run its tests as a packager does
@@ -43,7 +43,7 @@ test-sdist: ## Build the source archive, unpack it, and run its tests as a packa
 	build/sdist/venv/bin/python -m build --sdist --outdir build/sdist
 	mkdir build/sdist/source
 	tar --extract --file build/sdist/acrsync-*.tar.gz --strip-components 1 --directory build/sdist/source
-	cd build/sdist/source && ../venv/bin/python -m pip install --quiet --disable-pip-version-check '.[emulator,truststore]' --group test
+	cd build/sdist/source && ../venv/bin/python -m pip install --quiet --disable-pip-version-check '.[emulator,stores,truststore]' --group test
 	cd build/sdist/source && ../venv/bin/pytest --numprocesses $(WORKERS) --quiet $(TESTS)
 
 test-tools: .venv/installed ## What other people's tools say of what others read: pipelines, schema, image, policies

@@ -61,20 +61,28 @@ __all__ = [
     "__version__",
     "apply",
     "connect",
+    "environments",
     "load",
     "plan",
 ]
 
 
-def load(*paths: str | Path) -> Manifest:
-    """Return the manifest that these files are together. Nothing is sent.
+def environments(*paths: str | Path) -> tuple[str, ...]:
+    """Return the names of the environments that these files are for, in their order. Nothing is sent."""
+    from acrsync import manifest as manifests
+
+    return manifests.environments([Path(path) for path in paths])
+
+
+def load(*paths: str | Path, env: str | None = None) -> Manifest:
+    """Return the manifest that these files are together, for one environment. Nothing is sent.
 
     Raises: Invalid, whose `diagnostics` are all errors of all files, each with its position.
     """
     from acrsync import manifest as manifests
     from acrsync.diagnostics import Invalid
 
-    loaded = manifests.load([Path(path) for path in paths])
+    loaded = manifests.load([Path(path) for path in paths], env)
     if loaded.manifest is None:
         raise Invalid(loaded.diagnostics)
     return loaded.manifest

@@ -154,7 +154,8 @@ class Reconciler:
         """
         assert self.runs is not None, "An apply without a record. This is a bug in acrsync."
         document = plan_document(seen.plan, Facts(self.clock.wall(), ExitCode.DONE))
-        run = self.runs.begin(Wanted(seen.plan, document, seen.listed), rows=seen.snapshot.rows)
+        wanted = Wanted(seen.plan, document, seen.listed, seen.plan.manifest.environment or "")
+        run = self.runs.begin(wanted, rows=seen.snapshot.rows)
         self.account.guard(run.last_look)
         began()
         try:

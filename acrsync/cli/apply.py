@@ -6,7 +6,7 @@ import re
 import sys
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
@@ -20,6 +20,7 @@ from acrsync.cli.options import Common, Finite, Planning, common, planning
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync import Account, ExitCode, Outcome, Plan
     from acrsync.apply.attempt import Seen
+    from acrsync.cli.environments import Target
     from acrsync.runs.memory import Known
 
 ANSWER_S = 30.0  # a question answered later than that was asked about an account that may have moved on
@@ -77,30 +78,70 @@ def command(
         from acrsync.diagnostics import AcrsyncError
 
         raise AcrsyncError("E007", "There is no terminal to answer at.", fix="add --yes to apply without asking.")
-    saved = None
-    if plan_file is not None:
-        from acrsync.cli.saved import accepted
+    from acrsync.cli.environments import is_fleet
+    from acrsync.cli.planning import targets_of
 
-        saved = accepted(plan_file, expect=expect, ttl=timedelta(hours=plan_ttl))
-    return _apply(where, asked, saved, lock_timeout_s=lock_timeout, ask=not yes)
+    if plan_file is None:
+        found, saved = targets_of(where, asked), {}
+    else:
+        if expect is not None and is_fleet(where):
+            raise click.UsageError("--expect goes with the plan of one environment.")
+        saved = _saved(where, plan_file, expect=expect, ttl=timedelta(hours=plan_ttl))
+        found = _targets_of_saved(where, saved)
+    if is_fleet(where):
+        from acrsync.cli import fleet
+
+        return fleet.apply(found, where, asked, saved=saved, lock_timeout_s=lock_timeout, ask=None if yes else _ask)
+    (target,) = found
+    return _apply(target, asked, saved.get(target.name), lock_timeout_s=lock_timeout, ask=not yes)
 
 
-def _apply(where: Common, asked: Planning, saved: Plan | None, *, lock_timeout_s: float, ask: bool) -> ExitCode:
+def _saved(where: Common, path: Path, *, expect: str | None, ttl: timedelta) -> dict[str, Plan]:
+    """Return the saved plan of each environment that is asked for; without one, the plan in the file."""
+    from acrsync import manifest as manifests
+    from acrsync.cli.environments import ALL, PLACE, file_for, is_fleet
+    from acrsync.cli.saved import accepted
+    from acrsync.diagnostics import AcrsyncError
+    from acrsync.visible import visible
+
+    if is_fleet(where) and PLACE not in str(path):
+        raise click.UsageError(f"Each environment has its own saved plan: --plan 'plan-{PLACE}.json'.")
+    names = manifests.environments(()) if ALL in where.envs else [*dict.fromkeys(where.envs)]
+    if not names:
+        plan = accepted(path, expect=expect, ttl=ttl)
+        return {plan.manifest.environment or "": plan}
+    found = {name: accepted(file_for(path, name), expect=expect, ttl=ttl) for name in names}
+    for name, plan in found.items():
+        if plan.manifest.environment != name:
+            of = f"the environment {visible(plan.manifest.environment)}" if plan.manifest.environment else "none"
+            detail = f"The plan in {file_for(path, name)} is for {of}; --env names {visible(name)}."
+            raise AcrsyncError("E058", detail, fix="apply the plan of that environment, or name the one it is for.")
+    return found
+
+
+def _targets_of_saved(where: Common, saved: Mapping[str, Plan]) -> tuple[Target, ...]:
+    from acrsync.cli.environments import Target, note_what_is_ignored, within
+
+    note_what_is_ignored(where)
+    return tuple(Target(name, plan.manifest, (), within(where, plan.manifest)) for name, plan in saved.items())
+
+
+def _apply(target: Target, asked: Planning, saved: Plan | None, *, lock_timeout_s: float, ask: bool) -> ExitCode:
     """Plan, show, ask, apply and read back; return the exit code."""
     from acrsync.cli import ci, output, progress
     from acrsync.cli.endpoint import opened
     from acrsync.cli.interrupt import in_two_stages
-    from acrsync.cli.planning import facts, loop_for, manifest_of, save_plan, style_for
+    from acrsync.cli.planning import facts, loop_for, save_plan, style_for
     from acrsync.report import FORMATS, PLAIN, plan_text, result_text
 
     stop = threading.Event()
-    manifest, hints = (saved.manifest, ()) if saved else manifest_of(asked)
+    manifest, hints, where = target.manifest, target.hints, target.where
     uid = saved.uid if saved else manifest.account_uid
     style, as_json = style_for(where.color), asked.format == "json"
     showed, total = "", 0  # the digest of the plan that was agreed to, and how many changes it has
     # Up to the end of the run, and not only of its writes: an interrupt after a write must not pass for one before.
     with ExitStack() as to_the_end, opened(where, read_only=False, cancel=stop) as account, ExitStack() as writing:
-        loop = loop_for(account, where, asked, uid=uid, lock_timeout_s=lock_timeout_s, stop=stop)
+        loop = loop_for(account, where, asked, uid=uid, runs=manifest.runs, lock_timeout_s=lock_timeout_s, stop=stop)
 
         def look(known: Known) -> Seen:
             return loop.look_for(saved, known=known) if saved else loop.look(manifest, known=known, hints=hints)

@@ -37,13 +37,15 @@ def command(
     """
     from acrsync.cli import output
     from acrsync.cli.endpoint import opened
+    from acrsync.cli.environments import env_of, one
     from acrsync.cli.looking import chosen, sight, users_of
     from acrsync.cli.planning import style_for
     from acrsync.plan.outcome import ExitCode
     from acrsync.report.buckets import env_text, known, list_json, list_text
 
+    where = one(where, manifests)
     with opened(where, read_only=True) as account:
-        seen = sight(account, manifests)
+        seen = sight(account, manifests, env_of(where))
         rows = chosen(seen.snapshot.rows, names)
         buckets = known(rows, seen.plan, users_of(account, rows) if used_by else None)
         endpoint = account.endpoint

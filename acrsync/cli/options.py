@@ -30,6 +30,9 @@ class Common:
     timeout_s: float
     color: str
     debug: bool
+    envs: tuple[str, ...] = ()  # environments of the manifest, as they are asked for
+    typed: frozenset[str] = frozenset()  # of `endpoint` and `token_file`: those on the command line
+    token_env: str | None = None  # the one variable that may hold the token, if a manifest names it
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +83,41 @@ def common(function: Function) -> Function:
         metavar="S",
         help="Seconds for one request, to its last byte.",
     )
+    @env
     @color
     @click.option("--debug", is_flag=True, help="Log each request to stderr, without secrets.")
     @functools.wraps(function)
     def wrapper(
-        *, endpoint: str | None, token_file: Path | None, timeout: float, color: str, debug: bool, **rest: Any
+        *,
+        endpoint: str | None,
+        token_file: Path | None,
+        timeout: float,
+        envs: tuple[str, ...],
+        color: str,
+        debug: bool,
+        **rest: Any,
     ) -> Any:
-        return function(Common(endpoint, token_file, timeout, color, debug), **rest)
+        typed = frozenset(filter(_is_typed, ("endpoint", "token_file")))
+        return function(Common(endpoint, token_file, timeout, color, debug, envs, typed), **rest)
 
     return wrapper
+
+
+def _is_typed(name: str) -> bool:
+    """Tell whether an option stands on the command line, and not in a variable."""
+    return click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def env(function: Function) -> Function:
+    """Add `--env`; it arrives as `envs`."""
+    return click.option(
+        "--env",
+        "envs",
+        multiple=True,
+        metavar="NAME|all",
+        shell_complete=offered("environments"),
+        help="The environment of the manifest. Repeatable.",
+    )(function)
 
 
 def color(function: Function) -> Function:
@@ -194,7 +223,7 @@ def runs(function: Function) -> Function:
 
 
 def paths(function: Function) -> Function:
-    """Add PATH..., which defaults to acrsync.yaml."""
+    """Add PATH...: files, folders or `-`; without any acrsync.yaml or acrsync.yml."""
     argument = click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
     return argument(function)
 

@@ -99,14 +99,16 @@ def _run(where: Common, run: str, runs: str | None, format_: str) -> ExitCode:
 def _bucket(where: Common, name: str, manifests: tuple[Path, ...], format_: str) -> ExitCode:
     from acrsync.cli import output
     from acrsync.cli.endpoint import opened
+    from acrsync.cli.environments import env_of, one
     from acrsync.cli.looking import meaning, sight, unknown, users_of
     from acrsync.cli.planning import style_for
     from acrsync.plan.outcome import ExitCode
     from acrsync.report.buckets import bucket_text, known, list_json
 
     _only_text_and_json(format_, "A bucket")
+    where = one(where, manifests)
     with opened(where, read_only=True) as account:
-        seen = sight(account, manifests)
+        seen = sight(account, manifests, env_of(where))
         rows = meaning(seen.snapshot.rows, name)
         if not rows:
             raise unknown(name, (row.name for row in seen.snapshot.rows))

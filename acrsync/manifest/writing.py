@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from acrsync.bucket import CHINA, FIELDS, REGIONS, TYPES, unwritable
@@ -24,18 +24,18 @@ LONGEST_KEY = 1000  # YAML parsers look no farther than 1024 characters for the 
 INDENT = "  "
 
 
-def dump(snapshot: Snapshot, *, uid: int | None, portable: bool = False) -> str:
+def dump(snapshot: Snapshot, *, uid: int | None, ids: bool = False, portable: bool = False) -> str:
     """Return a manifest that plans to nothing for this account; what it cannot hold stands in comments that say why.
 
     `uid` is the account's number, None if it is not known. If the list then shows several accounts, the manifest is for
-    the one with the most buckets, and says so: without `account:` nobody could plan it. With `portable` it is for any
-    other account, without numbers; what cannot be created there stands in comments, too.
+    the one with the most buckets, and says so: without `account:` nobody could plan it. `ids`: with every bucket's id.
+    With `portable` it is for any other account, without numbers; what cannot be created there stands in comments, too.
     """
     told = Counter(row.uid for row in snapshot.rows if row.uid is not None and not is_shared(row))
     guessed = uid is None and len(told) > 1
     if guessed:
         uid = max(told, key=lambda number: (told[number], -number))
-    describe = _Portable(snapshot, uid=uid) if portable else _Describing(snapshot, uid=uid)
+    describe = _Portable(snapshot, uid=uid) if portable else _Describing(snapshot, uid=uid, ids=ids)
     entries: list[list[str]] = []
     left_out: list[str] = []
     for row in sorted(snapshot.rows, key=lambda row: (row.name, row.id)):
@@ -59,6 +59,19 @@ def dump(snapshot: Snapshot, *, uid: int | None, portable: bool = False) -> str:
     return "\n".join(lines) + "\n"
 
 
+def dump_entries(rows: Sequence[Live], snapshot: Snapshot, *, uid: int | None, ids: bool = False) -> str:
+    """Return entries for these buckets of an account, as they stand under `buckets:`, to paste into a manifest."""
+    describe = _Describing(snapshot, uid=uid, ids=ids)
+    lines: list[str] = []
+    for row in sorted(rows, key=lambda row: (row.name, row.id)):
+        match describe.entry(row):
+            case str(reason):
+                lines.append(f"# {quoted(row.name)} (id {row.id}) is not managed: {reason}")
+            case found:
+                lines += found
+    return "".join(f"{INDENT}{line}\n" for line in lines)
+
+
 def _several_accounts(told: Mapping[int, int]) -> Iterator[str]:
     shown = ", ".join(f"{number} ({count} bucket{'s' * (count != 1)})" for number, count in sorted(told.items()))
     yield f"# The list has buckets of several accounts: {shown}."
@@ -74,8 +87,9 @@ def entry(attrs: Attrs) -> str:
 class _Describing:
     """Writes rows as entries; what a rule for new buckets refuses is written with the `id` of the one that exists."""
 
-    def __init__(self, snapshot: Snapshot, *, uid: int | None) -> None:
+    def __init__(self, snapshot: Snapshot, *, uid: int | None, ids: bool = False) -> None:
         self.uid = uid
+        self.ids = ids
         own = [row for row in snapshot.rows if is_own(row, uid)]
         self.problems = shape.attrs_checker()
         self.namesakes = Counter(row.name for row in own)
@@ -90,6 +104,8 @@ class _Describing:
         lines = list(pair("name", literal(row.name)))
         if why := self._why_by_id(row):
             lines += [f"# The id says which bucket is meant: {why}", *pair("id", row.id)]
+        elif self.ids:
+            lines += pair("id", row.id)
         if row.marks:
             lines.append(f"# Marks on the server: {', '.join(map(visible, row.marks))}")
         return item([*lines, *self.fields(row, self.problems({**row.attrs, "id": row.id}))])

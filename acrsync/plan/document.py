@@ -85,6 +85,11 @@ class Plan:
         """The only place that decides whether a plan may be applied."""
         return not self.refusing and not self.objections
 
+    @property
+    def destructive(self) -> bool:
+        """Whether a bucket would be deleted, also to be replaced."""
+        return any(isinstance(change, Delete | Replace) for change in self.work)
+
     def counts(self) -> dict[Action, int]:
         """Return how many buckets each action means, zeros included; a swap takes two steps with one bucket."""
         counts = dict.fromkeys(Action, 0)
@@ -102,9 +107,10 @@ class Plan:
         assert self.made_at is not None, "A plan that nobody made cannot be saved. This is a bug in acrsync."
         return json_text(self, Run(self.made_at, self.exit_code()))
 
-    def exit_code(self, *, detailed: bool = False) -> ExitCode:
-        """Return how a command ends that shows this plan; `detailed`: 2 if there are changes."""
+    def exit_code(self, *, detailed: bool = False, unmanaged: bool = False) -> ExitCode:
+        """Return how a command ends that shows this plan: 2 if there are changes, or buckets without an entry."""
         changes = detailed and bool(self.work)
+        changes = changes or (unmanaged and any(keep.kept is Kept.UNMANAGED for keep in self.kept))
         return exit_code(End(objections=bool(self.objections), errors=bool(self.errors), changes=changes))
 
 

@@ -60,6 +60,20 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+# The order in which `exit_code` decides, for whoever sums up several runs: what must be looked at first comes first.
+# Interrupted, half written, refused by a guard, another run holds the account, failed, outdated, changes, done.
+WORST_FIRST = (
+    ExitCode.INTERRUPTED,
+    ExitCode.INCOMPLETE,
+    ExitCode.REFUSED,
+    ExitCode.HELD,
+    ExitCode.FAILED,
+    ExitCode.STALE,
+    ExitCode.CHANGES,
+    ExitCode.DONE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class End:
     """How a command ended, as far as its exit code depends on it."""

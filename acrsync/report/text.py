@@ -13,18 +13,21 @@ from acrsync.plan.guards import forgetting
 from acrsync.report.approving import approvals_text
 from acrsync.report.changes import Entry, headline, rows, together
 from acrsync.report.messages import hanging, indented, joined, message, spaced
-from acrsync.report.style import Style, Tone, counted, shown
+from acrsync.report.style import Style, Tone, counted, shown, shown_all
 from acrsync.visible import visible
 
 NAMES_SHOWN = 10
 COUNTED = (Action.CREATE, Action.RENAME, Action.UPDATE, Action.REPLACE, Action.DELETE)
 
 
-def plan_text(plan: Plan, *, style: Style) -> str:
-    """Return the whole plan, refused or not: what would be done, what stands against it, and its digest."""
+def plan_text(plan: Plan, *, style: Style, every_name: bool = False) -> str:
+    """Return the whole plan, refused or not: what would be done, what stands against it, and its digest.
+
+    `every_name`: of buckets that are left alone, too.
+    """
     shown = (indented(entry.text(), 2) for entry in together(entries(plan, style=style), style=style))
     conclusion = (style.paint(line, Tone.STRONG) for line in verdict(plan))
-    blocks = [account_line(plan, style=style), spaced(shown), *remarks(plan, style=style)]
+    blocks = [account_line(plan, style=style), spaced(shown), *remarks(plan, style=style, every_name=every_name)]
     return joined((*blocks, "\n".join((*conclusion, f"Digest: {digest(plan)}"))), style=style)
 
 
@@ -67,9 +70,9 @@ def _approved(approval: Approval, style: Style) -> str:
     return style.paint(f"approved by {visible(str(approval))}{reason}", Tone.GOOD)
 
 
-def remarks(plan: Plan, *, style: Style) -> list[str]:
+def remarks(plan: Plan, *, style: Style, every_name: bool = False) -> list[str]:
     """Return what there is to say of the plan as a whole: what it leaves alone, notes, errors, objections."""
-    blocks = [_left_alone(plan), _notes(plan)]
+    blocks = [_left_alone(plan, every_name=every_name), _notes(plan)]
     blocks += [message(diagnostic, style=style) for diagnostic in in_reading_order(plan.diagnostics)]
     touched = {live.id for change in plan.work if (live := live_of(change))}
     blocks += [message(o.diagnostic, style=style) for o in plan.objections if o.id not in touched]
@@ -77,9 +80,9 @@ def remarks(plan: Plan, *, style: Style) -> list[str]:
     return [block for block in blocks if block]
 
 
-def _left_alone(plan: Plan) -> str:
+def _left_alone(plan: Plan, *, every_name: bool) -> str:
     return "\n".join(
-        f"{heading}: {counted(len(names), 'bucket')}, {why}: {_some(names)}."
+        f"{heading}: {counted(len(names), 'bucket')}, {why}: {shown_all(names) if every_name else _some(names)}."
         for kept, heading, why in (
             (Kept.UNMANAGED, "Unmanaged", "left alone"),
             (Kept.FOREIGN, "Foreign", "of other accounts, never touched"),

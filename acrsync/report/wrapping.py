@@ -51,7 +51,8 @@ def _broken(line: str, width: int) -> str:
         # Only a single space may become the end of a line: more of them mean something, in YAML and in columns.
         if len(space) == 1 and current.strip() and at + 1 + size > width:
             lines.append(current)
-            current, at, space = " " * hang, hang, ""
+            at = hang if hang + size <= width else 0  # a digest has the whole line
+            current, space = " " * at, ""
         current, at, space = current + space + word, at + len(space) + size, ""
     return "\n".join((*lines, current))
 

@@ -151,3 +151,29 @@ LINK = re.compile(r"\[[^\]]*\]\((?!https?:|#|mailto:)([^)#]+)")
 def test_what_the_document_links_to_is_there(document: Path):
     for target in LINK.findall(document.read_text()):
         assert (document.parent / target).exists(), target
+
+
+TASKS = ROOT / "docs" / "tasks.md"
+
+
+@pytest.mark.parametrize("section", [s for s in sections(TASKS) if s.title != "top"], ids=lambda section: section.title)
+def test_a_task_takes_as_many_commands_as_its_table_says(section):
+    """What is typed counts; what only sets the scene has its output thrown away."""
+    typed = [
+        line
+        for language, text in section.blocks
+        if language == "console"
+        for line in text.splitlines()
+        if line.startswith("$ acrsync ")
+        and "/dev/null" not in line
+        and "emulator" not in line
+        and "plan.txt" not in line
+    ]
+    rows = {
+        row.split("](")[0].lstrip("| ["): row.split(" | ")[1] for row in TASKS.read_text().splitlines() if "](#" in row
+    }
+    assert rows[section.title] == str(len(typed))
+
+
+def test_the_table_has_all_tasks():
+    assert TASKS.read_text().count("](#") == sum(section.title != "top" for section in sections(TASKS)) == 15

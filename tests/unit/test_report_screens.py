@@ -10,11 +10,13 @@ import yaml
 
 from acrsync.model import Prune
 from acrsync.plan.changes import Create, Delete, Update
+from acrsync.plan.outcome import ExitCode
 from acrsync.report import PLAIN, Style, plan_text
+from acrsync.report.parts import parts
 from acrsync.report.style import Tone
 from acrsync.report.table import table
 from acrsync.report.wrapping import columns, wrapped
-from report_plans import EVERYTHING, desired, live, plan_of
+from report_plans import EVERYTHING, RUN, desired, live, plan_of
 
 NARROW = Style(width=60)
 
@@ -70,10 +72,10 @@ LINES = [
         "  - {guard: replace, id: 1,\n      reason: OPS}",
         "YAML goes on deeper",
     ),
-    ("x " + "y" * 60, "x\n  " + "y" * 60, "nothing breaks within a word"),
+    ("x " + "y" * 60, "x\n" + "y" * 60, "nothing breaks within a word"),
     (
         "run the command `acrsync plan --out plan.json`",
-        "run the command\n  `acrsync plan --out plan.json`",
+        "run the command\n`acrsync plan --out plan.json`",
         "a command",
     ),
     ("short", "short", "what fits stays"),
@@ -113,6 +115,15 @@ def test_a_table_is_in_line_or_a_block_for_each_row():
     assert table(("id", "name", "region", "more"), wide, style=NARROW) == (
         f"1   {'a' * 30}\n    eu-west-1, {'x' * 30}\n22  b\n    us-west-2, y\n"
     )
+
+
+# Order ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("code", "trouble"), [(0, False), (2, False), (1, True), (3, True), (6, True)])
+def test_changes_come_before_notes_unless_something_went_wrong(code, trouble):
+    found = parts(plan_of(creates(1), notes=("a fact",)), replace(RUN, exit_code=ExitCode(code)), style=PLAIN)
+    assert found.trouble is trouble
 
 
 # Many changes of one shape -------------------------------------------------------------------------------------------
