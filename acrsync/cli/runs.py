@@ -91,7 +91,7 @@ def show(run_id: str, *, runs: str | None, endpoint: str | None, envs: tuple[str
 def close(run_id: str, *, reason: str, runs: str | None, endpoint: str | None, envs: tuple[str, ...]) -> ExitCode:
     """Give up what a run left open.
 
-    Later runs no longer take it into account. Look at the account first. A create whose end is not known may have made
+    Later runs no longer take it into account. Look at the account first: a create whose end is not known may have made
     a bucket, and a bucket that a replacement lost is described nowhere else.
     """
     from acrsync.cli import output
