@@ -114,12 +114,13 @@ class Reconciler:
         look: Callable[[Known], Seen],
         *,
         began: Callable[[], object] = nothing,
-        agree: Callable[[Seen], object] = nothing,
+        agree: Callable[[Seen], Seen | None] = nothing,
         shown: Callable[[Iterable[Outcome]], Iterable[Outcome]] = iter,
     ) -> Result:
         """Wait for others, look, apply and read back; all anew if another run was faster.
 
-        `agree` is called before anything is written, and raises if it must not be. A plan that cannot be applied, or
+        `agree` is called before anything is written, and raises if it must not be; it returns a later look at the same
+        plan if it took one. A plan that cannot be applied, or
         has nothing to do, only settles what is left of earlier runs. Raises: as `take` and `carry_out`; Moved if others
         were faster each time.
         """
@@ -131,7 +132,7 @@ class Reconciler:
                         self._settle(seen)
                         as_wanted = seen.plan.can_apply and not seen.plan.errors
                         return Result(seen.plan, verified=as_wanted, exit_code=seen.plan.exit_code())
-                    agree(seen)
+                    seen = agree(seen) or seen
                     return self.carry_out(seen, began=began, shown=shown)
                 self.tell("Another run was faster. Looking again.")
             raise Moved("E077", f"Others were faster {ROUNDS} times. Nothing was written.", fix="run apply again.")
