@@ -200,13 +200,15 @@ class Reconciler:
             outcomes = verification.outcomes
             trouble += _left_over(verification)
         verified = verification is not None and verification.verified
+        wrote = any(outcome.wrote for outcome in outcomes)
+        unplannable = verification is not None and bool(verification.again.refusing)  # without a write, by others
         code = exit_code(
             End(
                 outcomes=outcomes,
                 interrupted=self.stop.is_set(),
                 own_leftovers=verification is not None
-                and bool(verification.own_leftovers or verification.again.refusing),
-                other_leftovers=verification is not None and bool(verification.other_leftovers),
+                and (bool(verification.own_leftovers) or (wrote and unplannable)),
+                other_leftovers=verification is not None and (bool(verification.other_leftovers) or unplannable),
                 errors=verification is None or bool(seen.plan.errors),
             )
         )

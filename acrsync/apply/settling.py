@@ -96,7 +96,7 @@ def _created(
         return Outcome(change, Status.FAILED, _another_name(change.name, answered), answered, wrote=True)
     planned = {other.name for other in seen.plan.work}
     near = [row for row in new if row.name not in planned and same_place(attrs, row.attrs)]
-    stored = next((row for row in near if resembles(change.name, row.name)), None)
+    stored = next((row for row in near if resembles(change.name, row.name, shortest=1)), None)
     if stored is not None:
         return Outcome(change, Status.FAILED, _another_name(change.name, stored), stored, wrote=True)
     return None

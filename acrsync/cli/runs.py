@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -50,6 +51,7 @@ def command(
         return None
     from acrsync.cli import output
     from acrsync.plan.outcome import ExitCode
+    from acrsync.report.table import table
     from acrsync.runs.memory import past
 
     opened = place_of(runs, endpoint, envs)
@@ -58,7 +60,9 @@ def command(
     if format_ == "json":
         output.answer(json.dumps([_facts(run, holder.run if holder else "") for run in found], indent=2) + "\n")
     else:
-        output.answer("".join(_row(run, holder.run if holder else "") for run in found) or "There are no runs.\n")
+        rows = [_row(run, holder.run if holder else "") for run in found]
+        shown = table(("id", "result", "changes", "stack", "who"), rows, style=output.style("auto", sys.stdout))
+        output.answer(shown if rows else "There are no runs.\n")
     return ExitCode.DONE
 
 
@@ -87,7 +91,7 @@ def show(run_id: str, *, runs: str | None, endpoint: str | None, envs: tuple[str
 def close(run_id: str, *, reason: str, runs: str | None, endpoint: str | None, envs: tuple[str, ...]) -> ExitCode:
     """Give up what a run left open.
 
-    Later runs no longer take it into account. Look at the account first. A create whose end is not known may have made
+    Later runs no longer take it into account. Look at the account first: a create whose end is not known may have made
     a bucket, and a bucket that a replacement lost is described nowhere else.
     """
     from acrsync.cli import output
@@ -173,17 +177,13 @@ def _facts(run: Past, running: str) -> dict[str, object]:
     }
 
 
-def _row(run: Past, running: str) -> str:
-    return f"{run.id}  {_result(run, running)}: {_counts(run)}; {_who(run)}\n"
+def _row(run: Past, running: str) -> tuple[str, ...]:
+    from acrsync.runs.record import Who
+    from acrsync.visible import visible
+
+    stack = visible(str(run.header.get("stack") or ""))
+    return run.id, _result(run, running), _counts(run), stack, visible(str(Who(**run.header["who"])))
 
 
 def _counts(run: Past) -> str:
     return ", ".join(f"{count} {status}" for status, count in sorted(run.counts.items())) or "no changes"
-
-
-def _who(run: Past) -> str:
-    from acrsync.runs.record import Who
-    from acrsync.visible import visible
-
-    stack = f", stack {run.header['stack']}" if run.header.get("stack") else ""
-    return visible(f"{Who(**run.header['who'])}{stack}")

@@ -186,7 +186,7 @@ def _may_be_made(desired: Desired, rows: Sequence[Live], earlier: Earlier) -> Li
         for row in rows:
             same_labels = any(labels) and (row.attrs.get("labels"), row.marks) == labels
             may_be = row.id not in left.listed and same_place(left.attrs, row.attrs)
-            if may_be and (same_labels or resembles(desired.name, row.name)):
+            if may_be and (same_labels or resembles(desired.name, row.name, shortest=1)):
                 return row
     return None
 

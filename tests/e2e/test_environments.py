@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,6 +16,7 @@ import pytest
 
 from acrsync.emulator import serve
 from e2e.commandline import ROOT, Place, validator
+from e2e.terminal import at_a_terminal
 from emulator.api import Api
 
 EXAMPLE = (ROOT / "examples" / "environments" / "acrsync.yaml").read_text()
@@ -332,3 +335,39 @@ def test_a_new_account_is_made_from_another_one_in_two_commands(fleet: Fleet):
     before, after = ({row["name"] for row in api.control("GET", "state")["buckets"]} for api in (old, new))
     assert "music" in after
     assert after <= before
+
+
+def test_one_question_is_asked_for_all_and_no_is_no_for_all(fleet: Fleet):
+    for answer, code, sent in (("no\n", 1, []), ("yes\n", 0, ["POST"])):
+        with at_a_terminal(fleet.place, "apply", "--env", "all") as terminal:
+            terminal.wait_for("Only `yes` is accepted: ")
+            assert "Apply 2 changes to 2 environments: staging (1, account 19), prod (1, account 19)?" in terminal.seen
+            terminal.type(answer)
+            done = terminal.ended()
+        assert (done.code, [fleet.writes(name) for name in NAMES]) == (code, [sent, sent])
+
+
+def test_a_plan_that_was_agreed_to_is_the_only_one_that_is_applied(fleet: Fleet):
+    """While the question waits somebody creates the bucket in one account: that environment is left alone."""
+    fleet.write(manifest_for(fleet.apis).replace("type: File", "type: File, labels: [a]"))
+    with at_a_terminal(fleet.place, "apply", "--env", "all") as terminal:
+        terminal.wait_for("Only `yes` is accepted: ")
+        fleet.apis["prod"].create("music", labels=["other"])
+        fleet.apis["prod"].control("DELETE", "requests")
+        terminal.type("yes\n")
+        done = terminal.ended()
+    assert (done.code, "E009" in done.codes) == (4, True)
+    assert [fleet.writes(name) for name in NAMES] == [["POST"], []]
+
+
+def test_an_interrupt_finishes_what_is_in_flight_and_leaves_the_rest(fleet: Fleet):
+    for api in fleet.apis.values():
+        api.reset(latency_ms=400)
+    process = fleet.place.start("apply", "--yes", "--env", "all")
+    while not any(fleet.writes(name) for name in NAMES):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    done = fleet.place.ended(process)
+    assert done.code == 130
+    assert "Interrupted: finishing what is in flight." in done.err

@@ -244,6 +244,7 @@ class Play:
                 writes = len(self.server.writes)
                 self.start(Runner("z", ((60.0, self.scenario.last),)))
                 self.world.run()
+                self.broken += self._only_read()
                 self.broken += one_at_a_time(self.server.writes)
                 self.broken += never_twice(self.server)
                 spelled = self.scenario.respelled or self.scenario.merged or self.server.doubled
@@ -252,6 +253,14 @@ class Play:
             finally:
                 self.world.end()
         return tuple(dict.fromkeys(self.broken))
+
+    def _only_read(self) -> Iterator[str]:
+        """Yield each plan that changed anything, in the account or in the run store."""
+        changed = {write.process for write in self.server.writes} | self.store.asked_by
+        for runner in self.scenario.runners:
+            for number, (_, what) in enumerate(runner.runs, 1):
+                if what.does == "plan" and f"{runner.name}{number}" in changed:
+                    yield f"{runner.name}{number} only planned, and changed something"
 
     def _in_peace(self, writes: int) -> Iterator[str]:
         if not self.done.get("z1"):

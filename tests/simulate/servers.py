@@ -290,6 +290,7 @@ class Shared:
 
     stored: Stored | None = None
     records: dict[str, bytes] = field(default_factory=dict)
+    asked_by: set[str] = field(default_factory=set)  # processes that asked it to change anything
 
 
 @dataclass
@@ -309,6 +310,7 @@ class SimStore:
         )
 
     def swap(self, data: bytes, *, expected: str | None, note: str, records: Mapping[str, bytes] = NO_RECORDS) -> str:
+        self.shared.asked_by.add(self.network.process.name)
         version = hashlib.sha256(repr((expected, data)).encode()).hexdigest()[:12]
 
         def act() -> str:

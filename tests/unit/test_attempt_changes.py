@@ -301,3 +301,23 @@ def test_nothing_is_sent_that_could_not_be_recorded(change):
     outcome = job.one()
     assert (outcome.status, outcome.wrote, outcome.diagnostic.code) == (Status.FAILED, False, "E061")
     assert job.account.writes == []
+
+
+def test_what_a_create_was_answered_with_is_kept_though_the_read_after_it_is_lost():
+    job = apply(CREATE)
+    job.account.after["create"] = [lambda: job.account.rows[20000].update(name="music-1")]
+    answer = job.account.create
+
+    def other_name(*args, **kwargs):
+        answer(*args, **kwargs)
+        return job.account.show(20000)
+
+    job.account.create = other_name
+    job.account.before["read"] = [silent()]
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, outcome.live.id, outcome.live.name) == (
+        Status.FAILED,
+        True,
+        20000,
+        "music-1",
+    )

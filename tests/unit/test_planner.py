@@ -466,3 +466,14 @@ def test_diagnostics_come_in_reading_order_each_once() -> None:
     plan = plan_of(second, first)
     assert [diagnostic.span for diagnostic in plan.diagnostics] == [Span("a.yaml", 1, 1), None]
     assert all(diagnostic.severity is Severity.ERROR for diagnostic in plan.diagnostics)
+
+
+def test_a_bucket_that_the_server_stored_under_another_name_is_not_created_again():
+    earlier = Earlier(aliases={"talk": (20, "talk-1")})
+    entry = desired("talk", region="eu-west-1", type="File")
+    plan = make_plan(Manifest((entry,)), Snapshot((live(20, "talk-1"),), ENDPOINT), earlier=earlier)
+    assert plan.work == ()
+    (told,) = plan.errors
+    assert (told.code, "`id: 20`" in told.fix) == ("E210", True)
+    named = make_plan(Manifest((replace(entry, id=20),)), Snapshot((live(20, "talk-1"),), ENDPOINT), earlier=earlier)
+    assert named.can_apply

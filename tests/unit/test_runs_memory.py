@@ -235,3 +235,35 @@ def test_a_last_line_that_only_lacks_its_end_does_not_count_either():
 def test_an_event_of_a_later_format_is_left_out():
     lines = (*lines_of(CREATE), {"event": "weather", "time": "now"})
     assert past(decoded(encoded(lines))) == past(lines_of(CREATE))
+
+
+# What planning is told.
+
+
+def told(*changes, rows=(), outcomes=(), ends=False):
+    return known(*changes, outcomes=outcomes, ends=ends).earlier(rows, stack=None)
+
+
+def test_planning_is_told_of_a_lost_bucket_with_everything_that_it_had():
+    lost = told(MOVE).lost("music")
+    assert (lost.attrs, lost.marks, lost.run) == (dict(MOVE.desired.attrs), ("acrsync:radio",), "r1")
+    assert told(MOVE, rows=[MUSIC], outcomes=[Outcome(MOVE, Status.SKIPPED)]).lost("music") is None
+
+
+def test_planning_is_told_of_a_bucket_under_another_name_while_it_lives():
+    assert told(CREATE, outcomes=[OTHER_NAME], rows=[live(20, "talk-1")]).aliases == {"talk": (20, "talk-1")}
+    assert told(CREATE, outcomes=[OTHER_NAME], rows=[]).aliases == {}
+
+
+def test_planning_is_told_what_the_last_verified_run_of_its_stack_managed():
+    lines = (*lines_of(CREATE)[:1], end_line(**{**END, "verified": True, "managed": {20: "talk"}}))
+    now = Known((past(lines), past(({**lines[0], "stack": "radio"}, *lines[1:]))))
+    assert now.earlier([], stack=None).managed == {20: "talk"}
+    assert now.earlier([], stack="tv").managed == {}
+
+
+def test_a_hint_says_what_is_open_and_where_to_look():
+    (hint,) = known(CREATE).hints
+    assert (hint.code, "1 without a known end" in hint.detail) == ("H511", True)
+    assert "acrsync runs show r1" in hint.fix
+    assert known(CREATE, outcomes=[Outcome(CREATE, Status.FAILED)], ends=True).hints == ()

@@ -451,3 +451,45 @@ def test_what_belongs_to_other_accounts_is_no_part_of_an_undo(tmp_path: Path) ->
     row = account.show(1)
     undone = undo(lines, Snapshot((replace(row, facts={**row.facts, "uid": 20}),)))
     assert left(undone).endswith(": it is gone.")
+
+
+# What the server did by itself ----------------------------------------------------------------------------------------
+
+
+class Surprising(MemoryAccount):
+    """Answers a create with a bucket that is there, and changes with an update what was not sent."""
+
+    def create(self, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
+        self.writes.append(f"POST {attrs['name']}")
+        return self.show(1)
+
+    def update(self, bucket_id: int, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
+        super().update(bucket_id, attrs, marks=marks)
+        self.rows[bucket_id]["metadata_template"] = None
+        return self.show(bucket_id)
+
+
+def test_what_was_listed_before_the_run_is_never_deleted_whatever_a_create_was_answered_with(tmp_path: Path) -> None:
+    account = Surprising.with_buckets({"id": 1, "name": "one"})
+    lines = run(Manifest((entry("two"),)), account, tmp_path)
+    assert (lines[-2]["status"], lines[-2]["after"]["id"]) == ("failed", 1)
+    undone, plan = taken_back(lines, account)
+    assert "it was there before the run" in left(undone)
+    assert plan.work == ()
+
+
+def test_what_the_server_changed_unasked_comes_back_too(tmp_path: Path) -> None:
+    account = Surprising.with_buckets({"id": 1, "name": "one", "metadata_template": '{"a": {"default": "b"}}'})
+    lines = run(Manifest((entry("one", labels=["TV"]),)), account, tmp_path)
+    undone, _ = taken_back(lines, account)
+    (asked,) = undone.manifest.desired
+    assert asked.attrs == {"name": "one", "labels": [], "metadata_template": {"a": {"default": "b"}}}
+    assert undone.hints == ()
+
+
+def test_what_somebody_changed_after_the_server_did_stays(tmp_path: Path) -> None:
+    account = Surprising.with_buckets({"id": 1, "name": "one", "metadata_template": '{"a": {"default": "b"}}'})
+    lines = run(Manifest((entry("one", labels=["TV"]),)), account, tmp_path)
+    account.rows[1]["metadata_template"] = '{"c": {"default": "d"}}'
+    (asked,) = taken_back(lines, account)[0].manifest.desired
+    assert asked.attrs == {"name": "one", "labels": []}
