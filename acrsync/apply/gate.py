@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class Gate:
-    """What every change passes before it begins. Whoever is under way ends, also while it is closed."""
+    """What every change passes before it begins. What has begun ends, also while it is closed."""
 
     def __init__(self) -> None:
         self._moved = threading.Condition()

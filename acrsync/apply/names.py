@@ -11,7 +11,7 @@ from acrsync.plan.outcome import WELL, Outcome
 from acrsync.plan.ownership import is_own
 from acrsync.visible import lookalike
 
-FRESH_S = 30.0  # older than that, a list says nothing of whether a name is free
+FRESH_S = 30.0  # an older list does not show whether a name is free
 
 
 class Names:
@@ -54,7 +54,7 @@ class Names:
         return bucket_id in self._rows or bucket_id in self._written
 
     def made(self) -> frozenset[int]:
-        """Return the ids of what this run wrote to: what another change made is none of them."""
+        """Return the ids of what this run wrote to: without what another change made."""
         with self._lock:
             return frozenset(self._written)
 

@@ -340,7 +340,7 @@ def test_a_new_account_is_made_from_another_one_in_two_commands(fleet: Fleet):
 def test_one_question_is_asked_for_all_and_no_is_no_for_all(fleet: Fleet):
     for answer, code, sent in (("no\n", 1, []), ("yes\n", 0, ["POST"])):
         with at_a_terminal(fleet.place, "apply", "--env", "all") as terminal:
-            terminal.wait_for("Only `yes` is accepted: ")
+            terminal.wait_for("Type `yes` to apply; anything else cancels: ")
             assert "Apply 2 changes to 2 environments: staging (1, account 19), prod (1, account 19)?" in terminal.seen
             terminal.type(answer)
             done = terminal.ended()
@@ -351,7 +351,7 @@ def test_a_plan_that_was_agreed_to_is_the_only_one_that_is_applied(fleet: Fleet)
     """While the question waits somebody creates the bucket in one account: that environment is left alone."""
     fleet.write(manifest_for(fleet.apis).replace("type: File", "type: File, labels: [a]"))
     with at_a_terminal(fleet.place, "apply", "--env", "all") as terminal:
-        terminal.wait_for("Only `yes` is accepted: ")
+        terminal.wait_for("Type `yes` to apply; anything else cancels: ")
         fleet.apis["prod"].create("music", labels=["other"])
         fleet.apis["prod"].control("DELETE", "requests")
         terminal.type("yes\n")
