@@ -23,10 +23,10 @@ demo: .venv/installed ## Plan, apply and plan again, against the built-in emulat
 quick: .venv/installed ## Unit and golden tests only
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet tests/unit tests/golden
 
-test: lint types imports .venv/installed ## All that CI runs
+test: lint types imports docs .venv/installed ## All that CI runs
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet --cov --cov-report=term:skip-covered
 
-test-slow: lint types imports .venv/installed ## The same and every slow test
+test-slow: lint types imports docs .venv/installed ## The same and every slow test
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet --hypothesis-profile new -m 'slow or not slow'
 
 # Both need no other tool than those of the group `test`: tests that want more say so and are skipped. TESTS: only these.

@@ -39,14 +39,14 @@ class Field:
 def canonical_labels(value: JSON) -> JSON:
     """Return labels as a sorted list without doubles; null, `[""]` and `[null]` are no labels.
 
-    Source: Console API, "List Buckets" shows `[""]` where no label is set.
+    Source: Console API, "List Buckets" shows `[""]` if no label is set.
     """
     items = value.split(",") if isinstance(value, str) else value or []
     return sorted({str(item) for item in items if item not in (None, "")})
 
 
 def canonical_template(value: JSON) -> JSON:
-    """Return a template as a mapping, or None for no template; text that is no JSON object stays text.
+    """Return a template as a mapping, or None for no template; text that is not a JSON object stays text.
 
     Key order is kept for writing and plays no part in comparing.
     """
@@ -199,7 +199,7 @@ def unwritable(live: Live) -> str | None:
     if "uid" in live.unreadable:
         return f"`uid` is {live.unreadable['uid']}, so it is not known whose bucket it is."
     if any("\ud800" <= character <= "\udfff" for character in live.name):
-        return "The name holds half of a surrogate pair, which is no character."
+        return "The name holds half of a surrogate pair, which is not a character."
     return None
 
 

@@ -82,7 +82,7 @@ def emulated(**options: Any) -> Iterator[Running]:
 
 
 def private_folder(path: Path) -> None:
-    """Make `.acrsync/`, which git is told to leave alone."""
+    """Make `.acrsync/`, which git ignores."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         ignore = path / ".gitignore"

@@ -179,7 +179,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What guards must know beyond the listing, read only for the buckets that a plan renames, replaces or deletes."""
+    """What guards need in addition to the list, read only for the buckets that a plan renames, replaces or deletes."""
 
     # Items that the bucket's own content list counts, by bucket id; None: that list answered 403 or 404, `num` decides.
     contents: Mapping[int, int | None] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import glob
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -31,7 +32,10 @@ def command_line(inputs: Mapping[str, str], kept: Path) -> list[str]:
     line = [command, *options(inputs)]
     if command == "plan":
         each = "-{env}" if several(inputs["ENV"]) else ""
-        return [*line, *(f"--out={name}:{kept / 'plan'}{each}.{end}" for name, end in FORMATS.items()), *paths]
+        line += [f"--out={name}:{kept / 'plan'}{each}.{end}" for name, end in FORMATS.items()]
+        if each:  # and one report of all, the worst environment first
+            line += [f"--out={name}:{kept / 'plan'}.{FORMATS[name]}" for name in ("markdown", "html")]
+        return [*line, *paths]
     if not inputs["PLAN"]:
         return [*line, "--yes", *paths]
     return [*line, "--yes", f"--plan={inputs['PLAN']}", *given("--expect", inputs["EXPECT"])]
@@ -64,6 +68,17 @@ def logged_in(inputs: Mapping[str, str], environment: Mapping[str, str]) -> dict
         f"GIT_CONFIG_KEY_{count}": key,
         f"GIT_CONFIG_VALUE_{count}": value,
     }
+
+
+def tokens_of(text: str) -> dict[str, str]:
+    """Return tokens by the variable that holds each. Raises: Wrong, which shows none, if a line is not NAME=TOKEN."""
+    tokens = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        name, _, token = line.partition("=")
+        if not re.fullmatch(r"ACRSYNC_TOKEN_[A-Z0-9_]+", name.strip()):
+            raise Wrong("each line of tokens must be ACRSYNC_TOKEN_NAME=TOKEN.")
+        tokens[name.strip()] = token.strip()
+    return {name: token for name, token in tokens.items() if token}
 
 
 def given(option: str, value: str) -> list[str]:
@@ -114,13 +129,17 @@ def main() -> None:
         if inputs[name]:
             environment[f"ACRSYNC_{name}"] = inputs[name]
     try:
+        tokens = tokens_of(inputs["TOKENS"])
         line = command_line(inputs, kept)
     except Wrong as wrong:
         print(f"::error title=acrsync::{wrong}")  # noqa: T201 - the runner reads it
         sys.exit(1)
     kept.mkdir(exist_ok=True)
     login = logged_in(inputs, environment)
-    for secret in filter(None, (inputs["TOKEN"], *(text.rpartition(" ")[2] for text in login.values() if " " in text))):
+    environment |= tokens
+    for secret in filter(
+        None, (inputs["TOKEN"], *tokens.values(), *(text.rpartition(" ")[2] for text in login.values() if " " in text))
+    ):
         print(f"::add-mask::{secret}", flush=True)  # noqa: T201 - the runner reads it
     environment |= login
     os.execvpe("acrsync", ["acrsync", *line], environment)  # noqa: S606, S607 - no shell, and the one that was installed

@@ -114,7 +114,7 @@ class Account:
                 )
         except RemoteError as e:
             detail = f"The answer to the create shows no bucket that can be understood: {e.diagnostic.detail}"
-            fix = "look whether it is there before you try again."
+            fix = "check whether it exists before you try again."
             raise UnknownOutcome("E430", detail, fix=fix) from e
         return live
 

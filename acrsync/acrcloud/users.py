@@ -32,11 +32,11 @@ def user_of(row: JSON) -> User:
     """Return one row.
 
     Buckets are embedded, or named by id or, in a container, by name; `bucket_group` holds ids as text.
-    Raises: KeyError, TypeError or ValueError where the row does not say which buckets it uses, which is not "none".
+    Raises: KeyError, TypeError or ValueError if the row does not list the buckets that it uses, which is not "none".
     """
     entries = row["buckets"] if "bucket_group" not in row else row.get("buckets")
     if not isinstance(entries, list | None):
-        raise TypeError("`buckets` is no list")
+        raise TypeError("`buckets` is not a list")
     bucket_ids = {int(text) for text in re.findall(r"[0-9]+", str(row.get("bucket_group") or ""))}
     bucket_names = set()
     for entry in entries or ():

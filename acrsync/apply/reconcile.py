@@ -89,6 +89,7 @@ class Reconciler:
     ) -> Seen:
         """Observe the account, unless that is done, and plan; `hints` are shown with the plan."""
         taken, known = known is not None, self._known() if known is None else known
+        read_at = None if snapshot else self.clock.now()
         snapshot = snapshot or self._observed(known, taken=taken)
         known = known.of(account_uid(manifest, snapshot))
         earlier = known.earlier(snapshot.rows, manifest=manifest_key(manifest.stack, manifest.files))
@@ -96,16 +97,17 @@ class Reconciler:
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         plan = guarded(plan, evidence, earlier=earlier)
         said = in_reading_order((*known.hints, *hints, *plan.diagnostics))
-        return Seen(replace(plan, diagnostics=said, made_at=self.clock.wall()), snapshot, evidence, known)
+        return Seen(replace(plan, diagnostics=said, made_at=self.clock.wall()), snapshot, evidence, known, read_at)
 
     def look_for(self, plan: Plan, *, known: Known | None = None) -> Seen:
         """Observe the account for a plan that was made before. Raises: AcrsyncError if it is for another account."""
         taken, known = known is not None, (self._known() if known is None else known).of(plan.uid)
+        read_at = self.clock.now()
         snapshot = self._observed(known, taken=taken)
         _refuse_other_account(plan, snapshot, endpoint=self.account.endpoint)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         said = in_reading_order((*known.hints, *plan.diagnostics))
-        return Seen(replace(plan, diagnostics=said), snapshot, evidence, known)
+        return Seen(replace(plan, diagnostics=said), snapshot, evidence, known, read_at)
 
     def reconcile(
         self,
@@ -160,7 +162,7 @@ class Reconciler:
         began()
         try:
             return self._carried_out(seen, run, shown)
-        except Exception as e:  # a bug: whoever handles it must know that something may be written
+        except Exception as e:  # a bug: its handler must know that something may be written
             raise CrashedDuringApply from e
 
     def _known(self) -> Known:
@@ -198,13 +200,15 @@ class Reconciler:
             outcomes = verification.outcomes
             trouble += _left_over(verification)
         verified = verification is not None and verification.verified
+        wrote = any(outcome.wrote for outcome in outcomes)
+        unplannable = verification is not None and bool(verification.again.refusing)  # without a write, by others
         code = exit_code(
             End(
                 outcomes=outcomes,
                 interrupted=self.stop.is_set(),
                 own_leftovers=verification is not None
-                and bool(verification.own_leftovers or verification.again.refusing),
-                other_leftovers=verification is not None and bool(verification.other_leftovers),
+                and (bool(verification.own_leftovers) or (wrote and unplannable)),
+                other_leftovers=verification is not None and (bool(verification.other_leftovers) or unplannable),
                 errors=verification is None or bool(seen.plan.errors),
             )
         )
@@ -281,7 +285,7 @@ def _lost_bucket(outcome: Outcome) -> Diagnostic | None:
     change = outcome.change
     if not isinstance(change, Replace) or not outcome.wrote or outcome.status in WELL:
         return None
-    detail = f"Bucket {visible(change.name)} was deleted for its replacement. This is what it shall be:\n"
+    detail = f"Bucket {visible(change.name)} was deleted for its replacement. This is the bucket to create:\n"
     fix = "run apply again: it creates the bucket with these values, also those that the manifest leaves out."
     return error("E507", detail + entry(change.desired.attrs), fix=fix, span=change.desired.span)
 

@@ -1,4 +1,4 @@
-"""`acrsync apply`: shows the plan, asks, makes it so, and reads back that it is so."""
+"""`acrsync apply`: shows the plan, asks, applies it, and reads the account back to check the result."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def command(
 ) -> ExitCode:
     """Make the account match the manifest.
 
-    Shows the plan, asks, applies it, and reads the account back to see that it is so.
+    Shows the plan, asks, applies it, and reads the account back to check the result.
 
     PATH is a manifest file, acrsync.yaml where none is given; several are one manifest.
     """
@@ -248,9 +248,9 @@ def _question(plan: Plan) -> str:
 
 
 def _ask(question: str) -> bool:
-    """Ask on stderr; only `yes` is yes. Raises: AcrsyncError where the answer is another."""
+    """Ask on stderr; only `yes` is yes. Raises: AcrsyncError for any other answer."""
     started = time.monotonic()
-    click.echo(f"\n{question}\nOnly `yes` is accepted: ", nl=False, err=True)
+    click.echo(f"\n{question}\nType `yes` to apply; anything else cancels: ", nl=False, err=True)
     answer = sys.stdin.readline()
     if not re.fullmatch(r"yes\r?\n?", answer):
         from acrsync.diagnostics import AcrsyncError

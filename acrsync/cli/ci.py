@@ -1,4 +1,4 @@
-"""What a pipeline gets beyond the answer: GitHub annotations, outputs and a summary; GitLab sections to fold.
+"""What a pipeline gets in addition to the answer: GitHub annotations, outputs and a summary; GitLab sections to fold.
 
 All of it goes to stderr or to the files that the runner names: stdout stays the answer. Nothing here fails a run.
 """
@@ -20,7 +20,7 @@ from acrsync.report import FLEET, FORMATS, github_text
 
 
 def report(plan: Plan | None, run: Run, *, environment: str = "") -> None:
-    """Tell GitHub, where a run is one of its own, how it ended; `environment`: which one, if there is no plan."""
+    """Report to GitHub how a run ended, if it is one of GitHub's; `environment`: which one, if there is no plan."""
     if variable("GITHUB_ACTIONS") is None:
         return
     _annotate(Part((plan.manifest.environment if plan else environment) or "", plan, run))

@@ -125,7 +125,7 @@ def _credentials(common: Common) -> Credentials:
     raise AcrsyncError(
         "E013",
         "Neither --token-file, ACRSYNC_TOKEN, ACRCLOUD_ACCESS_TOKEN nor ~/.acrcloud/config.json has one.",
-        fix="make a personal access token in the ACRCloud console (Account, Developer Settings) and put it into the "
+        fix="create a personal access token in the ACRCloud console (Account, Developer Settings) and put it into the "
         "environment variable ACRSYNC_TOKEN; or try acrsync without an account: --endpoint emulator:",
     )
 

@@ -40,7 +40,7 @@ class _Asked:
 @click.option("--ids", is_flag=True, help="Write the id of each bucket, too.")
 @click.option("--portable", is_flag=True, help="Without uid and ids, to create the same buckets in another account.")
 @click.option(
-    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file, which must not be there yet."
+    "--out", type=click.Path(path_type=Path), metavar="FILE", help="Write to this file, which must not exist yet."
 )
 def command(
     where: Common,

@@ -23,7 +23,7 @@ RECORDS = Path(".acrsync/runs")
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """Where the account is, and how to speak about it."""
+    """Options for the account, and for the output."""
 
     endpoint: str | None
     token_file: Path | None
@@ -72,7 +72,7 @@ def common(function: Function) -> Function:
         envvar="ACRSYNC_ENDPOINT",
         show_envvar=True,
         metavar="URL|emulator:...",
-        help="Where the API is; `emulator:` is on this machine and needs no account.",
+        help="Address of the API; `emulator:` is a built-in test account on this machine.",
     )
     @click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help="Read the token from a file.")
     @click.option(
@@ -127,7 +127,7 @@ def color(function: Function) -> Function:
         type=click.Choice(["auto", "always", "never"]),
         default="auto",
         show_default=True,
-        help="Colour. NO_COLOR=1 turns it off, FORCE_COLOR=1 on.",
+        help="Color. NO_COLOR=1 turns it off, FORCE_COLOR=1 on.",
     )(function)
 
 
@@ -141,7 +141,7 @@ def planning(function: Function) -> Function:
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        help="What stdout carries.",
+        help="Output format.",
     )
     @click.option(
         "--out",
@@ -151,9 +151,11 @@ def planning(function: Function) -> Function:
         metavar="[FORMAT:]FILE",
         help="Also write the plan to FILE; as json it is a saved plan. Repeatable.",
     )
-    @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 where a plan has changes.")
+    @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if a plan has changes.")
     @click.option("--prune", is_flag=True, help="Delete what the manifest does not name (see `prune:`).")
-    @click.option("--max-deletes", callback=_limit, metavar="N|P%", help="Allow so many deletes and replaces.")
+    @click.option(
+        "--max-deletes", callback=_limit, metavar="N|P%", help="Allow at most this many deletes and replacements."
+    )
     @click.option(
         "--allow",
         multiple=True,
@@ -176,7 +178,7 @@ def planning(function: Function) -> Function:
         default=30,
         show_default=True,
         metavar="S",
-        help="Seconds by which the list may lag behind writes.",
+        help="Seconds until the list shows a write.",
     )
     @click.option(
         "--landing",
@@ -274,7 +276,7 @@ def _outputs(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tu
         if colon and name in FORMATS:
             found.append((name, Path(path)))
         elif colon and re.fullmatch(r"[a-z-]{2,}", name):
-            raise click.BadParameter(f"{name} is none of the formats {', '.join(FORMATS)} (a file: ./{value}).")
+            raise click.BadParameter(f"{name} is not one of the formats {', '.join(FORMATS)} (a file: ./{value}).")
         else:
             found.append(("json", Path(value)))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""What goes to stdout and stderr, and how: stdout carries the answer, stderr everything else."""
+"""What goes to stdout and stderr, and how: the result goes to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def now() -> datetime:
 
 
 def save(path: Path, text: str) -> None:
-    """Write a file whole or not at all; what is no regular file, such as /dev/stdout, is written to as it is."""
+    """Write a file whole or not at all; one that is not a regular file, such as /dev/stdout, is written in place."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if path.exists() and not path.is_file():

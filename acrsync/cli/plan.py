@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # `--help` imports every command
     "run",
     metavar="RUN",
     shell_complete=offered("runs"),
-    help="Plan to take back this run: its id, `last`, or the file of its record.",
+    help="Plan to undo this run: its id, `last`, or the file of its record.",
 )
 @click.option(
     "--fail-on-unmanaged",
@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # `--help` imports every command
     help="Exit with 2 if there are buckets that the manifest does not name, and show all of them.",
 )
 def command(where: Common, asked: Planning, *, run: str | None, fail_on_unmanaged: bool) -> ExitCode:
-    """Show what would change. Never writes: nothing but GET can be sent.
+    """Show what would change. It can only send GET requests.
 
     PATH is a manifest file, acrsync.yaml where none is given; several are one manifest.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,7 +30,7 @@ def place(function: Callable[..., Any]) -> Callable[..., Any]:
         envvar="ACRSYNC_ENDPOINT",
         show_envvar=True,
         metavar="URL|emulator:...",
-        help="Where the API is, if runs are not kept in a folder.",
+        help="Address of the API, if runs are not kept in a folder.",
     )(function)
     return options.env(options.runs(function))
 
@@ -50,6 +51,7 @@ def command(
         return None
     from acrsync.cli import output
     from acrsync.plan.outcome import ExitCode
+    from acrsync.report.table import table
     from acrsync.runs.memory import past
 
     opened = place_of(runs, endpoint, envs)
@@ -58,7 +60,9 @@ def command(
     if format_ == "json":
         output.answer(json.dumps([_facts(run, holder.run if holder else "") for run in found], indent=2) + "\n")
     else:
-        output.answer("".join(_row(run, holder.run if holder else "") for run in found) or "There are no runs.\n")
+        rows = [_row(run, holder.run if holder else "") for run in found]
+        shown = table(("id", "result", "changes", "stack", "who"), rows, style=output.style("auto", sys.stdout))
+        output.answer(shown if rows else "There are no runs.\n")
     return ExitCode.DONE
 
 
@@ -173,17 +177,13 @@ def _facts(run: Past, running: str) -> dict[str, object]:
     }
 
 
-def _row(run: Past, running: str) -> str:
-    return f"{run.id}  {_result(run, running)}: {_counts(run)}; {_who(run)}\n"
+def _row(run: Past, running: str) -> tuple[str, ...]:
+    from acrsync.runs.record import Who
+    from acrsync.visible import visible
+
+    stack = visible(str(run.header.get("stack") or ""))
+    return run.id, _result(run, running), _counts(run), stack, visible(str(Who(**run.header["who"])))
 
 
 def _counts(run: Past) -> str:
     return ", ".join(f"{count} {status}" for status, count in sorted(run.counts.items())) or "no changes"
-
-
-def _who(run: Past) -> str:
-    from acrsync.runs.record import Who
-    from acrsync.visible import visible
-
-    stack = f", stack {run.header['stack']}" if run.header.get("stack") else ""
-    return visible(f"{Who(**run.header['who'])}{stack}")

@@ -21,7 +21,7 @@ def read(path: Path) -> tuple[str, SavedPlan]:
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise AcrsyncError("E055", f"{path}: {error.strerror}.", fix="make it: acrsync plan --out FILE") from error
+        raise AcrsyncError("E055", f"{path}: {error.strerror}.", fix="create it: acrsync plan --out FILE") from error
     return text.decode(errors="replace"), load_plan(text)
 
 
@@ -32,7 +32,7 @@ def refuse_as_manifest(paths: Iterable[Path]) -> None:
             with path.open("rb") as file:
                 head = file.read(200)
         except OSError:
-            continue  # whoever reads manifests says why
+            continue  # the reader of manifests says why
         if _SAVED.match(head):
             name = visible(str(path))
             raise AcrsyncError(
@@ -57,7 +57,7 @@ def accepted(path: Path, *, expect: str | None, ttl: timedelta) -> Plan:
         raise AcrsyncError(
             "E056",
             f"{path} was made at {saved.created_at:%Y-%m-%d %H:%M} UTC, and a plan holds for {ttl}.",
-            fix="plan again, or raise --plan-ttl if nothing can have happened since.",
+            fix="plan again, or raise --plan-ttl if nothing can have changed since.",
         )
     if expect is not None and expect != digest(saved.plan):
         raise AcrsyncError(

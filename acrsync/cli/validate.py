@@ -23,14 +23,14 @@ if TYPE_CHECKING:  # `--help` imports every command
     type=click.Choice(["text", "json", "github", "gitlab"]),
     default="text",
     show_default=True,
-    help="What stdout carries: for people, for programs, as GitHub annotations, as a GitLab code quality report.",
+    help="Output format: for people, for programs, as GitHub annotations, or as a GitLab code quality report.",
 )
 @env
 @color
 def command(paths: tuple[Path, ...], envs: tuple[str, ...], format_: str, color: str) -> ExitCode:
     """Check manifests, without network.
 
-    Every mistake of every file is told at once, each with its place and what to write instead.
+    Reports all errors in all files, each with its position and what to write instead.
 
     Checks every environment of the manifest, with --env only some.
 

@@ -36,8 +36,8 @@ class Client:
     thread. Redirects are not followed; the environment, `.netrc` included, is not read.
 
     Errors are those of `acrsync.diagnostics`; those of `get` and `json` are what `acrclient` raises, too: an answer
-    that is no success is a `requests.HTTPError` with its `response`, trouble on the way a `requests.RequestException`.
-    On a write that the server may have carried out nevertheless, and only there, `error.may_have_acted` is true.
+    that is not a success is a `requests.HTTPError` with its `response`, network trouble a `requests.RequestException`.
+    On a write that the server may have carried out anyway, and only there, `error.may_have_acted` is true.
     """
 
     @dataclass(frozen=True, slots=True, kw_only=True)

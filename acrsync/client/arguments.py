@@ -48,4 +48,4 @@ def checked_body(body: Any) -> Mapping[str, JSON]:
     try:
         return {**body, "metadata_template": json.dumps(template, ensure_ascii=False, allow_nan=False)}
     except (TypeError, ValueError, RecursionError) as e:
-        raise InvalidCall(f"The metadata_template is no JSON: {e}.") from e
+        raise InvalidCall(f"The metadata_template is not JSON: {e}.") from e

@@ -76,7 +76,7 @@ class _Undecoded(requests.exceptions.JSONDecodeError):
 
 
 class NotJson(Unusable, _Undecoded):
-    """A success whose body is no JSON: `doc` and `pos` tell where."""
+    """A success whose body is not JSON: `doc` and `pos` give the position."""
 
 
 class Throttled(ClientError, NoAnswer):
@@ -84,7 +84,7 @@ class Throttled(ClientError, NoAnswer):
 
 
 class Unknown(ClientError, UnknownOutcome):
-    """A POST whose answer was lost, or says nothing."""
+    """A POST whose answer was lost, or is empty."""
 
 
 class TooMuch(ClientError, requests.exceptions.ChunkedEncodingError):

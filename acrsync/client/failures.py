@@ -38,7 +38,7 @@ from acrsync.model import JSON
 
 SUCCESS = range(200, 300)
 REDIRECTS = range(300, 400)
-REFUSED = range(400, 500)  # the server says no and has done nothing; except 408, which says nothing at all
+REFUSED = range(400, 500)  # the server says no and has done nothing; except 408, which does not tell
 RETRIED = frozenset({429, 500, 502, 503, 504})
 WORDS_MAX = 500  # characters of the server's own words that a message shows
 # What sending and reading may raise: requests wraps most of it, urllib3 and the socket the rest.
@@ -290,7 +290,7 @@ def _unknown(call: Call, why: str, status: int | None) -> Unknown:
     error = Unknown(
         "E430",
         f"{call}: {why}. The server may have acted on it, so it is not sent again.",
-        fix="look whether it is there before you try again.",
+        fix="check whether it exists before you try again.",
         status=status,
     )
     call.named(error)

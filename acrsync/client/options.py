@@ -125,7 +125,7 @@ def _proxy(key: str, url: Any) -> str:
     try:
         parts = parse_url(address)
     except (HTTPError, ValueError):
-        raise InvalidProxy(f"{of} is no address that can be read.", fix=fix) from None
+        raise InvalidProxy(f"{of} is not an address that can be read.", fix=fix) from None
     if parts.scheme not in _PROXY_SCHEMES:
         raise InvalidProxy(f"{of} does not speak http, https or socks.", fix=fix)
     if not parts.host or parts.path not in (None, "", "/") or parts.query or parts.fragment:

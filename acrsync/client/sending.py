@@ -169,7 +169,7 @@ class Sender:
         return self._told(call, failure or Answer(call, response, None), begun=begun, stream=how.stream)
 
     def _told(self, call: Call, answer: Answer | Failure, *, begun: float, stream: bool = False) -> Answer | Failure:
-        """Return the answer, once it is told to whoever debugs."""
+        """Return the answer after logging it for --debug."""
         if self._settings.debug:
             match answer:
                 case Failure(error=error):
@@ -243,8 +243,8 @@ def _without_token(request: requests.PreparedRequest) -> requests.PreparedReques
 
 
 def _json(body: Mapping[str, JSON]) -> bytes:
-    """Return what travels. Raises: InvalidCall if it is no JSON."""
+    """Return what is sent. Raises: InvalidCall if it is not JSON."""
     try:
         return json.dumps(body, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as e:
-        raise InvalidCall(f"The body is no JSON: {e}.") from e
+        raise InvalidCall(f"The body is not JSON: {e}.") from e

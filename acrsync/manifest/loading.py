@@ -16,7 +16,7 @@ from acrsync.model import Manifest
 from acrsync.visible import visible
 
 MAX_IN_ALL = 20_000  # buckets of all environments that are loaded together
-MAX_TOLD = 2000  # mistakes of entries that stand for several buckets: one is told for all of them
+MAX_TOLD = 2000  # errors of entries that stand for several buckets: one is reported for all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ def _tree(file: str, text: str) -> tuple[Tree | None, Sequence[Diagnostic]]:
         return None, problems
     tree = read(text, file)
     if tree.data is None and not tree.problems:
-        detail = f"{visible(file)} says nothing; a pipeline that lost its files must not pass for an empty manifest."
+        detail = f"{visible(file)} is empty; a pipeline that lost its files must not look like an empty manifest."
         fix = f"restore the file, or write the account's buckets into it: acrsync export --out {visible(file)}"
         return None, (error("E103", detail, fix=fix, span=Span(file, 1, 1)),)
     return tree, tree.problems

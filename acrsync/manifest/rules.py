@@ -195,7 +195,7 @@ def _removed(buckets: Iterable[Entry], removed: Iterable[Entry]) -> Iterator[Dia
         if not name:
             continue
         if name in kept:
-            detail = f"{short(name)} shall be there according to {kept[name].span}, and shall not according to this."
+            detail = f"{short(name)} is kept by {kept[name].span}, and removed by this entry."
             yield error("E144", detail, fix="remove one of the two entries.", span=entry.at("name"))
         elif other := alike.get(lookalike(name)):
             detail = f"{quoted(name)} and {quoted(other.text('name'))} at {other.span}, which stays, look alike."
@@ -246,7 +246,7 @@ def said_once(trees: Iterable[Tree]) -> Iterator[Diagnostic]:
             if isinstance(tree.data, PlacedMapping) and key in tree.data:
                 span = tree.span((), key=key)
                 if first.setdefault(key, span) is not span:
-                    detail = f"`{key}` holds for all files together and is said at {first[key]} already."
+                    detail = f"`{key}` applies to all files together and is already set at {first[key]}."
                     yield error("E150", detail, fix="remove it from one of the two files.", span=span)
 
 

@@ -111,12 +111,12 @@ def _unknown_keys(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
         span = locate(mistake.path, key)
         close = difflib.get_close_matches(key, known, n=1)
         if key in SERVER_KEYS:
-            yield error("E130", f"`{key}` is kept by the server; nobody else can set it.", fix="remove it.", span=span)
+            yield error("E130", f"`{key}` is set by the server; you cannot set it.", fix="remove it.", span=span)
         elif close:
-            detail = f"`{short(key)}` is no key here; did you mean `{close[0]}`?"
+            detail = f"`{short(key)}` is not a key here; did you mean `{close[0]}`?"
             yield error("E130", detail, fix=f"write {close[0]}: ... instead.", span=span)
         else:
-            detail = f"`{short(key)}` is no key here; the keys are {', '.join(known)}."
+            detail = f"`{short(key)}` is not a key here; the keys are {', '.join(known)}."
             yield error("E130", detail, fix="remove it, or indent it as the section that it belongs to.", span=span)
 
 
@@ -143,7 +143,7 @@ def _not_one_key(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
 def _said_twice(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
     for at, label in enumerate(mistake.value):
         if label in mistake.value[:at]:
-            detail = f"The label {quoted(label)} is said twice; labels are a set."
+            detail = f"The label {quoted(label)} is listed twice; labels are a set."
             yield error("E135", detail, fix="remove one of the two.", span=locate((*mistake.path, at)))
 
 
@@ -180,7 +180,7 @@ def _right_kind(mistake: Mistake, wanted: str, words: str) -> str:
 
 
 def _as_list(mistake: Mistake) -> str | None:
-    """Return what to write where a list has to be, None if the value is no help."""
+    """Return the list to write instead, None if the value does not suggest one."""
     of = mistake.schema.get("items", {})
     match of.get("type"), mistake.value:
         case "object", _:

@@ -180,12 +180,12 @@ def _beyond_the_schema(row: Live) -> Mapping[str, str]:
     """Return why keys of a row cannot stand in a manifest, although the schema allows them."""
     problems = {}
     if isinstance(row.attrs.get("metadata_template"), str):
-        problems["metadata_template"] = "The text is no JSON object."
+        problems["metadata_template"] = "The text is not a JSON object."
     for key in ("labels", "metadata_template"):
         try:
             json.dumps(row.attrs.get(key), ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            problems[key] = "It holds half of a surrogate pair, which is no character."
+            problems[key] = "It holds half of a surrogate pair, which is not a character."
     return problems
 
 

@@ -77,7 +77,7 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """A bucket that shall be gone; only ever an empty one."""
+    """A bucket to delete; only ever an empty one."""
 
     live: Live
     reason: str

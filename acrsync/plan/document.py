@@ -8,7 +8,7 @@ it leaves out time, places in files, server facts and the words of messages. The
 too, so that a file that was edited or cut is found even if the digest does not look there.
 
 Why `num` is in the digest of a delete and of a replacement, although it is a server fact: it is compared right before
-such a change, and whoever approves a digest must not approve a file in which the count was edited. A plan that can be
+such a change, and the approval of a digest must not approve a file in which the count was edited. A plan that can be
 applied deletes only what holds nothing, so the number does not move for it.
 """
 

@@ -242,7 +242,7 @@ def _deletes(plan: Plan) -> Iterator[Objection]:
         limit = plan.manifest.deletes_limit
         said = f"{limit.value} % of the {ours} that are ours" if limit.percent else str(limit.value)
         detail = f"{count} buckets would be deleted or replaced; at most {allowed} may be ({said})."
-        fix = f"check the list above; where it is meant, add `limits: {{deletes: {count}}}` or `--max-deletes {count}`."
+        fix = f"check the list above; if it is right, add `limits: {{deletes: {count}}}` or `--max-deletes {count}`."
         span = plan.manifest.spans.get("limits")
         yield Objection(Guard.DELETES, error("E303", detail, fix=fix, span=span))
 

@@ -19,13 +19,19 @@ _TAG = re.compile(r"<[^<>]*>")
 _ESCAPE = re.compile(r"\\(['\"\\])")
 
 
-def resembles(name: str, other: str) -> bool:
-    """Tell whether two names are spelled alike, or one of them is the beginning of the other."""
+def resembles(name: str, other: str, *, shortest: int = SHORTEST) -> bool:
+    """Tell whether two names are spelled alike, or one of them is the beginning of the other.
+
+    A beginning of fewer letters than `shortest` says nothing.
+    """
     if lookalike(name) == lookalike(other):
         return True
     forms, others = _forms(name), _forms(other)
     return bool(forms & others) or any(
-        _begins(form, another) or _begins(another, form) for form in forms for another in others
+        len(short) >= shortest and long.startswith(short)
+        for form in forms
+        for another in others
+        for short, long in ((form, another), (another, form))
     )
 
 
@@ -45,10 +51,6 @@ def shares_values(attrs: Attrs, other: Attrs) -> bool:
     """Tell whether two buckets have the same region and type, and the same labels or template that is not empty."""
     shared = (bool(other.get(key)) and attrs.get(key) == other[key] for key in ("labels", "metadata_template"))
     return same_place(attrs, other) and any(shared)
-
-
-def _begins(name: str, other: str) -> bool:
-    return len(name) >= SHORTEST and other.startswith(name)
 
 
 def _forms(name: str) -> set[str]:

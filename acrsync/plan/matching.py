@@ -106,7 +106,7 @@ class _Matcher:
             self.claims[row.id] = entry
             self.settled.add(entry.name)
             return
-        detail = f"{visible(other.name)} and {visible(entry.name)} both mean bucket {describe(row)}."
+        detail = f"{visible(other.name)} and {visible(entry.name)} both select bucket {describe(row)}."
         fix = "keep `id` or `was` in one of the two entries; to rename a bucket and create its name anew, apply twice."
         self.refuse(entry, error("E203", detail, fix=fix, span=entry.span), [row])
 
@@ -141,7 +141,7 @@ class _Matcher:
                 self.claim(entry, row)
                 continue
             namesakes = self.named.get(entry.name, [])
-            now = f" The name belongs to {describe(namesakes[0])}." if namesakes else " No bucket bears the name."
+            now = f" The name belongs to {describe(namesakes[0])}." if namesakes else " No bucket has the name."
             fix = f"write `id: {namesakes[0].id}`, or remove `id`." if namesakes else "remove `id`, or correct it."
             detail = f"Bucket {visible(entry.name)} has `id: {entry.id}`, which the account does not list.{now}"
             self.refuse(entry, error("E201", detail, fix=fix, span=entry.span), namesakes)
@@ -180,7 +180,7 @@ class _Matcher:
         new = self.named[entry.name]
         detail = (
             f"Bucket {visible(entry.name)} was {visible(old.name)}, but both are live: {describe(old)} and "
-            f"{', '.join(map(describe, new))}. Which of them is meant cannot be known."
+            f"{', '.join(map(describe, new))}. acrsync cannot know which one you mean."
         )
         fix = f"remove `was: {visible(old.name)}`, or write `id: {old.id}` and move the other one out of the way."
         self.refuse(entry, error("E206", detail, fix=fix, span=entry.span), [old, *new])
@@ -240,7 +240,9 @@ class _Matcher:
                 if entry.name in self.abroad and entry.name not in self.named:
                     self.refuse(entry, self.foreign(entry), [row])
                 continue
-            detail = f"{describe(row)} shall be named {visible(entry.name)}, but {describe(staying[0])} stays."
+            detail = (
+                f"{describe(row)} must be renamed to {visible(entry.name)}, but {describe(staying[0])} keeps that name."
+            )
             fix = "give that bucket another name or delete it first, in an apply of its own."
             self.refuse(
                 entry,

@@ -85,7 +85,7 @@ def make_plan(manifest: Manifest, snapshot: Snapshot, *, earlier: Earlier | None
     new = [row for row in own if not _is_explained(row, manifest, decisions.taken)]
     for desired in matching.unmatched:
         if stored := earlier.aliases.get(desired.name):
-            decisions.diagnostics.append(_stored_elsewhere(desired, *stored))
+            decisions.diagnostics.append(stored_elsewhere(desired, *stored))
         elif made := _may_be_made(desired, new, earlier):
             decisions.diagnostics.append(_may_be_made_of(desired, made))
         else:
@@ -158,7 +158,8 @@ def _without_doubles(removed: Sequence[Removed], own: Sequence[Live]) -> tuple[L
     return tuple(row for row in own if row.id not in going or row.name not in staying)
 
 
-def _stored_elsewhere(desired: Desired, bucket_id: int, name: str) -> Diagnostic:
+def stored_elsewhere(desired: Desired, bucket_id: int, name: str) -> Diagnostic:
+    """Return the error for an entry that the server stored under another name."""
     detail = (
         f"An earlier run sent the name {visible(desired.name)}, and the server stored {visible(name)} (id {bucket_id})."
         " A second create would make a second bucket."
@@ -185,7 +186,7 @@ def _may_be_made(desired: Desired, rows: Sequence[Live], earlier: Earlier) -> Li
         for row in rows:
             same_labels = any(labels) and (row.attrs.get("labels"), row.marks) == labels
             may_be = row.id not in left.listed and same_place(left.attrs, row.attrs)
-            if may_be and (same_labels or resembles(desired.name, row.name)):
+            if may_be and (same_labels or resembles(desired.name, row.name, shortest=1)):
                 return row
     return None
 

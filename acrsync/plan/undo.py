@@ -72,7 +72,7 @@ def undo(lines: Sequence[Line], snapshot: Snapshot, *, approvals: tuple[Approval
 
 
 def _ends(lines: Iterable[Line]) -> Mapping[tuple[JSON, ...], Line | None]:
-    """Return, of each change of which a write was or may have been sent, how it ended; None where nobody knows."""
+    """Return, of each change of which a write was or may have been sent, how it ended; None if that is unknown."""
     ends: dict[tuple[JSON, ...], Line | None] = {}
     for line in lines:
         if line["event"] in ("intent", "outcome"):

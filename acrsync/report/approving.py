@@ -11,7 +11,7 @@ from acrsync.plan.document import Plan
 from acrsync.report.style import as_json
 from acrsync.visible import visible
 
-REASON = "..."  # whoever approves writes why
+REASON = "..."  # the person who approves writes the reason
 SPENT = "W310"
 
 

@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change as it is shown: a line, the attributes that change, and what there is to say of it."""
+    """One change as it is shown: a line, the attributes that change, and its notes."""
 
     change: Work
     head: str
@@ -121,7 +121,7 @@ def headline(change: Work, *, style: Style) -> str:
 
 
 def remark(text: str, *, style: Style) -> str:
-    """Return what stands behind a line, in the words of whoever decided it."""
+    """Return what stands behind a line, in the words of the code that decided it."""
     return style.paint(f"  # {visible(text)}", Tone.FAINT) if text else ""
 
 

@@ -36,7 +36,7 @@ def mark(stack: str | None, environment: str | None) -> str:
 
 
 def body(plan: Plan | None, run: Run, *, limit: int = LIMIT_BYTES - 100) -> str:
-    """Return a run without the mark, in at most so many bytes."""
+    """Return a run without the mark, in at most this number of bytes."""
     found = parts(plan, run, style=PLAIN, sign_first=True)
     text = _head(plan, found.sums)
     if found.destroyed:

@@ -71,7 +71,7 @@ def _approved(approval: Approval, style: Style) -> str:
 
 
 def remarks(plan: Plan, *, style: Style, every_name: bool = False) -> list[str]:
-    """Return what there is to say of the plan as a whole: what it leaves alone, notes, errors, objections."""
+    """Return the notes on the plan as a whole: what it leaves alone, notes, errors, objections."""
     blocks = [_left_alone(plan, every_name=every_name), _notes(plan)]
     blocks += [message(diagnostic, style=style) for diagnostic in in_reading_order(plan.diagnostics)]
     touched = {live.id for change in plan.work if (live := live_of(change))}
@@ -127,5 +127,5 @@ def verdict(plan: Plan) -> tuple[str, ...]:
     if not plan.can_apply:
         against = [counted(len(plan.objections), "objection")] if plan.objections else []
         against += [counted(len(plan.errors), "error")] if plan.errors else []
-        lines.append(f"Refused: {' and '.join(against)}. Nothing is applied until there is none.")
+        lines.append(f"Refused: {' and '.join(against)}. Nothing is applied until all objections are resolved.")
     return tuple(lines)

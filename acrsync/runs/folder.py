@@ -169,7 +169,7 @@ class FolderRuns:
             raise KeyboardInterrupt
 
     def _mine(self, *, newest: int | None = NEWEST) -> Iterator[tuple[Past, Lines]]:
-        """Yield each run, and its lines, of this account, oldest first; of closed ones, only of so many of the newest.
+        """Yield each run, and its lines, of this account, oldest first; of closed ones, only the newest.
 
         Raises: AcrsyncError if any cannot be read.
         """
@@ -217,7 +217,7 @@ class FolderRun:
             self.write(outcome_line(outcome, now=self._runs.clock.wall()))
 
     def last_look(self) -> None:
-        """Note when a write is sent, for whoever must know how long ago that was. The lock cannot be lost."""
+        """Note when a write is sent, for later runs that need its age. The lock cannot be lost."""
         with self._lock:
             self._runs.locks.note(up=self._runs.up())
 

@@ -2,7 +2,7 @@
 
 One JSON object a line, the same in a folder and in a store, described by `schemas/run.v1.json`. A line counts once it
 is whole. Damage is an error and never skipped: the damaged line may tell of a create that must not be sent again.
-Only a last line without its end is no damage: a crash cut it short, before what it announces was done.
+Only a last line without its end is not damage: a crash cut it short, before what it announces was done.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """`make docs`: a site from the Markdown of this tree, and a page for each message from the data of `acrsync explain`.
 
-The front page is docs/README.md. Its lists are the navigation, so a page that is in none of them fails the build, as does a
-link to anything that does not exist: Sphinx reports it as a warning, and warnings are errors here.
+The front page is docs/README.md. Its lists are the navigation, so a page that is in none of them fails the build. So
+does a link to anything that does not exist: Sphinx reports it as a warning, and warnings are errors here.
 """
 
 from __future__ import annotations
@@ -31,8 +31,14 @@ _LINK = re.compile(r"(!?)\[([^\]]*)\]\((?!https?:|#|mailto:)([^)#]+)(#[^)]*)?\)"
 _ITEM = re.compile(r"^- \[([^\]]+)\]\(([^)#]+)\)", re.MULTILINE)
 _FENCE = re.compile(r"(^```.*?^```$)", re.MULTILINE | re.DOTALL)
 _AREAS = {
-    "0": "Usage, files, saved plans and runs", "1": "Manifest", "2": "Planning", "3": "Guards", "4": "The API", "5": "Applying", "6": "Probing",
-}  # fmt: skip
+    "0": "Usage, files, saved plans and runs",
+    "1": "Manifest",
+    "2": "Planning",
+    "3": "Guards",
+    "4": "The API",
+    "5": "Applying",
+    "6": "Probing",
+}
 
 
 def build(target: Path) -> int:
@@ -110,7 +116,9 @@ def code_page(explanation: Explanation) -> str:
         lines += ["With this `acrsync.yaml`:", "", "````yaml", explanation.manifest.strip("\n"), "````", ""]
     if explanation.manifest or explanation.command:
         lines += ["````console", f"$ {explanation.command or 'acrsync plan'}", "````", ""]
-    return "\n".join([*lines, "## Fix", "", explanation.fix, "", f"In a terminal: `acrsync explain {explanation.code}`", ""])
+    return "\n".join(
+        [*lines, "## Fix", "", explanation.fix, "", f"In a terminal: `acrsync explain {explanation.code}`", ""]
+    )
 
 
 def _codes_page() -> str:

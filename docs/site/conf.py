@@ -15,6 +15,7 @@ html_show_copyright = False
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 html_theme_options = {"source_repository": "https://github.com/acrsync/acrsync/", "top_of_page_buttons": []}
+smartquotes = False  # they make a dash of the two hyphens of an option
 myst_enable_extensions = ["attrs_inline"]
 myst_heading_anchors = 4
 # Examples leave out parts with "...", which a strict lexer of JSON or Python does not accept.

@@ -1,7 +1,6 @@
 """Documents run as they are read: each ```console block is a session in a shell, and must come out as it is printed.
 
-- A block whose first line is `# NAME.yaml` or `# NAME.py`, or begins so with a colon, is written to that file when it is
-  reached.
+- A block whose first line is `# NAME.yaml` or `# NAME.py`, or begins so with a colon, is written to that file.
 - Each second-level section of a document begins in an empty folder; within it, blocks follow one another in one shell.
 - `$ ` begins a command. What follows, up to the next command, is all that it prints, on either output.
 - `...` stands for what differs from run to run or does not matter: alone on a line for any lines, else for any text.

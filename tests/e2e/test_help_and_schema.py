@@ -8,7 +8,9 @@ from jsonschema import Draft202012Validator
 
 from e2e.commandline import Place
 
-COMMANDS = ("validate", "plan", "apply", "list", "show", "export", "runs", "explain", "schema", "emulator")
+COMMANDS = (
+    "validate", "render", "plan", "apply", "list", "show", "export", "runs", "explain", "schema", "emulator",
+)  # fmt: skip
 GOLDEN = Path(__file__).parents[1] / "golden" / "help"
 
 

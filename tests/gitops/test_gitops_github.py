@@ -254,6 +254,15 @@ def test_each_environment_has_files_of_its_own():
         assert f"--out=json:kept/plan{each}.json" in line
 
 
+def test_the_tokens_of_environments_have_the_names_that_the_manifest_gives_them():
+    tokens = SCRIPT["tokens_of"]("ACRSYNC_TOKEN_A=one\n\n ACRSYNC_TOKEN_B = t=w=o \nACRSYNC_TOKEN_C=\n")
+    assert tokens == {"ACRSYNC_TOKEN_A": "one", "ACRSYNC_TOKEN_B": "t=w=o"}
+    for wrong in ("PATH=/tmp", "ACRSYNC_TOKEN=secret", "secret"):
+        with pytest.raises(SCRIPT["Wrong"], match="each line of tokens") as refused:
+            SCRIPT["tokens_of"](wrong)
+        assert "secret" not in str(refused.value)
+
+
 def test_git_logs_in_with_the_token_of_the_job_and_no_command_line_shows_it(tmp_path: Path):
     subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "radio" / "buckets")], check=True)
     basic = base64.b64encode(b"x-access-token:t0ken").decode()
@@ -446,6 +455,18 @@ def test_drift_opens_one_issue_and_keeps_it_up_to_date(runner: Runner, hub: Forg
     assert "1 to create. " in hub.issues[0]["body"]
     assert runner.visible_tokens == ["drift: Run acrsync"] * 2
     assert {entry["method"] for entry in api.requests()} == {"GET"}
+
+
+def test_a_refused_plan_is_drift_and_the_issue_is_closed_when_the_account_matches_again(runner: Runner, hub: Forge):
+    manifest = runner.repository / "acrsync.yaml"
+    manifest.write_text(MANIFEST.replace("uid: 19", "uid: 20"))
+    assert runner.workflow(WORKFLOWS / "acrsync-drift.yml")["drift"].result == "failure"
+    [issue] = hub.issues
+    assert "Refused: 1 objection" in issue["body"]
+    manifest.write_text(MANIFEST)
+    assert acrsync(runner, command="apply", token=WRITE).result == "success"
+    assert runner.workflow(WORKFLOWS / "acrsync-drift.yml")["drift"].result == "success"
+    assert [found["state"] for found in hub.issues] == ["closed"]
 
 
 def test_no_drift_opens_no_issue_and_a_broken_run_fails(runner: Runner, hub: Forge):

@@ -151,6 +151,12 @@ def test_drift_at_night_opens_one_issue(project: Project, hub: Forge, api: Api):
     assert issue["title"] == "ACRCloud differs from acrsync.yaml"
     assert "**Plan: 1 to create, 1 to delete." in issue["description"]
     assert {entry["method"] for entry in api.requests()} == {"GET"}
+    (project.folder / "acrsync.yaml").write_text(MANIFEST.replace("uid: 19", "uid: 20"))
+    code, said = project.pipeline(CI_PIPELINE_SOURCE="schedule")
+    assert (code, "Refused: " in hub.issues[0]["description"]) == (0, True), said
+    (project.folder / "acrsync.yaml").write_text("version: 1\nbuckets: []\n")
+    project.pipeline(CI_PIPELINE_SOURCE="schedule")
+    assert [found["state_event"] for found in hub.issues] == ["close"]
 
 
 def test_a_broken_manifest_fails_and_leaves_a_report_for_the_merge_request(project: Project):

@@ -192,7 +192,7 @@ def test_the_default_limit_is_thirty_percent() -> None:
     assert told(plan) == [("deletes", None, "")]
     assert words(plan.objections[0]) == (
         "E303 Too many deletes | 4 buckets would be deleted or replaced; at most 3 may be (30 % of the 10 that are "
-        "ours). | check the list above; where it is meant, add `limits: {deletes: 4}` or `--max-deletes 4`."
+        "ours). | check the list above; if it is right, add `limits: {deletes: 4}` or `--max-deletes 4`."
     )
 
 
@@ -538,7 +538,11 @@ def test_an_approval_whose_bucket_is_gone_is_a_warning_never_an_error() -> None:
     plan = planned(manifest, *ROWS)
     assert plan.can_apply
     (warning,) = plan.diagnostics
-    assert (warning.severity, warning.code, warning.summary) == (Severity.WARNING, "W310", "This approval is spent")
+    assert (warning.severity, warning.code, warning.summary) == (
+        Severity.WARNING,
+        "W310",
+        "This approval is no longer needed",
+    )
     assert warning.detail == "What replace:99 names is gone, so this approval has no effect."
     assert (warning.fix, warning.span) == ("remove the line.", span)
 

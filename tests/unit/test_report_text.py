@@ -85,9 +85,9 @@ def test_a_message_reads_place_severity_code_summary_and_then_what_to_do() -> No
     late = Diagnostic(
         Severity.ERROR, "E302", "Replacement needs approval", "why", "do:\nthis", Span("radio.yaml", 7, 5)
     )
-    early = Diagnostic(Severity.HINT, "H201", "This `was` has done its work", "", span=Span("radio.yaml", 3, 1))
+    early = Diagnostic(Severity.HINT, "H201", "This `was` is no longer needed", "", span=Span("radio.yaml", 3, 1))
     assert diagnostics_text((late, early), style=PLAIN) == (
-        "radio.yaml:3:1: hint[H201]: This `was` has done its work\n"
+        "radio.yaml:3:1: hint[H201]: This `was` is no longer needed\n"
         "\n"
         "radio.yaml:7:5: error[E302]: Replacement needs approval\n"
         "  why\n"

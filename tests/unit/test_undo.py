@@ -47,7 +47,7 @@ def left(undone: Undone) -> str:
     """Return the only thing that an undo leaves, in words."""
     (diagnostic,) = undone.hints
     assert (diagnostic.severity, diagnostic.code, diagnostic.summary) == (
-        Severity.WARNING, "W221", "This is not taken back"
+        Severity.WARNING, "W221", "This is not undone"
     )  # fmt: skip
     return f"{diagnostic.detail} | {diagnostic.fix}".removesuffix(" | ")
 
@@ -278,7 +278,7 @@ def test_what_the_run_deleted_comes_back_whole_with_another_id(tmp_path: Path) -
     assert change == Create(undone.manifest.desired[0], "not in the account", Marks(add=("acrsync:radio",)))
     (told,) = undone.hints
     assert (told.severity, told.code, told.summary) == (
-        Severity.WARNING, "W222", "This comes back with another id"
+        Severity.WARNING, "W222", "This gets another id"
     )  # fmt: skip
     assert told.detail == f"Bucket {describe(gone)} gets a new id: whatever referred to 1 does not find it."
     assert told.fix == "give the new id to the projects and containers that used it."
