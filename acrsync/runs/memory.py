@@ -94,6 +94,12 @@ class Past:
         return self.closed or (self.end is not None and not self.open)
 
     @property
+    def manifest(self) -> tuple[str, ...]:
+        """What tells this manifest from others of the account: its stack, or its files if it has none."""
+        header = self.header
+        return manifest_key(header.get("stack"), header.get("files", ()))
+
+    @property
     def listed(self) -> frozenset[int]:
         return frozenset(self.header.get("listed", ()))
 
@@ -151,8 +157,8 @@ class Known:
         of_it = (run for run in self.runs if uid is None or run.header["uid"] in (uid, None))
         return replace(self, runs=tuple(of_it))
 
-    def earlier(self, rows: Sequence[Live], *, stack: str | None) -> Earlier:
-        """Return what planning must know, by a list that was just read."""
+    def earlier(self, rows: Sequence[Live], *, manifest: tuple[str, ...] = ()) -> Earlier:
+        """Return what planning must know, by a list that was just read; `manifest`: its `manifest_key`."""
         aliases, pending = {}, []
         for run in self.unfinished:
             for left in run.open:
@@ -162,7 +168,7 @@ class Known:
                 elif status is Status.FAILED or left.undecided:
                     of_it = Pending(left.action, left.name, left.key[2], left.attrs, left.marks, run.listed, run.id)
                     pending.append(of_it)
-        of_stack = (run.managed for run in reversed(self.runs) if run.managed and run.header.get("stack") == stack)
+        of_stack = (run.managed for run in reversed(self.runs) if run.managed and run.manifest == manifest)
         return Earlier(tuple(pending), aliases, next(of_stack, {}))
 
     def shown_by(self, rows: Iterable[Live], *, now: datetime) -> bool:
@@ -185,6 +191,11 @@ class Known:
             run.id: tuple(_settled(run, rows, made=made, by=by, now=now)) for run in self.unfinished if run.id != by
         }
         return {run_id: lines for run_id, lines in settled.items() if lines}
+
+
+def manifest_key(stack: str | None, files: Iterable[str]) -> tuple[str, ...]:
+    """Return what tells a manifest from others of the same account."""
+    return ("stack", stack) if stack else ("files", *files)
 
 
 def past(lines: Sequence[Line]) -> Past:

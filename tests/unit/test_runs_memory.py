@@ -11,7 +11,7 @@ import pytest
 from acrsync.diagnostics import AcrsyncError
 from acrsync.plan.changes import Create, Delete, Replace, Update
 from acrsync.plan.outcome import Outcome, Status
-from acrsync.runs.memory import Known, past, reduced
+from acrsync.runs.memory import Known, manifest_key, past, reduced
 from acrsync.runs.record import (
     Wanted,
     Who,
@@ -263,7 +263,7 @@ def test_an_event_of_a_later_format_is_left_out():
 
 
 def told(*changes, rows=(), outcomes=(), ends=False):
-    return known(*changes, outcomes=outcomes, ends=ends).earlier(rows, stack=None)
+    return known(*changes, outcomes=outcomes, ends=ends).earlier(rows)
 
 
 def test_planning_is_told_of_a_lost_bucket_with_everything_that_it_had():
@@ -279,9 +279,12 @@ def test_planning_is_told_of_a_bucket_under_another_name_while_it_lives():
 
 def test_planning_is_told_what_the_last_verified_run_of_its_stack_managed():
     lines = (*lines_of(CREATE)[:1], end_line(**{**END, "verified": True, "managed": {20: "talk"}}))
-    now = Known((past(lines), past(({**lines[0], "stack": "radio"}, *lines[1:]))))
-    assert now.earlier([], stack=None).managed == {20: "talk"}
-    assert now.earlier([], stack="tv").managed == {}
+    of_files = past(({**lines[0], "files": ["a.yaml"]}, *lines[1:]))
+    of_stack = past(({**lines[0], "stack": "radio", "files": ["a.yaml"]}, *lines[1:]))
+    assert Known((of_files,)).earlier([], manifest=manifest_key(None, ["a.yaml"])).managed == {20: "talk"}
+    assert Known((of_files,)).earlier([], manifest=manifest_key(None, ["b.yaml"])).managed == {}
+    assert Known((of_stack,)).earlier([], manifest=manifest_key("radio", ["b.yaml"])).managed == {20: "talk"}
+    assert Known((of_stack,)).earlier([], manifest=manifest_key(None, ["a.yaml"])).managed == {}
 
 
 def test_a_hint_says_what_is_open_and_where_to_look():
