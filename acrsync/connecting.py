@@ -32,6 +32,7 @@ def connected(
     ca_bundle: str | None,
     cancel: threading.Event | None,
     debug: Callable[[str], None] | None,
+    retries: bool = True,
 ) -> Iterator[Account]:
     """Yield the account; see `acrsync.connect`."""
     with ExitStack() as stack:
@@ -43,6 +44,7 @@ def connected(
         client = Client(
             token or "",
             url,
+            Client.Config() if retries else Client.Config(retries=False),
             read_only=read_only,
             timeout_s=timeout_s,
             proxies=proxies,

@@ -226,7 +226,7 @@ class Client:
         body: Mapping[str, JSON] | None = None,
         **kwargs: Unpack[GetOptions],
     ) -> requests.Response:
-        """Return the whole answer to a write of one bucket, whatever its body says: for `acrsync probe`, which measures.
+        """Return the whole answer to a write of one bucket, whatever its body says: `acrsync probe` measures with it.
 
         Without `bucket_id` it is a create, and raises UnknownOutcome if the server may have acted without saying so.
         """

@@ -10,7 +10,14 @@ from acrsync.probe.evidence import Evidence, id_of
 from acrsync.probe.finding import Fact
 from acrsync.probe.wire import Answer
 
-LIMITS = ("retry-after", "x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset", "ratelimit", "ratelimit-limit")
+LIMITS = (
+    "retry-after",
+    "x-ratelimit-limit",
+    "x-ratelimit-remaining",
+    "x-ratelimit-reset",
+    "ratelimit",
+    "ratelimit-limit",
+)
 ERRORS = range(300, 600)
 SHOWN = 160  # characters of an error
 

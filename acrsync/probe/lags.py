@@ -80,7 +80,10 @@ def list_lags(seen: Evidence, answers: Sequence[Answer]) -> dict[str, Finding]:
     read = [_readings(one_, answers) for one_ in series]
     source = [one_.readings[-1].answer for one_ in series]
     kinds = tuple(dict.fromkeys(one_.write for one_ in series))
-    prompt = {kind: all(_explains(r, 0, 0, None) for s, r in zip(series, read, strict=True) if s.write == kind) for kind in kinds}
+    prompt = {
+        kind: all(_explains(r, 0, 0, None) for s, r in zip(series, read, strict=True) if s.write == kind)
+        for kind in kinds
+    }
     if all(prompt.values()):
         why = f"the list showed each {', '.join(kinds)} at once"
         nothing = some((0,), why, *source, more=True)
@@ -119,7 +122,10 @@ def list_lags(seen: Evidence, answers: Sequence[Answer]) -> dict[str, Finding]:
 
 
 def _lagging(
-    way: tuple[int, int, int | None], series: Sequence[Series], read: Sequence[Sequence[_Reading]], prompt: dict[str, bool]
+    way: tuple[int, int, int | None],
+    series: Sequence[Series],
+    read: Sequence[Sequence[_Reading]],
+    prompt: dict[str, bool],
 ) -> Iterator[frozenset[str]]:
     """Yield the sets of writes that may lag in this way: those that were late, with and without others that may be."""
     may = [
