@@ -80,7 +80,7 @@ def load(*paths: str | Path) -> Manifest:
     return loaded.manifest
 
 
-def connect(
+def connect(  # noqa: PLR0913 - all but two are options of the client
     endpoint: str,
     token: str | None = None,
     *,

@@ -15,7 +15,20 @@ import click
 from acrsync.cli import output
 from acrsync.version import __version__
 
-COMMANDS = ("validate", "plan", "apply", "list", "show", "export", "runs", "explain", "schema", "emulator", "probe")
+COMMANDS = (
+    "validate",
+    "plan",
+    "apply",
+    "list",
+    "show",
+    "export",
+    "runs",
+    "explain",
+    "schema",
+    "emulator",
+    "probe",
+    "rehearse",
+)
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 INTERRUPTED = 130  # ExitCode.INTERRUPTED, without loading what that stands in
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import Common, Finite, common, default_paths, paths, runs
+from acrsync.cli.options import Common, Finite, common, paths, runs
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync import Account, ExitCode
@@ -71,11 +71,12 @@ def command(  # noqa: PLR0913 - one for each option
 
     PATH is a manifest that names the account, acrsync.yaml if there is one.
     """
+    from acrsync.cli.looking import uid_of_manifest
     from acrsync.diagnostics import AcrsyncError
     from acrsync.probe.profile import load, turned
 
     before = load(compare) if compare else None
-    uid = account or _uid_of(paths)
+    uid = account or uid_of_manifest(paths)
     if write and uid is None:
         raise AcrsyncError(
             "E608",
@@ -88,19 +89,6 @@ def command(  # noqa: PLR0913 - one for each option
         where, uid, write=write, out=out, format_=format_, runs=runs, lock_timeout_s=lock_timeout,
         changed=None if before is None else lambda report: tuple(turned(before, report.findings)),
     )  # fmt: skip
-
-
-def _uid_of(paths: tuple[Path, ...]) -> int | None:
-    """Return the account that a manifest names; without PATH, and without acrsync.yaml, None."""
-    from acrsync import manifest as manifests
-    from acrsync.diagnostics import Invalid
-
-    if not paths and not all(path.is_file() for path in default_paths()):
-        return None
-    loaded = manifests.load(paths or default_paths())
-    if loaded.manifest is None:
-        raise Invalid(loaded.diagnostics)
-    return loaded.manifest.account_uid
 
 
 def _ask(uid: int | None) -> None:

@@ -53,6 +53,11 @@ def written(value: JSON) -> str:
 
 def load(path: Path) -> Mapping[str, JSON]:
     """Return the switches that a profile file sets. Raises: AcrsyncError."""
+    return {name: value for name, value in document(path).items() if name != "base"}
+
+
+def document(path: Path) -> Mapping[str, JSON]:
+    """Return what a profile file says: its base, and the switches that it sets. Raises: AcrsyncError."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as e:
@@ -72,7 +77,7 @@ def load(path: Path) -> Mapping[str, JSON]:
             raise _unreadable(path, f"there is no switch {visible(name)!r}.")
         if not _fits(known[name], value):
             raise _unreadable(path, f"{name} cannot be {visible(json.dumps(value))}.")
-    return {name: _listed(known[name], value) for name, value in data.items()}
+    return {"base": base, **{name: _listed(known[name], value) for name, value in data.items()}}
 
 
 def turned(profile: Mapping[str, JSON], findings: Mapping[str, Finding]) -> Iterator[Turned]:

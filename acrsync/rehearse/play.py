@@ -31,7 +31,7 @@ class Verdict:
     requests: int  # of the first run
     codes: tuple[int, ...]
     beyond: bool  # of the assumptions: a person must put it right, and was told how
-    met: str = ""  # the request that the misfortune met
+    sent: tuple[tuple[str, str], ...] = ()  # of an undisturbed first run: method and description of each request
 
 
 class Unplayable(ValueError):
@@ -58,26 +58,17 @@ def play(case: Case, stage: Stage) -> Verdict:
     unmade = list(_unmade(runs, first, aims[1]))
     beyond = bool(unmade) and is_beyond_the_assumptions(case) and TOLD in runs[-1].output
     broken = tuple(unsafe if beyond else unsafe + unmade)
-    return Verdict(
-        case,
-        broken,
-        len(runs),
-        runs[0].struck,
-        len(runs[0].log),
-        tuple(run.code for run in runs),
-        beyond,
-        _met(case, runs),
-    )
+    codes = tuple(run.code for run in runs)
+    sent = () if case.misfortune else tuple((entry["method"], described(entry)) for entry in runs[0].log)
+    return Verdict(case, broken, len(runs), runs[0].struck, len(runs[0].log), codes, beyond, sent)
 
 
-def _met(case: Case, runs: list[Ran]) -> str:
-    """Return the request that the misfortune met, for people."""
-    at = getattr(case.misfortune, "at", None)
-    entry = next((entry for entry in runs[0].log if entry["number"] == at), None)
-    if entry is None:
-        return ""
-    name = (entry["body"] or {}).get("name") if isinstance(entry["body"], dict) else None
-    return f"{entry['method']} {entry['path']}{f' {name}' if name else ''}"
+def described(entry: Mapping[str, JSON]) -> str:
+    """Return a request of the log for people: method, path and, if it has one, the bucket's name."""
+    body = entry["body"] if isinstance(entry["body"], dict) else {}
+    name = f" {body['name']}" if body.get("name") else ""
+    query = f"?{entry['query']}" if entry["query"] else ""
+    return f"{entry['method']} {entry['path'].removeprefix('/api')}{query}{name}"
 
 
 def _unmade(runs: list[Ran], first: JSON, aim: Aim) -> Iterator[str]:
