@@ -288,7 +288,6 @@ SUMMARIES: Mapping[str, str] = {
     "E651": "It is not known whose account this is",
     "W652": "The copy is not complete",
     "E653": "The copy does not plan as the account does",
-    "E654": "A promise is broken",
     "E655": "There is nothing to rehearse",
     "E656": "The case cannot be read",
 }

@@ -173,7 +173,8 @@ def _ignored_labels(seen: Evidence, before: Row, after: Row) -> bool | None:
 def _put_ignores(seen: Evidence) -> Finding:
     answers: list[Answer] = []
     known: dict[str, bool | None] = dict.fromkeys(("name", "labels", "metadata_template"))
-    if (trial := seen.trial("renamed")) is not None and trial.answer.ok and trial.before and trial.after:
+    trial = seen.trial("renamed_alike") or seen.trial("renamed")
+    if trial is not None and trial.answer.ok and trial.before and trial.after:
         known["name"] = trial.after.get("name") == trial.before.get("name")
         answers += trial.answers
     if (trial := set_labels(seen)) is not None and trial.answer.ok and trial.before and trial.after:

@@ -61,9 +61,9 @@ class Writing:
         if first is None or first.id is None:
             return
         written = self.evidence.trials["minimal"].answer
-        kept = [self.wire.get("/buckets", **query)]
         self._listed_after("create", written, first.id)
-        if self._list_is_prompt():
+        if self._list_is_prompt():  # else a page that does not show it may lag, not be kept
+            kept = [self.wire.get("/buckets", **query)]
             self.evidence.cached.append((before, written, self._until_shown(query, first.id, kept)))
         if self.evidence.trial("minimal") is None:
             return
@@ -310,6 +310,8 @@ class Writing:
         base = second.base
         settled = self._list_settled(second.id, base)
         renamed = self._named("renamed", second, f"{base}-x")
+        if renamed.after is not None and renamed.after.get("name") == base:  # ignored, or cut to what it was
+            self._named("renamed_alike", second, f"{base[:-1]}x")
         if renamed.after is None or renamed.after.get("name") != f"{base}-x":
             return
         if settled and second.id is not None:

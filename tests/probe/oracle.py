@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -22,6 +23,7 @@ from acrsync.emulator.web import handle
 from acrsync.probe import Report, probe
 
 TOKEN = "a-token-of-the-account"
+MEMORY = Path("/dev/shm")
 START = 1_790_000_000.25
 NUMBERS = (1, 3, 5, 50, 300)
 
@@ -123,6 +125,13 @@ def oracle(profile: Profile, **how: Any) -> Iterator[Oracle]:
         yield one
     finally:
         one.close()
+
+
+@contextmanager
+def memory() -> Iterator[Path]:
+    """Make a folder for records that costs no disk: each line of a record is waited for."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        yield Path(folder)
 
 
 def values_of(name: str) -> list[Any]:
