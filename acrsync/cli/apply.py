@@ -126,7 +126,9 @@ def _targets_of_saved(where: Common, saved: Mapping[str, Plan]) -> tuple[Target,
     return tuple(Target(name, plan.manifest, (), within(where, plan.manifest)) for name, plan in saved.items())
 
 
-def _apply(target: Target, asked: Planning, saved: Plan | None, *, lock_timeout_s: float, ask: bool) -> ExitCode:
+def _apply(  # noqa: C901 - one apply, from the first look to the report
+    target: Target, asked: Planning, saved: Plan | None, *, lock_timeout_s: float, ask: bool
+) -> ExitCode:
     """Plan, show, ask, apply and read back; return the exit code."""
     from acrsync.cli import ci, output, progress
     from acrsync.cli.endpoint import opened

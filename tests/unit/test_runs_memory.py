@@ -97,11 +97,12 @@ def test_what_was_stored_under_another_name_is_closed_when_it_is_gone_or_has_the
         (RENAME, Outcome(RENAME, Status.FAILED, live=live(8, "newe"), wrote=True)),
     ):
         lines = lines_of(change, outcomes=[outcome], ends=True)
+        assert outcome.live is not None
         bucket_id = outcome.live.id
         assert not after(lines, [outcome.live]).closed
         assert after(lines, [live(bucket_id, change.name)]).closed
         assert after(lines, []).closed
-        earlier = Known((past(lines),)).earlier([outcome.live], stack=None)
+        earlier = Known((past(lines),)).earlier([outcome.live])
         assert earlier.aliases == {change.name: (bucket_id, outcome.live.name)}
 
 
