@@ -22,7 +22,7 @@ _ESCAPE = re.compile(r"\\(['\"\\])")
 def resembles(name: str, other: str, *, shortest: int = SHORTEST) -> bool:
     """Tell whether two names are spelled alike, or one of them is the beginning of the other.
 
-    A beginning of fewer letters than `shortest` says nothing.
+    A beginning of fewer letters than `shortest` does not count.
     """
     if lookalike(name) == lookalike(other):
         return True
