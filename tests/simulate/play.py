@@ -6,11 +6,12 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from traceback import format_exception
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import patch
 
-from acrsync.apply import waves
+from acrsync.apply import gate, waves
 from acrsync.bucket import decode
 from acrsync.diagnostics import AcrsyncError
 from acrsync.model import JSON
@@ -19,7 +20,7 @@ from acrsync.runs.lease import LeasedRuns, Object
 from acrsync.runs.record import Who
 from doubles import MemoryAccount
 from simulate.servers import Network, Server, Shared, SimStore, Write
-from simulate.tasks import SimLock, SimPool
+from simulate.tasks import SimCondition, SimLock, SimPool
 from simulate.world import KINDS, Process, SimClock, Trouble, World
 
 SETTLE_S = 15.0
@@ -252,6 +253,9 @@ class Play:
                     self.broken += self._in_peace(writes)
             finally:
                 self.world.end()
+        if self.world.failure is not None:
+            self.world.tell("".join(format_exception(self.world.failure)))
+            self.broken.append(f"a bug: {self.world.failure.__cause__ or self.world.failure!r}")
         return tuple(dict.fromkeys(self.broken))
 
     def _only_read(self) -> Iterator[str]:
@@ -315,9 +319,10 @@ class WatchedRuns(LeasedRuns):
 @contextmanager
 def patched(world: World) -> Iterator[None]:
     """Give the product locks and workers that let others go on in the same thread."""
-    SimLock.world = SimPool.world = world
+    SimLock.world = SimPool.world = SimCondition.world = world
     with (
         patch.object(lease, "threading", SimpleNamespace(Lock=SimLock)),
+        patch.object(gate, "threading", SimpleNamespace(Condition=SimCondition)),
         patch.object(waves, "ThreadPoolExecutor", SimPool),
     ):
         yield
