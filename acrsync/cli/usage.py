@@ -91,9 +91,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         ("No command deletes: what the manifest says is planned and reviewed first.", "see `acrsync plan --help`."),
     ),
     **dict.fromkeys(("history", "log", "logs"), ("", "run `acrsync runs`; `acrsync show RUN` shows one.")),
-    **dict.fromkeys(
-        ("undo", "rollback", "revert"), ("", "run `acrsync plan --undo last --out undo.json`.")
-    ),
+    **dict.fromkeys(("undo", "rollback", "revert"), ("", "run `acrsync plan --undo last --out undo.json`.")),
     **dict.fromkeys(("check", "lint", "fmt", "format", "test"), ("", "run `acrsync validate`.")),
     **dict.fromkeys(("login", "auth", "configure"), ("acrsync keeps no token.", "set ACRSYNC_TOKEN.")),
     **dict.fromkeys(("mv", "move", "rename"), ("", "change `name:` of the entry, and add `was: OLD NAME`.")),
