@@ -100,7 +100,8 @@ def test_a_bucket_that_is_not_known_to_be_empty_is_never_deleted_or_replaced(
     done = "replaced" if replacing else "deleted"
     assert words(objection) == (
         f"E301 Bucket is not empty | Bucket {describe(row)} holds {holds}. "
-        f"Deleted content cannot be restored, so the bucket is never {done}. | empty it in the ACRCloud console first, or keep the bucket as it is."
+        f"Deleted content cannot be restored, so the bucket is never {done}. | "
+        f"empty it in the ACRCloud console first, or keep the bucket as it is."
     )
     assert (objection.id, objection.approval) == (1, "")
     assert objection.diagnostic.span == (desired("one").span if replacing else None)
