@@ -88,7 +88,7 @@ def load(*paths: str | Path, env: str | None = None) -> Manifest:
     return loaded.manifest
 
 
-def connect(
+def connect(  # noqa: PLR0913 - all but two are options of the client
     endpoint: str,
     token: str | None = None,
     *,
@@ -98,12 +98,14 @@ def connect(
     ca_bundle: str | None = None,
     cancel: threading.Event | None = None,
     debug: Callable[[str], None] | None = None,
+    retries: bool = True,
 ) -> AbstractContextManager[Account]:
     """Return a context manager that yields the account behind an address; nothing is sent before it is asked for.
 
     `emulator:PATH` starts the emulator for the time of the block and keeps its buckets in that file; `emulator:` keeps
-    them in `.acrsync/emulator.db`. With `read_only` nothing but GET can be sent. No environment variable is read. The
-    other options are those of `acrsync.client.Client`. Raises: AcrsyncError if the address or the token cannot be used.
+    them in `.acrsync/emulator.db`. With `read_only` nothing but GET can be sent; without `retries` each request is sent
+    once. No environment variable is read. The other options are those of `acrsync.client.Client`.
+    Raises: AcrsyncError if the address or the token cannot be used.
     """
     from acrsync.connecting import connected
 
@@ -116,6 +118,7 @@ def connect(
         ca_bundle=ca_bundle,
         cancel=cancel,
         debug=debug,
+        retries=retries,
     )
 
 
@@ -159,14 +162,23 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def _by_name(module: ModuleType) -> tuple[Callable[[str], ModuleType], tuple[str]]:
+    """Return how a module is pickled: engines send functions that use it to other processes."""
+    return importlib.import_module, (module.__name__,)
+
+
 class _Library(ModuleType):
     """Why: importing a package puts it in the place of the function of its name; it can then be called like that."""
 
     def __setattr__(self, name: str, value: object) -> None:
         function = self.__dict__.get(name)
         if isinstance(value, ModuleType) and isinstance(function, FunctionType):
-            value.__class__ = type("Package", (ModuleType,), {"__call__": staticmethod(function)})
+            members = {"__call__": staticmethod(function), "__reduce__": _by_name}
+            value.__class__ = type("Package", (ModuleType,), members)
         super().__setattr__(name, value)
+
+    def __reduce__(self) -> tuple[Callable[[str], ModuleType], tuple[str]]:
+        return _by_name(self)
 
 
 sys.modules[__name__].__class__ = _Library

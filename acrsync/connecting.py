@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from acrsync.acrcloud import Account
 from acrsync.client import Client
@@ -19,10 +23,11 @@ if TYPE_CHECKING:
 
 EMULATOR = "emulator:"
 STATE = Path(".acrsync")
+COPY_S = 60.0
 
 
 @contextmanager
-def connected(
+def connected(  # noqa: PLR0913 - those of `acrsync.connect`
     endpoint: str,
     token: str | None,
     *,
@@ -32,6 +37,7 @@ def connected(
     ca_bundle: str | None,
     cancel: threading.Event | None,
     debug: Callable[[str], None] | None,
+    retries: bool = True,
 ) -> Iterator[Account]:
     """Yield the account; see `acrsync.connect`."""
     with ExitStack() as stack:
@@ -43,6 +49,7 @@ def connected(
         client = Client(
             token or "",
             url,
+            Client.Config() if retries else Client.Config(retries=False),
             read_only=read_only,
             timeout_s=timeout_s,
             proxies=proxies,
@@ -79,6 +86,19 @@ def emulated(**options: Any) -> Iterator[Running]:
         except (ValueError, OSError) as e:
             raise AcrsyncError("E017", f"{e}.", fix="correct the file, folder or port that is named.") from e
         yield running
+
+
+def fill(running: Running, copy: Mapping[str, Any]) -> None:
+    """Replace what an emulator holds by a copy of an account. Raises: AcrsyncError if the copy does not fit."""
+    connection = http.client.HTTPConnection(urlsplit(running.url).netloc, timeout=COPY_S)
+    try:
+        connection.request("POST", "/_emulator/reset", json.dumps({"copy": copy}))
+        answer = connection.getresponse()
+        said = answer.read().decode(errors="replace")
+    finally:
+        connection.close()
+    if answer.status != HTTPStatus.OK:
+        raise AcrsyncError("E017", f"The copy does not fit: {said}.", fix="report this: it is a bug in acrsync.")
 
 
 def private_folder(path: Path) -> None:

@@ -291,4 +291,9 @@ SUMMARIES: Mapping[str, str] = {
     "W607": "The probe ended early",
     "E608": "A probe that writes needs the account",
     "E609": "The profile cannot be read",
+    "E651": "It is not known whose account this is",
+    "W652": "The copy is not complete",
+    "E653": "The copy does not plan as the account does",
+    "E655": "There is nothing to rehearse",
+    "E656": "The case cannot be read",
 }

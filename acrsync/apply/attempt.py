@@ -67,7 +67,7 @@ class Seen:
     @cached_property
     def aliases(self) -> Mapping[str, tuple[int, str]]:
         """Entries that the server stored under another name, with its id and name."""
-        return self.known.earlier(self.snapshot.rows, stack=self.plan.manifest.stack).aliases
+        return self.known.earlier(self.snapshot.rows).aliases
 
 
 @dataclass(slots=True)

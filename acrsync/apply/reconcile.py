@@ -27,7 +27,7 @@ from acrsync.plan.ownership import account_uid, telling_uids
 from acrsync.plan.planner import make_plan
 from acrsync.remote import Remote
 from acrsync.runs import Moved, Run, Runs
-from acrsync.runs.memory import Known
+from acrsync.runs.memory import Known, manifest_key
 from acrsync.runs.record import Wanted
 from acrsync.runs.where import Memory
 from acrsync.visible import visible
@@ -92,7 +92,7 @@ class Reconciler:
         read_at = None if snapshot else self.clock.now()
         snapshot = snapshot or self._observed(known, taken=taken)
         known = known.of(account_uid(manifest, snapshot))
-        earlier = known.earlier(snapshot.rows, stack=manifest.stack)
+        earlier = known.earlier(snapshot.rows, manifest=manifest_key(manifest.stack, manifest.files))
         plan = make_plan(manifest, snapshot, earlier=earlier)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         plan = guarded(plan, evidence, earlier=earlier)
@@ -114,12 +114,13 @@ class Reconciler:
         look: Callable[[Known], Seen],
         *,
         began: Callable[[], object] = nothing,
-        agree: Callable[[Seen], object] = nothing,
+        agree: Callable[[Seen], Seen | None] = nothing,
         shown: Callable[[Iterable[Outcome]], Iterable[Outcome]] = iter,
     ) -> Result:
         """Wait for others, look, apply and read back; all anew if another run was faster.
 
-        `agree` is called before anything is written, and raises if it must not be. A plan that cannot be applied, or
+        `agree` is called before anything is written, and raises if it must not be; it returns a later look at the same
+        plan if it took one. A plan that cannot be applied, or
         has nothing to do, only settles what is left of earlier runs. Raises: as `take` and `carry_out`; Moved if others
         were faster each time.
         """
@@ -131,7 +132,7 @@ class Reconciler:
                         self._settle(seen)
                         as_wanted = seen.plan.can_apply and not seen.plan.errors
                         return Result(seen.plan, verified=as_wanted, exit_code=seen.plan.exit_code())
-                    agree(seen)
+                    seen = agree(seen) or seen
                     return self.carry_out(seen, began=began, shown=shown)
                 self.tell("Another run was faster. Looking again.")
             raise Moved("E077", f"Others were faster {ROUNDS} times. Nothing was written.", fix="run apply again.")
@@ -177,7 +178,7 @@ class Reconciler:
         snapshot = self.account.observe()
         left_s, wait_s = self.settings.settle_s, 1.0
         while left_s > 0:
-            missing = looked_for and known.undecided and known.earlier(snapshot.rows, stack=None).pending
+            missing = looked_for and known.undecided and known.earlier(snapshot.rows).pending
             if not missing and known.shown_by(snapshot.rows, now=self.clock.wall()):
                 break
             if left_s == self.settings.settle_s:

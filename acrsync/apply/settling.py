@@ -98,7 +98,9 @@ def _created(
     near = [row for row in new if row.name not in planned and same_place(attrs, row.attrs)]
     stored = next((row for row in near if resembles(change.name, row.name, shortest=1)), None)
     if stored is not None:
-        return Outcome(change, Status.FAILED, _another_name(change.name, stored), stored, wrote=True)
+        # Likely and not proven, so it stays a lost create, which nothing takes back.
+        told = _another_name(change.name, stored)
+        return Outcome(change, Status.FAILED, told, stored, wrote=True, lost="create")
     return None
 
 

@@ -15,7 +15,10 @@ import click
 from acrsync.cli import output
 from acrsync.version import __version__
 
-COMMANDS = ("validate", "render", "plan", "apply", "list", "show", "export", "runs", "explain", "schema", "emulator")
+COMMANDS = (
+    *("validate", "render", "plan", "apply", "list", "show", "export", "runs", "explain", "schema", "emulator"),
+    *("probe", "rehearse"),
+)
 
 
 def _signals() -> Iterator[int]:

@@ -126,7 +126,9 @@ def _targets_of_saved(where: Common, saved: Mapping[str, Plan]) -> tuple[Target,
     return tuple(Target(name, plan.manifest, (), within(where, plan.manifest)) for name, plan in saved.items())
 
 
-def _apply(target: Target, asked: Planning, saved: Plan | None, *, lock_timeout_s: float, ask: bool) -> ExitCode:
+def _apply(  # noqa: C901 - one apply, from the first look to the report
+    target: Target, asked: Planning, saved: Plan | None, *, lock_timeout_s: float, ask: bool
+) -> ExitCode:
     """Plan, show, ask, apply and read back; return the exit code."""
     from acrsync.cli import ci, output, progress
     from acrsync.cli.endpoint import opened
@@ -154,17 +156,20 @@ def _apply(target: Target, asked: Planning, saved: Plan | None, *, lock_timeout_
                     output.answer(plan_text(seen.plan, style=style))
             return seen
 
-        def agree(seen: Seen) -> None:
+        def agree(seen: Seen) -> Seen:
             nonlocal showed, total
             plan = seen.plan
             if ask and plan.digest != showed:
                 if as_json:
                     output.say(plan_text(plan, style=PLAIN))
-                if not _ask(_question(plan)) and (again := look(seen.known).plan).digest != plan.digest:
-                    raise _MovedOn(again)
+                if not _ask(_question(plan)):  # the answer took long
+                    seen = look(seen.known)
+                    if seen.plan.digest != plan.digest:
+                        raise _MovedOn(seen.plan)
             showed, total = plan.digest, len(plan.work)
             save_plan(plan, facts(plan.exit_code(), account), asked)
             writing.enter_context(ci.section("acrsync_apply", "acrsync apply"))
+            return seen
 
         try:
             result = loop.reconcile(
@@ -204,7 +209,7 @@ def _nothing_applied(plan: Plan, account: Account, asked: Planning) -> ExitCode:
     run = facts(plan.exit_code(), account)
     save_plan(plan, run, asked)
     if asked.format == "json":
-        output.answer(FORMATS["json"](plan, replace(run, outcomes=(), verified=plan.can_apply)))
+        output.answer(FORMATS["json"](plan, replace(run, outcomes=(), verified=plan.can_apply and not plan.errors)))
     ci.report(plan, run)
     return run.exit_code
 

@@ -8,17 +8,22 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import Finite
+from acrsync.cli.options import Common, Finite, common
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.plan.outcome import ExitCode
+    from acrsync.rehearse.copying import Copied
+
+
+MEMORY = ":memory:"
 
 
 @click.command("emulator")
+@common
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Port on 127.0.0.1, by default a free one."
 )
-@click.option("--state", default=":memory:", show_default=True, metavar="PATH", help="Where its buckets are kept.")
+@click.option("--state", default=MEMORY, show_default=True, metavar="PATH", help="Where its buckets are kept.")
 @click.option(
     "--profile",
     default="documented",
@@ -28,19 +33,52 @@ if TYPE_CHECKING:  # `--help` imports every command
 )
 @click.option("--faults", type=click.Path(path_type=Path), metavar="FILE", help="A file of faults to inject.")
 @click.option("--latency", type=Finite(0, 60_000), default=0, metavar="MS", help="Milliseconds before each answer.")
-def command(port: int, state: str, profile: str, faults: Path | None, latency: float) -> ExitCode:
+@click.option("--copy", is_flag=True, help="Begin with a copy of the account, read by GET alone.")
+def command(
+    where: Common, *, port: int, state: str, profile: str, faults: Path | None, latency: float, copy: bool
+) -> ExitCode:
     """Serve an emulator of the API, until interrupted.
 
-    It listens on 127.0.0.1 and prints its address and a token, as shell assignments.
+    It listens on 127.0.0.1 and prints its address and a token, as shell assignments. With --copy it holds what the
+    account holds: buckets, how much is in them, and who refers to them. The other options that name an account go with
+    --copy only.
     """
     from acrsync.cli import output
-    from acrsync.connecting import emulated
+    from acrsync.connecting import emulated, fill
+    from acrsync.diagnostics import AcrsyncError
     from acrsync.plan.outcome import ExitCode
 
+    if copy and state != MEMORY and Path(state).exists():
+        detail = f"{state} would be overwritten by the copy."
+        raise AcrsyncError("E006", detail, fix="name another file with --state, or leave --copy out to use this one.")
+    begin = _copied(where) if copy else None
     try:
         with emulated(port=port, state=state, profile=profile, faults=faults, latency_ms=latency) as running:
+            if begin is not None:
+                fill(running, begin.document)
             output.answer(f"export ACRSYNC_ENDPOINT={running.url}\nexport ACRSYNC_TOKEN={running.token}\n")
             threading.Event().wait()
     except KeyboardInterrupt:
         output.say("Stopped.")
     return ExitCode.DONE
+
+
+def _copied(where: Common) -> Copied:
+    """Return a copy of the account, and say what could not be copied."""
+    from acrsync.cli import output
+    from acrsync.cli.endpoint import opened
+    from acrsync.cli.looking import uid_of_manifest
+    from acrsync.diagnostics import error
+    from acrsync.rehearse.copying import copied
+    from acrsync.report import PLAIN, diagnostics_text
+
+    with opened(where, read_only=True) as account:
+        copy = copied(account.client, uid=uid_of_manifest())
+        sent = account.sent.get("GET", 0)
+    buckets = len(copy.document["buckets"])
+    output.say(f"Copied {buckets} buckets of account {copy.document['uid']} with {sent} requests.")
+    if copy.missing:
+        detail = f"These lists could not be read, so the copy has none: {'; '.join(copy.missing)}."
+        fix = "use a token that may read them, if your plan deletes, renames or replaces buckets."
+        output.say(diagnostics_text((error("W652", detail, fix=fix),), style=PLAIN).rstrip("\n"))
+    return copy

@@ -35,18 +35,26 @@ class Credentials:
 
 
 @contextmanager
-def opened(common: Common, *, read_only: bool, cancel: threading.Event | None = None) -> Iterator[acrsync.Account]:
+def opened(
+    common: Common,
+    *,
+    read_only: bool,
+    cancel: threading.Event | None = None,
+    retries: bool = True,
+    token: str | None = None,
+) -> Iterator[acrsync.Account]:
     """Yield the account; with `read_only` its transport can send nothing but GET.
 
+    Without `retries` each request is sent once. `token` is sent instead of the one that flags and environment name.
     Raises: AcrsyncError if the address or the token cannot be used; if the API refuses the token, it says which one.
     """
     ca_bundle = _ca_bundle()
     if ca_bundle is None:
         _trust_the_system()  # before the client and its libraries are imported
-    endpoint, token, source = common.endpoint or "", "", ""
+    endpoint, source = common.endpoint or "", ""
     proxies: Mapping[str, str] = {}
     if not endpoint.startswith(EMULATOR):
-        credentials = _credentials(common)
+        credentials = Credentials(token, "this program") if token else _credentials(common)
         endpoint, token, source = _endpoint(common.endpoint, credentials), credentials.token, credentials.source
         proxies = _proxies(endpoint)
     connection = acrsync.connect(
@@ -58,6 +66,7 @@ def opened(common: Common, *, read_only: bool, cancel: threading.Event | None = 
         ca_bundle=ca_bundle,
         cancel=cancel,
         debug=output.say if common.debug else None,
+        retries=retries,
     )
     with connection as account:
         try:

@@ -64,6 +64,21 @@ def _manifest(named: Sequence[Path], env: str | None) -> Manifest | None:
     return loaded.manifest
 
 
+def uid_of_manifest(paths: Sequence[Path] = ()) -> int | None:
+    """Return the account that a manifest names; None if it names none, or none is named and none is in this folder.
+
+    Raises: Invalid.
+    """
+    from acrsync import manifest as manifests
+
+    if not paths and not default_paths()[0].is_file():
+        return None
+    loaded = manifests.load(paths or default_paths())
+    if loaded.manifest is None:
+        raise Invalid(loaded.diagnostics)
+    return loaded.manifest.account_uid
+
+
 def chosen(rows: Sequence[Live], names: Sequence[str]) -> tuple[Live, ...]:
     """Return the buckets that are named: by name, by pattern such as `radio-*`, or by id; without names all.
 

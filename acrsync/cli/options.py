@@ -154,12 +154,12 @@ def planning(function: Function) -> Function:
     @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if a plan has changes.")
     @click.option("--prune", is_flag=True, help="Delete what the manifest does not name (see `prune:`).")
     @click.option(
-        "--max-deletes", callback=_limit, metavar="N|P%", help="Allow at most this many deletes and replacements."
+        "--max-deletes", callback=limit, metavar="N|P%", help="Allow at most this many deletes and replacements."
     )
     @click.option(
         "--allow",
         multiple=True,
-        callback=_approvals,
+        callback=approvals,
         shell_complete=offered("approvals"),
         metavar="GUARD:ID",
         help="Approve one objection.",
@@ -282,7 +282,8 @@ def _outputs(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tu
     return tuple(found)
 
 
-def _limit(_: click.Context, __: click.Parameter, value: str | None) -> Limit | None:
+def limit(_: click.Context, __: click.Parameter, value: str | None) -> Limit | None:
+    """Return what `--max-deletes` says."""
     if value is None:
         return None
     from acrsync.model import Limit
@@ -293,7 +294,8 @@ def _limit(_: click.Context, __: click.Parameter, value: str | None) -> Limit | 
     return Limit(int(match[1]), percent=bool(match[2]))
 
 
-def _approvals(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tuple[Approval, ...]:
+def approvals(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tuple[Approval, ...]:
+    """Return what `--allow` says."""
     from acrsync.model import Approval
     from acrsync.plan.guards import APPROVABLE
 

@@ -166,8 +166,9 @@ def _content(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[O
         holds = f"has a size of {visible(str(live.facts['size']))}, so it is not empty"
     else:
         holds = f"holds {count} item{'s' if count != 1 else ''}" if count else "holds an unknown number of items"
-    never = f"Deleted content cannot be restored, so the bucket is never {_verb(change)}."
-    detail = f"Bucket {describe(live)} {holds}. {never}"
+    detail = (
+        f"Bucket {describe(live)} {holds}. Deleted content cannot be restored, so the bucket is never {_verb(change)}."
+    )
     fix = "empty it in the ACRCloud console first, or keep the bucket as it is"
     yield _objection(Guard.CONTENT, "E301", detail, fix=fix, live=live, span=_span(change, manifest))
 

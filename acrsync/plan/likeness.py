@@ -55,7 +55,7 @@ def shares_values(attrs: Attrs, other: Attrs) -> bool:
 
 def _forms(name: str) -> set[str]:
     """Return the letters of a name, with and without what servers strip from it."""
-    plain = _ESCAPE.sub(r"\1", html.unescape(name))
+    plain = _ESCAPE.sub(r"\1", html.unescape(html.unescape(name)))  # some servers escape twice
     return {letters for text in (plain, _TAG.sub("", plain)) if (letters := _letters(text))}
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,9 @@ from acrsync.probe.wire import Answer, Asker, ClientAsker, OutOfPatience, Wire
 from acrsync.probe.writing import Writing
 
 __all__ = ["ClientAsker", "Report", "Wire", "probe"]
+
+
+Hold = Callable[[], AbstractContextManager[object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,17 +59,19 @@ class Probe:
     clock: Clock
     endpoint: str
     runs: Path  # where records of runs are kept, and of throw-away buckets
+    hold: Hold | None = None  # holds the account while throw-away buckets are written; None: only GET is asked
     patience_s: float = 30.0
 
-    def run(self, *, uid: int | None, write: bool = False) -> Report:
+    def run(self, *, uid: int | None) -> Report:
         """Measure, and leave the account as it was found. Raises: AcrsyncError."""
         wire, evidence = Wire(self.asker, self.clock, budget_s=10 * self.patience_s), Evidence(uid=uid)
         messages: list[Diagnostic] = []
+        hold = self.hold
         try:
             read(wire, evidence)
         except OutOfPatience:
             messages.append(_ended_early(wire))
-            write = False
+            hold = None
         first = evidence.pages["first"]
         if first.rows is None:
             raise AcrsyncError(
@@ -75,9 +81,10 @@ class Probe:
             )
         evidence.uid = _account(evidence, uid)
         clean = True
-        if write:
-            messages, clean = self._write(wire, evidence)
-        return _report(self.endpoint, evidence, wire, messages, wrote=write, clean=clean)
+        if hold is not None:
+            with hold():
+                messages, clean = self._write(wire, evidence)
+        return _report(self.endpoint, evidence, wire, messages, wrote=hold is not None, clean=clean)
 
     def _write(self, wire: Wire, evidence: Evidence) -> tuple[list[Diagnostic], bool]:
         """Clean up after earlier probes, try everything, and clean up after this one, whatever happens."""
@@ -113,15 +120,15 @@ def probe(
     endpoint: str,
     runs: Path,
     uid: int | None = None,
-    write: bool = False,
+    hold: Hold | None = None,
     patience_s: float = 30.0,
 ) -> Report:
     """Measure the API behind `asker`, and return what was found.
 
-    Without `write` nothing but GET is asked. With it, `uid` must be the account's, and `runs` the folder in which
-    throw-away buckets are recorded. Raises: AcrsyncError.
+    Without `hold` nothing but GET is asked. With it, throw-away buckets are written while it holds the account; `uid`
+    must be the account's, and `runs` the folder in which they are recorded. Raises: AcrsyncError.
     """
-    return Probe(asker, clock, endpoint, runs, patience_s).run(uid=uid, write=write)
+    return Probe(asker, clock, endpoint, runs, hold, patience_s).run(uid=uid)
 
 
 def _ended_early(wire: Wire) -> Diagnostic:
@@ -165,7 +172,7 @@ def _report(
         wire.counts(),
         lags.settle_s(evidence),
         wrote,
-        tuple(messages),
+        tuple(dict.fromkeys(messages)),
         clean,
         tuple(wire.answers),
     )

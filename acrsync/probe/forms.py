@@ -59,8 +59,13 @@ SAMPLES = (
 def stored(text: str, forms: Iterable[str]) -> str:
     """Return what forms, one after the other, make of a text."""
     for form in forms:
-        text = FORMS[form](text)
+        text = _formed(text, form)
     return text
+
+
+@lru_cache(maxsize=100_000)  # chains that begin alike make the same of a text
+def _formed(text: str, form: str) -> str:
+    return FORMS[form](text)
 
 
 @lru_cache(maxsize=4)
@@ -83,7 +88,7 @@ def _explaining(pairs: tuple[tuple[str, str], ...], longest: int) -> Iterator[tu
         found += [chain for chain, texts in made.items() if texts == wanted]
         if length < longest:
             made = {
-                (*chain, form): tuple(FORMS[form](text) for text in texts)
+                (*chain, form): tuple(_formed(text, form) for text in texts)
                 for chain, texts in made.items()
                 for form in FORMS
                 if form not in chain

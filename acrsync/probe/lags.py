@@ -7,7 +7,7 @@ readings after a write is compared with every pair of whole numbers; what is lef
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -29,7 +29,7 @@ BUCKETS = "/buckets"
 class _Reading:
     """One reading after a write: its place among them, since when, and whether it showed the write."""
 
-    place: int  # from 1
+    places: Mapping[int | None, int]  # its place, from 1: among all, and among those that an even, or odd, one is not
     least_s: float
     most_s: float
     shows: bool
@@ -40,24 +40,29 @@ def _readings(series: Series, answers: Sequence[Answer]) -> list[_Reading]:
     lists = [answer.number for answer in answers if answer.path == BUCKETS and answer.method == "GET"]
     path = series.readings[0].answer.path
     after = [a.number for a in answers if a.path == path and a.method == "GET" and a.number > series.written.number]
-    return [
-        _Reading(
-            after.index(seen.answer.number) + 1,
-            seen.answer.begun - series.written.ended,
-            seen.answer.ended - series.written.begun,
-            seen.shows,
-            lists.index(seen.answer.number) % 2 if seen.answer.number in lists else 0,
+    parities = {number: lists.index(number) % 2 if number in lists else 0 for number in after}
+    readings = []
+    for seen in series.readings:
+        until = [number for number in after if number <= seen.answer.number]
+        stale: dict[int | None, int] = {fresh: sum(parities[number] != fresh for number in until) for fresh in (0, 1)}
+        readings.append(
+            _Reading(
+                {None: len(until), **stale},
+                seen.answer.begun - series.written.ended,
+                seen.answer.ended - series.written.begun,
+                seen.shows,
+                parities[seen.answer.number],
+            )
         )
-        for seen in series.readings
-    ]
+    return readings
 
 
 def _explains(readings: Sequence[_Reading], seconds: int, reads: int, parity: int | None) -> bool:
     """Tell whether a lag of this length, in seconds and readings, explains what was shown."""
     for one_ in readings:
         fresh = parity is not None and one_.parity == parity
-        may_show = fresh or (one_.place > reads and one_.most_s >= seconds)
-        may_hide = not fresh and (one_.place <= reads or one_.least_s < seconds)
+        may_show = fresh or (one_.places[parity] > reads and one_.most_s >= seconds)
+        may_hide = not fresh and (one_.places[parity] <= reads or one_.least_s < seconds)
         if not (may_show if one_.shows else may_hide):
             return False
     return True
@@ -94,7 +99,7 @@ def list_lags(seen: Evidence, answers: Sequence[Answer]) -> dict[str, Finding]:
             "list_lag_shown": some(("always", "every_other_reading"), why, *source),
         }
     late = [r for s, r in zip(series, read, strict=True) if not prompt[s.write]]
-    top = min(MOST, 2 + max(max(math.ceil(one_.most_s), one_.place) for r in late for one_ in r))
+    top = min(MOST, 2 + max(max(math.ceil(one_.most_s), one_.places[None]) for r in late for one_ in r))
     ways = [
         (seconds, reads, parity)
         for seconds, reads, parity in product(range(top + 1), range(top + 1), PARITIES)
@@ -144,7 +149,7 @@ def get_lags(seen: Evidence, answers: Sequence[Answer]) -> dict[str, Finding]:
     if not series:
         return {}
     read = [_readings(one_, answers) for one_ in series]
-    top = min(MOST, 2 + max(max(math.ceil(one_.most_s), one_.place) for r in read for one_ in r))
+    top = min(MOST, 2 + max(max(math.ceil(one_.most_s), one_.places[None]) for r in read for one_ in r))
     ways = [
         (seconds, reads)
         for seconds, reads in product(range(top + 1), repeat=2)

@@ -1,13 +1,14 @@
-"""Deciders: what lists do. Pages, their size and end, the order of rows, the total, searches, rows of other accounts."""
+"""Deciders: what lists do: pages and their end, the order of rows, the total, searches, rows of other accounts."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import pairwise
 
 from acrsync.model import JSON
-from acrsync.probe.evidence import Evidence, Row, id_of, whole_number
+from acrsync.probe.evidence import Evidence, Row, Search, id_of, whole_number
 from acrsync.probe.finding import UNSEEN, Finding, Sieve, numbers, one, some
 from acrsync.probe.reading import FAR, MANY, PER_PAGE
 from acrsync.probe.wire import Answer
@@ -16,7 +17,7 @@ CHANCE_BITS = 20  # an order that is drawn anew each time passes for another one
 ROOM = 3  # rows on a page that no run of hidden rows is likely to fill
 
 
-def meta_shown(seen: Evidence) -> Finding:
+def _meta_shown(seen: Evidence) -> Finding:
     first = seen.pages["first"]
     meta = first.meta
     if meta is None:
@@ -32,10 +33,10 @@ def meta_shown(seen: Evidence) -> Finding:
             return UNSEEN
 
 
-def per_page_shown(seen: Evidence) -> Finding:
+def _per_page_shown(seen: Evidence) -> Finding:
     single, many, second = seen.pages["single"], seen.pages["many"], seen.pages.get("second")
     shown, at_many = _per_page(single), _per_page(many)
-    if shown is None or meta_shown(seen).possible == ("text",):
+    if shown is None or _meta_shown(seen).possible == ("text",):
         return UNSEEN
     if isinstance(shown, int):
         return one("integer", f"per_page=1 is answered as the number {shown}", single)
@@ -47,20 +48,20 @@ def per_page_shown(seen: Evidence) -> Finding:
     return some(("text_when_sent", "as_asked"), "per_page comes back as text, and no page was made smaller", single)
 
 
-def per_page_cap(seen: Evidence) -> Finding:
+def _per_page_cap(seen: Evidence) -> Finding:
     many = seen.pages["many"]
     shown = whole_number(_per_page(many))
     if shown is not None and 0 < shown < MANY:
         return one(shown, f"per_page={MANY} was lowered to {shown}", many)
-    if per_page_shown(seen).possible == ("as_asked",):
+    if _per_page_shown(seen).possible == ("as_asked",):
         size = len(seen.pages["first"].rows or ())
         return some((size,), "pages are smaller than what was asked for", seen.pages["first"], more=True)
-    truthful = isinstance(_per_page(many), int) or per_page_shown(seen).possible == ("text_when_sent",)
+    truthful = isinstance(_per_page(many), int) or _per_page_shown(seen).possible == ("text_when_sent",)
     least = MANY if shown == MANY and truthful else max(1, _largest_page(seen))
     return Finding((0,), f"nothing up to {least} was lowered", numbers([many]), at_least=least)
 
 
-def page_rows_cap(seen: Evidence) -> Finding:
+def _page_rows_cap(seen: Evidence) -> Finding:
     first, after, second = seen.pages["first"], seen.pages["after"], seen.pages.get("second")
     size = len(first.rows or ())
     if size and _is_stable(seen) and _new(after, first) and not (second and not _new_to(after, second)):
@@ -71,7 +72,7 @@ def page_rows_cap(seen: Evidence) -> Finding:
     return Finding((0,), f"pages hold up to {least} rows", numbers([first]), at_least=least)
 
 
-def page_past_end(seen: Evidence) -> Finding:
+def _page_past_end(seen: Evidence) -> Finding:
     beyond, single = seen.pages["beyond"], seen.pages["single"]
     if beyond.status == 404:  # noqa: PLR2004
         return one("refuse_404", "a page past the end is answered 404", beyond)
@@ -89,19 +90,15 @@ def page_past_end(seen: Evidence) -> Finding:
         return one("last", f"a page past the end is page {current}", beyond)
     if not rows:
         return some(("empty", "last", "first"), "a page past the end is empty", beyond)
-    if not several or not _is_stable(seen) or not single.rows:
-        return some(("last", "first"), "a page past the end has rows", beyond)
-    is_first = id_of(rows[0]) == id_of(single.rows[0])
-    return one("first" if is_first else "last", "a page past the end has the rows of another one", beyond, single)
+    return some(("last", "first"), "a page past the end has rows", beyond)
 
 
-def list_order(seen: Evidence) -> Finding:
+def _list_order(seen: Evidence) -> Finding:
     sieve = Sieve(("id_descending", "id_ascending", "name", "updated_at", "unstable"))
     readings = [seen.pages["first"], *seen.again, *seen.orders]
     lists = [answer for answer in readings if len(answer.rows or ()) > 1]
     for answer in lists:
-        rows = answer.rows or ()
-        sieve = sieve.strike(lambda order, rows=rows: order == "unstable" or _is_in(order, rows), answer)
+        sieve = sieve.strike(partial(_may_be_in, answer.rows or ()), answer)
     bits = sum(math.log2(math.factorial(min(20, len(answer.rows or ())))) for answer in lists)
     if sieve.left != ("unstable",) and bits >= CHANCE_BITS:
         sieve = sieve.strike(lambda order: order != "unstable")
@@ -110,7 +107,7 @@ def list_order(seen: Evidence) -> Finding:
     return sieve.found(f"{len(lists)} readings of page 1")
 
 
-def search_rule(seen: Evidence) -> Finding:
+def _search_rule(seen: Evidence) -> Finding:
     sieve = Sieve(("substring", "prefix", "ignored"))
     plain = frozenset(id_of(row) for row in seen.pages["first"].rows or ())
     largest = _largest_page(seen)
@@ -120,17 +117,11 @@ def search_rule(seen: Evidence) -> Finding:
             return UNSEEN
         if found != plain and len(found) >= largest:
             return Finding(why="a search fills the page, so it may have found more", seen=numbers([search.answer]))
-        sieve = sieve.strike(
-            lambda rule, search=search, found=found: (
-                found == (plain if rule == "ignored" else search.predicted[rule])
-                and (rule == "ignored" or found != plain)
-            ),
-            search.answer,
-        )
+        sieve = sieve.strike(partial(_finds, search, found, plain), search.answer)
     return sieve.found(f"a search for {' and for '.join(repr(search.term) for search in seen.searches)}")
 
 
-def foreign_rows(seen: Evidence) -> Finding:
+def _foreign_rows(seen: Evidence) -> Finding:
     first, single = seen.pages["first"], seen.pages["single"]
     if seen.uid is None:
         return UNSEEN
@@ -140,9 +131,8 @@ def foreign_rows(seen: Evidence) -> Finding:
         return one("listed", f"the list shows bucket {foreign[0].get('id')} of account {foreign[0]['uid']}", first)
     if single.rows == [] and first.rows:
         return one("filtered", "page 1 of one row is empty, though there are rows", single, first)
-    # Rows that are on no page, or past what was read, may be of other accounts.
-    more = () if seen.whole and not page_rows_cap(seen).told else ("listed",)
-    return some(("hidden", "filtered", *more), "no row of another account is shown", first)
+    # Pages that are cut short, and lists that lag, may hide the rows of others.
+    return some(("hidden", "filtered", "listed"), "no row of another account is shown", first)
 
 
 def totals(seen: Evidence) -> dict[str, Finding]:
@@ -152,16 +142,17 @@ def totals(seen: Evidence) -> dict[str, Finding]:
     known = [(count, whole_number((answer.meta or {}).get("total")), answer) for count, answer in said]
     complete = seen.whole and _is_stable(seen) and not _new(seen.pages["after"], first)
     is_all = len(seen.rows) == len(first.rows or ())
-    roomy = len(first.rows or ()) >= ROOM or isinstance(_per_page(first), int)
+    roomy = len(first.rows or ()) >= ROOM
     if not complete or not roomy or any(total is None for _, total, _ in known) or not (is_all or second):
         return {}
     observed = [(count, total) for count, total, _ in known if total is not None]
     ways = list(_sums(observed))
     answers = [answer for _, _, answer in known]
     counts = [mode for mode in ("matching", "before_filters", "with_filtered") if any(way[0] == mode for way in ways)]
+    if counts == ["with_filtered"] and _foreign_rows(seen).possible != ("filtered",):
+        return {}  # rows are missing on pages for another reason
     offs = list(dict.fromkeys(way[1] for way in sorted(ways, key=lambda way: (way[2] or 0, abs(way[1])))))
     caps = {way[2] for way in ways}
-    highest = max(total for _, total in observed)
     found = {"total_counts": some(counts, "lists with and without filters", *answers)} if counts else {}
     if offs:
         sure = len(offs) == 1 and "before_filters" not in counts
@@ -170,7 +161,7 @@ def totals(seen: Evidence) -> dict[str, Finding]:
         )
         found["total_off"] = some(offs, why, *answers, more=not sure)
         if caps == {None}:
-            found["total_cap"] = Finding((0,), why, numbers(answers), at_least=max(1, highest - offs[0]))
+            found["total_cap"] = Finding((0,), why, numbers(answers), at_least=max(1, observed[0][0]))
         elif len(caps) == 1 and sure:
             found["total_cap"] = some(sorted(cap for cap in caps if cap), why, *answers)
     return found
@@ -186,10 +177,21 @@ def _sums(observed: Sequence[tuple[int, int]]) -> Iterator[tuple[str, int, int |
                 base = [everything if mode == "before_filters" else count for count, _ in observed]
                 if all(total == max(0, min(n, cap or n) + off) for n, (_, total) in zip(base, observed, strict=True)):
                     yield mode, off, cap
+                    if mode == "matching":
+                        yield "with_filtered", off, cap  # where nothing is filtered
         hidden = [total - off - count for count, total in observed]
         # Rows that are taken out of pages: never fewer than none, and all of them at least those of distinct types.
         if min(hidden) >= 0 and hidden[0] >= sum(hidden[1:]) and all(total > 0 or not off for _, total in observed):
             yield "with_filtered", off, None
+
+
+def _finds(search: Search, found: frozenset[int | None], plain: frozenset[int | None], rule: JSON) -> bool:
+    """Tell whether a rule finds these rows, which are not by chance those of the list without a search."""
+    return found == plain if rule == "ignored" else found == search.predicted[rule] and found != plain
+
+
+def _may_be_in(rows: Sequence[Row], order: JSON) -> bool:
+    return order == "unstable" or _is_in(order, rows)
 
 
 def _is_in(order: JSON, rows: Sequence[Row]) -> bool:
@@ -240,13 +242,13 @@ def _largest_page(seen: Evidence) -> int:
 def decide(seen: Evidence) -> dict[str, Finding]:
     """Return what lists tell."""
     found = {
-        "meta_shown": meta_shown(seen),
-        "per_page_shown": per_page_shown(seen),
-        "per_page_cap": per_page_cap(seen),
-        "page_rows_cap": page_rows_cap(seen),
-        "page_past_end": page_past_end(seen),
-        "list_order": list_order(seen),
-        "search_rule": search_rule(seen),
-        "foreign_rows": foreign_rows(seen),
+        "meta_shown": _meta_shown(seen),
+        "per_page_shown": _per_page_shown(seen),
+        "per_page_cap": _per_page_cap(seen),
+        "page_rows_cap": _page_rows_cap(seen),
+        "page_past_end": _page_past_end(seen),
+        "list_order": _list_order(seen),
+        "search_rule": _search_rule(seen),
+        "foreign_rows": _foreign_rows(seen),
     }
     return found | totals(seen)

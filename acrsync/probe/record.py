@@ -63,6 +63,10 @@ class Record:
         thrown.id, thrown.lost = bucket_id, False
         self._write("created", place=self.thrown.index(thrown), id=bucket_id)
 
+    def disowned(self, thrown: Thrown) -> None:
+        """Record that the id that was answered is another bucket's."""
+        self._write("disowned", place=self.thrown.index(thrown))
+
     def naming(self, thrown: Thrown, name: str) -> None:
         """Record a name that a bucket is about to get, or was seen to have."""
         if name not in thrown.names:
@@ -138,26 +142,38 @@ def _read(path: Path) -> Record | None:
     began = datetime.fromisoformat(first["time"])
     record = Record(path, str(first["nonce"]), str(first["endpoint"]), int(first["uid"]), begun_at=began)
     for line in lines[1:]:
-        match line["event"]:
-            case "creating":
-                if not NAME.fullmatch(line["base"]) or record.nonce not in line["base"]:
-                    raise ValueError("it names a bucket that no probe creates")
-                record.thrown.append(Thrown(line["name"], line["base"], line["region"], names=[line["name"]]))
-            case "created":
-                record.thrown[line["place"]].id = int(line["id"])
-            case "naming":
-                record.thrown[line["place"]].names.append(str(line["name"]))
-            case "deleting":
-                record.thrown[line["place"]].deleting = True
-            case "gone":
-                record.thrown[line["place"]].gone = True
-            case "lost":
-                record.thrown[line["place"]].lost = True
-            case "end":
-                record.ended = True
-            case other:
-                raise ValueError(f"it has a line of an unknown kind, {other!r}")
+        _replay(record, line)
     return record
+
+
+def _replay(record: Record, line: Mapping[str, JSON]) -> None:
+    """Do to a record what one of its lines says. Raises: LookupError, TypeError, ValueError."""
+    if line["event"] == "end":
+        record.ended = True
+    elif line["event"] == "creating":
+        if not NAME.fullmatch(line["base"]) or record.nonce not in line["base"]:
+            raise ValueError("it names a bucket that no probe creates")
+        record.thrown.append(Thrown(line["name"], line["base"], line["region"], names=[line["name"]]))
+    else:
+        _replay_one(record.thrown[line["place"]], line)
+
+
+def _replay_one(thrown: Thrown, line: Mapping[str, JSON]) -> None:
+    match line["event"]:
+        case "created":
+            thrown.id = int(line["id"])
+        case "disowned":
+            thrown.id = None
+        case "naming":
+            thrown.names.append(str(line["name"]))
+        case "deleting":
+            thrown.deleting = True
+        case "gone":
+            thrown.gone = True
+        case "lost":
+            thrown.lost = True
+        case other:
+            raise ValueError(f"it has a line of an unknown kind, {other!r}")
 
 
 def _lines(data: bytes) -> Iterator[Mapping[str, JSON]]:

@@ -15,7 +15,7 @@ THROTTLED = 429
 INVALID = 422
 
 
-def unknown_id(seen: Evidence) -> Finding:
+def _unknown_id(seen: Evidence) -> Finding:
     answer = seen.unknown
     if answer is None:
         return UNSEEN
@@ -30,7 +30,7 @@ def unknown_id(seen: Evidence) -> Finding:
             return Finding(why=f"an id that does not exist is answered {answer.status}", seen=(answer.number,))
 
 
-def auth_failure(seen: Evidence) -> Finding:
+def _auth_failure(seen: Evidence) -> Finding:
     if not seen.strangers:
         return UNSEEN
     asking, other = seen.strangers
@@ -66,7 +66,7 @@ def _words(answered: JSON) -> str:
     return str(answered.get("message") or "").casefold() if isinstance(answered, dict) else ""
 
 
-def throttle_body(answers: Sequence[Answer]) -> Finding:
+def _throttle_body(answers: Sequence[Answer]) -> Finding:
     for answer in answers:
         if answer.status == THROTTLED and answer.body:
             form = "html" if answer.body.lstrip().startswith(b"<") else "json"
@@ -81,7 +81,7 @@ def trouble(answers: Sequence[Answer]) -> Finding:
     return Finding(why=why, seen=tuple(answer.number for answer in met[:3]))
 
 
-def validation_body(seen: Evidence) -> Finding:
+def _validation_body(seen: Evidence) -> Finding:
     for answer in seen.refused:
         match answer.status, answer.json:
             case 422, {"errors": dict()}:
@@ -93,7 +93,7 @@ def validation_body(seen: Evidence) -> Finding:
     return UNSEEN
 
 
-def validation_without_accept(seen: Evidence) -> Finding:
+def _validation_without_accept(seen: Evidence) -> Finding:
     asking, other = seen.trials.get("invalid"), seen.trials.get("invalid_any")
     if asking is None or other is None or asking.answer.status != INVALID:
         return UNSEEN
@@ -107,11 +107,11 @@ def validation_without_accept(seen: Evidence) -> Finding:
 def decide(seen: Evidence, answers: Sequence[Answer]) -> dict[str, Finding]:
     """Return what refusals tell."""
     return {
-        "unknown_id": unknown_id(seen),
-        "auth_failure": auth_failure(seen),
+        "unknown_id": _unknown_id(seen),
+        "auth_failure": _auth_failure(seen),
         "missing_scope": missing_scope(seen),
-        "throttle_body": throttle_body(answers),
+        "throttle_body": _throttle_body(answers),
         "trouble": trouble(answers),
-        "validation_body": validation_body(seen),
-        "validation_without_accept": validation_without_accept(seen),
+        "validation_body": _validation_body(seen),
+        "validation_without_accept": _validation_without_accept(seen),
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from acrsync.model import JSON
 from acrsync.probe.evidence import Evidence, Row, id_of, whole_number
@@ -26,10 +27,13 @@ def _sifted(values: tuple[JSON, ...], key: str, rows: Rows, fits: Callable[[JSON
     """Return the values of a switch that every row allows; `fits` gets one of them and what the row shows."""
     sieve = Sieve(values)
     for row, answer in rows:
-        shown = row.get(key, ABSENT)
-        sieve = sieve.strike(lambda value, shown=shown: fits(value, shown), answer)
+        sieve = sieve.strike(partial(_suits, fits, row.get(key, ABSENT)), answer)
         sieve = Sieve(sieve.left, sieve.seen[:1], sieve.used)
     return sieve.found(f"{key} of every row that was shown")
+
+
+def _suits(fits: Callable[[JSON, JSON], bool], shown: JSON, value: JSON) -> bool:
+    return fits(value, shown)
 
 
 def _id(value: JSON, shown: JSON) -> bool:
@@ -94,7 +98,7 @@ def _node_of_own(value: JSON, shown: JSON) -> bool:
     return _node(value, shown) and ((value == "absent") == (shown is ABSENT)) and ((value == "empty") == (shown == ""))
 
 
-def node_shown(seen: Evidence) -> Finding:
+def _node_shown(seen: Evidence) -> Finding:
     own = list(seen.fresh())
     found = _sifted(("absent", "empty", "value"), "node", own or seen.shown(), _node_of_own if own else _node)
     if own or found.possible != ("absent",):
@@ -102,7 +106,7 @@ def node_shown(seen: Evidence) -> Finding:
     return one("absent", "a row without node", *(answer for row, answer in seen.shown() if "node" not in row))
 
 
-def extra_fields(seen: Evidence) -> Finding:
+def _extra_fields(seen: Evidence) -> Finding:
     for row, answer in seen.shown():
         extra = {key: value for key, value in row.items() if key not in DOCUMENTED}
         kinds = {type(value) for value in extra.values()}
@@ -162,7 +166,7 @@ def _list_in(text: str) -> tuple[str, ...] | None:
     return tuple(map(str, value)) if isinstance(value, list) else None
 
 
-def template_shown(seen: Evidence) -> Finding:
+def _template_shown(seen: Evidence) -> Finding:
     for row, answer in seen.shown():
         match row.get("metadata_template"):
             case dict():
@@ -183,14 +187,15 @@ def _parsed(text: str) -> JSON:
         return None
 
 
-def num_counts(seen: Evidence) -> Finding:
+def _num_counts(seen: Evidence) -> Finding:
     sieve = Sieve(("files_and_channels", "files"))
     for content in seen.contents:
         num, files, channels = whole_number(content.row.get("num")), content.files.rows, content.channels.rows
         if num is None or num < 0 or not channels or files is None or len(channels) >= 100:  # noqa: PLR2004
             continue
         counts = {"files_and_channels": len(files) + len(channels), "files": len(files)}
-        sieve = sieve.strike(lambda way, num=num, counts=counts: num == counts[way], content.channels, content.files)
+        left = [way for way, count in counts.items() if count == num]
+        sieve = sieve.strike(left.__contains__, content.channels, content.files)
     return sieve.found("num of a bucket with channels")
 
 
@@ -202,9 +207,9 @@ def decide(seen: Evidence) -> dict[str, Finding]:
         "size_shown": _sifted(("mixed", "integer", "text", "null", "absent"), "size", seen.shown(), _size),
         "stamps_shown": _sifted(("plain", "iso"), "created_at", seen.shown(), _stamp),
         "tracker_shown": _sifted(("absent", "empty", "value"), "tracker", seen.shown(), _tracker),
-        "node_shown": node_shown(seen),
-        "extra_fields": extra_fields(seen),
+        "node_shown": _node_shown(seen),
+        "extra_fields": _extra_fields(seen),
         "labels_shown": labels_shown(seen),
-        "template_shown": template_shown(seen),
-        "num_counts": num_counts(seen),
+        "template_shown": _template_shown(seen),
+        "num_counts": _num_counts(seen),
     }

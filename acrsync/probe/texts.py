@@ -34,7 +34,7 @@ def set_labels(seen: Evidence) -> Trial | None:
     return whole if whole is not None and whole.answer.ok else seen.trial("set_labels")
 
 
-def labels_order(seen: Evidence) -> Finding:
+def _labels_order(seen: Evidence) -> Finding:
     trial = set_labels(seen)
     labels = _labels(trial)
     if trial is None or labels is None or sorted(labels) != sorted(LABELS):
@@ -45,7 +45,7 @@ def labels_order(seen: Evidence) -> Finding:
     return one(ways[labels], f"labels {LABELS} come back as {list(labels)}", *trial.answers)
 
 
-def labels_repeated(seen: Evidence) -> Finding:
+def _labels_repeated(seen: Evidence) -> Finding:
     trial, three = seen.trial("repeated"), _labels(set_labels(seen))
     labels = _labels(trial)
     if trial is None or labels is None or three is None or len(three) != len(LABELS):
@@ -83,7 +83,7 @@ def _none(shown: JSON) -> tuple[str, ...]:
             return ()
 
 
-def labels_emptied(seen: Evidence) -> Finding:
+def _labels_emptied(seen: Evidence) -> Finding:
     trial = seen.trial("emptied")
     after = _labels(trial)
     if trial is None or trial.before is None or trial.after is None or not trial.answer.ok:
@@ -96,7 +96,7 @@ def labels_emptied(seen: Evidence) -> Finding:
     return some(_none(shown), f"labels [] read back as {shown!r}", *trial.answers)
 
 
-def labels_omitted(seen: Evidence) -> Finding:
+def _labels_omitted(seen: Evidence) -> Finding:
     trial = seen.trial("minimal")
     if trial is None or trial.after is None:
         return UNSEEN
@@ -116,7 +116,7 @@ def _forms_of_labels(longest: int) -> Mapping[tuple[str, ...], tuple[tuple[str, 
     return {made: tuple(ways) for made, ways in found.items()}
 
 
-def label_stored(seen: Evidence) -> Finding:
+def _label_stored(seen: Evidence) -> Finding:
     trial, padded = seen.trial("label_forms"), seen.trial("label_padded")
     labels, kept = _labels(trial), _labels(padded)
     if trial is None or labels is None or padded is None or kept is None or len(kept) != 1:
@@ -147,7 +147,7 @@ def _longest(
     over = one("refuse_422", f"{most} are refused, {taken} are not", *trial.answers)
     if refused != taken + 1:
         return UNSEEN, over
-    answers = (*tries[taken].answers, (tries[refused] if refused in tries else trial).answer)
+    answers = (*tries[taken].answers, tries.get(refused, trial).answer)
     return one(taken, f"{taken} are taken, {refused} are not", *answers), over
 
 
@@ -168,13 +168,13 @@ def of_labels(seen: Evidence) -> dict[str, Finding]:
     length, over_length = _longest(seen, "long_label", "label_of_", most=LONG_LABEL, size=_length_of_label)
     number, over_number = _longest(seen, "many", "labels_of_", most=len(MANY_LABELS), size=_number_of_labels)
     return {
-        "labels_order": labels_order(seen),
-        "labels_repeated": labels_repeated(seen),
+        "labels_order": _labels_order(seen),
+        "labels_repeated": _labels_repeated(seen),
         "label_comma": _split(seen, "comma", "x,y", ("split", "preserved")),
         "labels_as_text": _split(seen, "text", "x,z", ("split", "one_label")),
-        "labels_emptied": labels_emptied(seen),
-        "labels_omitted": labels_omitted(seen),
-        "label_stored": label_stored(seen),
+        "labels_emptied": _labels_emptied(seen),
+        "labels_omitted": _labels_omitted(seen),
+        "label_stored": _label_stored(seen),
         "label_max_length": length,
         "labels_limit": number,
         "labels_over_limit": over_length if over_length.told else over_number,
@@ -210,7 +210,7 @@ def _inner(shown: JSON) -> str | None:
     return parsed if isinstance(parsed, str) else shown
 
 
-def template_text(seen: Evidence) -> Finding:
+def _template_text(seen: Evidence) -> Finding:
     trial = set_template(seen)
     text = _inner(_template(trial))
     if trial is None or text is None:
@@ -239,7 +239,7 @@ def _taken_or_refused(seen: Evidence, role: str, ways: tuple[str, str], what: st
     return UNSEEN
 
 
-def template_empty(seen: Evidence) -> Finding:
+def _template_empty(seen: Evidence) -> Finding:
     trial = seen.trial("blank")
     if trial is None or trial.before is None or not trial.answer.ok or not trial.before.get("metadata_template"):
         return UNSEEN
@@ -253,11 +253,11 @@ def template_empty(seen: Evidence) -> Finding:
 
 
 def template_stored(seen: Evidence) -> Finding:
-    """Return the forms of templates: seen on one that is not JSON, which nothing writes anew, else on one that is."""
+    """Return the forms of templates: seen on one that is no JSON, which nothing writes anew, else on one that is."""
     odd = seen.trial("not_json")
     if odd is not None and odd.answer.ok and _changed(odd):
         trials = [odd]
-    elif template_text(seen).possible == ("verbatim",) and isinstance(_template(set_template(seen)), str):
+    elif _template_text(seen).possible == ("verbatim",) and isinstance(_template(set_template(seen)), str):
         if _inner(_template(set_template(seen))) != _template(set_template(seen)):
             return UNSEEN
         trials = [trial for role in ("template_forms", "template_padded") if (trial := seen.trial(role)) is not None]
@@ -277,12 +277,10 @@ def _changed(trial: Trial) -> bool:
 def of_templates(seen: Evidence) -> dict[str, Finding]:
     """Return what templates tell."""
     return {
-        "template_text": template_text(seen),
-        "template_invalid": _taken_or_refused(
-            seen, "not_json", ("accept", "refuse_422"), "a template that is not JSON"
-        ),
+        "template_text": _template_text(seen),
+        "template_invalid": _taken_or_refused(seen, "not_json", ("accept", "refuse_422"), "a template that is no JSON"),
         "template_object": _taken_or_refused(seen, "object", ("encode", "refuse_422"), "an object"),
-        "template_empty": template_empty(seen),
+        "template_empty": _template_empty(seen),
         "template_stored": template_stored(seen),
     }
 
@@ -326,7 +324,7 @@ def name_length(seen: Evidence) -> tuple[Finding, Finding]:
     return one(taken, f"{taken} characters are taken, {refused} are not", *tries[taken].answers), over
 
 
-def name_characters(seen: Evidence) -> Finding:
+def _name_characters(seen: Evidence) -> Finding:
     trial = seen.trials.get("accented")
     if trial is None or not renames(seen):
         return UNSEEN
@@ -338,7 +336,7 @@ def name_characters(seen: Evidence) -> Finding:
 def name_spaces(seen: Evidence) -> Finding:
     """Return what becomes of space around a name.
 
-    A later filter may trim, too. A name distinguishes the two: as long as names may be, and a space after it: if
+    A later filter may trim, too. The two are told apart by a name as long as names may be, and a space after it: if
     only the filter trims, that is too long.
     """
     trial, edge = seen.trial("padded"), seen.trials.get("padded_edge")
@@ -359,7 +357,7 @@ def name_spaces(seen: Evidence) -> Finding:
     return some(("trimmed", "kept"), "space around a name is dropped, by this or by a later filter", *trial.answers)
 
 
-def name_stored(seen: Evidence) -> Finding:
+def _name_stored(seen: Evidence) -> Finding:
     roles = ("accented", "padded", *(f"name_forms_{place}" for place in range(len(SAMPLES))))
     trials = [trial for role in roles if (trial := seen.trial(role)) is not None and trial.answer.ok]
     pairs = [(str(trial.sent["name"]), name_of(trial) or "") for trial in trials]
@@ -388,7 +386,7 @@ def collides(trial: Trial | None) -> bool | None:
     return False if kept is not None and kept.strip() == sent.strip() else None
 
 
-def name_equality(seen: Evidence) -> Finding:
+def _name_equality(seen: Evidence) -> Finding:
     if collides(seen.trial("same_name")) is not True:
         return UNSEEN
     case, accent, space = (seen.trial(f"same_but_{what}") for what in ("case", "accent", "space"))
@@ -444,10 +442,10 @@ def of_names(seen: Evidence) -> dict[str, Finding]:
     return {
         "name_max_length": length,
         "name_too_long": over,
-        "name_characters": name_characters(seen),
+        "name_characters": _name_characters(seen),
         "name_spaces": name_spaces(seen),
-        "name_stored": name_stored(seen),
-        "name_equality": name_equality(seen),
+        "name_stored": _name_stored(seen),
+        "name_equality": _name_equality(seen),
         "name_compared": name_compared(seen),
     }
 

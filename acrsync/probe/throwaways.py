@@ -1,4 +1,4 @@
-"""Throw-away buckets: created only when they are recorded, deleted only when it is proven that they are the probe's own.
+"""Throw-away buckets: created only when they are recorded, deleted only when they are proven to be the probe's own.
 
 Proven is: its id is recorded, or it has exactly the name that is recorded, and nobody else can have made that name up;
 it is of this account and of type File; it has a name that this probe gave it, in a form in which a server may store it;
@@ -14,11 +14,12 @@ from datetime import UTC, datetime, timedelta
 from acrsync.diagnostics import Diagnostic, error
 from acrsync.probe.evidence import Row, id_of, whole_number
 from acrsync.probe.forms import may_be
-from acrsync.probe.record import Record, Thrown
+from acrsync.probe.record import PREFIX, Record, Thrown
 from acrsync.probe.wire import Answer, Wire
 from acrsync.visible import visible
 
 TYPE = "File"
+LEAST = len(PREFIX) + 4  # characters of a name that was cut by which it is still known: some of the nonce
 GIVEN_UP = timedelta(hours=1)  # a create that no list shows by then did not happen
 PAGES_MAX = 1000
 PER_PAGE = 100
@@ -60,7 +61,7 @@ class Throwaways:
             if thrown.deleting:
                 self.record.gone(thrown)
                 return Removal()
-            # A read of it may lag although the list does not.
+            # A read of it may lag where the list does not.
             row = next((row for row in listed(self.wire) if id_of(row) == thrown.id), None)
         if row is None:
             return Removal(why=f"it cannot be read: {read.status or 'no answer'}", again=True)
@@ -106,8 +107,7 @@ class Throwaways:
         return self._give_up(thrown)
 
     def _give_up(self, thrown: Thrown) -> bool:
-        began = self.record.begun_at
-        if began is not None and datetime.now(UTC) - began > GIVEN_UP:
+        if self._is_old():
             self.record.gone(thrown)
             return False
         self.record.lost(thrown)
@@ -120,15 +120,17 @@ class Throwaways:
         )
         return False
 
+    def is_own(self, thrown: Thrown, row: Row) -> bool:
+        """Tell whether a row is this throw-away bucket: its id, its account, its type, and a name that it was given."""
+        same = id_of(row) == thrown.id and row.get("uid") == self.uid and row.get("type") == TYPE
+        return same and self._is_named(row, thrown.names, least=LEAST)
+
     def _objection(self, thrown: Thrown, row: Row) -> str:
         """Return why a bucket may not be deleted; nothing if it may."""
-        if id_of(row) != thrown.id or row.get("uid") != self.uid:
-            return f"it shows id {visible(str(row.get('id')))} and account {visible(str(row.get('uid')))}"
-        if row.get("type") != TYPE or not self._is_named(row, thrown.names, least=len(thrown.base)):
-            return (
-                f"it is {visible(str(row.get('type')))} {visible(str(row.get('name')))}, which this probe did not make"
-            )
-        return self._contents(row)
+        if self.is_own(thrown, row):
+            return self._contents(row)
+        shown = ", ".join(f"{key} {visible(str(row.get(key)))}" for key in ("id", "uid", "type", "name"))
+        return f"it has {shown}, which is not what this probe made"
 
     def _contents(self, row: Row) -> str:
         """Return what says that a bucket holds something, or why nothing says that it is empty."""
@@ -144,11 +146,17 @@ class Throwaways:
         shown = row.get("name")
         return isinstance(shown, str) and any(shown == name or may_be(shown, name, least=least) for name in names)
 
+    def _is_old(self) -> bool:
+        began = self.record.begun_at
+        return began is not None and datetime.now(UTC) - began > GIVEN_UP
+
     def _is_unknown(self, read: Answer) -> bool:
         return read.status is not None and read.status == self.unknown_status
 
     def _is_nowhere(self, thrown: Thrown) -> bool:
-        """Tell whether neither its id nor the list shows a bucket any more: somebody else deleted it."""
+        """Tell whether neither its id nor the list shows a bucket any more, long after it was created."""
+        if not self._is_old():
+            return False
         unknown = self._is_unknown(self.wire.get(f"/buckets/{thrown.id}"))
         return unknown and thrown.id not in {id_of(row) for row in listed(self.wire)}
 
@@ -159,10 +167,11 @@ class Throwaways:
 
 
 def listed(wire: Wire) -> list[Row]:
-    """Return the rows of the list as far as its pages show new ones."""
+    """Return the rows of the list as far as its pages show new ones; no cache knows the page size."""
     rows: dict[int | None, Row] = {}
+    per_page = PER_PAGE - 1 - len(wire.answers) % 49
     for number in range(1, PAGES_MAX):
-        new = [row for row in wire.get("/buckets", page=number, per_page=PER_PAGE).rows or () if id_of(row) not in rows]
+        new = [row for row in wire.get("/buckets", page=number, per_page=per_page).rows or () if id_of(row) not in rows]
         if not new:
             break
         rows |= {id_of(row): row for row in new}

@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-import requests
-
 from acrsync.client import Client
 from acrsync.clock import Clock
 from acrsync.diagnostics import RemoteError
@@ -124,7 +122,7 @@ class ClientAsker:
                 response = client.write(method, bucket_id, body, headers={"Accept": accept})
         except RemoteError as e:
             answered = getattr(e, "response", None)
-            if not isinstance(answered, requests.Response):  # no answer, or one whose body the client does not keep
+            if answered is None:  # no answer, or one whose body the client does not keep
                 return e.status, {}, b""
             response = answered
         return response.status_code, {key.lower(): value for key, value in response.headers.items()}, response.content

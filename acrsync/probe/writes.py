@@ -17,7 +17,7 @@ from acrsync.probe.writing import LABELS
 SETTABLE = ("name", "region", "type", "labels", "metadata_template", "net_type")
 CREATES = ("minimal", "rich", "bare")
 STATUSES = (200, 201, 202, 204)
-NET_TYPE = 2  # what trials set, because it is not a default
+NET_TYPE = 2  # what trials set, as it is no default
 
 
 def _status(answers: Sequence[Answer], allowed: Sequence[int]) -> Finding:
@@ -51,16 +51,16 @@ def _as_sent(row: Row, sent: Row) -> Row:
     return {**row, **{key: value for key, value in sent.items() if key in SETTABLE}}
 
 
-def create_answer(seen: Evidence) -> Finding:
+def _create_answer(seen: Evidence) -> Finding:
     found = UNSEEN
     for role in CREATES:
         trial = seen.trials.get(role)
         if trial is not None and trial.answer.ok:
-            found = both(found, _create_answer(seen, trial))
+            found = both(found, _one_create(seen, trial))
     return found
 
 
-def _create_answer(seen: Evidence, trial: Trial) -> Finding:
+def _one_create(seen: Evidence, trial: Trial) -> Finding:
     kind, shown = _without_row(trial.answer), trial.answer.row
     if kind is not None:
         return one(kind, f"a create is answered with {trial.answer.body[:60].decode(errors='replace')!r}", trial.answer)
@@ -79,18 +79,18 @@ def _create_answer(seen: Evidence, trial: Trial) -> Finding:
     return some(ways, "the answer to a create, beside the bucket that was read", *trial.answers)
 
 
-def update_answer(seen: Evidence) -> Finding:
+def _update_answer(seen: Evidence) -> Finding:
     found = UNSEEN
     alone = not any(row.get("uid") == seen.uid for row in seen.rows)
     roles = list(seen.trials)
     for trial in _puts(seen):
         has_other = not alone or ("touched" in roles and roles.index(trial.role) >= roles.index("touched"))
         if trial.answer.ok and has_other:
-            found = both(found, _update_answer(trial))
+            found = both(found, _one_update(trial))
     return found
 
 
-def _update_answer(trial: Trial) -> Finding:
+def _one_update(trial: Trial) -> Finding:
     kind, shown = _without_row(trial.answer), trial.answer.row
     if kind is not None:
         return one(kind, f"a PUT is answered with {trial.answer.body[:60].decode(errors='replace')!r}", trial.answer)
@@ -122,14 +122,14 @@ def net_type_shown(seen: Evidence) -> Finding:
     own = id_of(trial.answer.row) == id_of(trial.after or {})
     if own and isinstance(shown, int):
         return both(found, some(("integer",), "a net_type sent as text is answered as a number", *trial.answers))
-    if own and shown == trial.sent["net_type"] and create_answer(seen).possible == ("row",):
+    if own and shown == trial.sent["net_type"] and _create_answer(seen).possible == ("row",):
         return both(
             found, some(("text_on_create", "text"), "a net_type sent as text is answered as text", *trial.answers)
         )
     return found
 
 
-def net_type_default(seen: Evidence) -> Finding:
+def _net_type_default(seen: Evidence) -> Finding:
     trial = seen.trial("minimal")
     number = None if trial is None or trial.after is None else whole_number(trial.after.get("net_type"))
     if trial is None or number not in (0, 1):
@@ -146,7 +146,7 @@ def _set(known: Mapping[str, bool | None], why: str, answers: Sequence[Answer]) 
     return some(sorted(ways, key=len), why, *answers)
 
 
-def create_ignores(seen: Evidence) -> Finding:
+def _create_ignores(seen: Evidence) -> Finding:
     rich, bare = seen.trial("rich"), seen.trial("minimal")
     if rich is None or bare is None or rich.after is None or bare.after is None or not rich.answer.ok:
         return UNSEEN
@@ -170,10 +170,11 @@ def _ignored_labels(seen: Evidence, before: Row, after: Row) -> bool | None:
     return True if visible and before.get("labels") == after.get("labels") else None
 
 
-def put_ignores(seen: Evidence) -> Finding:
+def _put_ignores(seen: Evidence) -> Finding:
     answers: list[Answer] = []
     known: dict[str, bool | None] = dict.fromkeys(("name", "labels", "metadata_template"))
-    if (trial := seen.trial("renamed")) is not None and trial.answer.ok and trial.before and trial.after:
+    trial = seen.trial("renamed_alike") or seen.trial("renamed")
+    if trial is not None and trial.answer.ok and trial.before and trial.after:
         known["name"] = trial.after.get("name") == trial.before.get("name")
         answers += trial.answers
     if (trial := set_labels(seen)) is not None and trial.answer.ok and trial.before and trial.after:
@@ -195,16 +196,16 @@ def put_resets(seen: Evidence) -> Finding:
         return UNSEEN
     known: dict[str, bool | None] = dict.fromkeys(("labels", "metadata_template", "net_type"))
     for trial in trials:
-        for key in known:
+        for key, value in known.items():
             before, after = (trial.before or {}).get(key), (trial.after or {}).get(key)
             usual = None if key == "metadata_template" else bare.after.get(key)
             # What lists show as nothing may be what an old template is set back to, or what it always was.
-            if known[key] is None and before not in (usual, None, ""):
+            if value is None and before not in (usual, None, ""):
                 known[key] = True if after == usual else False if after == before else None
     return _set(known, "PUTs of the name alone", [answer for trial in trials for answer in trial.answers])
 
 
-def put_immutable(seen: Evidence) -> Finding:
+def _put_immutable(seen: Evidence) -> Finding:
     trial = seen.trial("immutable")
     if trial is None or trial.before is None or trial.after is None:
         return UNSEEN
@@ -220,7 +221,7 @@ def put_immutable(seen: Evidence) -> Finding:
     return UNSEEN
 
 
-def updated_at_moves(seen: Evidence) -> Finding:
+def _updated_at_moves(seen: Evidence) -> Finding:
     trial = seen.trial("again")
     if trial is None or trial.before is None or trial.after is None or not trial.answer.ok:
         return UNSEEN
@@ -251,7 +252,7 @@ def _twin_way(seen: Evidence, role: str) -> str | None:
     return "numbered" if kept is not None and re.fullmatch(re.escape(str(name)) + r" \(\d+\)", kept) else None
 
 
-def duplicate_names(seen: Evidence) -> Finding:
+def _duplicate_names(seen: Evidence) -> Finding:
     way, first = _twin_way(seen, "twin"), seen.trial("minimal")
     if way is None or first is None or name_of(first) != first.sent.get("name"):
         return UNSEEN
@@ -262,7 +263,7 @@ def name_scope(seen: Evidence) -> Finding:
     """Return within what a name must be unique. Type is not tried: a probe creates buckets of one type only."""
     twin, other = seen.trials.get("twin"), seen.trials.get("elsewhere")
     way, there = _twin_way(seen, "twin"), _twin_way(seen, "elsewhere")
-    if twin is None or other is None or way in (None, "allow") or not duplicate_names(seen).told:
+    if twin is None or other is None or way in (None, "allow") or not _duplicate_names(seen).told:
         return UNSEEN
     if there == "allow":
         return one("account_and_region", "the name is free in another region", *other.answers)
@@ -271,7 +272,7 @@ def name_scope(seen: Evidence) -> Finding:
     return UNSEEN
 
 
-def bucket_quota(seen: Evidence) -> Finding:
+def _bucket_quota(seen: Evidence) -> Finding:
     own = sum(row.get("uid") == seen.uid for row in seen.rows)
     for answer in seen.refused:
         if answer.method == "POST" and answer.status == 403:  # noqa: PLR2004
@@ -285,7 +286,7 @@ def bucket_quota(seen: Evidence) -> Finding:
     return Finding((0,), "no create was refused for their number", (created[-1].number,), at_least=own + at_once)
 
 
-def delete_unknown_id(seen: Evidence) -> Finding:
+def _delete_unknown_id(seen: Evidence) -> Finding:
     answer = seen.deleted_again
     if answer is None or answer.status is None:
         return UNSEEN
@@ -302,17 +303,17 @@ def decide(seen: Evidence) -> dict[str, Finding]:
         "create_status": _status(creates, STATUSES[:3]),
         "update_status": _status([trial.answer for trial in _puts(seen)], STATUSES[:3]),
         "delete_status": _status(seen.deleted, (204, 200, 202)),
-        "create_answer": create_answer(seen),
-        "update_answer": update_answer(seen),
-        "create_ignores": create_ignores(seen),
-        "put_ignores": put_ignores(seen),
+        "create_answer": _create_answer(seen),
+        "update_answer": _update_answer(seen),
+        "create_ignores": _create_ignores(seen),
+        "put_ignores": _put_ignores(seen),
         "put_resets": put_resets(seen),
-        "put_immutable": put_immutable(seen),
+        "put_immutable": _put_immutable(seen),
         "net_type_shown": net_type_shown(seen),
-        "net_type_default": net_type_default(seen),
-        "updated_at_moves": updated_at_moves(seen),
-        "duplicate_names": duplicate_names(seen),
+        "net_type_default": _net_type_default(seen),
+        "updated_at_moves": _updated_at_moves(seen),
+        "duplicate_names": _duplicate_names(seen),
         "name_scope": name_scope(seen),
-        "bucket_quota": bucket_quota(seen),
-        "delete_unknown_id": delete_unknown_id(seen),
+        "bucket_quota": _bucket_quota(seen),
+        "delete_unknown_id": _delete_unknown_id(seen),
     }

@@ -61,9 +61,9 @@ class Writing:
         if first is None or first.id is None:
             return
         written = self.evidence.trials["minimal"].answer
-        kept = [self.wire.get("/buckets", **query)]
         self._listed_after("create", written, first.id)
-        if self._list_is_prompt():
+        if self._list_is_prompt():  # else a page that does not show it may lag, not be kept
+            kept = [self.wire.get("/buckets", **query)]
             self.evidence.cached.append((before, written, self._until_shown(query, first.id, kept)))
         if self.evidence.trial("minimal") is None:
             return
@@ -109,8 +109,10 @@ class Writing:
             return thrown
         self.evidence.own.add(thrown.id)
         read, row = self._read_after_create(thrown, answer, paused=paused)
+        if row is None and read.row is not None:
+            self._same_account(read.row)
+            self._disown(thrown)
         if row is not None:
-            self._same_account(row)
             self.record.naming(thrown, str(row.get("name")))
         self.evidence.trials[role] = Trial(role, answer, None, row, read)
         return thrown
@@ -133,20 +135,32 @@ class Writing:
         step_s = STEP_S
         while True:
             answer = self.wire.get(f"/buckets/{thrown.id}")
-            shows = answer.row is not None and id_of(answer.row) == thrown.id
+            shows = answer.row is not None and self.things.is_own(thrown, answer.row)
+            if answer.row is not None and not shows:  # another bucket's id was answered: it is nothing of ours
+                return answer, None
             readings.append(Seen(answer, shows))
             if shows or sum(step_s for _ in readings) > self.patience_s or not self._wait(step_s):
                 break
             step_s = step_s if paused else min(step_s * 2, 4.0)
         self.evidence.gets.append(Series("create", written, tuple(readings), pause_s))
         series = self.evidence.gets[-1]
-        if series.late > 0:
-            self._lag_s = max(self._lag_s, readings[-1].answer.ended - written.begun + STEP_S)
+        since_s = readings[-1].answer.ended - written.begun
+        if series.late > 0 or since_s >= 1:  # what was not read within a second may lag by some
+            self._lag_s = max(self._lag_s, since_s + STEP_S)
             self._lag_reads = max(self._lag_reads, series.late)
         if not readings[-1].shows or thrown.id is None:
             return answer, None
         self._rows[thrown.id] = answer.row or {}
         return answer, answer.row
+
+    def _disown(self, thrown: Thrown) -> None:
+        """Forget an id that was answered and is another bucket's, and look for the one that was created."""
+        self.evidence.own -= {thrown.id or 0}
+        self.things.listed = {*self.things.listed, thrown.id or 0}
+        thrown.id = None
+        self.record.disowned(thrown)
+        if self.things.find(thrown, self._wait, patience_s=min(self._left_s(), self.patience_s)):
+            self.evidence.own.add(thrown.id or 0)
 
     def _before_second(self) -> float:
         """Return how long the first series was seen to be late: a second one need not look before."""
@@ -156,7 +170,9 @@ class Writing:
         return max(0.0, series.readings[series.late - 1].answer.begun - series.written.ended)
 
     def _same_account(self, row: Row) -> None:
-        if row.get("uid") not in (self.evidence.uid, None):
+        """Raises: AcrsyncError if a bucket that has the name of ours is of another account."""
+        named = str(row.get("name")).startswith(f"{PREFIX}{self.record.nonce}")
+        if named and row.get("uid") not in (self.evidence.uid, None):
             raise AcrsyncError(
                 "E606",
                 f"The bucket that was created is of account {row.get('uid')}, not of {self.evidence.uid}.",
@@ -294,6 +310,8 @@ class Writing:
         base = second.base
         settled = self._list_settled(second.id, base)
         renamed = self._named("renamed", second, f"{base}-x")
+        if renamed.after is not None and renamed.after.get("name") == base:  # ignored, or cut to what it was
+            self._named("renamed_alike", second, f"{base[:-1]}x")
         if renamed.after is None or renamed.after.get("name") != f"{base}-x":
             return
         if settled and second.id is not None:
@@ -355,11 +373,12 @@ class Writing:
         """Delete a bucket, see how lists show it, and delete it again."""
         self._put("filled", second, {"labels": LABELS, "metadata_template": TEMPLATE})
         self._named("only_name", second, f"{second.base}-e")
-        settled = self._list_settled(second.id, f"{second.base}-e")
+        updates = any(series.write == "update" for series in self.evidence.lists)
+        settled = updates and self._list_settled(second.id, f"{second.base}-e")
         self._remove(second)
         if not second.gone:
             return
-        if settled and self.evidence.deleted:
+        if settled and second.id is not None and self.evidence.deleted:
             self._listed_after("delete", self.evidence.deleted[-1], second.id)
         again = self.wire.get(f"/buckets/{second.id}")
         if again.row is None and again.status == (self.evidence.unknown.status if self.evidence.unknown else None):

@@ -135,6 +135,9 @@ def _word(part: Part, style: Style) -> str:
 
 
 def _sums(part: Part) -> tuple[str, ...]:
+    """Return what became of an environment in plain words; without a plan, what its first message is about."""
+    if part.plan is None and part.run.diagnostics:
+        return (f"{part.run.diagnostics[0].summary}.",)
     return parts_of(part.plan, part.run, style=PLAIN).sums
 
 

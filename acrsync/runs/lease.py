@@ -348,9 +348,8 @@ def _lost(detail: str) -> LeaseLost:
 
 
 def _whose(run: Past) -> tuple[str, ...]:
-    """Return what tells one manifest's runs from another's: repository, stack and environment."""
-    header = run.header
-    return header["who"]["repository"], str(header.get("stack")), str(header.get("environment"))
+    """Return what tells one manifest's runs from another's: repository, environment, and stack or files."""
+    return run.header["who"]["repository"], str(run.header.get("environment")), *run.manifest
 
 
 def _waiting(seen: Object, *, stood_s: float) -> str:

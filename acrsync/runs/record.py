@@ -73,6 +73,7 @@ def run_line(run_id: str, wanted: Wanted, who: Who, *, now: datetime) -> Line:
         endpoint=wanted.plan.endpoint,
         uid=wanted.plan.uid,
         stack=wanted.plan.manifest.stack,
+        files=list(wanted.plan.manifest.files),
         environment=wanted.environment,
         who=asdict(who),
         listed=sorted(wanted.listed, reverse=True),

@@ -157,7 +157,7 @@ def _environments(bench: Bench) -> Iterator[Case]:
         text += f"  e{number}: {{endpoint: '{server.url}', token_env: {token_env}, account: {{uid: 19}}}}\n"
     (folder / "acrsync.yaml").write_text(f"{text}buckets: [{{name: music, region: eu-west-1, type: File}}]\n")
     for name, chosen in (("1 environment", "e0"), (f"{ENVIRONMENTS} environments", "all")):
-        command = [ACRSYNC, "plan", "--env", chosen]
+        command: list[str | Path] = [ACRSYNC, "plan", "--env", chosen]
         yield Case(f"plan {name}, far{bench.suffix}", command, bench.rounds(10), folder, env)
 
 

@@ -317,6 +317,10 @@ def test_export_and_list_reach_one_environment(fleet: Fleet):
     assert fleet.run("export", "--env", "all", "--out", "all-{env}.yaml").code == 0
     assert len([*fleet.place.folder.glob("all-*.yaml")]) == 2
     assert "music" not in fleet.run("list", "--env", "prod").out
+    every = json.loads(fleet.run("list", "--env", "all", "--format", "json").out)["environments"]
+    assert {*every} == {*NAMES}
+    done = fleet.run("list", "--env", "all", environment={"ACRSYNC_TOKEN_PROD": "expired-token"})
+    assert (done.code, done.codes, "Environment staging\n\n" in done.out) == (1, ["E403"], True)
     assert fleet.apis["prod"].requests()
 
 

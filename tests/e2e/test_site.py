@@ -13,7 +13,7 @@ BUILD = runpy.run_path(str(ROOT / "docs" / "site" / "build.py"), run_name="build
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory) -> Path:
-    folder = tmp_path_factory.mktemp("site")
+    folder: Path = tmp_path_factory.mktemp("site")
     BUILD["assemble"](folder)
     return folder
 

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import socket
+import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import formatdate
+from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
 from werkzeug.test import EnvironBuilder
 from werkzeug.wrappers import Request
 
-from acrsync.emulator import web
 from acrsync.emulator.documents import SIGNED
 from acrsync.emulator.profile import Profile, changed, named, to_document
 from acrsync.emulator.seeds import VENDOR_ROWS
 from acrsync.emulator.state import Account, Emulator, Setup
 from acrsync.emulator.store import Bucket, Store
+from acrsync.emulator.web import handle
+from acrsync.probe import Report, probe
 
 TOKEN = "a-token-of-the-account"
+MEMORY = Path("/dev/shm")
 START = 1_790_000_000.25
-NUMBERS = (1, 2, 3, 5, 50, 300)
+NUMBERS = (1, 3, 5, 50, 300)
 
 
 @dataclass
@@ -34,8 +37,8 @@ class Time:
     def now(self) -> float:
         return self.seconds
 
-    def readings(self) -> tuple[float, ...]:
-        return (self.seconds,)
+    def readings(self) -> tuple[float, float, float]:
+        return (self.seconds,) * 3
 
     def wall(self) -> datetime:
         return datetime.fromtimestamp(self.seconds, UTC)
@@ -65,12 +68,14 @@ class Oracle:
     def __post_init__(self) -> None:
         setup = Setup(accounts=(Account(token=TOKEN),), profile=self.profile)
         self.emulator = Emulator(Store(":memory:", self.rows), setup, self.time)
-        self.pair = socket.socketpair()
 
     def close(self) -> None:
         self.emulator.close()
-        for end in self.pair:
-            end.close()
+
+    def probed(self, runs: Path, *, write: bool = True, uid: int = 19) -> Report:
+        """Probe it, as `acrsync probe` does."""
+        hold = nullcontext if write else None
+        return probe(self, self.time, endpoint="http://oracle", runs=runs, uid=uid, hold=hold)
 
     @property
     def buckets(self) -> Mapping[int, Bucket]:
@@ -81,17 +86,16 @@ class Oracle:
     ) -> tuple[int | None, Mapping[str, str], bytes]:
         self.asked += 1
         dies = self.dies_at == self.asked
-        if dies and not self.acts:
-            raise Killed
+        if (dies and not self.acts) or (self.dies_at or self.asked) < self.asked:
+            raise Killed  # also all that a dead probe would still ask
         self.time.seconds += 0.003
-        builder = EnvironBuilder(
-            path=f"/api{path}", method=method, query_string=dict(params or {}), json=body, base_url="http://127.0.0.1:1",
-            headers={"Accept": accept, "Authorization": f"Bearer {'nobody' if stranger else TOKEN}"},
-        )  # fmt: skip
-        environ = builder.get_environ()
+        sent: Any = {"Accept": accept, "Authorization": f"Bearer {'nobody' if stranger else TOKEN}"}
+        query = {key: str(value) for key, value in (params or {}).items()}
+        builder = EnvironBuilder(path=f"/api{path}", method=method, query_string=query, json=body, headers=sent)
+        environ: dict[str, Any] = builder.get_environ()
         environ["werkzeug.socket"] = _Dead()
         try:
-            answer = web.handle(self.emulator, Request(environ))
+            answer = handle(self.emulator, Request(environ))
         except ConnectionAbortedError:
             return None, {}, b""
         finally:
@@ -99,8 +103,8 @@ class Oracle:
             if dies:
                 raise Killed
         date = formatdate(self.emulator.clock() - 0.002 + self.profile.date_off_seconds, usegmt=True)
-        headers = {key.lower(): value for key, value in answer.headers.items()} | {"date": date}
-        return answer.status_code, headers, answer.get_data()
+        said = {key.lower(): value for key, value in answer.headers.items()} | {"date": date}
+        return answer.status_code, said, answer.get_data()
 
 
 class Killed(BaseException):
@@ -123,6 +127,13 @@ def oracle(profile: Profile, **how: Any) -> Iterator[Oracle]:
         one.close()
 
 
+@contextmanager
+def memory() -> Iterator[Path]:
+    """Make a folder for records that costs no disk: each line of a record is waited for."""
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as folder:
+        yield Path(folder)
+
+
 def values_of(name: str) -> list[Any]:
     """Return the values of a switch that a table tries."""
     hint = get_type_hints(Profile, include_extras=True)[name]
@@ -133,14 +144,7 @@ def values_of(name: str) -> list[Any]:
         if SIGNED in choices:
             return [0, 1, -1, 7, -3600]
         return list(choices)
-    usual = [0, *NUMBERS]
-    return (
-        [1, 2, 5, *usual]
-        if name.endswith("_seconds")
-        else [0, 24, 26, 40, 255, 256, 1000]
-        if name == "name_max_length"
-        else usual
-    )
+    return [0, 24, 26, 40, 255, 256, 1000] if name == "name_max_length" else [0, *NUMBERS]
 
 
 def is_right(said: Any, actual: Any, name: str) -> bool:
@@ -150,9 +154,17 @@ def is_right(said: Any, actual: Any, name: str) -> bool:
     return bool(said == (list(actual) if isinstance(actual, tuple) else actual))
 
 
+def wrong(report: Report, profile: Profile) -> list[str]:
+    """Return what a report says, or leaves possible, of switches that are not so."""
+    actual = to_document(profile)
+    return [
+        f"{name}: said {finding.possible}, is {actual[name]} ({finding.why})"
+        for name, finding in report.findings.items()
+        if finding.possible
+        and not finding.allows(actual[name])
+        and not any(is_right(value, actual[name], name) for value in finding.possible)
+    ]
+
+
 def under(base: str, **switches: Any) -> Profile:
     return changed(named(base), switches)
-
-
-def document(profile: Profile) -> Mapping[str, Any]:
-    return to_document(profile)

@@ -9,25 +9,15 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from acrsync import cli
+from acrsync.rehearse.cases import Case, Fault, Interrupt, Kill, Scenario, Storm, from_json, to_json
+from acrsync.rehearse.play import Unplayable, Verdict
+from acrsync.rehearse.players import player, rehearse
 from examples import examples as tried
 from rehearse.__main__ import FAILURES
-from rehearse.cases import (
-    FAULTS,
-    LAGGING,
-    PROFILES,
-    Case,
-    Fault,
-    Interrupt,
-    Kill,
-    Scenario,
-    Storm,
-    from_json,
-    misfortunes,
-    to_json,
-)
-from rehearse.play import Unplayable, Verdict
+from rehearse.cases import FAULTS, LAGGING, PROFILES, misfortunes
 from rehearse.scenarios import examples, generated, made_up
-from rehearse.sweep import everything, lagging, player, rehearse
+from rehearse.sweep import everything, lagging
 
 REPLACEMENT = next(example for example in examples() if example.name == "approvals")
 
@@ -44,25 +34,25 @@ def test_a_sample_of_all_misfortunes_breaks_no_promise():
     sample += [
         Case(REPLACEMENT, profile, Kill(acted, at)) for profile in PROFILES for acted in (False, True) for at in (8, 9)
     ]
-    verdicts = list(rehearse(sample, workers=2))
+    verdicts = list(rehearse(sample, workers=2, command=cli.run))
     held(verdicts)
     assert sum(verdict.struck for verdict in verdicts) > len(sample) * 0.9
 
 
 def test_a_list_that_lags_behind_a_killed_create_leads_to_no_second_one():
-    held(list(rehearse([Case(REPLACEMENT, LAGGING, Kill(acted=True, at=9), settle_s=1.5)], workers=1)))
+    held(list(rehearse([Case(REPLACEMENT, LAGGING, Kill(acted=True, at=9), settle_s=1.5)], workers=1, command=cli.run)))
 
 
 @pytest.mark.slow
 def test_everything_that_can_happen_at_every_request_breaks_no_promise():
     calm, cases = everything([*examples(), generated(1, 0)], workers=3)
     slow = lagging(REPLACEMENT, requests=11)
-    held([*calm, *rehearse([*cases, *slow], workers=3)])
+    held([*calm, *rehearse([*cases, *slow], workers=3, command=cli.run)])
 
 
 @pytest.fixture(scope="module")
 def play():
-    with player() as played:
+    with player(cli.run) as played:
         yield played
 
 

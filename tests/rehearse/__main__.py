@@ -10,12 +10,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from acrsync import cli
+from acrsync.rehearse.cases import Case, load, to_json
+from acrsync.rehearse.play import Verdict, play
+from acrsync.rehearse.players import rehearse
+from acrsync.rehearse.stage import stage
 from rehearse import report, storm
-from rehearse.cases import PROFILES, Case, load, to_json
-from rehearse.play import Verdict, play
+from rehearse.cases import PROFILES
 from rehearse.scenarios import examples, generated
-from rehearse.stage import stage
-from rehearse.sweep import everything, lagging, rehearse
+from rehearse.sweep import everything, lagging
 
 FAILURES = Path(__file__).parents[2] / ".rehearsal"
 LAGGED = ("approvals", "labels")  # a replacement, creates and updates
@@ -40,7 +43,7 @@ def main() -> int:
         if verdict.case.scenario.name in LAGGED and verdict.case.profile == "documented"
         for case in lagging(verdict.case.scenario, requests=verdict.requests)
     ]
-    verdicts = [*calm, *_shown(rehearse(cases, workers=asked.workers), len(cases), console)]
+    verdicts = [*calm, *_shown(rehearse(cases, workers=asked.workers, command=cli.run), len(cases), console)]
     storms = [storm.weather(profile, seed=asked.seed) for profile in PROFILES]
     text = report.tables(verdicts, storms, scenarios=len(scenarios))
     console.print(text, markup=False, highlight=False)
@@ -56,7 +59,7 @@ def main() -> int:
 
 
 def _one(case: Case, console: Console) -> int:
-    with stage() as on:
+    with stage(cli.run) as on:
         verdict = play(case, on)
     console.print(f"{case}: exit codes {', '.join(map(str, verdict.codes))}", markup=False)
     for promise in verdict.broken:

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from acrsync.rehearse.play import Verdict
 from rehearse.cases import PROFILES
-from rehearse.play import Verdict
 from rehearse.storm import RATE, Weathered
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"

@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from acrsync.emulator.seeds import VENDOR_ROWS
-from rehearse.cases import JSON, Scenario
+from acrsync.rehearse.cases import JSON, Scenario
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 MARK = "acrsync:radio-prod"

@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from rehearse.cases import JSON, Case, Scenario, Storm
-from rehearse.play import aim_of
-from rehearse.promises import broken_by, duplicates, not_as_wanted
-from rehearse.stage import Ran, folder_of, stage
+from acrsync import cli
+from acrsync.rehearse.cases import JSON, Case, Scenario, Storm
+from acrsync.rehearse.play import aim_of
+from acrsync.rehearse.promises import broken_by, duplicates, not_as_wanted
+from acrsync.rehearse.stage import Ran, folder_of, stage
 
 BUCKETS = 1000
 RUNS_MAX = 10
@@ -53,7 +54,7 @@ def weather(profile: str, *, seed: int) -> Weathered:
     storm = Storm(tuple({**way, "rate": share} for way in WAYS), seed)
     calm = Case(scenario, profile, settle_s=2, timeout_s=2)
     case = Case(scenario, profile, storm, settle_s=2, timeout_s=2)
-    with stage() as on:
+    with stage(cli.run) as on:
         with folder_of(calm) as folder:
             on.set(calm)
             minimum = len(on.run(folder, calm, None).log)
@@ -67,7 +68,7 @@ def weather(profile: str, *, seed: int) -> Weathered:
     last = runs[-1].state
     broken = [one for run in runs for one in broken_by(run, first=first, aim=aim, case=case, calm=True)]
     broken += not_as_wanted(last, first, aim)
-    twice = sum(1 for _ in duplicates(last, first))
+    twice = sum(1 for _ in duplicates(last, first, aim))
     return Weathered(
         profile, len(runs), len(log), sum(bool(entry["fault"]) for entry in log), minimum, twice, tuple(broken)
     )

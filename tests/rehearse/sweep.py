@@ -1,91 +1,41 @@
-"""Many cases at once: players, each a process with a stage of its own."""
+"""Which cases are played: each misfortune at each request of each manifest, under a profile that takes turns."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from multiprocessing import get_context
-from multiprocessing.connection import Connection, wait
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from rehearse.cases import LAGGING, PROFILES, Case, Fault, Interrupt, Kill, Misfortune, Scenario, misfortunes
-from rehearse.play import Unplayable, Verdict, play
-from rehearse.stage import stage
+from acrsync import cli
+from acrsync.rehearse.cases import Case, Fault, Interrupt, Kill, Misfortune, Scenario
+from acrsync.rehearse.play import Verdict
+from acrsync.rehearse.players import rehearse
+from rehearse.cases import LAGGING, PROFILES, misfortunes
 
-
-def rehearse(cases: Iterable[Case], *, workers: int) -> Iterator[Verdict]:
-    """Play the cases and yield the verdicts as they come. Raises: Unplayable."""
-    left = iter(cases)
-    with ExitStack() as stack:
-        idle = [stack.enter_context(_process()) for _ in range(workers)]
-        busy: list[Connection] = []
-        while True:
-            for free, case in zip(idle, left, strict=False):
-                free.send(case)
-                busy.append(free)
-            if not busy:
-                return
-            ready = wait(busy)
-            idle = [connection for connection in busy if connection in ready]
-            busy = [connection for connection in busy if connection not in ready]
-            for ended in idle:
-                yield _verdict(ended)
-
-
-@contextmanager
-def player() -> Iterator[Callable[[Case], Verdict]]:
-    """Yield what plays one case after the other, in a process of its own. Calling it raises: Unplayable."""
-    with _process() as process:
-
-        def played(case: Case) -> Verdict:
-            process.send(case)
-            return _verdict(process)
-
-        yield played
-
-
-def _perform(cases: Connection) -> None:
-    with stage() as on, suppress(EOFError):
-        while (case := cases.recv()) is not None:
-            try:
-                cases.send(play(case, on))
-            except Unplayable as unplayable:
-                cases.send(unplayable)
-
-
-@contextmanager
-def _process() -> Iterator[Connection]:
-    """Yield what takes cases and gives verdicts. Why spawned: it forks for each run, so it must run no other thread."""
-    context = get_context("spawn")
-    ours, theirs = context.Pipe()
-    process = context.Process(target=_perform, args=[theirs])
-    process.start()
-    theirs.close()
-    try:
-        yield ours
-    finally:
-        with suppress(OSError):
-            ours.send(None)
-        ours.close()
-        process.join()
-
-
-def _verdict(process: Connection) -> Verdict:
-    came: Verdict | Unplayable = process.recv()
-    if isinstance(came, Unplayable):
-        raise came
-    return came
+# What the run after a crash is given beside the first manifest: people go on working while a job is down.
+NEWCOMER = "{name: of the second manifest, region: us-west-2, type: File, labels: [New]}"
+SECOND = {"second.yaml": f"version: 1\nbuckets:\n  - {NEWCOMER}\n"}
 
 
 def everything(scenarios: Iterable[Scenario], *, workers: int) -> tuple[list[Verdict], list[Case]]:
-    """Return the verdicts of undisturbed runs, and every case that follows from the requests that they sent."""
+    """Return the verdicts of undisturbed runs, and the cases that follow from the requests that they sent.
+
+    Each misfortune meets each request once, under one of the three profiles in turn: what a fault does and what a
+    profile does seldom have to do with each other, and all of both would take hours. A crash meets each request under
+    every profile, and once more with another manifest after it.
+    """
     calm = [Case(scenario, profile) for scenario in scenarios for profile in PROFILES]
-    verdicts = list(rehearse(calm, workers=workers))
-    cases = [
-        Case(verdict.case.scenario, verdict.case.profile, misfortune)
-        for verdict in verdicts
-        for misfortune in misfortunes(verdict.requests)
-    ]
-    return verdicts, cases
+    verdicts = list(rehearse(calm, workers=workers, command=cli.run))
+    return verdicts, [case for turn, verdict in enumerate(verdicts) for case in _cases(turn, verdict)]
+
+
+def _cases(turn: int, verdict: Verdict) -> Iterator[Case]:
+    scenario, profile = verdict.case.scenario, verdict.case.profile
+    for place, misfortune in enumerate(misfortunes(verdict.requests)):
+        in_turn = (turn + place) % len(PROFILES) == 0
+        if in_turn or isinstance(misfortune, Kill):
+            yield Case(scenario, profile, misfortune)
+        if in_turn and isinstance(misfortune, Kill):
+            yield Case(replace(scenario, second=SECOND), profile, misfortune)
 
 
 def lagging(scenario: Scenario, *, requests: int) -> Iterator[Case]:

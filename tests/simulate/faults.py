@@ -168,8 +168,8 @@ def _landed_anyway(self: Lease, nonce: str) -> bool:
 
 
 def _without(field: str) -> Callable[..., Earlier]:
-    def earlier(self: memory.Known, rows: Sequence[Live], *, stack: str | None) -> Earlier:
-        return replace(EARLIER(self, rows, stack=stack), **{field: type(getattr(Earlier(), field))()})
+    def earlier(self: memory.Known, rows: Sequence[Live], *, manifest: tuple[str, ...] = ()) -> Earlier:
+        return replace(EARLIER(self, rows, manifest=manifest), **{field: type(getattr(Earlier(), field))()})
 
     return earlier
 

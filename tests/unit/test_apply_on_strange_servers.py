@@ -138,7 +138,7 @@ def test_an_answer_that_shows_another_bucket_proves_no_create():
 
 
 def test_nor_does_one_whose_bucket_this_run_made_before():
-    made = {}
+    made: dict[str, Live] = {}
     job = apply((create("a"),), (create("b"),), habits={"answers": lambda row: made.setdefault("first", row)})
     assert [(outcome.status, outcome.live.name) for outcome in job.run()] == [
         (Status.CREATED, "a"),

@@ -11,7 +11,7 @@ import pytest
 from acrsync.diagnostics import AcrsyncError
 from acrsync.plan.changes import Create, Delete, Replace, Update
 from acrsync.plan.outcome import Outcome, Status
-from acrsync.runs.memory import Known, past, reduced
+from acrsync.runs.memory import Known, manifest_key, past, reduced
 from acrsync.runs.record import (
     Wanted,
     Who,
@@ -73,6 +73,8 @@ OTHER_NAME = Outcome(CREATE, Status.FAILED, live=live(20, "talk-1"), wrote=True)
         (RENAME, None, True, True, "it may still land"),
         (RENAME, Outcome(RENAME, Status.FAILED, wrote=True, lost="update"), True, True, "it may still land"),
         (RENAME, Outcome(RENAME, Status.FAILED, wrote=True), False, False, "it was answered, if not as wanted"),
+        (RENAME, Outcome(RENAME, Status.FAILED, live=NEWS, wrote=True), False, False, "it was ignored"),
+        (RENAME, Outcome(RENAME, Status.FAILED, live=live(8, "newe"), wrote=True), True, False, "another name"),
         (DELETE, Outcome(DELETE, Status.UNKNOWN, wrote=True, lost="delete"), True, True, "it may still land"),
         (MOVE, None, True, True, "it may be deleted and not created"),
         (MOVE, Outcome(MOVE, Status.FAILED, wrote=True), True, False, "deleted, and the create was refused"),
@@ -87,6 +89,27 @@ def test_what_is_open_follows_from_how_a_change_ended(change, outcome, is_open, 
     assert [(left.name, left.undecided) for left in run.open] == [(change.name, undecided)] * is_open, reason
     assert run.crashed is not ends
     assert run.done == (ends and not is_open)
+
+
+def test_what_was_stored_under_another_name_is_closed_when_it_is_gone_or_has_the_name_that_was_wanted():
+    for change, outcome in (
+        (CREATE, OTHER_NAME),
+        (RENAME, Outcome(RENAME, Status.FAILED, live=live(8, "newe"), wrote=True)),
+    ):
+        lines = lines_of(change, outcomes=[outcome], ends=True)
+        assert outcome.live is not None
+        bucket_id = outcome.live.id
+        assert not after(lines, [outcome.live]).closed
+        assert after(lines, [live(bucket_id, change.name)]).closed
+        assert after(lines, []).closed
+        earlier = Known((past(lines),)).earlier([outcome.live])
+        assert earlier.aliases == {change.name: (bucket_id, outcome.live.name)}
+
+
+@pytest.mark.parametrize("stored", ["ta", "TALK!", "talk (2)", "t&#97;lk", "tálk"])
+def test_a_new_bucket_that_a_lost_create_may_have_made_is_its_alias(stored):
+    found = known(CREATE, outcomes=[LOST_ANSWER]).earlier([live(20, stored)], stack=None)
+    assert found.aliases == {"talk": (20, stored)}
 
 
 @pytest.mark.parametrize(
@@ -241,7 +264,7 @@ def test_an_event_of_a_later_format_is_left_out():
 
 
 def told(*changes, rows=(), outcomes=(), ends=False):
-    return known(*changes, outcomes=outcomes, ends=ends).earlier(rows, stack=None)
+    return known(*changes, outcomes=outcomes, ends=ends).earlier(rows)
 
 
 def test_planning_is_told_of_a_lost_bucket_with_everything_that_it_had():
@@ -257,9 +280,12 @@ def test_planning_is_told_of_a_bucket_under_another_name_while_it_lives():
 
 def test_planning_is_told_what_the_last_verified_run_of_its_stack_managed():
     lines = (*lines_of(CREATE)[:1], end_line(**{**END, "verified": True, "managed": {20: "talk"}}))
-    now = Known((past(lines), past(({**lines[0], "stack": "radio"}, *lines[1:]))))
-    assert now.earlier([], stack=None).managed == {20: "talk"}
-    assert now.earlier([], stack="tv").managed == {}
+    of_files = past(({**lines[0], "files": ["a.yaml"]}, *lines[1:]))
+    of_stack = past(({**lines[0], "stack": "radio", "files": ["a.yaml"]}, *lines[1:]))
+    assert Known((of_files,)).earlier([], manifest=manifest_key(None, ["a.yaml"])).managed == {20: "talk"}
+    assert Known((of_files,)).earlier([], manifest=manifest_key(None, ["b.yaml"])).managed == {}
+    assert Known((of_stack,)).earlier([], manifest=manifest_key("radio", ["b.yaml"])).managed == {20: "talk"}
+    assert Known((of_stack,)).earlier([], manifest=manifest_key(None, ["a.yaml"])).managed == {}
 
 
 def test_a_hint_says_what_is_open_and_where_to_look():

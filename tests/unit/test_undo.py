@@ -236,6 +236,16 @@ def test_a_created_bucket_whose_name_is_borne_twice_stays(tmp_path: Path) -> Non
 UNANSWERED = "the run's create got no answer, so this may be what somebody else created"
 
 
+@pytest.mark.parametrize("end", [{"status": "already"}, {"status": "adopted"}, {"status": "failed", "lost": "create"}])
+def test_a_bucket_that_only_the_list_showed_is_left_with_a_word(end: dict[str, JSON], tmp_path: Path) -> None:
+    account = MemoryAccount()
+    lines = run(Manifest((entry("one"),)), account, tmp_path)
+    lines = tuple({**line, **end} if line["event"] == "outcome" else line for line in lines)
+    undone, _ = taken_back(lines, account)
+    assert undone.manifest.removed == ()
+    assert UNANSWERED in left(undone)
+
+
 @pytest.mark.parametrize("lost", ["before", "after"])
 def test_a_create_without_an_answer_is_left_with_a_word(lost: str, tmp_path: Path) -> None:
     account = MemoryAccount(lose=lambda _: lost)

@@ -17,19 +17,21 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from rehearse.cases import JSON, Case, Interrupt, Kill, Misfortune, faults_of
+from acrsync.rehearse.cases import JSON, Case, Interrupt, Kill, Misfortune, faults_of
 
+Command = Callable[[Sequence[str]], int]  # the command line: arguments in, exit code out
 POLL_S = 0.002
 ACTING_S = 0.05  # what acts has acted by then
 LATENCY_MS = 15  # while a signal is sent
 DEADLINE_S = 120
-MEMORY = Path("/dev/shm")
+MEMORY = Path("/dev/shm")  # noqa: S108 - a fresh folder in it, whose name nobody can guess
 FELL = 99  # an exception that the command let out
 HUNG = 98
 
@@ -53,12 +55,13 @@ class Stage:
     url: str
     token: str
     control: http.client.HTTPConnection
+    command: Command
 
     def ask(self, method: str, path: str, body: JSON = None) -> JSON:
         self.control.request(method, f"/_emulator/{path}", None if body is None else json.dumps(body))
         answer = self.control.getresponse()
         content = answer.read()
-        if answer.status != 200:
+        if answer.status != HTTPStatus.OK:
             raise ValueError(content.decode())
         return json.loads(content)
 
@@ -67,8 +70,9 @@ class Stage:
 
         From here on nothing is reset: a list that lags behind the first run still does when the second one begins.
         """
-        faults = faults_of(case.misfortune)
-        self.ask("POST", "reset", {"rows": case.scenario.rows, "profile": case.profile, "faults": faults})
+        faults, scenario = faults_of(case.misfortune), case.scenario
+        account = {"rows": scenario.rows} if scenario.copy is None else {"copy": scenario.copy}
+        self.ask("POST", "reset", {**account, "profile": case.profile, "faults": faults})
         for name, entries in case.scenario.references.items():
             for entry in entries:
                 self.ask("POST", f"references/{name}", entry)
@@ -101,9 +105,8 @@ class Stage:
         return log
 
     def _start(self, folder: Path, case: Case) -> int:
-        from acrsync import cli
-
         arguments = ["apply", "--yes", "--runs", "runs", "--color", "never", *case.scenario.files]
+        arguments += case.scenario.flags
         arguments += [
             f"--parallelism={case.parallelism}",
             f"--settle={case.settle_s}",
@@ -123,7 +126,7 @@ class Stage:
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(output, 1)
             os.dup2(output, 2)
-            code = cli.run(arguments)
+            code = self.command(arguments)
         finally:  # nothing may go on here that belongs to the process it was forked from
             os._exit(code)
 
@@ -175,7 +178,6 @@ def _lines(path: Path) -> tuple[JSON, ...]:
 
 # What the command imports only when it needs it, so that no child has to.
 IMPORTED_LATE = (
-    "acrsync.cli.apply",
     "acrsync.apply.reconcile",
     "acrsync.acrcloud",
     "acrsync.client",
@@ -185,19 +187,20 @@ IMPORTED_LATE = (
 
 
 @contextmanager
-def stage() -> Iterator[Stage]:
-    """Start an emulator for as long as the block lasts."""
-    for name in IMPORTED_LATE:
+def stage(command: Command) -> Iterator[Stage]:
+    """Start an emulator for as long as the block lasts; `command` is what is run on it."""
+    for name in (*IMPORTED_LATE, f"{command.__module__}.apply"):
         importlib.import_module(name)
-    command = [sys.executable, "-m", "acrsync", "emulator", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as emulator:
+    emulate = [sys.executable, "-m", "acrsync", "emulator", "--port", "0"]
+    # This interpreter, and nothing from outside.
+    with subprocess.Popen(emulate, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as emulator:  # noqa: S603
         assert emulator.stdout is not None
         said = emulator.stdout.readline() + emulator.stdout.readline()
         settings = dict(re.findall(r"(ACRSYNC_[A-Z]+)=(\S+)", said))
         url = settings["ACRSYNC_ENDPOINT"]
         control = http.client.HTTPConnection(urlsplit(url).netloc, timeout=60)
         try:
-            yield Stage(url, settings["ACRSYNC_TOKEN"], control)
+            yield Stage(url, settings["ACRSYNC_TOKEN"], control, command)
         finally:
             control.close()
             emulator.terminate()
@@ -208,7 +211,7 @@ def folder_of(case: Case) -> Iterator[Path]:
     """Make a folder with the manifest in it."""
     folder = Path(tempfile.mkdtemp(prefix="rehearse-", dir=MEMORY if MEMORY.is_dir() else None))
     try:
-        for name, text in case.scenario.files.items():
+        for name, text in {**case.scenario.files, **case.scenario.second}.items():
             (folder / name).write_text(text, encoding="utf-8")
         yield folder
     finally:

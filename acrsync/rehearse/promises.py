@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from rehearse.cases import JSON, Case, Fault, Interrupt, Kill
-from rehearse.stage import FELL, HUNG, Ran
+from acrsync.rehearse.cases import JSON, Case, Fault, Interrupt, Kill
+from acrsync.rehearse.stage import FELL, HUNG, Ran
 
 VERBS = {"POST": "create", "PUT": "update", "DELETE": "delete"}
 WROTE = ("created", "adopted", "updated", "replaced", "deleted")
@@ -30,6 +30,7 @@ class Aim:
     origins: Mapping[str, int]  # which bucket an entry means, by the entry's name, where one was there at the start
     gone: frozenset[str]  # names that must not be there in the end
     mark: str | None
+    uid: int  # of the account
 
 
 def broken_by(run: Ran, *, first: JSON, aim: Aim, case: Case, calm: bool) -> Iterator[str]:
@@ -47,8 +48,13 @@ def broken_by(run: Ran, *, first: JSON, aim: Aim, case: Case, calm: bool) -> Ite
         yield f"exit code 0 says that all is as wanted: {'; '.join(wrong)}"
 
 
-def _own(state: JSON) -> list[JSON]:
-    return [row for row in state["buckets"] if row["uid"] == 19]
+def _own(state: JSON, aim: Aim) -> list[JSON]:
+    return [row for row in state["buckets"] if row["uid"] == aim.uid]
+
+
+def shown(row: JSON, key: str) -> JSON:
+    """Return a field as the API shows it: word for word in a copy, until a PUT sets it."""
+    return row["show"].get(key, row[key])
 
 
 def _touched(run: Ran, first: JSON, aim: Aim) -> Iterator[str]:
@@ -125,7 +131,7 @@ def same(key: str, value: JSON, intent: JSON) -> bool:
 
 def not_as_wanted(state: JSON, first: JSON, aim: Aim) -> Iterator[str]:
     """Yield how the account differs from what the manifest asks for; no word of it is acrsync's planner's."""
-    own = _own(state)
+    own = _own(state, aim)
     named: dict[str, list[JSON]] = {}
     for row in own:
         named.setdefault(row["name"], []).append(row)
@@ -137,11 +143,11 @@ def not_as_wanted(state: JSON, first: JSON, aim: Aim) -> Iterator[str]:
             continue
         origin = start.get(aim.origins.get(entry["name"], 0), {})
         # What the manifest leaves out stays as it was, also through a replacement.
-        expected = {key: origin[key] for key in ("net_type", "labels", "metadata_template") if origin}
+        expected = {key: shown(origin, key) for key in ("net_type", "labels", "metadata_template") if origin}
         expected |= {key: value for key, value in entry.items() if key in rows[0] and key != "id"}
         for key, value in expected.items():
-            if _plain(key, rows[0][key]) != _plain(key, value):
-                yield f"{key} of {entry['name']} is {rows[0][key]!r}, not {value!r}"
+            if _plain(key, shown(rows[0], key)) != _plain(key, value):
+                yield f"{key} of {entry['name']} is {shown(rows[0], key)!r}, not {value!r}"
         if aim.mark and aim.mark not in (rows[0]["labels"] or ()):
             yield f"{entry['name']} does not carry {aim.mark}"
     for name in aim.gone & named.keys():
@@ -150,21 +156,23 @@ def not_as_wanted(state: JSON, first: JSON, aim: Aim) -> Iterator[str]:
 
 def _plain(key: str, value: JSON) -> JSON:
     if key == "labels":
+        value = value.split(",") if isinstance(value, str) else value
         return {label for label in value or () if label and not label.startswith(MARK)}
     if key == "metadata_template":
         return (json.loads(value) if isinstance(value, str) and value else value) or None
     return value
 
 
-def duplicates(state: JSON, first: JSON) -> Iterator[str]:
+def duplicates(state: JSON, first: JSON, aim: Aim) -> Iterator[str]:
     """Yield names that more buckets bear now than at the start."""
-    before = Counter(row["name"].casefold() for row in _own(first))
-    for name, count in Counter(row["name"].casefold() for row in _own(state)).items():
+    before = Counter(row["name"].casefold() for row in _own(first, aim))
+    for name, count in Counter(row["name"].casefold() for row in _own(state, aim)).items():
         if count > max(1, before[name]):
             yield f"{count} buckets are named {name}"
 
 
 def spilled(runs: Sequence[Ran], token: str) -> Iterator[str]:
+    """Yield where a token was shown."""
     for run in runs:
         if token in run.output or token in json.dumps(run.record):
             yield "the token was shown"

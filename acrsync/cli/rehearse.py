@@ -1,0 +1,237 @@
+"""`acrsync rehearse`: applies a plan to a copy of the account, once for each misfortune at each request."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from acrsync.cli.options import Common, Planning, approvals, common, limit, paths
+
+if TYPE_CHECKING:  # `--help` imports every command
+    from acrsync import Account, ExitCode, Manifest, Plan
+    from acrsync.model import JSON, Approval, Limit
+    from acrsync.rehearse.cases import Case
+    from acrsync.rehearse.copying import Copied
+    from acrsync.rehearse.play import Verdict
+    from acrsync.rehearse.report import Rehearsed
+
+FOLDER = Path(".acrsync")
+FAILURES = "rehearsals"
+SMALLER_TRIES = 150  # cases that are played to find a smaller one that fails
+
+
+@click.command("rehearse")
+@common
+@paths
+@click.option("--prune", is_flag=True, help="As in `acrsync apply`.")
+@click.option("--max-deletes", callback=limit, metavar="N|P%", help="As in `acrsync apply`.")
+@click.option("--allow", multiple=True, callback=approvals, metavar="GUARD:ID", help="As in `acrsync apply`.")
+@click.option(
+    "--profile",
+    default="documented",
+    show_default=True,
+    metavar="NAME|FILE",
+    help="How the copy behaves; a file that `acrsync probe --out` wrote.",
+)
+@click.option("--replay", type=click.Path(path_type=Path), metavar="FILE", help="Play one case that failed.")
+@click.option(
+    "--workers", type=click.IntRange(1, 64), metavar="N", help="Applies at a time, by default one a core and one more."
+)
+@click.option(
+    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output format."
+)
+def command(  # noqa: PLR0913 - one for each option
+    where: Common,
+    *,
+    paths: tuple[Path, ...],
+    prune: bool,
+    max_deletes: Limit | None,
+    allow: tuple[Approval, ...],
+    profile: str,
+    replay: Path | None,
+    workers: int | None,
+    format_: str,
+) -> ExitCode:
+    """Apply the plan to a copy of the account, once for each misfortune at each request.
+
+    Sends the account nothing but GET. The copy is an emulator on this machine. There the apply is killed, loses its
+    answers, is throttled and lied to, and must be put right by at most two further runs: no bucket twice, no content
+    lost, nothing changed that the manifest does not mention.
+
+    PATH is a manifest file, acrsync.yaml where none is given; several are one manifest.
+    """
+    workers = workers or 1 + (os.cpu_count() or 1)
+    if replay is not None:
+        return _replay(_loaded(replay))
+    planning = Planning(paths, prune, max_deletes, allow, 4, 0, 0, None, format_, (), False)
+    return _rehearse(where, planning, _profile(profile), workers=workers)
+
+
+def _loaded(path: Path) -> Case:
+    from acrsync.diagnostics import AcrsyncError
+    from acrsync.rehearse.cases import load
+
+    try:
+        case = load(path)
+    except (OSError, LookupError, TypeError, ValueError) as e:
+        fix = "name a file below .acrsync/rehearsals."
+        raise AcrsyncError("E656", f"{path}: it is not a case that was rehearsed.", fix=fix) from e
+    return case
+
+
+def _profile(named: str) -> JSON:
+    from acrsync.probe.profile import BASES, document
+
+    return named if named in BASES else document(Path(named))
+
+
+def _replay(case: Case) -> ExitCode:
+    from acrsync import ExitCode, cli
+    from acrsync.cli import output
+    from acrsync.rehearse.players import player
+
+    with player(cli.run) as play:
+        verdict = play(case)
+    output.answer(f"{case}: exit codes {', '.join(map(str, verdict.codes))}\n")
+    for promise in verdict.broken:
+        output.answer(f"  {promise}\n")
+    return ExitCode.FAILED if verdict.broken else ExitCode.DONE
+
+
+def _rehearse(where: Common, planning: Planning, profile: JSON, *, workers: int) -> ExitCode:
+    import acrsync
+    from acrsync.cli import output
+    from acrsync.cli.endpoint import opened
+    from acrsync.cli.planning import show_plan, targets_of
+    from acrsync.diagnostics import error
+    from acrsync.rehearse.copying import copied
+    from acrsync.report import PLAIN, diagnostics_text
+
+    targets = targets_of(where, planning)
+    if len(targets) > 1:
+        raise click.UsageError("This command takes one environment: write --env NAME once.")
+    manifest, where = targets[0].manifest, targets[0].where
+    began = time.monotonic()
+    with opened(where, read_only=True) as account:
+        plan = acrsync.plan(manifest, account)
+        if not plan.can_apply:
+            return show_plan(plan, account, where, planning)
+        if not plan.work:
+            nothing = error("E655", "The account is as the manifest says.", fix="change the manifest, or do nothing.")
+            output.say(diagnostics_text((nothing,), style=PLAIN).rstrip("\n"))
+            return acrsync.ExitCode.DONE
+        copy = copied(account.client, uid=plan.uid)
+        files = _files(manifest, plan, account, copy, profile)
+    case = _calm(files, copy, profile)
+    done, smaller = _tried(case, plan, copy, account.endpoint, workers=workers, began=began)
+    return _shown(done, smaller, format_=planning.format)
+
+
+def _files(manifest: Manifest, plan: Plan, account: Account, copy: Copied, profile: JSON) -> Mapping[str, str]:
+    """Return the manifest as one file of plain data. Raises: AcrsyncError if the copy plans otherwise than the account.
+
+    The plan on the copy is made for the account that was copied, so its digest is the one that a person approves.
+    """
+    import acrsync
+    from acrsync.acrcloud import Account as Copy
+    from acrsync.connecting import emulated, fill
+    from acrsync.diagnostics import AcrsyncError
+    from acrsync.manifest import load_texts
+    from acrsync.rehearse.manifests import manifest_text
+
+    text = manifest_text(manifest)
+    again = load_texts({"acrsync.json": text.encode()}).manifest
+    with emulated(profile=_named(profile)) as running:
+        fill(running, copy.document)
+        with acrsync.connect(running.url, running.token) as there:
+            digest = "" if again is None else acrsync.plan(again, Copy(there.client, account.endpoint)).digest
+    if digest != plan.digest:
+        raise AcrsyncError(
+            "E653",
+            f"The account gives the plan {plan.digest}, its copy {digest or 'none'}. It may have changed meanwhile.",
+            fix="run it again; if it says the same, report this: it is a bug in acrsync.",
+        )
+    return {"acrsync.json": text}
+
+
+def _named(profile: JSON) -> str:
+    """Return the base of a profile: how rows of a copy read does not depend on it."""
+    return profile if isinstance(profile, str) else str(profile["base"])
+
+
+def _calm(files: Mapping[str, str], copy: Copied, profile: JSON) -> Case:
+    from acrsync.rehearse.cases import Case, Scenario
+
+    return Case(Scenario("this plan", files, copy=copy.document), profile)
+
+
+def _tried(
+    calm: Case, plan: Plan, copy: Copied, endpoint: str, *, workers: int, began: float
+) -> tuple[Rehearsed, Case | None]:
+    """Play every case; of those that fail, return the smallest that still does."""
+    from acrsync import cli
+    from acrsync.cli import output
+    from acrsync.rehearse.players import player, rehearse
+    from acrsync.rehearse.report import Rehearsed
+    from acrsync.rehearse.trying import Summary, Tried, cases, smallest
+
+    with player(cli.run) as play:
+        undisturbed = play(calm)
+    every = list(cases(calm, undisturbed.sent))
+    tried = [Tried("nothing", "no request", undisturbed)]
+    if not undisturbed.broken:
+        output.say(f"Rehearsing {len(every)} cases.")
+        verdicts = _by_case(rehearse((case for _, _, case in every), workers=workers, command=cli.run))
+        tried = [Tried(trouble, request, verdicts[str(case.misfortune)]) for trouble, request, case in every]
+    summary = Summary(tuple(tried))
+    smaller = None
+    if summary.broken:
+        with player(cli.run) as play:
+            smaller = smallest(summary.broken[0].verdict.case, play, tries=SMALLER_TRIES)
+    uid, buckets = copy.document["uid"], len(copy.document["buckets"])
+    seconds = time.monotonic() - began
+    done = Rehearsed(plan.digest, uid, endpoint, buckets, len(plan.work), undisturbed.requests, seconds, summary)
+    return done, smaller
+
+
+def _by_case(verdicts: Iterable[Verdict]) -> Mapping[str, Verdict]:
+    """Return the verdicts by what met the apply: they come in the order in which they end."""
+    return {str(verdict.case.misfortune): verdict for verdict in verdicts}
+
+
+def _shown(done: Rehearsed, smaller: Case | None, *, format_: str) -> ExitCode:
+    from acrsync import ExitCode
+    from acrsync.cli import output
+    from acrsync.connecting import private_folder
+    from acrsync.rehearse.cases import to_json
+    from acrsync.rehearse.report import rehearsal_document, rehearsal_text
+
+    code = ExitCode.FAILED if done.summary.broken else ExitCode.DONE
+    kept = ""
+    if smaller is not None:
+        private_folder(FOLDER)
+        private_folder(FOLDER / FAILURES)
+        path = FOLDER / FAILURES / f"{output.now():%Y%m%dT%H%M%SZ}.json"
+        output.save(path, to_json(smaller))
+        kept = str(path)
+    if format_ == "json":
+        output.answer(json.dumps(rehearsal_document(done, exit_code=code, kept=kept), indent=2) + "\n")
+    else:
+        output.answer(rehearsal_text(done, kept=kept, smaller="" if smaller is None else "; ".join(_size(smaller))))
+    return code
+
+
+def _size(case: Case) -> Iterator[str]:
+    """Yield how much is left of a case, for people."""
+    document = json.loads(next(iter(case.scenario.files.values())))
+    for key in ("buckets", "removed"):
+        if entries := document.get(key):
+            yield f"{len(entries)} of `{key}`"
+    yield f"{len(case.scenario.copy['buckets'])} buckets in the account"
+    yield str(case.misfortune.kind) if case.misfortune else "no misfortune"

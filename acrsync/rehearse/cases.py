@@ -1,0 +1,184 @@
+"""What is rehearsed, as data: a manifest, an account, a profile, and the misfortune that meets the first run."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, assert_never
+
+JSON = Any
+OWNER = 19  # the uid of the account that the emulator starts with
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A fault of the emulator that meets one request."""
+
+    rule: Mapping[str, JSON]
+    at: int
+
+    @property
+    def kind(self) -> str:
+        return " ".join([str(self.rule["kind"]), *(_word(value) for key, value in self.rule.items() if key in SHOWN)])
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """SIGKILL for the apply when a request has arrived: before it is acted upon, or after."""
+
+    acted: bool
+    at: int
+
+    @property
+    def kind(self) -> str:
+        return f"kill -9 {'after' if self.acted else 'before'}"
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupt:
+    """A signal for the apply when a request has arrived; the second one, where there are two, follows at once."""
+
+    signal: Literal["SIGINT", "SIGTERM"]
+    times: Literal[1, 2]
+    at: int
+
+    @property
+    def kind(self) -> str:
+        return f"{self.signal}{' twice' if self.times > 1 else ''}"
+
+    @property
+    def number(self) -> int:
+        return signal.Signals[self.signal].value
+
+
+@dataclass(frozen=True, slots=True)
+class Storm:
+    """Faults by chance all through the first run."""
+
+    rules: tuple[Mapping[str, JSON], ...]
+    seed: int = 0
+
+    kind = "storm"
+
+
+Misfortune = Fault | Kill | Interrupt | Storm
+SHOWN = (
+    "status", "body", "answer", "retry_after_form", "reads", "form", "framing", "then", "where", "switches", "interim",
+)  # fmt: skip
+SLOW_S = 0.6  # longer than TIMEOUT_S: the client gives up
+TIMEOUT_S = 0.4
+SETTLE_S = 0.5
+LAG_S = 0.3
+
+
+def _word(value: JSON) -> str:
+    match value:
+        case dict():
+            return " ".join(f"{key}={_word(inner)}" for key, inner in value.items())
+        case list() | tuple():
+            return " ".join(map(_word, value))
+        case _:
+            return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A manifest and the account that it meets."""
+
+    name: str
+    files: Mapping[str, str]  # the manifest's files, by name; each is a PATH
+    rows: JSON = "documented"  # as the emulator's `reset` takes them
+    references: Mapping[str, tuple[JSON, ...]] = field(default_factory=dict)  # by list
+    copy: JSON = None  # an account word for word, instead of rows and references
+    flags: tuple[str, ...] = ()  # of the command
+    second: Mapping[str, str] = field(default_factory=dict)  # files that join the manifest after the first run
+
+    @property
+    def uid(self) -> int:
+        return OWNER if self.copy is None else int(self.copy["uid"])
+
+    @property
+    def later(self) -> Scenario:
+        """The scenario as further runs meet it."""
+        return replace(self, files={**self.files, **self.second}, second={}) if self.second else self
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One rehearsal."""
+
+    scenario: Scenario
+    profile: JSON = "documented"  # a name, or the content of a profile file
+    misfortune: Misfortune | None = None
+    parallelism: int = 4
+    settle_s: float = SETTLE_S
+    timeout_s: float = TIMEOUT_S
+
+    def __str__(self) -> str:
+        profile = self.profile if isinstance(self.profile, str) else "lagging"
+        what = self.misfortune.kind if self.misfortune else "nothing"
+        what += ", then another manifest" if self.scenario.second else ""
+        at = f" at request {self.misfortune.at}" if isinstance(self.misfortune, Fault | Kill | Interrupt) else ""
+        return f"{self.scenario.name}, {profile}: {what}{at}"
+
+
+def is_beyond_the_assumptions(case: Case) -> bool:
+    """Tell whether a case is one that no client can master.
+
+    A proxy that delivers a POST twice makes two buckets of it where the server lets two bear one name. Nothing can tell
+    them apart afterwards, so acrsync must refuse to go on and show both.
+    """
+    twice = isinstance(case.misfortune, Fault) and case.misfortune.rule["kind"] == "duplicate"
+    return twice and case.profile == "lenient"
+
+
+def to_json(case: Case) -> str:
+    """Return the text from which `from_json` makes the same case."""
+    document = asdict(case)
+    if case.misfortune is not None:
+        document["misfortune"]["is"] = type(case.misfortune).__name__
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def from_json(text: str) -> Case:
+    """Return the case that a file holds."""
+    document = json.loads(text)
+    given = document.pop("misfortune")
+    case = Case(**{**document, "scenario": Scenario(**document["scenario"])})
+    if given is None:
+        return case
+    kinds = {kind.__name__: kind for kind in (Fault, Kill, Interrupt, Storm)}
+    return replace(case, misfortune=kinds[given.pop("is")](**given))
+
+
+def lasts(misfortune: Misfortune | None) -> bool:
+    """Tell whether a misfortune goes on until somebody ends it."""
+    match misfortune:
+        case Storm():
+            return True
+        case Fault(rule):
+            return bool(rule["kind"] == "expire_token")
+        case _:
+            return False
+
+
+def faults_of(misfortune: Misfortune | None) -> JSON:
+    """Return the fault plan that brings a misfortune about; a kill is a hang during which the signal is sent."""
+    match misfortune:
+        case None | Interrupt():
+            return {"faults": []}
+        case Fault(rule, at):
+            return {"faults": [{**rule, "at": [at]}]}
+        case Kill(acted, at):
+            return {"faults": [{"kind": "hang_after" if acted else "hang_before", "at": [at], "seconds": 30}]}
+        case Storm(rules, seed):
+            return {"seed": seed, "faults": list(rules)}
+    assert_never(misfortune)
+
+
+def load(path: Path) -> Case:
+    """Return the case in a file. Raises: OSError, LookupError, TypeError, ValueError."""
+    return from_json(path.read_text(encoding="utf-8"))
