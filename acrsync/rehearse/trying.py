@@ -90,7 +90,7 @@ Document = Mapping[str, JSON]
 def smallest(case: Case, play: Player, *, tries: int) -> Case:
     """Return a smaller case that breaks a promise with the same trouble: fewer entries, fewer buckets in the account.
 
-    At most this number of cases is played. A manifest of several files, or one that is not plain data, is left as it is.
+    Plays at most this number of cases. A manifest of several files, or one that is not plain, is left as it is.
     """
     budget = [tries]
     best = _fewer_entries(case, play, budget)
