@@ -278,7 +278,9 @@ def of_templates(seen: Evidence) -> dict[str, Finding]:
     """Return what templates tell."""
     return {
         "template_text": _template_text(seen),
-        "template_invalid": _taken_or_refused(seen, "not_json", ("accept", "refuse_422"), "a template that is not JSON"),
+        "template_invalid": _taken_or_refused(
+            seen, "not_json", ("accept", "refuse_422"), "a template that is not JSON"
+        ),
         "template_object": _taken_or_refused(seen, "object", ("encode", "refuse_422"), "an object"),
         "template_empty": _template_empty(seen),
         "template_stored": template_stored(seen),
