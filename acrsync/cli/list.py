@@ -80,7 +80,7 @@ def _listed(
 def _of_all(
     where: Common, names: tuple[str, ...], manifests: tuple[Path, ...], *, used_by: bool, format_: str
 ) -> ExitCode:
-    """List several environments; one that fails is told on stderr, and stops no other."""
+    """List several environments; one that fails is reported on stderr, and stops no other."""
     import json
     from collections.abc import Callable
 

@@ -37,7 +37,7 @@ _AREAS = {
     "3": "Guards",
     "4": "The API",
     "5": "Applying",
-    "6": "Probing",
+    "6": "Probing and rehearsing",
 }
 
 

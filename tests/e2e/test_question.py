@@ -11,7 +11,7 @@ from e2e.terminal import at_a_terminal
 from emulator.api import Api
 
 MANIFEST = "version: 1\nbuckets:\n  - {name: test, region: eu-west-1, type: Live, labels: [TV, News]}\n"
-ASKED = "Only `yes` is accepted: "
+ASKED = "Type `yes` to apply; anything else cancels: "
 # The command with another patience: its 30 s are too long for a test.
 IMPATIENT = [sys.executable, "-c", "from acrsync.cli import apply, main; apply.ANSWER_S = 0.3; main()"]
 

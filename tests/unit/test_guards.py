@@ -99,8 +99,9 @@ def test_a_bucket_that_is_not_known_to_be_empty_is_never_deleted_or_replaced(
     objection = the(planned(replace(manifest, approvals=approvals), row, evidence=Evidence(contents)), Guard.CONTENT)
     done = "replaced" if replacing else "deleted"
     assert words(objection) == (
-        f"E301 Bucket is not empty | Bucket {describe(row)} holds {holds}. Deleted content cannot be restored, so the bucket is never "
-        f"{done}. | empty it in the ACRCloud console first, or keep the bucket as it is."
+        f"E301 Bucket is not empty | Bucket {describe(row)} holds {holds}. "
+        f"Deleted content cannot be restored, so the bucket is never {done}. | "
+        f"empty it in the ACRCloud console first, or keep the bucket as it is."
     )
     assert (objection.id, objection.approval) == (1, "")
     assert objection.diagnostic.span == (desired("one").span if replacing else None)

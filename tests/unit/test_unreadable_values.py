@@ -266,7 +266,7 @@ def test_any_sign_of_content_objects_to_a_deletion(values: dict[str, JSON], cont
     plan = planned(Manifest((), (Removed("full"),)), read(5, name="full", **values))
     plan = guarded(plan, Evidence({5: contents}))
     (objection,) = [objection for objection in plan.objections if objection.guard == "content"]
-    assert f" {says}. No call brings content back" in objection.diagnostic.detail
+    assert f" {says}. Deleted content cannot be restored" in objection.diagnostic.detail
     assert objection.approval == ""
 
 
