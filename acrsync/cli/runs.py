@@ -67,7 +67,10 @@ def command(
 @click.argument("run_id", metavar="ID|last")
 @place
 def show(run_id: str, *, runs: str | None, endpoint: str | None, envs: tuple[str, ...]) -> ExitCode:
-    """Show one run: who, what it changed and how that ended, and what is still open."""
+    """Show one run.
+
+    Who ran it, what it changed and how that ended, and what is still open.
+    """
     from acrsync.cli import output
     from acrsync.plan.outcome import ExitCode
     from acrsync.report import PLAIN
