@@ -89,10 +89,10 @@ def show(run_id: str, *, runs: str | None, endpoint: str | None, envs: tuple[str
 @click.option("--reason", required=True, metavar="TEXT", help="Why nothing of it needs attention any more.")
 @place
 def close(run_id: str, *, reason: str, runs: str | None, endpoint: str | None, envs: tuple[str, ...]) -> ExitCode:
-    """Give up what a run left open: later runs no longer take it into account.
+    """Give up what a run left open.
 
-    Look at the account first. A create whose end is not known may have made a bucket, and a bucket that a replacement
-    lost is described nowhere else.
+    Later runs no longer take it into account. Look at the account first: a create whose end is not known may have made
+    a bucket, and a bucket that a replacement lost is described nowhere else.
     """
     from acrsync.cli import output
     from acrsync.plan.outcome import ExitCode
