@@ -5,10 +5,17 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
+import yaml
 
-from acrsync.rehearse.cases import from_json
+from acrsync import cli
+from acrsync.client import failures, sending
+from acrsync.rehearse.cases import Case, Scenario, from_json
+from acrsync.rehearse.players import player
+from acrsync.rehearse.trying import cases, smallest
 from e2e.commandline import Place
 
 MANIFEST = """version: 1
@@ -145,3 +152,33 @@ def test_a_fault_in_the_product_is_found_and_kept_as_the_smallest_case_that_show
 def test_a_file_that_is_no_case_is_refused(place: Place):
     place.write("case.json", "{}")
     assert place.acrsync("rehearse", "--replay", "case.json").codes == ["E656"]
+
+
+def resending(arguments: Sequence[str]) -> int:
+    """The command with a fault put into it: a create whose answer was lost is sent again."""
+    honest = failures.of_trouble
+
+    def fault(*given, **named):
+        return replace(honest(*given, **named), again=True)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sending, "of_trouble", fault)
+        return cli.run(arguments)
+
+
+def test_a_fault_that_was_put_into_the_product_is_found_by_rehearsing():
+    manifest = {"acrsync.json": json.dumps(yaml.safe_load(MANIFEST))}
+    calm = Case(Scenario("planted", manifest), "lenient")
+    with player(resending) as play:
+        undisturbed = play(calm)
+        assert undisturbed.broken == ()
+        lost = [case for trouble, _, case in cases(calm, undisturbed.sent) if trouble == "answer lost"]
+        broken = [verdict for verdict in map(play, lost) if verdict.broken]
+        assert [
+            promise for verdict in broken for promise in verdict.broken if "POST for new was sent 2 times" in promise
+        ]
+        smaller = smallest(broken[0].case, play, tries=20)
+    (text,) = smaller.scenario.files.values()
+    assert [entry["name"] for entry in json.loads(text)["buckets"]] == ["new"]
+    with player(cli.run) as play:
+        assert play(smaller).broken == ()
