@@ -63,11 +63,11 @@ def command(  # noqa: PLR0913 - one for each option
     runs: str | None,
     lock_timeout: float,
 ) -> ExitCode:
-    """Measure how the API behaves where its documentation is silent.
+    """Measure how the API behaves.
 
-    Sends nothing but GET. With --write it also creates throw-away buckets in the account: at most two at a time, named
-    acrsync-probe-NONCE-N, each recorded before it is created and deleted at the end, by the next probe if this one is
-    killed.
+    Where the documentation is silent, only measuring tells. Sends nothing but GET. With --write it also creates
+    throw-away buckets in the account: at most two at a time, named acrsync-probe-NONCE-N, each recorded before it is
+    created and deleted at the end, by the next probe if this one is killed.
 
     PATH is a manifest that names the account, acrsync.yaml if there is one.
     """

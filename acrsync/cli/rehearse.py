@@ -58,11 +58,12 @@ def command(  # noqa: PLR0913 - one for each option
     workers: int | None,
     format_: str,
 ) -> ExitCode:
-    """Apply the plan to a copy of the account, once for each misfortune at each request.
+    """Try the plan on a copy of the account.
 
-    Sends the account nothing but GET. The copy is an emulator on this machine. There the apply is killed, loses its
-    answers, is throttled and lied to, and must be put right by at most two further runs: no bucket twice, no content
-    lost, nothing changed that the manifest does not mention.
+    Sends the account nothing but GET. The copy is an emulator on this machine. The plan is applied there once for each
+    misfortune at each request: the apply is killed, loses its answers, is throttled, and sees lists that lag. Each time
+    at most two further runs must put all right: no bucket twice, no content lost, nothing changed that the manifest
+    does not mention.
 
     PATH is a manifest file, acrsync.yaml where none is given; several are one manifest.
     """

@@ -16,6 +16,7 @@ from itertools import product
 from acrsync.model import JSON
 from acrsync.probe.evidence import Evidence, Row, Series, id_of, whole_number
 from acrsync.probe.finding import UNSEEN, Finding, numbers, one, some
+from acrsync.probe.lists import is_stable
 from acrsync.probe.shapes import ISO_STAMP, PLAIN_STAMP
 from acrsync.probe.wire import Answer
 
@@ -78,7 +79,7 @@ def list_lags(seen: Evidence, answers: Sequence[Answer]) -> dict[str, Finding]:
     """Return how late the list is, after which writes, and in which readings."""
     series = [one_ for one_ in seen.lists if one_.readings and one_.late >= 0]
     # What never showed a bucket may be late, or it stands on another page: that does not show when it is gone.
-    if not any(one_.write == "create" for one_ in series):
+    if not any(one_.write == "create" for one_ in series) or not is_stable(seen):
         series = []
     if not series:
         return {}

@@ -43,7 +43,7 @@ def _per_page_shown(seen: Evidence) -> Finding:
     if isinstance(at_many, int):
         return one("text_when_sent", f"per_page=1 comes back as text, a lowered one as {at_many}", single, many)
     rows, first = len(seen.rows), seen.pages["first"]
-    if second is not None and _new(second, first) and rows < PER_PAGE:
+    if second is not None and is_stable(seen) and _new(second, first) and rows < PER_PAGE:
         return one("as_asked", "pages are smaller than meta.per_page says", first, second)
     return some(("text_when_sent", "as_asked"), "per_page comes back as text, and no page was made smaller", single)
 
@@ -64,7 +64,7 @@ def _per_page_cap(seen: Evidence) -> Finding:
 def _page_rows_cap(seen: Evidence) -> Finding:
     first, after, second = seen.pages["first"], seen.pages["after"], seen.pages.get("second")
     size = len(first.rows or ())
-    if size and _is_stable(seen) and _new(after, first) and not (second and not _new_to(after, second)):
+    if size and is_stable(seen) and _new(after, first) and not (second and not _new_to(after, second)):
         return one(size, f"a page of {PER_PAGE} holds {size} rows, and the row after them is on no page", first, after)
     if not size:
         return UNSEEN
@@ -111,6 +111,8 @@ def _search_rule(seen: Evidence) -> Finding:
     sieve = Sieve(("substring", "prefix", "ignored"))
     plain = frozenset(id_of(row) for row in seen.pages["first"].rows or ())
     largest = _largest_page(seen)
+    if not is_stable(seen):
+        return UNSEEN
     for search in seen.searches:
         found = frozenset(id_of(row) for row in search.answer.rows or ())
         if search.answer.rows is None:
@@ -140,7 +142,7 @@ def totals(seen: Evidence) -> dict[str, Finding]:
     first, second = seen.pages["first"], seen.pages.get("second")
     said = [(len(seen.rows), first), *((part.count, part.answer) for part in seen.narrowed)]
     known = [(count, whole_number((answer.meta or {}).get("total")), answer) for count, answer in said]
-    complete = seen.whole and _is_stable(seen) and not _new(seen.pages["after"], first)
+    complete = seen.whole and is_stable(seen) and not _new(seen.pages["after"], first)
     is_all = len(seen.rows) == len(first.rows or ())
     roomy = len(first.rows or ()) >= ROOM
     if not complete or not roomy or any(total is None for _, total, _ in known) or not (is_all or second):
@@ -215,10 +217,11 @@ def _is_shuffled(lists: Sequence[Answer]) -> bool:
     return any(left != right and sorted(left, key=str) == sorted(right, key=str) for left, right in pairwise(orders))
 
 
-def _is_stable(seen: Evidence) -> bool:
+def is_stable(seen: Evidence) -> bool:
     """Tell whether each reading of page 1 showed the same rows in the same order."""
-    orders = {tuple(id_of(row) for row in answer.rows or ()) for answer in (seen.pages["first"], *seen.again)}
-    return len(orders) == 1
+    orders = [tuple(id_of(row) for row in answer.rows or ()) for answer in (seen.pages["first"], *seen.again)]
+    longest = max(orders, key=len)  # pages are of several sizes, none of which matters if all rows fit
+    return all(order == longest[: len(order)] for order in orders)
 
 
 def _per_page(answer: Answer) -> JSON:

@@ -22,7 +22,6 @@ TYPE = "File"
 LEAST = len(PREFIX) + 4  # characters of a name that was cut by which it is still known: some of the nonce
 GIVEN_UP = timedelta(hours=1)  # a create that no list shows by then did not happen
 PAGES_MAX = 1000
-PER_PAGE = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +168,7 @@ class Throwaways:
 def listed(wire: Wire) -> list[Row]:
     """Return the rows of the list as far as its pages show new ones; no cache knows the page size."""
     rows: dict[int | None, Row] = {}
-    per_page = PER_PAGE - 1 - len(wire.answers) % 49
+    per_page = wire.fresh_size()
     for number in range(1, PAGES_MAX):
         new = [row for row in wire.get("/buckets", page=number, per_page=per_page).rows or () if id_of(row) not in rows]
         if not new:

@@ -189,6 +189,11 @@ class Wire:
         """Return the answer to a GET."""
         return self.ask("GET", path, params=params)
 
+    def fresh_size(self) -> int:
+        """Return a page size that was not asked for yet, so that no cache of pages knows the page."""
+        used = {answer.params.get("per_page") for answer in self.answers}
+        return next((size for size in (*range(98, 59, -1), *range(101, 600)) if size not in used), 97)
+
     def counts(self) -> Mapping[str, int]:
         """Return how many requests were sent, by method."""
         methods = [answer.method for answer in self.answers]

@@ -50,12 +50,11 @@ class Writing:
     _rows: dict[int, Row] = field(default_factory=dict)  # as each bucket was last read
     _lag_s: float = 0.0  # so long reads of one bucket were seen to lag
     _lag_reads: int = 0
-    _fresh: int = 99  # page sizes not asked for yet: a cache of pages knows none of them
 
     def run(self) -> None:
         """Try everything. Raises: AcrsyncError if the account is another one, OutOfPatience."""
         self.region = _usual_region(self.evidence.rows)
-        query = {"page": 1, "per_page": self._size(), "type": TYPE}
+        query = {"page": 1, "per_page": self.wire.fresh_size(), "type": TYPE}
         before = self.wire.get("/buckets", **query)
         first = self._create("minimal", {})
         if first is None or first.id is None:
@@ -436,11 +435,7 @@ class Writing:
         return shown > 1
 
     def _page(self) -> Answer:
-        return self.wire.get("/buckets", page=1, per_page=self._size())
-
-    def _size(self) -> int:
-        self._fresh = self._fresh - 1 if self._fresh > 50 else 98  # noqa: PLR2004 - still larger than most accounts
-        return self._fresh
+        return self.wire.get("/buckets", page=1, per_page=self.wire.fresh_size())
 
     def _list_is_prompt(self) -> bool:
         """Tell whether no reading of the list was late so far."""

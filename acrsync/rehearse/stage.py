@@ -178,6 +178,7 @@ def _lines(path: Path) -> tuple[JSON, ...]:
 
 # What the command imports only when it needs it, so that no child has to.
 IMPORTED_LATE = (
+    "acrsync.cli.apply",
     "acrsync.apply.reconcile",
     "acrsync.acrcloud",
     "acrsync.client",
@@ -189,7 +190,7 @@ IMPORTED_LATE = (
 @contextmanager
 def stage(command: Command) -> Iterator[Stage]:
     """Start an emulator for as long as the block lasts; `command` is what is run on it."""
-    for name in (*IMPORTED_LATE, f"{command.__module__}.apply"):
+    for name in IMPORTED_LATE:
         importlib.import_module(name)
     emulate = [sys.executable, "-m", "acrsync", "emulator", "--port", "0"]
     # This interpreter, and nothing from outside.

@@ -9,8 +9,9 @@ from jsonschema import Draft202012Validator
 from e2e.commandline import Place
 
 COMMANDS = (
-    "validate", "render", "plan", "apply", "list", "show", "export", "runs", "explain", "schema", "emulator",
-)  # fmt: skip
+    *("validate", "render", "plan", "apply", "list", "show", "export", "runs", "explain", "schema", "emulator"),
+    *("probe", "rehearse"),
+)
 GOLDEN = Path(__file__).parents[1] / "golden" / "help"
 
 
