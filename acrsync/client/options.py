@@ -128,7 +128,8 @@ def _proxy(key: str, url: Any) -> str:
         raise InvalidProxy(f"{of} is not an address that can be read.", fix=fix) from None
     if parts.scheme not in _PROXY_SCHEMES:
         raise InvalidProxy(f"{of} does not speak http, https or socks.", fix=fix)
-    if not parts.host or parts.path not in (None, "", "/") or parts.query or parts.fragment:
+    spaced = any(map(str.isspace, address))  # old versions of urllib3 take a host with a space for one
+    if spaced or not parts.host or parts.path not in (None, "", "/") or parts.query or parts.fragment:
         raise InvalidProxy(f"{of} is not a scheme, a login, a host and a port.", fix=fix)
     if parts.scheme.startswith("socks") and importlib.util.find_spec("socks") is None:
         raise InvalidProxy(

@@ -119,7 +119,7 @@ def test_without_obstore_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(AcrsyncError) as caught:
         ObjectStore("s3://runs/x", KEY)
     assert caught.value.diagnostic.code == "E083"
-    assert caught.value.diagnostic.fix.endswith('-m pip install "obstore>=0.8"')
+    assert caught.value.diagnostic.fix.endswith('-m pip install "obstore>=0.11"')
 
 
 @pytest.mark.parametrize("run_id", ["../account", "../../x", "a/../../account", "/etc/passwd", "", "x" * 2000])
