@@ -1,5 +1,5 @@
 # Everything a person or a pipeline does with this tree. Needs git, make and Python 3.11 or newer; makes .venv itself.
-.PHONY: demo quick test test-slow test-lowest test-sdist test-tools lock lint types imports bench rehearse mutants size clean help
+.PHONY: demo docs quick simulate test test-slow test-lowest test-sdist test-tools lock lint types imports bench rehearse mutants size clean help
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -23,18 +23,18 @@ demo: .venv/installed ## Plan, apply and plan again, against the built-in emulat
 quick: .venv/installed ## Unit and golden tests only
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet tests/unit tests/golden
 
-test: lint types imports .venv/installed ## All that CI runs
+test: lint types imports docs .venv/installed ## All that CI runs
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet --cov --cov-report=term:skip-covered
 
-test-slow: lint types imports .venv/installed ## The same and every slow test
+test-slow: lint types imports docs .venv/installed ## The same and every slow test
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet --hypothesis-profile new -m 'slow or not slow'
 
-# Both need no other tool than those of the group `test`: tests that want more say so and are skipped.
+# Both need no other tool than those of the group `test`: tests that want more say so and are skipped. TESTS: only these.
 test-lowest: ## Run the tests with the oldest versions that pyproject.toml allows
 	$(PYTHON) -m venv .venv-lowest
 	.venv-lowest/bin/python -m pip install --quiet --disable-pip-version-check uv
-	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --editable '.[emulator,truststore]' --group test
-	.venv-lowest/bin/python -m pytest --numprocesses $(WORKERS) --quiet
+	.venv-lowest/bin/uv pip install --quiet --python .venv-lowest/bin/python --resolution lowest-direct --editable '.[emulator,stores,truststore]' --group test
+	.venv-lowest/bin/python -m pytest --numprocesses $(WORKERS) --quiet $(TESTS)
 
 test-sdist: ## Build the source archive, unpack it, and run its tests as a packager does
 	rm -rf build/sdist
@@ -43,7 +43,7 @@ test-sdist: ## Build the source archive, unpack it, and run its tests as a packa
 	build/sdist/venv/bin/python -m build --sdist --outdir build/sdist
 	mkdir build/sdist/source
 	tar --extract --file build/sdist/acrsync-*.tar.gz --strip-components 1 --directory build/sdist/source
-	cd build/sdist/source && ../venv/bin/python -m pip install --quiet --disable-pip-version-check '.[emulator,truststore]' --group test
+	cd build/sdist/source && ../venv/bin/python -m pip install --quiet --disable-pip-version-check '.[emulator,stores,truststore]' --group test
 	cd build/sdist/source && ../venv/bin/pytest --numprocesses $(WORKERS) --quiet $(TESTS)
 
 test-tools: .venv/installed ## What other people's tools say of what others read: pipelines, schema, image, policies
@@ -53,6 +53,9 @@ lock: .venv/installed ## Write requirements.lock anew, with the newest versions
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@{ sed -n '/^#/p' requirements.lock && printf 'hatch-fancy-pypi-readme\nhatchling\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra emulator --extra stores --extra truststore pyproject.toml - ; } > requirements.lock.new
 	@mv requirements.lock.new requirements.lock
+
+docs: .venv/installed ## Build the site of the documentation, strictly, into build/docs/html
+	$(BIN)/python docs/site/build.py
 
 lint: .venv/installed
 	$(BIN)/ruff check
@@ -69,6 +72,9 @@ bench: .venv/installed ## Measure, and write docs/performance.md; with BASE=main
 
 rehearse: .venv/installed ## Kill applies and inject faults at every request, and write docs/reliability.md
 	@cd tests && ../$(BIN)/python -m rehearse
+
+simulate: .venv/installed ## Many runners on one account, by seeds, for SECONDS=60; SEED=N tells the story of one
+	@cd tests && SECONDS=$(or $(SECONDS),60) SEED=$(SEED) ../$(BIN)/python -m simulate
 
 mutants: .venv/installed ## Change what decides and writes in every small way; the tests must notice
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1

@@ -61,20 +61,28 @@ __all__ = [
     "__version__",
     "apply",
     "connect",
+    "environments",
     "load",
     "plan",
 ]
 
 
-def load(*paths: str | Path) -> Manifest:
-    """Return the manifest that these files are together. Nothing is sent.
+def environments(*paths: str | Path) -> tuple[str, ...]:
+    """Return the names of the environments that these files are for, in their order. Nothing is sent."""
+    from acrsync import manifest as manifests
+
+    return manifests.environments([Path(path) for path in paths])
+
+
+def load(*paths: str | Path, env: str | None = None) -> Manifest:
+    """Return the manifest that these files are together, for one environment. Nothing is sent.
 
     Raises: Invalid, whose `diagnostics` are all errors of all files, each with its position.
     """
     from acrsync import manifest as manifests
     from acrsync.diagnostics import Invalid
 
-    loaded = manifests.load([Path(path) for path in paths])
+    loaded = manifests.load([Path(path) for path in paths], env)
     if loaded.manifest is None:
         raise Invalid(loaded.diagnostics)
     return loaded.manifest
@@ -154,14 +162,23 @@ def __getattr__(name: str) -> Any:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def _by_name(module: ModuleType) -> tuple[Callable[[str], ModuleType], tuple[str]]:
+    """Return how a module is pickled: engines send functions that use it to other processes."""
+    return importlib.import_module, (module.__name__,)
+
+
 class _Library(ModuleType):
     """Why: importing a package puts it in the place of the function of its name; it can then be called like that."""
 
     def __setattr__(self, name: str, value: object) -> None:
         function = self.__dict__.get(name)
         if isinstance(value, ModuleType) and isinstance(function, FunctionType):
-            value.__class__ = type("Package", (ModuleType,), {"__call__": staticmethod(function)})
+            members = {"__call__": staticmethod(function), "__reduce__": _by_name}
+            value.__class__ = type("Package", (ModuleType,), members)
         super().__setattr__(name, value)
+
+    def __reduce__(self) -> tuple[Callable[[str], ModuleType], tuple[str]]:
+        return _by_name(self)
 
 
 sys.modules[__name__].__class__ = _Library

@@ -7,6 +7,7 @@ field and repeat the schema.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -20,6 +21,11 @@ def same(value: JSON) -> JSON:
     return value
 
 
+def is_text(value: JSON) -> bool:
+    """Tell whether a value is a text."""
+    return isinstance(value, str)
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One attribute that a manifest may set."""
@@ -27,19 +33,20 @@ class Field:
     immutable: bool = False
     canonical: Callable[[JSON], JSON] = same  # the one form that compares; idempotent
     encode: Callable[[JSON], JSON] = same  # canonical -> request body
+    readable: Callable[[JSON], bool] = is_text  # whether a value means something if the API shows it
 
 
 def canonical_labels(value: JSON) -> JSON:
     """Return labels as a sorted list without doubles; null, `[""]` and `[null]` are no labels.
 
-    Source: Console API, "List Buckets" shows `[""]` where no label is set.
+    Source: Console API, "List Buckets" shows `[""]` if no label is set.
     """
     items = value.split(",") if isinstance(value, str) else value or []
     return sorted({str(item) for item in items if item not in (None, "")})
 
 
 def canonical_template(value: JSON) -> JSON:
-    """Return a template as a mapping, or None for no template; text that is no JSON object stays text.
+    """Return a template as a mapping, or None for no template; text that is not a JSON object stays text.
 
     Key order is kept for writing and plays no part in comparing.
     """
@@ -64,8 +71,68 @@ def encode_template(value: JSON) -> JSON:
 
 
 def canonical_number(value: JSON) -> JSON:
-    """Return a whole number also where the server sent it as text."""
+    """Return a whole number also if the server sent it as text or with a point."""
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
+
+
+def identifier(value: JSON) -> int:
+    """Return the id of a row. Raises: ValueError if it has no usable one."""
+    number = canonical_number(value)
+    if not is_number(number) or number < 1:
+        raise ValueError(f"{shown(value)} is not an id")
+    return int(number)
+
+
+def is_number(value: JSON) -> bool:
+    """Tell whether a value is a whole number, also as text or with a point."""
+    number = canonical_number(value)
+    return isinstance(number, int) and not isinstance(number, bool)
+
+
+def are_labels(value: JSON) -> bool:
+    """Tell whether a value is a list of texts, a text of them with commas between, or says that there are none.
+
+    An object is none (its keys would become labels), nor is JSON in a text (its brackets would).
+    """
+    if isinstance(value, str):
+        return not _is_json(value)
+    return value is None or (isinstance(value, list) and all(isinstance(item, str | None) for item in value))
+
+
+def is_template(value: JSON) -> bool:
+    """Tell whether a value is a text or an object, or says that there is no template."""
+    return value is None or value == [] or isinstance(value, str | dict)
+
+
+def _is_json(text: str) -> bool:
+    if text.lstrip().startswith(("[", "{", '"')):  # cut short, too
+        return True
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def size_of(live: Live) -> float | None:
+    """Return the size that a bucket is shown with, None if none is shown or it cannot be read."""
+    match live.facts.get("size"):
+        case bool():
+            return None
+        case int() | float() as size if size >= 0:
+            return float(size)
+        case str() as text if re.fullmatch(r"[0-9]{1,30}(\.[0-9]{1,30})?", text):
+            return float(text)
+        case _:
+            return None
+
+
+def num_of(live: Live) -> int | None:
+    """Return how many items a bucket is shown with, None if that cannot be read."""
+    num = live.facts.get("num")
+    return num if isinstance(num, int) and not isinstance(num, bool) and num >= 0 else None
 
 
 # Source: Console API, "Create Bucket" and "Update Bucket". What an update does not list cannot be changed.
@@ -73,9 +140,9 @@ FIELDS: Mapping[str, Field] = {
     "name": Field(),
     "region": Field(immutable=True),
     "type": Field(immutable=True),
-    "net_type": Field(immutable=True, canonical=canonical_number),
-    "labels": Field(canonical=canonical_labels),
-    "metadata_template": Field(canonical=canonical_template, encode=encode_template),
+    "net_type": Field(immutable=True, canonical=canonical_number, readable=is_number),
+    "labels": Field(canonical=canonical_labels, readable=are_labels),
+    "metadata_template": Field(canonical=canonical_template, encode=encode_template, readable=is_template),
 }
 FACTS = ("uid", "num", "state", "size", "access_permission", "created_at", "updated_at")
 NUMBERS = ("uid", "num")
@@ -94,17 +161,23 @@ def canonical(attrs: Attrs) -> Attrs:
 
 
 def decode(row: Mapping[str, JSON]) -> Live:
-    """Return one row of the API as a live bucket."""
-    attrs = canonical({"labels": [], "metadata_template": None, **row})
-    labels = attrs["labels"]
-    marks = tuple(label for label in labels if label.startswith(MARK))
+    """Return one row of the API as a live bucket; a value that means nothing is left out and named, never guessed.
+
+    Raises: KeyError, TypeError or ValueError if it has no usable id.
+    """
+    bucket_id = identifier(row["id"])
+    row = {"labels": [], "metadata_template": None, **row}
+    unreadable = {key: shown(row[key]) for key, field in FIELDS.items() if key in row and not field.readable(row[key])}
+    unreadable |= {key: "missing" for key in ("name", "region", "type") if key not in row}
     facts = {key: canonical_number(row[key]) if key in NUMBERS else row[key] for key in FACTS if key in row}
-    return Live(
-        id=int(row["id"]),
-        attrs={**attrs, "labels": [label for label in labels if not label.startswith(MARK)]},
-        marks=marks,
-        facts=facts,
-    )
+    if not is_number(facts.get("uid", 0) or 0):
+        unreadable["uid"] = shown(row["uid"])
+    attrs = dict(canonical({key: value for key, value in row.items() if key not in unreadable}))
+    labels = attrs.get("labels", [])
+    if "labels" in attrs:
+        attrs["labels"] = [label for label in labels if not label.startswith(MARK)]
+    marks = tuple(label for label in labels if label.startswith(MARK))
+    return Live(bucket_id, attrs, marks, facts, unreadable)
 
 
 def encode(attrs: Attrs, *, marks: tuple[str, ...] = ()) -> dict[str, JSON]:
@@ -117,18 +190,21 @@ def encode(attrs: Attrs, *, marks: tuple[str, ...] = ()) -> dict[str, JSON]:
 
 def unwritable(live: Live) -> str | None:
     """Return why no manifest can name a bucket, None if one can; what cannot be named is never pruned."""
+    if "name" in live.unreadable:
+        return f"The name is {live.unreadable['name']}, which is not a text."
     for key, known in (("region", (*REGIONS, CHINA, *LEGACY_REGIONS)), ("type", (*TYPES, *LEGACY_TYPES))):
         if live.attrs.get(key) not in known:
-            return f"`{key}` is {_shown(live.attrs.get(key))}, which this acrsync does not know."
-    name = live.attrs.get("name")
-    if not isinstance(name, str):
-        return f"The name is {_shown(name)}, which is not a text."
-    if any("\ud800" <= character <= "\udfff" for character in name):
-        return "The name holds half of a surrogate pair, which is no character."
+            seen = live.unreadable.get(key) or shown(live.attrs.get(key))
+            return f"`{key}` is {seen}, which this acrsync does not know."
+    if "uid" in live.unreadable:
+        return f"`uid` is {live.unreadable['uid']}, so it is not known whose bucket it is."
+    if any("\ud800" <= character <= "\udfff" for character in live.name):
+        return "The name holds half of a surrogate pair, which is not a character."
     return None
 
 
-def _shown(value: JSON) -> str:
+def shown(value: JSON) -> str:
+    """Return a value of the API for people, cut if it is long."""
     return visible(json.dumps(value, ensure_ascii=False))[:80]
 
 

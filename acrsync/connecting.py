@@ -102,7 +102,7 @@ def fill(running: Running, copy: Mapping[str, Any]) -> None:
 
 
 def private_folder(path: Path) -> None:
-    """Make `.acrsync/`, which git is told to leave alone."""
+    """Make `.acrsync/`, which git ignores."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         ignore = path / ".gitignore"

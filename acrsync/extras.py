@@ -5,7 +5,8 @@ import shlex
 import sys
 from pathlib import Path
 
-EXTRAS = {"werkzeug": "werkzeug>=3.1.8", "truststore": "truststore>=0.10"}  # as in pyproject.toml
+# As in pyproject.toml.
+EXTRAS = {"werkzeug": "werkzeug>=3.1.8", "obstore": "obstore>=0.8", "truststore": "truststore>=0.10"}
 
 
 def installing(package: str) -> str:

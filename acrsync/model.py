@@ -15,6 +15,7 @@ Attrs = Mapping[str, JSON]  # canonical values by field name; an absent key mean
 
 MARK = "acrsync:"  # labels that begin so belong to acrsync, not to the manifest's `labels`
 PROTECTED = "acrsync:protected"
+IDENTIFYING = ("name", "region", "type", "uid")
 
 
 class Prune(StrEnum):
@@ -48,24 +49,36 @@ class Desired:
 
 @dataclass(frozen=True, slots=True)
 class Removed:
-    """A name in `removed`: the bucket is deleted, or with `forget` only loses its mark."""
+    """A name or an id in `removed`: the bucket is deleted, or with `forget` only loses its mark."""
 
-    name: str
+    name: str = ""  # empty if the id says which bucket is meant
     forget: bool = False
     span: Span | None = None
+    id: int | None = None
+
+    def __str__(self) -> str:
+        return self.name if self.id is None else f"id {self.id}"
+
+    def means(self, live: Live) -> bool:
+        """Tell whether this bucket is meant."""
+        return live.name == self.name if self.id is None else live.id == self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One objection that a person has accepted: one guard, one bucket, one reason."""
+    """One objection that a person has accepted: one guard, one bucket, one reason.
+
+    A takeover can name a stack instead of a bucket, if all buckets of that stack are taken over: it is renamed.
+    """
 
     guard: str
-    id: int
+    id: int | None = None
     reason: str = ""
     span: Span | None = None
+    stack: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.guard}:{self.id}"
+        return f"{self.guard}:{self.id if self.stack is None else MARK + self.stack}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +124,9 @@ class Manifest:
         """The label that this stack's buckets carry; None where marks are not written."""
         return f"{MARK}{self.stack}" if self.ownership and self.stack else None
 
-    def removal_span(self, name: str) -> Span | None:
+    def removal_span(self, live: Live) -> Span | None:
         """Return where `removed` names a bucket."""
-        return next((entry.span for entry in self.removed if entry.name == name), None)
+        return next((entry.span for entry in self.removed if entry.means(live)), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,10 +137,18 @@ class Live:
     attrs: Attrs  # every manageable field, canonical, labels without marks
     marks: tuple[str, ...] = ()  # sorted labels that begin with `acrsync:`
     facts: Attrs = field(default_factory=dict)  # read-only server data: uid, num, access_permission, created_at, ...
+    # What the server shows in a form that means nothing, by key, for people; such an attribute is not in `attrs`.
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        return str(self.attrs["name"])
+        """Its name, empty if that cannot be read."""
+        return str(self.attrs.get("name", ""))
+
+    @property
+    def is_identified(self) -> bool:
+        """Whether it can be read what bucket this is, and whose; no other one is matched, changed or deleted."""
+        return not any(key in self.unreadable for key in IDENTIFYING)
 
     @property
     def uid(self) -> int | None:
@@ -158,7 +179,7 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What guards must know beyond the listing, read only for the buckets that a plan renames, replaces or deletes."""
+    """What guards need in addition to the list, read only for the buckets that a plan renames, replaces or deletes."""
 
     # Items that the bucket's own content list counts, by bucket id; None: that list answered 403 or 404, `num` decides.
     contents: Mapping[int, int | None] = field(default_factory=dict)

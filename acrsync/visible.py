@@ -62,7 +62,7 @@ def lookalike(name: str) -> str:
 
 
 def characters(text: str) -> Iterator[tuple[str, bool]]:
-    """Yield each character, and whether it shows nothing and is no part of a word at its place."""
+    """Yield each character, and whether it shows nothing and is not a part of a word at its place."""
     for at, character in enumerate(text):
         yield character, _prints_nothing(character) and not _in_word(text, at)
 
@@ -86,7 +86,7 @@ def cleaned(text: str) -> str:
 
 
 def _instead(hidden: str) -> str:
-    """Return what is seen of a character that is no part of a word; whether joiners are is known at the end only."""
+    """Return what is seen of a character that is not a part of a word; whether joiners are is known at the end only."""
     if _JOINERS.match(hidden):
         return hidden
     return " " if hidden.isspace() or hidden in "\u115f\u1160\u2800\u3164\uffa0" else ""

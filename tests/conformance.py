@@ -41,7 +41,7 @@ def _plan() -> Draft202012Validator:
 def _line() -> Draft202012Validator:
     """The schema of a line, closed: what it does not name must not be written either."""
     schema = json.loads((ROOT / "schemas" / "run.v1.json").read_text())
-    for name in ("run", "intent", "sent", "outcome", "end", "closed", "bucket"):
+    for name in ("run", "intent", "outcome", "end", "closed", "bucket"):
         schema["$defs"][name]["additionalProperties"] = False
     return Draft202012Validator(schema)
 

@@ -45,8 +45,8 @@ def refused(status: int = 422) -> Hook:
     return raising(RemoteError("E406", "no", status=status))
 
 
-def denied() -> Hook:
-    return raising(AccessDenied("E403", "no", status=403))
+def denied(status: int = 401) -> Hook:
+    return raising(AccessDenied("E403", "no", status=status))
 
 
 def words(diagnostic: Diagnostic | None) -> str:

@@ -101,7 +101,9 @@ EVERYTHING = Plan(
     ),
     uid=19,
     endpoint=ENDPOINT,
-    diagnostics=(Diagnostic(Severity.WARNING, "W310", "This approval is spent", "takeover:3", "remove the line."),),
+    diagnostics=(
+        Diagnostic(Severity.WARNING, "W310", "This approval is no longer needed", "takeover:3", "remove the line."),
+    ),
     objections=(IN_USE, TOO_MANY),
     approved=(Approval("replace", 1159, "OPS-311", Span("radio.yaml", 40, 9)),),
     notes=("ads-2019: its content list cannot be read, so its `num` decides that it is empty.",),

@@ -27,6 +27,7 @@ class Between:
     asked: list[str] = field(default_factory=list)
     late: list[Callable[[], object]] = field(default_factory=list)
     broken: bool = False  # each request is dropped
+    ignored: str = ""  # a header that does not get through
 
     @property
     def swaps(self) -> int:
@@ -75,7 +76,7 @@ class Handler(Quiet):
         upstream = http.client.HTTPConnection(urlsplit(self.way.server).netloc, timeout=20)
         upstream.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
         for name, value in self.headers.items():
-            if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+            if name.lower() not in ("content-length", "transfer-encoding", "connection", self.way.ignored.lower()):
                 upstream.putheader(name, value)
         upstream.putheader("Content-Length", str(len(body)))
         upstream.putheader("Connection", "close")

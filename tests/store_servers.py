@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import Any, ClassVar
 from urllib.parse import unquote
 
+import pytest
+
 from gitops.tools import node
 
 AZURITE = "azurite@3.35.0"
@@ -164,6 +166,7 @@ def google_double() -> type[BaseHTTPRequestHandler]:
 @contextmanager
 def moto() -> Iterator[str]:
     """Run moto's server with a bucket `runs`; yield its address."""
+    pytest.importorskip("moto", reason="moto is not installed: see the dev group")
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     command = [sys.executable, "-c", "from moto.server import main; main()", "-H", "127.0.0.1", "-p", str(port)]

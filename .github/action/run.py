@@ -5,8 +5,10 @@ Only the standard library is used: the Python of the runner starts this file, no
 
 from __future__ import annotations
 
+import base64
 import glob
 import os
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -30,7 +32,10 @@ def command_line(inputs: Mapping[str, str], kept: Path) -> list[str]:
     line = [command, *options(inputs)]
     if command == "plan":
         each = "-{env}" if several(inputs["ENV"]) else ""
-        return [*line, *(f"--out={name}:{kept / 'plan'}{each}.{end}" for name, end in FORMATS.items()), *paths]
+        line += [f"--out={name}:{kept / 'plan'}{each}.{end}" for name, end in FORMATS.items()]
+        if each:  # and one report of all, the worst environment first
+            line += [f"--out={name}:{kept / 'plan'}.{FORMATS[name]}" for name in ("markdown", "html")]
+        return [*line, *paths]
     if not inputs["PLAN"]:
         return [*line, "--yes", *paths]
     return [*line, "--yes", f"--plan={inputs['PLAN']}", *given("--expect", inputs["EXPECT"])]
@@ -45,6 +50,35 @@ def options(inputs: Mapping[str, str]) -> Iterator[str]:
     yield from given("--runs", inputs["RUNS"])
     yield from (f"--allow={word}" for word in inputs["ALLOW"].split())
     yield from (f"--env={word}" for word in inputs["ENV"].split())
+
+
+def logged_in(inputs: Mapping[str, str], environment: Mapping[str, str]) -> dict[str, str]:
+    """Return settings with which git logs in to the repository's server; no file and no command line has them.
+
+    The header is the one that actions/checkout keeps, so that a job that has both sends one.
+    """
+    server = environment.get("GITHUB_SERVER_URL")
+    if not (inputs["GITHUB_TOKEN"] and server and inputs["RUNS"].startswith("git:")):
+        return {}
+    count = int(environment.get("GIT_CONFIG_COUNT") or 0)
+    basic = base64.b64encode(f"x-access-token:{inputs['GITHUB_TOKEN']}".encode()).decode()
+    key, value = f"http.{server}/.extraheader", f"AUTHORIZATION: basic {basic}"
+    return {
+        "GIT_CONFIG_COUNT": str(count + 1),
+        f"GIT_CONFIG_KEY_{count}": key,
+        f"GIT_CONFIG_VALUE_{count}": value,
+    }
+
+
+def tokens_of(text: str) -> dict[str, str]:
+    """Return tokens by the variable that holds each. Raises: Wrong, which shows none, if a line is not NAME=TOKEN."""
+    tokens = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        name, _, token = line.partition("=")
+        if not re.fullmatch(r"ACRSYNC_TOKEN_[A-Z0-9_]+", name.strip()):
+            raise Wrong("each line of tokens must be ACRSYNC_TOKEN_NAME=TOKEN.")
+        tokens[name.strip()] = token.strip()
+    return {name: token for name, token in tokens.items() if token}
 
 
 def given(option: str, value: str) -> list[str]:
@@ -95,13 +129,19 @@ def main() -> None:
         if inputs[name]:
             environment[f"ACRSYNC_{name}"] = inputs[name]
     try:
+        tokens = tokens_of(inputs["TOKENS"])
         line = command_line(inputs, kept)
     except Wrong as wrong:
         print(f"::error title=acrsync::{wrong}")  # noqa: T201 - the runner reads it
         sys.exit(1)
     kept.mkdir(exist_ok=True)
-    if inputs["TOKEN"]:
-        print(f"::add-mask::{inputs['TOKEN']}", flush=True)  # noqa: T201 - the runner reads it
+    login = logged_in(inputs, environment)
+    environment |= tokens
+    for secret in filter(
+        None, (inputs["TOKEN"], *tokens.values(), *(text.rpartition(" ")[2] for text in login.values() if " " in text))
+    ):
+        print(f"::add-mask::{secret}", flush=True)  # noqa: T201 - the runner reads it
+    environment |= login
     os.execvpe("acrsync", ["acrsync", *line], environment)  # noqa: S606, S607 - no shell, and the one that was installed
 
 

@@ -107,11 +107,16 @@ class Account:
     def create(self, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
         created = self.client.create_bucket(bucket.encode(attrs, marks=marks))
         try:
-            return _live(created)
+            live = _live(created)
+            if not live.is_identified:
+                raise _malformed(
+                    "/api/buckets", f"the bucket {live.id} has no readable {' and '.join(live.unreadable)}"
+                )
         except RemoteError as e:
             detail = f"The answer to the create shows no bucket that can be understood: {e.diagnostic.detail}"
-            fix = "look whether it is there before you try again."
+            fix = "check whether it exists before you try again."
             raise UnknownOutcome("E430", detail, fix=fix) from e
+        return live
 
     def update(self, bucket_id: int, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
         # Marks alone would replace the labels that are there.
@@ -210,15 +215,11 @@ def _miscounted(listing: Listing[Live]) -> Iterator[Diagnostic]:
 
 
 def _live(row: JSON) -> Live:
-    """Return one row as a live bucket. Raises: RemoteError where what identifies a bucket is missing."""
+    """Return one row as a live bucket. Raises: RemoteError if it has no usable id: then it could be any of them."""
     try:
-        live = bucket.decode(row)
+        return bucket.decode(row)
     except (KeyError, TypeError, ValueError) as e:
         raise _malformed("/api/buckets", f"a row cannot be understood: {type(e).__name__} {e}") from e
-    missing = [key for key in ("name", "region", "type") if not isinstance(live.attrs.get(key), str)]
-    if missing or isinstance(row["id"], bool):
-        raise _malformed("/api/buckets", f"the bucket {live.id} has no {' and no '.join(missing) or 'id'}")
-    return live
 
 
 def _same(live: Live, bucket_id: int) -> Live:

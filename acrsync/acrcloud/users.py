@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from acrsync.bucket import identifier
 from acrsync.model import JSON, Live, Reference
 
 # The list's name and what one row of it is. Source: Console API; bm-bd-projects by the official command line only.
@@ -31,25 +32,25 @@ def user_of(row: JSON) -> User:
     """Return one row.
 
     Buckets are embedded, or named by id or, in a container, by name; `bucket_group` holds ids as text.
-    Raises: KeyError, TypeError or ValueError where the row does not say which buckets it uses, which is not "none".
+    Raises: KeyError, TypeError or ValueError if the row does not list the buckets that it uses, which is not "none".
     """
     entries = row["buckets"] if "bucket_group" not in row else row.get("buckets")
     if not isinstance(entries, list | None):
-        raise TypeError("`buckets` is no list")
+        raise TypeError("`buckets` is not a list")
     bucket_ids = {int(text) for text in re.findall(r"[0-9]+", str(row.get("bucket_group") or ""))}
     bucket_names = set()
     for entry in entries or ():
         match entry:
             case {"id": bucket_id}:
-                bucket_ids.add(int(bucket_id))
-            case int():
-                bucket_ids.add(entry)
+                bucket_ids.add(identifier(bucket_id))
+            case int() | float():
+                bucket_ids.add(identifier(entry))
             case str():
                 bucket_names.add(entry.casefold())
                 bucket_ids.update({int(entry)} if re.fullmatch(r"[0-9]+", entry) else ())
             case _:
                 raise TypeError("an entry of `buckets` is neither bucket nor id nor name")
-    return User(int(row["id"]), str(row.get("name", "")), frozenset(bucket_ids), frozenset(bucket_names))
+    return User(identifier(row["id"]), str(row.get("name", "")), frozenset(bucket_ids), frozenset(bucket_names))
 
 
 def references_to(touched: Iterable[Live], users: Mapping[str, Iterable[User]]) -> Mapping[int, tuple[Reference, ...]]:

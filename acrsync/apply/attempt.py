@@ -1,23 +1,33 @@
 """Carries out one change: reads the bucket again, writes once, looks at the answer.
 
 Each write to a bucket that exists is preceded by a read of it: as planned, it is written; already as wanted, nothing
-is; otherwise it is stale and left alone.
+is; otherwise it is stale and left alone. What is read may lag behind what is: nothing is called stale before the list
+said the same, or the time is over in which it may lag.
+
+What an answer proves: of a create, that its bucket was not there before and has the name that was sent; of a rename,
+that the bucket has that name. Else the list is asked (`settling.py`). What else was sent may show later.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import assert_never
 
-from acrsync.diagnostics import AcrsyncError, Diagnostic, RemoteError, error
+from acrsync.apply.gate import Gate
+from acrsync.apply.names import Names
+from acrsync.apply.patience import Patience
+from acrsync.bucket import FIELDS
+from acrsync.diagnostics import AccessDenied, AcrsyncError, Diagnostic, RemoteError, error
 from acrsync.model import Attrs, Evidence, Live, Snapshot
 from acrsync.plan.changes import Create, Delete, Replace, Update, Work
 from acrsync.plan.document import Plan
 from acrsync.plan.guards import standing
+from acrsync.plan.matching import cannot_be_read, describe
 from acrsync.plan.outcome import Outcome, Status, Verb
 from acrsync.plan.ownership import is_own
+from acrsync.plan.planner import stored_elsewhere
 from acrsync.remote import Remote
 from acrsync.runs import Run
 from acrsync.runs.memory import Known
@@ -32,21 +42,32 @@ class Seen:
     snapshot: Snapshot
     evidence: Evidence = field(default_factory=Evidence)
     known: Known = field(default_factory=Known)  # what is left of earlier runs
+    read_at: float | None = None  # when the reading of the list began, by the clock; None: just now
 
     @cached_property
+    def rows(self) -> Mapping[int, Live]:
+        """What was listed before the first write, by id."""
+        return {row.id: row for row in self.snapshot.rows}
+
+    @property
     def listed(self) -> frozenset[int]:
         """Ids that were listed before the first write, so none of them is what this run creates."""
-        return frozenset(row.id for row in self.snapshot.rows)
+        return frozenset(self.rows)
 
     @cached_property
-    def named(self) -> Mapping[str, Live]:
-        """Our own buckets by name."""
-        return {row.name: row for row in self.snapshot.rows if is_own(row, self.plan.uid)}
+    def named(self) -> bool:
+        """Whether a bucket of ours was listed."""
+        return any(is_own(row, self.plan.uid) for row in self.snapshot.rows)
 
     @cached_property
     def last_wanted(self) -> Mapping[int, Attrs]:
         """What the last update of a bucket wants, by its id: a swap takes two."""
         return {change.live.id: change.desired.attrs for change in self.plan.work if isinstance(change, Update)}
+
+    @cached_property
+    def aliases(self) -> Mapping[str, tuple[int, str]]:
+        """Entries that the server stored under another name, with its id and name."""
+        return self.known.earlier(self.snapshot.rows).aliases
 
 
 @dataclass(slots=True)
@@ -56,6 +77,9 @@ class Attempt:
     account: Remote
     run: Run
     seen: Seen
+    names: Names
+    patience: Patience
+    gate: Gate
     change: Work
     sending: Verb | None = None  # the write that is under way, so may have reached the server
     wrote: bool = False
@@ -88,55 +112,136 @@ class Attempt:
                 assert_never(change)
 
     def _create(self, change: Create) -> Outcome:
-        there = self.seen.named.get(change.name)
-        if there is None:
-            return self._post(change, change.marks.add, Status.CREATED)
-        if is_as_wanted(there, change.desired.attrs, change.marks.add):
+        if change.name in self.seen.aliases:
+            return Outcome(change, Status.FAILED, stored_elsewhere(change.desired, *self.seen.aliases[change.name]))
+        there = self.names.of(change.name)
+        if there is not None and is_as_wanted(there, change.desired.attrs, change.marks.add):
             return Outcome(change, Status.ALREADY, live=there)
-        return Outcome(change, Status.STALE, _stale(there), there)
+        if there is not None:
+            return Outcome(change, Status.STALE, stale(there), there)
+        if taken := self._taken(change):
+            return taken
+        return self._post(change, change.marks.add, Status.CREATED)
+
+    def _taken(self, change: Work, *, but: int | None = None) -> Outcome | None:
+        """Return the outcome of a change whose name another bucket has by now, None if it is free."""
+        taker = self.names.taker(change.name, but=but)
+        if taker is None:
+            return None
+        detail = f"{visible(change.name)} is taken: {describe(taker)} is there by now."
+        fix = "run plan again and look at what it says now."
+        return Outcome(change, Status.STALE, error("E502", detail, fix=fix), taker)
 
     def _post(self, change: Create | Replace, marks: tuple[str, ...], status: Status) -> Outcome:
         attrs = change.desired.attrs
         self._intend("create", attrs, marks)
         live = self.account.create(attrs, marks=marks)
         self._sent()
+        known = self.names.has(live.id)
+        if known or live.name != change.name:
+            # Nothing that an undo could take for what this run made.
+            self.answered = None if known else live
+            return Outcome(change, Status.UNKNOWN, _unproven(live), self.answered, wrote=True, lost="create")
+        self.answered = live
         if self.seen.plan.uid is not None and live.uid not in (self.seen.plan.uid, None):
             detail = f"The server created it in account {live.uid}; this plan is for account {self.seen.plan.uid}."
             raise WrongAccount("E503", detail, fix="delete it there, and use the other token.")
-        return self._as_answered(live, attrs, marks, status)
+        return Outcome(change, status, live=self._as_written(live, attrs, marks), wrote=True)
+
+    def _as_written(self, answer: Live, wanted: Attrs, marks: tuple[str, ...]) -> Live:
+        """Return a bucket that was just written: as it is shown, or as it must be shown when nothing lags any more."""
+        if not differences(answer, wanted, marks):
+            return answer
+        fresh = self._read_once(answer.id) or answer  # an answer may be older than what was written
+        if not differences(fresh, wanted, marks):
+            return fresh
+        return replace(fresh, attrs={**fresh.attrs, **wanted}, marks=marks, unreadable={})
 
     def _update(self, change: Update) -> Outcome:
         desired = change.desired.attrs
-        fresh = self.account.read(change.live.id)
+        ends = (desired, self.seen.last_wanted[change.live.id])
+
+        def already(live: Live) -> bool:
+            marks = change.marks.applied_to(live.marks)
+            return live.marks == marks and any(is_as_wanted(live, wanted, marks) for wanted in ends)
+
+        def planned(live: Live) -> bool:
+            return _is_as_planned(change.live, live, tuple(desired))
+
+        fresh = self._read(change.live.id, lambda live: already(live) or planned(live))
         if fresh is None:
-            return Outcome(change, Status.STALE, _stale(None))
-        marks = change.marks.applied_to(fresh.marks)
-        for wanted in (desired, self.seen.last_wanted[fresh.id]):
-            if is_as_wanted(fresh, wanted, marks) and fresh.marks == marks:
-                return Outcome(change, Status.ALREADY, live=fresh)
-        if not _is_as_planned(change.live, fresh, tuple(desired)):
-            return Outcome(change, Status.STALE, _stale(fresh), fresh)
+            return Outcome(change, Status.STALE, stale(None))
+        if already(fresh):
+            return Outcome(change, Status.ALREADY, live=fresh)
+        if not planned(fresh):
+            return Outcome(change, Status.STALE, stale(fresh), fresh)
+        if taken := self._taken(change, but=fresh.id) if "name" in change.fields else None:
+            return taken
         if objection := self._objection(replace(change, live=fresh)):
             return Outcome(change, Status.REFUSED, objection, fresh)
+        marks = change.marks.applied_to(fresh.marks)
         attrs = {key: desired[key] for key in change.fields}
         if marks != fresh.marks:
+            if "labels" in fresh.unreadable:
+                told = cannot_be_read(fresh, ["labels"], span=change.desired.span)
+                return Outcome(change, Status.FAILED, told, fresh)
             attrs.setdefault("labels", fresh.attrs["labels"])
         self._intend("update", attrs, marks)
-        after = self.account.update(fresh.id, attrs, marks=marks if "labels" in attrs else ())
+        answer = self.account.update(fresh.id, attrs, marks=marks if "labels" in attrs else ())
         self._sent()
-        return self._as_answered(after, {**fresh.attrs, **attrs}, marks, Status.UPDATED)
+        return self._updated(fresh, answer, attrs, marks)
 
-    def _as_answered(self, live: Live, wanted: Attrs, marks: tuple[str, ...], status: Status) -> Outcome:
-        """Return the outcome of a write that was answered: an ignored field is a failure at once."""
-        self.answered = live
+    def _updated(self, fresh: Live, answer: Live, attrs: Attrs, marks: tuple[str, ...]) -> Outcome:
+        """Return the outcome of an update that was answered. What was sent may lag; what was not sent must stay."""
+        self.answered = answer
+        wanted = {**fresh.attrs, **attrs}
+        live = answer
         if differences(live, wanted, marks):
-            live = self.account.read(live.id) or live  # an answer may be older than what was written
-        if found := differences(live, wanted, marks):
-            return Outcome(self.change, Status.FAILED, read_back_mismatch(found), live, wrote=True)
-        return Outcome(self.change, status, live=live, wrote=True)
+            live = self._read_once(fresh.id) or answer
+        if _lost(fresh, live, attrs):
+            with self.gate.closed():  # what one update lost, the next would lose, too
+                for _ in self.patience.looks():
+                    live = self._read_once(fresh.id) or live
+                    if not _lost(fresh, live, attrs):
+                        break
+            if lost := _lost(fresh, live, attrs):
+                self.trouble = LostValues("E516", _told_of(fresh, live, attrs, lost), fix=_LOST_FIX)
+                return Outcome(self.change, Status.FAILED, self.trouble.diagnostic, live, wrote=True)
+        if "name" in attrs and live.name != attrs["name"]:
+            return Outcome(self.change, Status.UNKNOWN, _unproven(live), wrote=True, lost="update")
+        return Outcome(self.change, Status.UPDATED, live=self._as_written(live, wanted, marks), wrote=True)
+
+    def _read_once(self, bucket_id: int) -> Live | None:
+        """Return a bucket as it is shown now; None if it is not, or if that could not be asked."""
+        try:
+            return self.account.read(bucket_id)
+        except AccessDenied:
+            raise
+        except RemoteError:
+            return None
+
+    def _read(self, bucket_id: int, fits: Callable[[Live], bool]) -> Live | None:
+        """Read a bucket until it is as expected, or certainly is not, or nothing can lag any more."""
+        for _ in self.patience.looks():
+            fresh = self.account.read(bucket_id)
+            if (fresh is not None and fits(fresh)) or self._is_certain(fresh, bucket_id):
+                break
+        return fresh
+
+    def _is_certain(self, fresh: Live | None, bucket_id: int) -> bool:
+        """Tell whether a bucket is shown as it is: the list showed the same, or it changed after the list was read."""
+        if self.names.written(bucket_id) is not None:
+            return False
+        listed = self.seen.rows.get(bucket_id)
+        if listed is None or fresh is None:
+            return listed is None
+        shown, told = ((row.attrs, row.marks, row.facts.get("num")) for row in (fresh, listed))
+        stamp, before = (str(row.facts.get("updated_at") or "") for row in (fresh, listed))
+        # GUESS: a later stamp is not shown by an older copy of the bucket.
+        return shown == told or (before != "" and stamp > before)
 
     def _delete(self, change: Delete) -> Outcome:
-        fresh = self.account.read(change.live.id)
+        fresh = self._read(change.live.id, lambda live: _is_unchanged(change.live, live))
         if fresh is None:
             return Outcome(change, Status.ALREADY)
         if refused := self._not_to_be_deleted(change, fresh):
@@ -147,15 +252,17 @@ class Attempt:
         return Outcome(change, Status.DELETED, wrote=True)
 
     def _replace(self, change: Replace) -> Outcome:
-        fresh = self.account.read(change.live.id)
+        fresh = self._read(change.live.id, lambda live: _is_unchanged(change.live, live))
         if fresh is None:
-            there = self.seen.named.get(change.name)
+            there = self.names.of(change.name)
             done = there is not None and is_as_wanted(there, change.desired.attrs, change.marks.add)
-            return Outcome(change, Status.ALREADY if done else Status.STALE, None if done else _stale(None), there)
+            return Outcome(change, Status.ALREADY if done else Status.STALE, None if done else stale(None), there)
+        if taken := self._taken(change, but=fresh.id) if "name" in change.fields else None:
+            return taken
         if refused := self._not_to_be_deleted(change, fresh):
             return refused
         marks = change.marks.applied_to(fresh.marks)
-        # Recorded with all that the new bucket shall have: should the run end here, the next one can still create it.
+        # Recorded with all properties of the new bucket: if the run ends here, the next one can still create it.
         self._intend("delete", change.desired.attrs, marks)
         self.account.delete(fresh.id)
         self._sent()
@@ -169,10 +276,9 @@ class Attempt:
         self.sending, self.wrote = None, True
 
     def _not_to_be_deleted(self, change: Delete | Replace, fresh: Live) -> Outcome | None:
-        """Return the outcome where a bucket is not as planned, or a guard objects now; None where it may go."""
-        same_items = fresh.facts.get("num") == change.live.facts.get("num")
-        if not same_items or not _is_as_planned(change.live, fresh, tuple(change.live.attrs)):
-            return Outcome(change, Status.STALE, _stale(fresh), fresh)
+        """Return the outcome if a bucket is not as planned, or a guard objects now; None if it can go on."""
+        if not _is_unchanged(change.live, fresh):
+            return Outcome(change, Status.STALE, stale(fresh), fresh)
         objection = self._objection(replace(change, live=fresh))
         return Outcome(change, Status.REFUSED, objection, fresh) if objection else None
 
@@ -186,6 +292,13 @@ class Attempt:
 
 class WrongAccount(AcrsyncError):
     """A write landed in another account than the plan is for: nothing more may be sent."""
+
+
+class LostValues(AcrsyncError):
+    """The server changed what an update did not send: nothing more may be sent."""
+
+
+_LOST_FIX = "write the old values into the entry, or restore them in the console, before you apply anything else."
 
 
 def is_as_wanted(live: Live, attrs: Attrs, marks: tuple[str, ...]) -> bool:
@@ -210,12 +323,41 @@ def read_back_mismatch(found: Sequence[str]) -> Diagnostic:
     return error("E505", detail, fix=fix)
 
 
+def _lost(before: Live, after: Live, sent: Attrs) -> tuple[str, ...]:
+    """Return the keys that were not sent and have another value now; marks go with the labels."""
+    keys = [key for key in FIELDS if key not in sent and before.attrs.get(key) != after.attrs.get(key)]
+    if "labels" not in sent and "labels" not in keys and before.marks != after.marks:
+        keys.append("labels")
+    return tuple(key for key in keys if key not in before.unreadable)
+
+
+def _told_of(before: Live, after: Live, sent: Attrs, lost: Sequence[str]) -> str:
+    was = {key: [*before.attrs["labels"], *before.marks] if key == "labels" else before.attrs.get(key) for key in lost}
+    now = {key: [*after.attrs.get(key, ()), *after.marks] if key == "labels" else after.attrs.get(key) for key in lost}
+    told = "; ".join(f"{key} was {visible(repr(was[key]))} and is {visible(repr(now[key]))}" for key in lost)
+    return (
+        f"The update of {describe(after)} sent {', '.join(sent)}, and changed more: {told}. Nothing further is started."
+    )
+
+
+def _unproven(live: Live) -> Diagnostic:
+    """Return the message for an answer that does not show what was written."""
+    detail = f"The answer shows {describe(live)}, so it does not say what became of this change."
+    return error("E430", detail, fix="run plan, which looks at the account itself.")
+
+
+def _is_unchanged(planned: Live, fresh: Live) -> bool:
+    same_items = fresh.facts.get("num") == planned.facts.get("num")
+    return same_items and _is_as_planned(planned, fresh, tuple(planned.attrs))
+
+
 def _is_as_planned(planned: Live, fresh: Live, mentioned: Sequence[str]) -> bool:
     same = all(fresh.attrs.get(key) == planned.attrs.get(key) for key in mentioned)
     return same and fresh.marks == planned.marks
 
 
-def _stale(fresh: Live | None) -> Diagnostic:
+def stale(fresh: Live | None) -> Diagnostic:
+    """Return the message for a bucket that someone else changed or deleted."""
     detail = "It is gone." if fresh is None else "It is not as it was when this was planned."
     fix = "run plan again and look at what it says now."
     return error("E506", detail, fix=fix)

@@ -27,7 +27,7 @@ from acrsync.plan.ownership import account_uid, telling_uids
 from acrsync.plan.planner import make_plan
 from acrsync.remote import Remote
 from acrsync.runs import Moved, Run, Runs
-from acrsync.runs.memory import Known
+from acrsync.runs.memory import Known, manifest_key
 from acrsync.runs.record import Wanted
 from acrsync.runs.where import Memory
 from acrsync.visible import visible
@@ -88,35 +88,39 @@ class Reconciler:
         snapshot: Snapshot | None = None,
     ) -> Seen:
         """Observe the account, unless that is done, and plan; `hints` are shown with the plan."""
-        known = self._known() if known is None else known
-        snapshot = snapshot or self._observed(known)
+        taken, known = known is not None, self._known() if known is None else known
+        read_at = None if snapshot else self.clock.now()
+        snapshot = snapshot or self._observed(known, taken=taken)
         known = known.of(account_uid(manifest, snapshot))
-        plan = make_plan(manifest, snapshot, earlier=known.earlier(snapshot.rows, stack=manifest.stack))
+        earlier = known.earlier(snapshot.rows, manifest=manifest_key(manifest.stack, manifest.files))
+        plan = make_plan(manifest, snapshot, earlier=earlier)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
-        plan = guarded(plan, evidence)
+        plan = guarded(plan, evidence, earlier=earlier)
         said = in_reading_order((*known.hints, *hints, *plan.diagnostics))
-        return Seen(replace(plan, diagnostics=said, made_at=self.clock.wall()), snapshot, evidence, known)
+        return Seen(replace(plan, diagnostics=said, made_at=self.clock.wall()), snapshot, evidence, known, read_at)
 
     def look_for(self, plan: Plan, *, known: Known | None = None) -> Seen:
         """Observe the account for a plan that was made before. Raises: AcrsyncError if it is for another account."""
-        known = (self._known() if known is None else known).of(plan.uid)
-        snapshot = self._observed(known)
+        taken, known = known is not None, (self._known() if known is None else known).of(plan.uid)
+        read_at = self.clock.now()
+        snapshot = self._observed(known, taken=taken)
         _refuse_other_account(plan, snapshot, endpoint=self.account.endpoint)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         said = in_reading_order((*known.hints, *plan.diagnostics))
-        return Seen(replace(plan, diagnostics=said), snapshot, evidence, known)
+        return Seen(replace(plan, diagnostics=said), snapshot, evidence, known, read_at)
 
     def reconcile(
         self,
         look: Callable[[Known], Seen],
         *,
         began: Callable[[], object] = nothing,
-        agree: Callable[[Seen], object] = nothing,
+        agree: Callable[[Seen], Seen | None] = nothing,
         shown: Callable[[Iterable[Outcome]], Iterable[Outcome]] = iter,
     ) -> Result:
         """Wait for others, look, apply and read back; all anew if another run was faster.
 
-        `agree` is called before anything is written, and raises if it must not be. A plan that cannot be applied, or
+        `agree` is called before anything is written, and raises if it must not be; it returns a later look at the same
+        plan if it took one. A plan that cannot be applied, or
         has nothing to do, only settles what is left of earlier runs. Raises: as `take` and `carry_out`; Moved if others
         were faster each time.
         """
@@ -126,8 +130,9 @@ class Reconciler:
                 with suppress(Moved):
                     if not seen.plan.can_apply or not seen.plan.work:
                         self._settle(seen)
-                        return Result(seen.plan, verified=seen.plan.can_apply, exit_code=seen.plan.exit_code())
-                    agree(seen)
+                        as_wanted = seen.plan.can_apply and not seen.plan.errors
+                        return Result(seen.plan, verified=as_wanted, exit_code=seen.plan.exit_code())
+                    seen = agree(seen) or seen
                     return self.carry_out(seen, began=began, shown=shown)
                 self.tell("Another run was faster. Looking again.")
             raise Moved("E077", f"Others were faster {ROUNDS} times. Nothing was written.", fix="run apply again.")
@@ -152,22 +157,34 @@ class Reconciler:
         """
         assert self.runs is not None, "An apply without a record. This is a bug in acrsync."
         document = plan_document(seen.plan, Facts(self.clock.wall(), ExitCode.DONE))
-        run = self.runs.begin(Wanted(seen.plan, document, seen.listed), rows=seen.snapshot.rows)
+        wanted = Wanted(seen.plan, document, seen.listed, seen.plan.manifest.environment or "")
+        run = self.runs.begin(wanted, rows=seen.snapshot.rows)
         self.account.guard(run.last_look)
         began()
         try:
             return self._carried_out(seen, run, shown)
-        except Exception as e:  # a bug: whoever handles it must know that something may be written
+        except Exception as e:  # a bug: its handler must know that something may be written
             raise CrashedDuringApply from e
 
     def _known(self) -> Known:
         return self.runs.look() if self.runs else Known()
 
-    def _observed(self, known: Known) -> Snapshot:
-        """Return a list that shows what the last runs wrote, or the one that is read when it must."""
+    def _observed(self, known: Known, *, taken: bool) -> Snapshot:
+        """Return a list that shows what the last runs wrote, or the one that is read when it must.
+
+        If the account is not taken, nobody waited yet for what a run that was cut off may have created.
+        """
+        looked_for = not taken and known.holder is None
         snapshot = self.account.observe()
         left_s, wait_s = self.settings.settle_s, 1.0
-        while left_s > 0 and not known.shown_by(snapshot.rows, now=self.clock.wall()):
+        while left_s > 0:
+            missing = looked_for and known.undecided and known.earlier(snapshot.rows).pending
+            if not missing and known.shown_by(snapshot.rows, now=self.clock.wall()):
+                break
+            if left_s == self.settings.settle_s:
+                self.tell(
+                    f"Waiting up to {left_s:.0f} s: an earlier run wrote something that the list may not show yet."
+                )
             self.clock.wait(wait_s := min(wait_s, left_s))
             left_s, wait_s = left_s - wait_s, 2 * wait_s
             snapshot = self.account.observe()
@@ -184,14 +201,16 @@ class Reconciler:
             outcomes = verification.outcomes
             trouble += _left_over(verification)
         verified = verification is not None and verification.verified
+        wrote = any(outcome.wrote for outcome in outcomes)
+        unplannable = verification is not None and bool(verification.again.refusing)  # without a write, by others
         code = exit_code(
             End(
                 outcomes=outcomes,
                 interrupted=self.stop.is_set(),
                 own_leftovers=verification is not None
-                and bool(verification.own_leftovers or verification.again.errors),
-                other_leftovers=verification is not None and bool(verification.other_leftovers),
-                errors=verification is None,
+                and (bool(verification.own_leftovers) or (wrote and unplannable)),
+                other_leftovers=verification is not None and (bool(verification.other_leftovers) or unplannable),
+                errors=verification is None or bool(seen.plan.errors),
             )
         )
         trouble += _ended(run, code=code, verification=verification)
@@ -267,13 +286,13 @@ def _lost_bucket(outcome: Outcome) -> Diagnostic | None:
     change = outcome.change
     if not isinstance(change, Replace) or not outcome.wrote or outcome.status in WELL:
         return None
-    detail = f"Bucket {visible(change.name)} was deleted for its replacement. This is what it shall be:\n"
+    detail = f"Bucket {visible(change.name)} was deleted for its replacement. This is the bucket to create:\n"
     fix = "run apply again: it creates the bucket with these values, also those that the manifest leaves out."
     return error("E507", detail + entry(change.desired.attrs), fix=fix, span=change.desired.span)
 
 
 def _left_over(verification: Verification) -> tuple[Diagnostic, ...]:
-    found = list(verification.again.errors)
+    found = list(verification.again.refusing)
     if verification.own_leftovers:
         names = ", ".join(visible(change.name) for change in verification.own_leftovers)
         detail = f"Planning again would still change what this run wrote: {names}."

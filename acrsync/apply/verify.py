@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from acrsync.apply.attempt import differences, read_back_mismatch
-from acrsync.apply.waves import poll_until_settled
+from acrsync.apply.patience import poll_until_settled
 from acrsync.clock import Clock
+from acrsync.diagnostics import AccessDenied, RemoteError
 from acrsync.model import Live, Manifest, Snapshot
 from acrsync.plan.changes import Create, Delete, Replace, Update, Work
 from acrsync.plan.document import Plan
@@ -33,7 +34,7 @@ class Verification:
     @property
     def verified(self) -> bool:
         well = all(outcome.status in WELL for outcome in self.outcomes)
-        return well and not self.own_leftovers and not self.other_leftovers and not self.again.errors
+        return well and not self.own_leftovers and not self.other_leftovers and not self.again.refusing
 
 
 def verify(
@@ -45,13 +46,24 @@ def verify(
     settle_s: float,
     replan: Callable[[Snapshot], Plan],
 ) -> Verification:
-    """Observe until every write of this run shows, for at most `settle_s` seconds, and plan again."""
+    """Observe until every write of this run shows, for at most `settle_s` seconds, and plan again.
+
+    Raises: RemoteError if the last list within that time could not be read.
+    """
     written = _last_of_each(outcomes)
     for _ in poll_until_settled(clock, settle_s=settle_s):
-        snapshot = remote.observe()
+        try:
+            snapshot, trouble = remote.observe(), None
+        except AccessDenied:
+            raise
+        except RemoteError as e:  # a server in trouble is waited for, too
+            trouble = e
+            continue
         rows = {row.id: row for row in snapshot.rows}
         if all(_is_past_waiting(outcome) or not _missing(outcome, rows) for outcome in written):
             break
+    if trouble is not None:
+        raise trouble
     last = {id(outcome) for outcome in written}
     read = tuple(_read_back(outcome, rows) if id(outcome) in last else outcome for outcome in outcomes)
     again = replan(snapshot)
@@ -107,7 +119,7 @@ def _read_back(outcome: Outcome, rows: Mapping[int, Live]) -> Outcome:
     if outcome.lost == "create" or (not missing and outcome.status is not Status.UNKNOWN):
         return outcome
     if missing:
-        told = outcome.diagnostic or read_back_mismatch(missing)  # a lost answer is told already, and says more
+        told = outcome.diagnostic or read_back_mismatch(missing)  # a lost answer is reported already, with more detail
         live = outcome.live and rows.get(outcome.live.id, outcome.live)  # as it reads now, for who takes this back
         return replace(outcome, status=Status.FAILED, diagnostic=told, live=live)
     settled = Status.DELETED if isinstance(outcome.change, Delete) else Status.UPDATED

@@ -9,21 +9,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from acrsync.apply.attempt import Attempt, Seen, WrongAccount
+from acrsync.apply.attempt import Attempt, LostValues, Seen, WrongAccount
+from acrsync.apply.gate import Gate
+from acrsync.apply.names import FRESH_S, Names, takes_a_name
+from acrsync.apply.patience import Patience, poll_until_settled
+from acrsync.apply.settling import CONFLICTS, Ended, settle
 from acrsync.clock import Clock
-from acrsync.diagnostics import AccessDenied, Diagnostic, RemoteError, error
+from acrsync.diagnostics import AccessDenied, AcrsyncError, Diagnostic, IncompleteListing, RemoteError, error
 from acrsync.model import Live
-from acrsync.plan.changes import Create, Replace, Update, Work
+from acrsync.plan.changes import Create, Update, Work
 from acrsync.plan.outcome import WELL, Outcome, Status
-from acrsync.plan.ownership import is_own
 from acrsync.remote import Remote
 from acrsync.runs import LANDING_S, LeaseLost, Run
 from acrsync.visible import visible
 
 SILENCES = 3  # changes in a row without any answer, after which nothing more is tried
-POLL_S = 1.0  # between two looks at a list that may lag behind writes
+FORBIDDEN = 403  # unlike 401, this may be about one bucket only
+DENIALS = 5  # changes in a row that are forbidden, after which nothing more is tried
+ALLOWED_S = 5.0  # that long does a list that could be read tell that the token is good
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +54,26 @@ class Applier:
     clock: Clock
     stop: threading.Event  # set by the first interrupt: what is in flight finishes, nothing else begins
     settings: Settings = field(default_factory=Settings)
+    _names: Names = field(init=False)
+    _gate: Gate = field(default_factory=Gate)
     _halted: Diagnostic | None = None  # why nothing more is tried
     _silences: int = 0
+    _denials: int = 0
+    _allowed_at: float | None = None  # when the token read the list last, after a 403
     _confirmed: bool = False  # that a bucket of this account was seen
     _ended_well: dict[int, bool] = field(default_factory=dict)  # by bucket id, its last change
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
+    def __post_init__(self) -> None:
+        read_at = self.clock.now() if self.seen.read_at is None else self.seen.read_at
+        self._names = Names(self.seen.snapshot, uid=self.seen.plan.uid, read_at=read_at)
+
     def outcomes(self) -> Iterator[Outcome]:
         """Apply the plan and yield the end of each change, in plan order, as soon as it is settled.
 
-        Whoever stops asking stops the apply: what has not begun is not begun any more.
+        A caller that stops asking stops the apply: what has not begun is not begun any more.
         """
-        self._confirmed = bool(self.seen.named)
+        self._confirmed = self.seen.named
         pool = ThreadPoolExecutor(self.settings.parallelism)
         try:
             for wave in self.seen.plan.waves:
@@ -69,42 +82,89 @@ class Applier:
         finally:
             pool.shutdown(cancel_futures=True)
 
-    def _settled(self, futures: Sequence[Future[Outcome]]) -> Iterator[Outcome]:
-        """Yield outcomes in order; from the first unknown create on, when the whole wave has ended."""
-        held: list[Outcome] = []
+    def _settled(self, futures: Sequence[Future[Ended]]) -> Iterator[Outcome]:
+        """Yield outcomes in order; from the first one that the list must settle on, when the whole wave has ended."""
+        held: list[Ended] = []
         for future in futures:
-            outcome = future.result()
-            if held or outcome.lost == "create":
-                held.append(outcome)
+            ended = future.result()
+            if held or ended.needs_list:
+                held.append(ended)
             else:
-                yield self._end(outcome)
-        for outcome in self._resolved(held) if held else ():
-            yield self._end(outcome)
+                yield self._end(ended.outcome)
+        for ended in self._resolved(held) if held else ():
+            yield self._end(ended.outcome)
 
     def _end(self, outcome: Outcome) -> Outcome:
         if not isinstance(outcome.change, Create):
             self._ended_well[outcome.change.live.id] = outcome.status in WELL
         return outcome
 
-    def _try(self, change: Work) -> Outcome:
-        if (reason := self._not_begun(change)) is not None:
-            return self._noted(Outcome(change, Status.SKIPPED, reason))
-        attempt = Attempt(self.account, self.run, self.seen, change)
-        outcome = self._noted(attempt.outcome())
+    def _try(self, change: Work) -> Ended:
+        if takes_a_name(change):
+            self._see_names()
+        with self._gate.passed():
+            if (reason := self._not_begun(change)) is not None:
+                return Ended(self._noted(Outcome(change, Status.SKIPPED, reason)))
+            patience = Patience(self.clock, self.settings.settle_s)
+            attempt = Attempt(self.account, self.run, self.seen, self._names, patience, self._gate, change)
+            outcome = attempt.outcome()
+            trouble = attempt.trouble
+            if isinstance(trouble, AccessDenied) and self._stays_with_its_bucket(trouble):
+                outcome = replace(outcome, diagnostic=_denied(outcome, trouble))
+                trouble = None
+            self._noted(outcome)
+            self._take_into_account(outcome, trouble)
+        refused = isinstance(attempt.trouble, RemoteError) and attempt.trouble.status in CONFLICTS
+        return Ended(outcome, refused=refused and attempt.sending in ("create", "update") and outcome.lost is None)
+
+    def _take_into_account(self, outcome: Outcome, trouble: AcrsyncError | None) -> None:
+        """Go on, or halt where going on would be blind."""
         with self._lock:
-            self._confirmed = self._confirmed or outcome.live is not None
-            if isinstance(attempt.trouble, AccessDenied | WrongAccount | LeaseLost):
-                self._halted = attempt.trouble.diagnostic
-            silent = isinstance(attempt.trouble, RemoteError) and attempt.trouble.status is None
+            self._confirmed = self._confirmed or (outcome.live is not None and outcome.status is not Status.UNKNOWN)
+            if isinstance(trouble, AccessDenied | WrongAccount | LeaseLost | LostValues):
+                self._halted = trouble.diagnostic
+            silent = isinstance(trouble, RemoteError) and trouble.status is None
             self._silences = self._silences + 1 if silent else 0
             if self._silences >= SILENCES and self._halted is None:
                 detail = f"{SILENCES} changes in a row got no answer, so nothing more is sent."
                 self._halted = error("E504", detail, fix="run apply again when it does.")
-        return outcome
+
+    def _stays_with_its_bucket(self, trouble: AccessDenied) -> bool:
+        """Tell whether a token that may not do this may still read the list, so that others may well be changed."""
+        with self._lock:
+            self._denials += 1
+            if trouble.status != FORBIDDEN or self._halted is not None or self._denials > DENIALS:
+                return False
+            if self._allowed_at is None or self.clock.now() - self._allowed_at > ALLOWED_S:
+                try:
+                    self.account.observe()
+                except IncompleteListing:  # it was read, and shifted meanwhile
+                    pass
+                except RemoteError:
+                    return False
+                self._allowed_at = self.clock.now()
+        return True
+
+    def _see_names(self) -> None:
+        """Read the list again if it is too old to say whether a name is free; while nothing is under way."""
+        while self._is_old() and not self.stop.is_set() and self._halted is None:
+            with self._gate.alone():
+                if self._is_old():
+                    read_at = self.clock.now()
+                    try:
+                        self._names.saw(self.account.observe(), read_at=read_at)
+                    except RemoteError as e:
+                        self._halted = e.diagnostic
+
+    def _is_old(self) -> bool:
+        return self.clock.now() - self._names.read_at > FRESH_S
 
     def _noted(self, outcome: Outcome) -> Outcome:
         """Record an outcome as soon as it is known: what a crash finds unrecorded, the next run must ask about."""
         self.run.outcome(outcome)
+        self._names.note(outcome)
+        if outcome.wrote:
+            self._denials = 0
         return outcome
 
     def _halt_in_an_unknown_account(self) -> None:
@@ -122,11 +182,11 @@ class Applier:
             return self._halted
         if isinstance(change, Update) and not all(self._ended_well.get(needed) for needed in change.needs):
             detail = f"The name {visible(change.name)} was not given up by the bucket that bears it."
-            return error("E502", detail, fix="see what became of that bucket.")
+            return error("E502", detail, fix="check that bucket.")
         return None
 
-    def _resolved(self, held: list[Outcome]) -> list[Outcome]:
-        """Find what unknown creates became, by listing, when no write is in flight. Nothing is sent again."""
+    def _resolved(self, held: list[Ended]) -> list[Ended]:
+        """Find by listing what became of changes whose answers prove nothing. Nothing is sent again."""
         for _ in poll_until_settled(self.clock, settle_s=self.settings.settle_s):
             try:
                 rows = self.account.observe().rows
@@ -135,36 +195,25 @@ class Applier:
                 break
             except RemoteError:
                 continue
-            held = [self._adopted(outcome, rows) for outcome in held]
-            if self.stop.is_set() or not any(outcome.lost == "create" for outcome in held):
+            held = self._shown(held, rows)
+            if self.stop.is_set() or not any(ended.needs_list for ended in held):
                 break
         return held
 
-    def _adopted(self, outcome: Outcome, rows: Sequence[Live]) -> Outcome:
-        """Adopt the one new bucket that has the name, region, type and account of an unknown create."""
-        change = outcome.change
-        if outcome.lost != "create" or not isinstance(change, Create | Replace):
-            return outcome
-        found = [
-            row
-            for row in rows
-            if row.id not in self.seen.listed
-            and all(row.attrs.get(key) == change.desired.attrs[key] for key in ("name", "region", "type"))
-            and is_own(row, self.seen.plan.uid)
-        ]
-        if len(found) != 1:
-            return outcome
-        self._confirmed = True
-        status = Status.ADOPTED if isinstance(change, Create) else Status.REPLACED
-        return self._noted(Outcome(change, status, live=found[0], wrote=True))
+    def _shown(self, held: Sequence[Ended], rows: Sequence[Live]) -> list[Ended]:
+        """Return what the list shows of each of them; one bucket is what one change made."""
+        shown = []
+        for ended in held:
+            found = settle(ended, rows, self.seen, made=self._names.made())
+            if found.outcome is not ended.outcome:
+                self._noted(found.outcome)
+                self._confirmed = True
+            shown.append(found)
+        return shown
 
 
-def poll_until_settled(clock: Clock, *, settle_s: float) -> Iterator[None]:
-    """Yield for each look at a list that lags: now, each second, and last when the time is over or interrupted."""
-    deadline = clock.now() + settle_s
-    yield
-    more = True
-    while more:
-        left_s = deadline - clock.now()
-        more = clock.wait(max(0.0, min(POLL_S, left_s))) and left_s > POLL_S
-        yield
+def _denied(outcome: Outcome, trouble: AccessDenied) -> Diagnostic:
+    """Return the message for one change that the token, which reads the list, may not make."""
+    detail = f"{trouble.diagnostic.detail} The token reads the list of buckets, so the other changes go on."
+    fix = f"use a token that may change {visible(outcome.change.name)}, or leave that bucket out of the manifest."
+    return error("E518", detail, fix=fix)

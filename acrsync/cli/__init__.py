@@ -7,7 +7,7 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from types import FrameType
 
 import click
@@ -16,25 +16,25 @@ from acrsync.cli import output
 from acrsync.version import __version__
 
 COMMANDS = (
-    "validate",
-    "plan",
-    "apply",
-    "list",
-    "show",
-    "export",
-    "runs",
-    "explain",
-    "schema",
-    "emulator",
-    "probe",
-    "rehearse",
+    *("validate", "render", "plan", "apply", "list", "show", "export", "runs", "explain", "schema", "emulator"),
+    *("probe", "rehearse"),
 )
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def _signals() -> Iterator[int]:
+    """Yield the signals that end a command: also the end of a terminal, unless `nohup` has it ignored."""
+    yield from (signal.SIGINT, signal.SIGTERM)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
+        yield signal.SIGHUP
+
+
+SIGNALS = tuple(_signals())
 INTERRUPTED = 130  # ExitCode.INTERRUPTED, without loading what that stands in
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 BEGINNINGS = """\b
-Begin with what an account has:  acrsync export --out acrsync.yaml
-Try it without an account:       acrsync plan --endpoint emulator:
+Try it without an account:  acrsync export --endpoint emulator: --out acrsync.yaml
+                            acrsync plan --endpoint emulator:
+Start with your account:    acrsync export --out acrsync.yaml
 
 \b
 Each option has an environment variable: --max-deletes is ACRSYNC_MAX_DELETES.
@@ -69,7 +69,7 @@ def variable(option: click.Option) -> str:
 def acrsync(context: click.Context, *, version: bool, format_: str | None) -> None:
     """ACRCloud buckets as code.
 
-    Describe the buckets you want in acrsync.yaml, look at what would change with `acrsync plan`, and make it so with
+    Describe the buckets you want in acrsync.yaml, see what would change with `acrsync plan`, and change it with
     `acrsync apply`.
     """
     if version:

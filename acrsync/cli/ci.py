@@ -1,41 +1,62 @@
-"""What a pipeline gets beyond the answer: GitHub annotations, outputs and a summary; GitLab sections to fold.
+"""What a pipeline gets in addition to the answer: GitHub annotations, outputs and a summary; GitLab sections to fold.
 
 All of it goes to stderr or to the files that the runner names: stdout stays the answer. Nothing here fails a run.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from acrsync.cli import environment, output
+from acrsync.cli import environment as variable
+from acrsync.cli import output
 from acrsync.diagnostics import Diagnostic
-from acrsync.plan.changes import Delete, Replace
 from acrsync.plan.document import Plan, digest
+from acrsync.plan.fleet import Part, worst
 from acrsync.plan.outcome import Run
-from acrsync.report import FORMATS, github_text
+from acrsync.report import FLEET, FORMATS, github_text
 
 
-def report(plan: Plan | None, run: Run) -> None:
-    """Tell GitHub, where a run is one of its own, how it ended."""
-    if environment("GITHUB_ACTIONS") is None:
+def report(plan: Plan | None, run: Run, *, environment: str = "") -> None:
+    """Report to GitHub how a run ended, if it is one of GitHub's; `environment`: which one, if there is no plan."""
+    if variable("GITHUB_ACTIONS") is None:
         return
+    _annotate(Part((plan.manifest.environment if plan else environment) or "", plan, run))
+    _append("GITHUB_OUTPUT", "".join(f"{key}={value}\n" for key, value in _outputs(plan, run).items()))
+    _append("GITHUB_STEP_SUMMARY", FORMATS["markdown"](plan, run))
+
+
+def report_all(parts: Sequence[Part]) -> None:
+    """Tell GitHub how a run of several environments ended; the number of a plan is in its own report."""
+    if variable("GITHUB_ACTIONS") is None:
+        return
+    for part in parts:
+        _annotate(part)
+    plans = [part.plan for part in parts if part.plan is not None]
+    found = {"exit_code": str(int(worst(parts)))}
+    if len(plans) == len(parts) or any(plan.work for plan in plans):
+        found["has_changes"] = _word(any(plan.work for plan in plans))
+    if len(plans) == len(parts) or any(plan.destructive for plan in plans):
+        found["has_deletes"] = _word(any(plan.destructive for plan in plans))
+    _append("GITHUB_OUTPUT", "".join(f"{key}={value}\n" for key, value in found.items()))
+    _append("GITHUB_STEP_SUMMARY", FLEET["markdown"](parts))
+
+
+def _annotate(part: Part) -> None:
+    plan, run = part.plan, part.run
     told = [*plan.diagnostics, *(objection.diagnostic for objection in plan.objections)] if plan else []
     told += [*run.diagnostics, *(o.diagnostic for o in run.outcomes or () if o.diagnostic)]
     if told:
-        output.say(github_text(from_the_top(told)).rstrip("\n"))
-    _append("GITHUB_OUTPUT", "".join(f"{key}={value}\n" for key, value in _outputs(plan, run).items()))
-    _append("GITHUB_STEP_SUMMARY", FORMATS["markdown"](plan, run))
+        output.say(github_text(from_the_top(told), environment=part.name).rstrip("\n"))
 
 
 def _outputs(plan: Plan | None, run: Run) -> dict[str, str]:
     """Return what later steps may ask for; without a plan nobody knows whether there are changes, so it is not said."""
     found = {"exit_code": str(int(run.exit_code))}
     if plan is not None:
-        deletes = any(isinstance(change, Delete | Replace) for change in plan.work)
-        found |= {"has_changes": _word(plan.work), "has_deletes": _word(deletes), "digest": digest(plan)}
+        found |= {"has_changes": _word(plan.work), "has_deletes": _word(plan.destructive), "digest": digest(plan)}
     return found
 
 
@@ -43,20 +64,20 @@ def _word(claim: object) -> str:
     return "true" if claim else "false"
 
 
-def _append(variable: str, text: str) -> None:
-    path = environment(variable)
+def _append(name: str, text: str) -> None:
+    path = variable(name)
     if path is None:
         return
     try:
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(text)
     except OSError as error:
-        output.say(f"warning: {variable} cannot be written: {error.strerror}.")
+        output.say(f"warning: {name} cannot be written: {error.strerror}.")
 
 
 def from_the_top(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
     """Return messages with paths as the pipeline counts them: from the top of the checkout, where it says which."""
-    top = environment("GITHUB_WORKSPACE") or environment("CI_PROJECT_DIR")
+    top = variable("GITHUB_WORKSPACE") or variable("CI_PROJECT_DIR")
     return [_from(Path(top).resolve(), diagnostic) for diagnostic in diagnostics] if top else diagnostics
 
 
@@ -73,7 +94,7 @@ def section(name: str, title: str) -> Iterator[None]:
 
     Source: docs.gitlab.com, "Custom collapsible sections".
     """
-    if environment("GITLAB_CI") is None:
+    if variable("GITLAB_CI") is None:
         yield
         return
     output.say(f"\x1b[0Ksection_start:{_second()}:{name}\r\x1b[0K{title}")

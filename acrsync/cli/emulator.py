@@ -29,9 +29,9 @@ MEMORY = ":memory:"
     default="documented",
     show_default=True,
     metavar="NAME|FILE",
-    help="How it behaves where nobody knows: documented, strict, lenient, or a file.",
+    help="Behavior where the real API is undocumented: documented, strict, lenient, or a file.",
 )
-@click.option("--faults", type=click.Path(path_type=Path), metavar="FILE", help="What shall go wrong, and when.")
+@click.option("--faults", type=click.Path(path_type=Path), metavar="FILE", help="A file of faults to inject.")
 @click.option("--latency", type=Finite(0, 60_000), default=0, metavar="MS", help="Milliseconds before each answer.")
 @click.option("--copy", is_flag=True, help="Begin with a copy of the account, read by GET alone.")
 def command(

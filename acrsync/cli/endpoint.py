@@ -54,7 +54,7 @@ def opened(
     endpoint, source = common.endpoint or "", ""
     proxies: Mapping[str, str] = {}
     if not endpoint.startswith(EMULATOR):
-        credentials = Credentials(token, "this program") if token else _credentials(common.token_file)
+        credentials = Credentials(token, "this program") if token else _credentials(common)
         endpoint, token, source = _endpoint(common.endpoint, credentials), credentials.token, credentials.source
         proxies = _proxies(endpoint)
     connection = acrsync.connect(
@@ -78,7 +78,7 @@ def opened(
 
 def source_of_token(common: Common) -> str:
     """Return where the token comes from, for people."""
-    return "emulator" if (common.endpoint or "").startswith(EMULATOR) else _credentials(common.token_file).source
+    return "emulator" if (common.endpoint or "").startswith(EMULATOR) else _credentials(common).source
 
 
 def _endpoint(named: str | None, credentials: Credentials) -> str:
@@ -90,9 +90,7 @@ def _endpoint(named: str | None, credentials: Credentials) -> str:
     if credentials.base_url is None:
         return DEFAULT_ENDPOINT
     url = checked_base_url(credentials.base_url)
-    host = urlsplit(url).hostname or ""
-    vendors = any(host == domain or host.endswith(f".{domain}") for domain in VENDOR_DOMAINS)
-    if not vendors and host not in ("localhost", "127.0.0.1", "::1"):
+    if not is_vendors(url) and not is_this_machine(url):
         raise AcrsyncError(
             "E012",
             f"{credentials.source} names {url} as base_url, which is neither ACRCloud's nor this machine.",
@@ -101,8 +99,28 @@ def _endpoint(named: str | None, credentials: Credentials) -> str:
     return url
 
 
-def _credentials(token_file: Path | None) -> Credentials:
-    """Return the token: `--token-file`, else the environment, else the official command line's login."""
+def is_vendors(url: str) -> bool:
+    """Tell whether an address is one of ACRCloud's."""
+    host = urlsplit(url).hostname or ""
+    return any(host == domain or host.endswith(f".{domain}") for domain in VENDOR_DOMAINS)
+
+
+def is_this_machine(url: str) -> bool:
+    """Tell whether an address can only be this machine."""
+    from acrsync.client.address import is_loopback
+
+    return is_loopback(urlsplit(url).hostname or "")
+
+
+def _credentials(common: Common) -> Credentials:
+    """Return the token: the manifest's variable, `--token-file`, the environment, or the official tool's login."""
+    token_file = common.token_file
+    if common.token_env is not None:
+        named = (os.environ.get(common.token_env) or "").strip()
+        if not named:
+            detail = f"The manifest names {common.token_env} for it, which is not set, or empty."
+            raise AcrsyncError("E013", detail, fix=f"put the token of that account into {common.token_env}.")
+        return Credentials(named, common.token_env)
     if token_file is not None:
         return Credentials(_read(token_file).strip(), f"--token-file {token_file}")
     for name in ("ACRSYNC_TOKEN", "ACRCLOUD_ACCESS_TOKEN"):
@@ -111,15 +129,23 @@ def _credentials(token_file: Path | None) -> Credentials:
                 # A pipeline whose secret is missing must not go on with somebody's login.
                 raise AcrsyncError("E013", f"{name} is set, but empty.", fix=f"give {name} a token, or unset it.")
             return Credentials(token.strip(), name)
-    config = Path.home() / ".acrcloud" / "config.json"
-    if config.exists():
+    if (config := _official_login()) is not None:
         return _from_official_login(config)
     raise AcrsyncError(
         "E013",
         "Neither --token-file, ACRSYNC_TOKEN, ACRCLOUD_ACCESS_TOKEN nor ~/.acrcloud/config.json has one.",
-        fix="make a personal access token in the ACRCloud console (Account, Developer Settings) and put it into the "
+        fix="create a personal access token in the ACRCloud console (Account, Developer Settings) and put it into the "
         "environment variable ACRSYNC_TOKEN; or try acrsync without an account: --endpoint emulator:",
     )
+
+
+def _official_login() -> Path | None:
+    """Return the file of the official command line's login; None if there is none, or no home to look in."""
+    try:
+        config = Path.home() / ".acrcloud" / "config.json"
+        return config if config.exists() else None
+    except (OSError, RuntimeError):  # a home that may not be read, or a user without an entry and without HOME
+        return None
 
 
 def _from_official_login(config: Path) -> Credentials:

@@ -13,9 +13,7 @@ from types import FrameType
 from acrsync.cli import SIGNALS
 from acrsync.plan.outcome import ExitCode
 
-# A progress bar has the line, and hides the cursor.
-CLEAR_LINE = "\r\x1b[2K"
-SHOW_CURSOR = "\x1b[?25h"
+CLEAR_LINE = "\r\x1b[2K"  # progress has the line
 
 
 @contextmanager
@@ -27,7 +25,7 @@ def in_two_stages(stop: threading.Event) -> Iterator[None]:
         nonlocal interrupted
         if interrupted:
             # Worker threads may hang in a socket; an ordinary exit would wait for them. All output is flushed already.
-            _tell("", SHOW_CURSOR)
+            _tell("", CLEAR_LINE)
             os._exit(ExitCode.INTERRUPTED)
         interrupted = True
         _tell("Interrupted: finishing what is in flight. Interrupt again to leave at once.\n", CLEAR_LINE)

@@ -36,24 +36,83 @@ def command(
     NAME is a name, an id, or a pattern such as 'radio-*'.
     """
     from acrsync.cli import output
+    from acrsync.cli.environments import env_of, is_fleet, one
+    from acrsync.plan.outcome import ExitCode
+
+    if is_fleet(where):
+        return _of_all(where, names, manifests, used_by=used_by, format_=format_)
+    text = _listed(one(where, manifests), env_of(where), names, manifests, used_by=used_by, format_=format_)
+    output.answer(text)
+    if not text:
+        output.say("The account has no buckets.")
+    return ExitCode.DONE
+
+
+def _listed(
+    where: Common,
+    env: str | None,
+    names: tuple[str, ...],
+    manifests: tuple[Path, ...],
+    *,
+    used_by: bool,
+    format_: str,
+) -> str:
+    """Return the list of one account as text."""
     from acrsync.cli.endpoint import opened
     from acrsync.cli.looking import chosen, sight, users_of
     from acrsync.cli.planning import style_for
-    from acrsync.plan.outcome import ExitCode
     from acrsync.report.buckets import env_text, known, list_json, list_text
 
     with opened(where, read_only=True) as account:
-        seen = sight(account, manifests)
+        seen = sight(account, manifests, env)
         rows = chosen(seen.snapshot.rows, names)
         buckets = known(rows, seen.plan, users_of(account, rows) if used_by else None)
         endpoint = account.endpoint
     match format_:
         case "json":
-            output.answer(list_json(buckets, uid=seen.uid, endpoint=endpoint))
+            return list_json(buckets, uid=seen.uid, endpoint=endpoint)
         case "env":
-            output.answer(env_text(buckets))
+            return env_text(buckets)
         case _:
-            output.answer(list_text(buckets, style=style_for(where.color)))
-            if not buckets:
-                output.say("The account has no buckets.")
-    return ExitCode.DONE
+            return list_text(buckets, style=style_for(where.color))
+
+
+def _of_all(
+    where: Common, names: tuple[str, ...], manifests: tuple[Path, ...], *, used_by: bool, format_: str
+) -> ExitCode:
+    """List several environments; one that fails is reported on stderr, and stops no other."""
+    import json
+    from collections.abc import Callable
+
+    from acrsync.apply.fleet import PLANS, each
+    from acrsync.cli import output
+    from acrsync.cli.environments import Target, targets
+    from acrsync.cli.trouble import ended_by
+    from acrsync.plan.outcome import WORST_FIRST, ExitCode
+    from acrsync.report import PLAIN, diagnostics_text
+
+    if format_ == "env":
+        raise click.UsageError("The names of variables would collide: list one environment with --format env.")
+
+    def task(target: Target) -> Callable[[], str | BaseException]:
+        def listed() -> str | BaseException:
+            try:
+                return _listed(target.where, target.name, names, manifests, used_by=used_by, format_=format_)
+            except BaseException as e:  # noqa: BLE001 - it concerns this environment only
+                return e
+
+        return listed
+
+    found = each({target.name: task(target) for target in targets(where, manifests)}, at_once=PLANS)
+    worst = ExitCode.DONE
+    for name, listed in found.items():
+        if isinstance(listed, BaseException):
+            said, code = ended_by(listed)
+            output.say(f"Environment {name}\n\n{diagnostics_text(said, style=PLAIN)}")
+            worst = min(worst, code, key=WORST_FIRST.index)
+        elif format_ == "text":
+            output.answer(f"Environment {name}\n\n{listed or 'The account has no buckets.'}\n")
+    if format_ == "json":
+        documents = {name: json.loads(listed) for name, listed in found.items() if isinstance(listed, str)}
+        output.answer(json.dumps({"environments": documents}, indent=2) + "\n")
+    return worst

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from acrsync.cli import output
 from acrsync.cli.options import default_paths
+from acrsync.cli.progress import reading
 from acrsync.diagnostics import AcrsyncError, Invalid
 from acrsync.model import Live, Manifest, Reference, Snapshot
 from acrsync.plan.ownership import account_uid
@@ -32,10 +33,11 @@ class Sight:
         return account_uid(self.plan.manifest if self.plan else Manifest(), self.snapshot)
 
 
-def sight(account: Account, manifests: Sequence[Path]) -> Sight:
+def sight(account: Account, manifests: Sequence[Path], env: str | None = None) -> Sight:
     """Return the account as it is, compared with the manifest that is named, or with the one in this folder."""
-    manifest = _manifest(manifests)
-    snapshot = account.observe()
+    manifest = _manifest(manifests, env)
+    with reading(account):
+        snapshot = account.observe()
     if manifest is None:
         return Sight(snapshot, None)
     from acrsync.plan.planner import make_plan
@@ -43,14 +45,18 @@ def sight(account: Account, manifests: Sequence[Path]) -> Sight:
     return Sight(snapshot, make_plan(manifest, snapshot))
 
 
-def _manifest(named: Sequence[Path]) -> Manifest | None:
+def _manifest(named: Sequence[Path], env: str | None) -> Manifest | None:
     """Return the manifest; None if none is named and the one in this folder is missing or has errors."""
     from acrsync import manifest as manifests
 
     paths = named or default_paths()
     if not named and not paths[0].is_file():
         return None
-    loaded = manifests.load(paths)
+    read = manifests.source(paths)
+    if env is None and read.names and not named:
+        output.say("note: the manifest is for several environments, so no state is shown; choose one with --env.")
+        return None
+    loaded = read.loaded(env)
     if loaded.manifest is None:
         if named:
             raise Invalid(loaded.diagnostics)
@@ -103,7 +109,8 @@ def unknown(name: str, names: Iterable[str]) -> AcrsyncError:
 
 def users_of(account: Account, rows: Sequence[Live]) -> dict[int, tuple[Reference, ...]]:
     """Return who uses which of these buckets; a list that cannot be read is named on stderr."""
-    evidence = account.references(rows)
+    with reading(account):
+        evidence = account.references(rows)
     if evidence.unreadable:
         output.say(f"warning: {', '.join(evidence.unreadable)} cannot be read, so users may be missing.")
     return dict(evidence.references)

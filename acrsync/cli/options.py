@@ -23,13 +23,16 @@ RECORDS = Path(".acrsync/runs")
 
 @dataclass(frozen=True, slots=True)
 class Common:
-    """Where the account is, and how to speak about it."""
+    """Options for the account, and for the output."""
 
     endpoint: str | None
     token_file: Path | None
     timeout_s: float
     color: str
     debug: bool
+    envs: tuple[str, ...] = ()  # environments of the manifest, as they are asked for
+    typed: frozenset[str] = frozenset()  # of `endpoint` and `token_file`: those on the command line
+    token_env: str | None = None  # the one variable that may hold the token, if a manifest names it
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +72,7 @@ def common(function: Function) -> Function:
         envvar="ACRSYNC_ENDPOINT",
         show_envvar=True,
         metavar="URL|emulator:...",
-        help="Where the API is; `emulator:` is on this machine and needs no account.",
+        help="Address of the API; `emulator:` is a built-in test account on this machine.",
     )
     @click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help="Read the token from a file.")
     @click.option(
@@ -80,15 +83,41 @@ def common(function: Function) -> Function:
         metavar="S",
         help="Seconds for one request, to its last byte.",
     )
+    @env
     @color
     @click.option("--debug", is_flag=True, help="Log each request to stderr, without secrets.")
     @functools.wraps(function)
     def wrapper(
-        *, endpoint: str | None, token_file: Path | None, timeout: float, color: str, debug: bool, **rest: Any
+        *,
+        endpoint: str | None,
+        token_file: Path | None,
+        timeout: float,
+        envs: tuple[str, ...],
+        color: str,
+        debug: bool,
+        **rest: Any,
     ) -> Any:
-        return function(Common(endpoint, token_file, timeout, color, debug), **rest)
+        typed = frozenset(filter(_is_typed, ("endpoint", "token_file")))
+        return function(Common(endpoint, token_file, timeout, color, debug, envs, typed), **rest)
 
     return wrapper
+
+
+def _is_typed(name: str) -> bool:
+    """Tell whether an option stands on the command line, and not in a variable."""
+    return click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def env(function: Function) -> Function:
+    """Add `--env`; it arrives as `envs`."""
+    return click.option(
+        "--env",
+        "envs",
+        multiple=True,
+        metavar="NAME|all",
+        shell_complete=offered("environments"),
+        help="The environment of the manifest. Repeatable.",
+    )(function)
 
 
 def color(function: Function) -> Function:
@@ -98,7 +127,7 @@ def color(function: Function) -> Function:
         type=click.Choice(["auto", "always", "never"]),
         default="auto",
         show_default=True,
-        help="Colour. NO_COLOR=1 turns it off, FORCE_COLOR=1 on.",
+        help="Color. NO_COLOR=1 turns it off, FORCE_COLOR=1 on.",
     )(function)
 
 
@@ -112,7 +141,7 @@ def planning(function: Function) -> Function:
         type=click.Choice(["text", "json"]),
         default="text",
         show_default=True,
-        help="What stdout carries.",
+        help="Output format.",
     )
     @click.option(
         "--out",
@@ -122,9 +151,11 @@ def planning(function: Function) -> Function:
         metavar="[FORMAT:]FILE",
         help="Also write the plan to FILE; as json it is a saved plan. Repeatable.",
     )
-    @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 where a plan has changes.")
+    @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if a plan has changes.")
     @click.option("--prune", is_flag=True, help="Delete what the manifest does not name (see `prune:`).")
-    @click.option("--max-deletes", callback=limit, metavar="N|P%", help="Allow so many deletes and replaces.")
+    @click.option(
+        "--max-deletes", callback=limit, metavar="N|P%", help="Allow at most this many deletes and replacements."
+    )
     @click.option(
         "--allow",
         multiple=True,
@@ -147,7 +178,7 @@ def planning(function: Function) -> Function:
         default=30,
         show_default=True,
         metavar="S",
-        help="Seconds by which the list may lag behind writes.",
+        help="Seconds until the list shows a write.",
     )
     @click.option(
         "--landing",
@@ -194,7 +225,7 @@ def runs(function: Function) -> Function:
 
 
 def paths(function: Function) -> Function:
-    """Add PATH..., which defaults to acrsync.yaml."""
+    """Add PATH...: files, folders or `-`; without any acrsync.yaml or acrsync.yml."""
     argument = click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
     return argument(function)
 
@@ -240,10 +271,12 @@ def _outputs(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tu
     found = []
     for value in values:
         name, colon, path = value.partition(":")
+        if not (path if colon and name in FORMATS else value):
+            raise click.BadParameter("it names no file.")
         if colon and name in FORMATS:
             found.append((name, Path(path)))
         elif colon and re.fullmatch(r"[a-z-]{2,}", name):
-            raise click.BadParameter(f"{name} is none of the formats {', '.join(FORMATS)} (a file: ./{value}).")
+            raise click.BadParameter(f"{name} is not one of the formats {', '.join(FORMATS)} (a file: ./{value}).")
         else:
             found.append(("json", Path(value)))
     return tuple(found)
@@ -268,9 +301,10 @@ def approvals(_: click.Context, __: click.Parameter, values: Sequence[str]) -> t
 
     found = []
     for value in values:
-        guard, _colon, bucket_id = value.rpartition(":")
-        if guard not in set(APPROVABLE) or not re.fullmatch("[0-9]+", bucket_id):
+        guard, _colon, what = value.partition(":")
+        match = re.fullmatch("([0-9]+)|acrsync:([a-z0-9][a-z0-9._-]*)", what)
+        if guard not in set(APPROVABLE) or match is None or (match[2] and guard != "takeover"):
             guards = ", ".join(sorted(APPROVABLE))
             raise click.BadParameter(f"{value!r} is not GUARD:ID with a guard that can be approved ({guards}).")
-        found.append(Approval(guard, int(bucket_id), "--allow"))
+        found.append(Approval(guard, int(match[1]) if match[1] else None, "--allow", stack=match[2]))
     return tuple(found)

@@ -1,4 +1,4 @@
-"""What goes to stdout and stderr, and how: stdout carries the answer, stderr everything else."""
+"""What goes to stdout and stderr, and how: the result goes to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ def prepare() -> None:
     for stream in (sys.stdin, sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
+    if hasattr(sys.stdout, "reconfigure") and not sys.stdout.isatty():
+        sys.stdout.reconfigure(encoding="utf-8")  # a file or another program: the same document on every machine
 
 
 def _nothing(mode: Literal["r", "w"]) -> TextIO:
@@ -49,6 +51,16 @@ def last_answer(text: str) -> None:
 def say(text: str) -> None:
     """Write a line to stderr."""
     _write(sys.stderr, text + "\n")
+
+
+def draw(stream: TextIO, text: str) -> None:
+    """Write a part of a line to a terminal."""
+    _write(stream, text)
+
+
+def moves_the_cursor(stream: TextIO) -> bool:
+    """Tell whether a line on this stream can be written over."""
+    return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def close() -> None:
@@ -89,7 +101,7 @@ def coloured(color: str, stream: TextIO) -> bool:
         return False
     if os.environ.get("FORCE_COLOR", "0") not in ("", "0", "false"):
         return True
-    return stream.isatty() and os.environ.get("TERM") != "dumb"
+    return moves_the_cursor(stream)
 
 
 def style(color: str, stream: TextIO) -> Style:
@@ -115,7 +127,7 @@ def now() -> datetime:
 
 
 def save(path: Path, text: str) -> None:
-    """Write a file whole or not at all; what is no regular file, such as /dev/stdout, is written to as it is."""
+    """Write a file whole or not at all; one that is not a regular file, such as /dev/stdout, is written in place."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if path.exists() and not path.is_file():

@@ -10,35 +10,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acrsync.cli import ci, output
-from acrsync.cli.options import Common, Planning, default_paths
-from acrsync.diagnostics import AcrsyncError, Diagnostic, Invalid
+from acrsync.cli.options import Common, Planning
+from acrsync.diagnostics import AcrsyncError, Diagnostic
 from acrsync.model import Manifest, Prune
 from acrsync.report import FORMATS, Style, plan_text
 
 if TYPE_CHECKING:
     from acrsync import Account, ExitCode, Plan, Reconciler
+    from acrsync.cli.environments import Target
     from acrsync.plan.outcome import Run
     from acrsync.runs.where import Memory
 
 
-def manifest_of(planning: Planning) -> tuple[Manifest, tuple[Diagnostic, ...]]:
-    """Return the manifest with the flags laid over it, and what is to be said about it.
+def targets_of(where: Common, planning: Planning) -> tuple[Target, ...]:
+    """Return what the manifest says for each environment that is asked for, with the flags laid over it.
 
     Raises: Invalid with all of its mistakes.
     """
-    from acrsync import manifest as manifests
+    from acrsync.cli.environments import targets
     from acrsync.cli.saved import refuse_as_manifest
 
     refuse_as_manifest(planning.paths)
-    loaded = manifests.load(planning.paths or default_paths())
-    if loaded.manifest is None:
-        raise Invalid(loaded.diagnostics)
-    manifest = loaded.manifest
+    return targets(where, planning.paths, overlay=lambda manifest: _overlaid(manifest, planning))
+
+
+def _overlaid(manifest: Manifest, planning: Planning) -> Manifest:
     if planning.prune:
         manifest = _pruning(manifest)
     if planning.max_deletes is not None:
         manifest = replace(manifest, deletes_limit=planning.max_deletes)
-    return replace(manifest, approvals=(*manifest.approvals, *planning.allow)), loaded.diagnostics
+    return replace(manifest, approvals=(*manifest.approvals, *planning.allow))
 
 
 def _pruning(manifest: Manifest) -> Manifest:
@@ -59,17 +60,18 @@ def loop_for(
     asked: Planning,
     *,
     uid: int | None,
+    runs: str | None = None,
     lock_timeout_s: float = 0.0,
     stop: threading.Event | None = None,
 ) -> Reconciler:
-    """Return the loop for one account, as the flags ask for it."""
+    """Return the loop for one account, as the flags ask for it; `runs`: what the manifest says of where they are."""
     from acrsync.apply.reconcile import reconciler
     from acrsync.apply.waves import Settings
     from acrsync.cli.endpoint import source_of_token
 
     return reconciler(
         account,
-        memory=memory_of(asked.runs, None if account.read_only else source_of_token(where)),
+        memory=memory_of(asked.runs, None if account.read_only else source_of_token(where), in_manifest=runs),
         uid=uid,
         settings=Settings(asked.parallelism, asked.settle_s, asked.landing_s, lock_timeout_s),
         stop=stop,
@@ -77,12 +79,16 @@ def loop_for(
     )
 
 
-def memory_of(runs: str | None, token: str | None) -> Memory:
-    """Return where runs are kept and, unless this one only reads, who it is; `token` says where its token came from."""
+def memory_of(runs: str | None, token: str | None, *, in_manifest: str | None = None) -> Memory:
+    """Return where runs are kept and, unless this one only reads, who it is; `token` says where its token came from.
+
+    `runs` is what was asked for; else what the manifest says counts, which may name fewer places.
+    """
     from acrsync.runs.record import NOBODY
     from acrsync.runs.where import DEFAULT, Memory, parse_where
 
-    place, project, environment = parse_where(runs or DEFAULT, in_manifest=False), Path(), dict(os.environ)
+    named = runs or in_manifest or DEFAULT
+    place, project, environment = parse_where(named, in_manifest=not runs), Path(), dict(os.environ)
     if token is None:
         return Memory(place, NOBODY, project, environment)
     from acrsync.runs.origin import who
@@ -90,14 +96,19 @@ def memory_of(runs: str | None, token: str | None) -> Memory:
     return Memory(place, who(project, environment, token=token), project, environment)
 
 
-def show_plan(plan: Plan, account: Account, where: Common, asked: Planning) -> ExitCode:
+def show_plan(
+    plan: Plan, account: Account, where: Common, asked: Planning, *, fail_on_unmanaged: bool = False
+) -> ExitCode:
     """Write the plan to the files that were asked for, then to stdout and to the pipeline; return the exit code."""
-    code = plan.exit_code(detailed=asked.detailed_exitcode)
+    code = plan.exit_code(detailed=asked.detailed_exitcode, unmanaged=fail_on_unmanaged)
     run = facts(code, account)
     with ci.section("acrsync_plan", "acrsync plan"):
         save_plan(plan, run, asked)
         style = style_for(where.color)
-        output.answer(plan_text(plan, style=style) if asked.format == "text" else FORMATS[asked.format](plan, run))
+        if asked.format == "text":
+            output.answer(plan_text(plan, style=style, every_name=fail_on_unmanaged))
+        else:
+            output.answer(FORMATS[asked.format](plan, run))
     ci.report(plan, run)
     return code
 
@@ -110,9 +121,11 @@ def facts(code: ExitCode, account: Account, diagnostics: tuple[Diagnostic, ...] 
 
 
 def save_plan(plan: Plan, run: Run, planning: Planning) -> None:
-    """Write the files that `--out` names."""
+    """Write the files that `--out` names; `{env}` in a name stands for the environment."""
+    from acrsync.cli.environments import file_for
+
     for name, path in planning.out:
-        output.save(path, FORMATS[name](plan, run))
+        output.save(file_for(path, plan.manifest.environment or ""), FORMATS[name](plan, run))
 
 
 def style_for(color: str) -> Style:

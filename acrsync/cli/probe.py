@@ -1,4 +1,4 @@
-"""`acrsync probe`: measures how the API behind an account behaves where nobody knows."""
+"""`acrsync probe`: measures how the API behind an account behaves where it is undocumented."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def _ask(uid: int | None) -> None:
     if not sys.stdin.isatty():
         raise AcrsyncError("E007", "There is no terminal to answer at.", fix="add --yes to probe without asking.")
     question = f"Create, change and delete throw-away buckets in account {uid}?"
-    click.echo(f"{question}\nOnly `yes` is accepted: ", nl=False, err=True)
+    click.echo(f"{question}\nType `yes` to apply; anything else cancels: ", nl=False, err=True)
     if not re.fullmatch(r"yes\r?\n?", sys.stdin.readline()):
         raise AcrsyncError("E008", "Nothing was written.")
 

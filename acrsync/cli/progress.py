@@ -1,32 +1,149 @@
-"""How far an apply has come, on stderr: a bar on a terminal, plain lines in a log."""
+"""What is going on, on stderr: one line that is redrawn on a terminal, a line now and then in a log.
+
+Why not a library: rich and what it needs were three quarters of an installed acrsync, for one bar.
+"""
 
 from __future__ import annotations
 
+import io
+import shutil
 import sys
-from collections.abc import Iterable, Iterator
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from acrsync.cli import output
-from acrsync.plan.outcome import Outcome
-from acrsync.report import COLOURED, PLAIN, outcome_line
+
+if TYPE_CHECKING:
+    from acrsync import Account, Outcome
+
+PATIENCE_S = 1.0  # what takes less than that needs no word
+DRAWN_S = 0.2
+LOG_S = 15.0  # in a log: the first line after that, and each next one
+CLEAR = "\x1b[G\x1b[2K"
+BAR = 24  # columns
 
 
-def shown(outcomes: Iterable[Outcome], *, total: int, color: str) -> Iterator[Outcome]:
-    """Yield the outcomes and show each as it comes."""
-    style = COLOURED if output.coloured(color, sys.stderr) else PLAIN
-    if not sys.stderr.isatty():
-        for number, outcome in enumerate(outcomes, start=1):
-            output.say(f"[{number}/{total}] {outcome_line(outcome, style=style)}")
-            yield outcome
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-    from rich.text import Text
+@contextmanager
+def reading(account: Account) -> Iterator[None]:
+    """Show how far reading the account has come, for as long as the block runs."""
+    with _Line(_read("Reading the account", account), patience_s=PATIENCE_S).shown():
+        yield
 
-    console = Console(stderr=True, markup=False, emoji=False, highlight=False, no_color=style is PLAIN)
-    columns = (TextColumn("Applying"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("apply", total=total)
+
+@contextmanager
+def applying(account: Account, *, total: int, color: str) -> Iterator[Callable[[Iterable[Outcome]], Iterable[Outcome]]]:
+    """Yield what shows outcomes as they come and passes them on; after the last one the account is read back."""
+    from acrsync.report import outcome_line
+
+    style = output.style(color, sys.stderr)
+    done = 0
+
+    def bar(passed_s: float) -> str:
+        full = BAR * done // total if total else BAR
+        return f"Applying [{'#' * full}{'.' * (BAR - full)}] {done}/{total}, {_clock(passed_s)}"
+
+    line = _Line(bar, patience_s=DRAWN_S, log=False)
+
+    def shown(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+        nonlocal done
         for outcome in outcomes:
-            bar.console.print(Text.from_ansi(outcome_line(outcome, style=style)))
-            bar.advance(task)
+            done += 1
+            number = "" if line.at_a_terminal else f"[{done}/{total}] "
+            output.say(number + outcome_line(outcome, style=style))
             yield outcome
+        line.becomes(_read("Reading the account back", account))
+
+    with line.shown():
+        yield shown
+
+
+def _read(doing: str, account: Account) -> Callable[[float], str]:
+    from acrsync.report.style import counted
+
+    before = account.sent.get("GET", 0)
+    return lambda passed_s: f"{doing}: {counted(account.sent.get('GET', 0) - before, 'request')}, {_clock(passed_s)}"
+
+
+def _clock(passed_s: float) -> str:
+    return f"{int(passed_s) // 60}:{int(passed_s) % 60:02}"
+
+
+class _Line:
+    """A line at the end of stderr; `text` returns it for the seconds that have passed."""
+
+    def __init__(self, text: Callable[[float], str], *, patience_s: float, log: bool = True) -> None:
+        self.at_a_terminal = output.moves_the_cursor(sys.stderr)
+        self._patience_s = patience_s
+        self._log = log
+        self._stream = sys.stderr
+        self._lock = threading.RLock()
+        self._over = threading.Event()
+        self._drawn = False
+        self.becomes(text)
+
+    def becomes(self, text: Callable[[float], str]) -> None:
+        """Show this from now on."""
+        self._text, self._began = text, time.monotonic()
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Show the line until the block ends; whatever is written to stderr meanwhile stands above it."""
+        thread = threading.Thread(target=self._draw_again if self.at_a_terminal else self._log_again, daemon=True)
+        above = _Above(self) if self.at_a_terminal else None
+        thread.start()
+        if above is not None:
+            sys.stderr = above
+        try:
+            yield
+        finally:
+            self._over.set()
+            if above is not None:
+                sys.stderr = self._stream
+                above.flush()
+                above.detach()
+            thread.join()
+            self.clear()
+
+    def clear(self) -> None:
+        with self._lock:
+            if self._drawn:
+                output.draw(self._stream, CLEAR)
+            self._drawn = False
+
+    @contextmanager
+    def cleared(self) -> Iterator[None]:
+        with self._lock:
+            self.clear()
+            yield
+
+    def _draw_again(self) -> None:
+        wait_s = self._patience_s
+        while not self._over.wait(wait_s):
+            with self._lock:
+                width = shutil.get_terminal_size().columns - 1
+                output.draw(self._stream, CLEAR + self._text(time.monotonic() - self._began)[:width])
+                self._drawn = True
+            wait_s = DRAWN_S
+
+    def _log_again(self) -> None:
+        while not self._over.wait(LOG_S):
+            if self._log:
+                output.say(self._text(time.monotonic() - self._began))
+
+
+class _Above(io.TextIOWrapper):
+    """stderr while a line is shown at its end."""
+
+    def __init__(self, line: _Line) -> None:
+        stream = sys.stderr
+        super().__init__(stream.buffer, encoding=stream.encoding, errors=stream.errors, write_through=True)
+        self._line = line
+
+    def write(self, text: str, /) -> int:
+        with self._line.cleared():
+            written = super().write(text)
+            super().flush()
+            return written

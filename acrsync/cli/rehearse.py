@@ -109,12 +109,15 @@ def _rehearse(where: Common, planning: Planning, profile: JSON, *, workers: int)
     import acrsync
     from acrsync.cli import output
     from acrsync.cli.endpoint import opened
-    from acrsync.cli.planning import manifest_of, show_plan
+    from acrsync.cli.planning import show_plan, targets_of
     from acrsync.diagnostics import error
     from acrsync.rehearse.copying import copied
     from acrsync.report import PLAIN, diagnostics_text
 
-    manifest, _ = manifest_of(planning)
+    targets = targets_of(where, planning)
+    if len(targets) > 1:
+        raise click.UsageError("This command takes one environment: write --env NAME once.")
+    manifest, where = targets[0].manifest, targets[0].where
     began = time.monotonic()
     with opened(where, read_only=True) as account:
         plan = acrsync.plan(manifest, account)

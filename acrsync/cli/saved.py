@@ -21,7 +21,7 @@ def read(path: Path) -> tuple[str, SavedPlan]:
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise AcrsyncError("E055", f"{path}: {error.strerror}.", fix="make it: acrsync plan --out FILE") from error
+        raise AcrsyncError("E055", f"{path}: {error.strerror}.", fix="create it: acrsync plan --out FILE") from error
     return text.decode(errors="replace"), load_plan(text)
 
 
@@ -32,7 +32,7 @@ def refuse_as_manifest(paths: Iterable[Path]) -> None:
             with path.open("rb") as file:
                 head = file.read(200)
         except OSError:
-            continue  # whoever reads manifests says why
+            continue  # the reader of manifests says why
         if _SAVED.match(head):
             name = visible(str(path))
             raise AcrsyncError(
@@ -46,11 +46,18 @@ def accepted(path: Path, *, expect: str | None, ttl: timedelta) -> Plan:
     """Return the plan in a file. Raises: AcrsyncError if it is unreadable, edited, too old or another one."""
     _, saved = read(path)
     age = output.now() - saved.created_at
-    if not -timedelta(minutes=5) <= age <= ttl:
+    if age < -timedelta(minutes=5):
+        raise AcrsyncError(
+            "E059",
+            f"{path} was made at {saved.created_at:%Y-%m-%d %H:%M} UTC, but here it is {output.now():%Y-%m-%d %H:%M} "
+            "UTC, so nobody can tell how old it is.",
+            fix="set the clock of the machine that is wrong, and plan again.",
+        )
+    if age > ttl:
         raise AcrsyncError(
             "E056",
             f"{path} was made at {saved.created_at:%Y-%m-%d %H:%M} UTC, and a plan holds for {ttl}.",
-            fix="plan again, or raise --plan-ttl if nothing can have happened since.",
+            fix="plan again, or raise --plan-ttl if nothing can have changed since.",
         )
     if expect is not None and expect != digest(saved.plan):
         raise AcrsyncError(

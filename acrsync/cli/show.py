@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import RECORDS, Common, common, compared, offered
+from acrsync.cli import options
+from acrsync.cli.options import Common, common, compared, offered
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.plan.outcome import ExitCode
 
+LAST = "last"
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
 FORMATS = ("text", "json", "markdown", "html", "gitlab", "terraform-json")
 
@@ -21,6 +23,7 @@ FORMATS = ("text", "json", "markdown", "html", "gitlab", "terraform-json")
 @common
 @click.argument("what", metavar="FILE|RUN|NAME", shell_complete=offered("shown"))
 @compared
+@options.runs
 @click.option(
     "--format",
     "format_",
@@ -29,40 +32,25 @@ FORMATS = ("text", "json", "markdown", "html", "gitlab", "terraform-json")
     show_default=True,
     help="Output format; a run and a bucket have text and json.",
 )
-def command(where: Common, *, what: str, manifests: tuple[Path, ...], format_: str) -> ExitCode:
+def command(where: Common, *, what: str, manifests: tuple[Path, ...], runs: str | None, format_: str) -> ExitCode:
     """Show a saved plan, a run, or one bucket.
 
     A saved plan is shown as `acrsync plan` showed it, a run by its record, a bucket with all facts and users.
 
     FILE is a saved plan or a run record, RUN the id of a run or `last`, NAME a bucket's name or id.
     """
-    path = _file(what)
-    if path is None:
-        return _bucket(where, what, manifests, format_)
-    if path.suffix == ".jsonl":
-        return _run(where, path, format_)
-    return _plan(where, path, format_)
-
-
-def _file(what: str) -> Path | None:
-    """Return the file that is meant, None if a bucket is."""
-    from acrsync.diagnostics import AcrsyncError
-    from acrsync.visible import visible
-
     path = Path(what)
+    if what == LAST or RUN_ID.fullmatch(what) or (path.suffix == ".jsonl" and path.is_file()):
+        return _run(where, what, runs, format_)
     if path.is_file():
-        return path
-    if RUN_ID.fullmatch(what):
-        return RECORDS / f"{what}.jsonl"
-    if what == "last":
-        records = sorted(RECORDS.glob("*.jsonl"))
-        if not records:
-            raise AcrsyncError("E023", f"{RECORDS} has no record of a run.", fix="name a run, a file or a bucket.")
-        return records[-1]
+        return _plan(where, path, format_)
     if path.suffix in (".json", ".jsonl"):
+        from acrsync.diagnostics import AcrsyncError
+        from acrsync.visible import visible
+
         fix = "save a plan: acrsync plan --out plan.json"
         raise AcrsyncError("E023", f"There is no file {visible(what)}.", fix=fix)
-    return None
+    return _bucket(where, what, manifests, format_)
 
 
 def _plan(where: Common, path: Path, format_: str) -> ExitCode:
@@ -90,17 +78,17 @@ def _plan(where: Common, path: Path, format_: str) -> ExitCode:
     return ExitCode.DONE
 
 
-def _run(where: Common, path: Path, format_: str) -> ExitCode:
+def _run(where: Common, run: str, runs: str | None, format_: str) -> ExitCode:
     import json
 
     from acrsync.cli import output
     from acrsync.cli.planning import style_for
+    from acrsync.cli.runs import lines_of, place_of
     from acrsync.plan.outcome import ExitCode
     from acrsync.report.record import record_text
-    from acrsync.runs.folder import read_named
 
     _only_text_and_json(format_, "A run")
-    lines = read_named(path)
+    lines = lines_of(run, place_of(runs, where.endpoint))
     if format_ == "json":
         output.answer(json.dumps({"format_version": "1.0", "events": lines}, indent=2) + "\n")
     else:
@@ -111,14 +99,16 @@ def _run(where: Common, path: Path, format_: str) -> ExitCode:
 def _bucket(where: Common, name: str, manifests: tuple[Path, ...], format_: str) -> ExitCode:
     from acrsync.cli import output
     from acrsync.cli.endpoint import opened
+    from acrsync.cli.environments import env_of, one
     from acrsync.cli.looking import meaning, sight, unknown, users_of
     from acrsync.cli.planning import style_for
     from acrsync.plan.outcome import ExitCode
     from acrsync.report.buckets import bucket_text, known, list_json
 
     _only_text_and_json(format_, "A bucket")
+    where = one(where, manifests)
     with opened(where, read_only=True) as account:
-        seen = sight(account, manifests)
+        seen = sight(account, manifests, env_of(where))
         rows = meaning(seen.snapshot.rows, name)
         if not rows:
             raise unknown(name, (row.name for row in seen.snapshot.rows))

@@ -22,23 +22,29 @@ _MAY_HAVE_WRITTEN = error(
 def report_failure(failure: BaseException, arguments: Sequence[str]) -> ExitCode:
     """Say in one message what ended the run, and return its exit code."""
     match failure:
-        case KeyboardInterrupt() | click.Abort():
-            diagnostic = error("E001", "Nothing was written.")
-            return _failed((diagnostic,), ExitCode.INTERRUPTED, arguments)
         case output.Unwritten():
             return ExitCode.FAILED
-        case Invalid():
-            return _failed(failure.diagnostics, ExitCode.FAILED, arguments)
-        case Held():
-            return _failed((failure.diagnostic,), ExitCode.HELD, arguments)
-        case AcrsyncError():
-            return _failed((failure.diagnostic,), ExitCode.FAILED, arguments)
         case click.ClickException():
             return _failed((_usage(failure, arguments),), ExitCode.FAILED, arguments)
-        case CrashedDuringApply(__cause__=Exception() as cause):
-            return _failed((_bug(cause), _MAY_HAVE_WRITTEN), ExitCode.INCOMPLETE, arguments)
         case _:
-            return _failed((_bug(failure),), ExitCode.FAILED, arguments)
+            return _failed(*ended_by(failure), arguments)
+
+
+def ended_by(failure: BaseException) -> tuple[tuple[Diagnostic, ...], ExitCode]:
+    """Return what is to be said of a run that this ended, and its exit code."""
+    match failure:
+        case KeyboardInterrupt() | click.Abort():
+            return (error("E001", "Nothing was written."),), ExitCode.INTERRUPTED
+        case Invalid():
+            return failure.diagnostics, ExitCode.FAILED
+        case Held():
+            return (failure.diagnostic,), ExitCode.HELD
+        case AcrsyncError():
+            return (failure.diagnostic,), ExitCode.FAILED
+        case CrashedDuringApply(__cause__=Exception() as cause):
+            return (_bug(cause), _MAY_HAVE_WRITTEN), ExitCode.INCOMPLETE
+        case _:
+            return (_bug(failure),), ExitCode.FAILED
 
 
 def _bug(failure: BaseException) -> Diagnostic:
@@ -65,7 +71,7 @@ def _failed(diagnostics: Sequence[Diagnostic], code: ExitCode, arguments: Sequen
     else:
         style = output.style(_colour_of(arguments), sys.stderr)
         output.say(diagnostics_text(diagnostics, style=style).rstrip("\n"))
-    ci.report(None, run)
+    ci.report(None, run, environment=_last(arguments, "--env") or environment("ACRSYNC_ENV") or "")
     return code
 
 

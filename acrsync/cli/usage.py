@@ -18,7 +18,11 @@ _WHOLE = (
     "A plan always covers the whole account.",
     "to change one bucket, edit only its entry; `acrsync show NAME` shows one bucket.",
 )
-_IN_MANIFEST = ("Values are set in the manifest, so that they are reviewed.", "edit the manifest.")
+_IN_MANIFEST = (
+    "Values are set in the manifest, so that they are reviewed.",
+    "edit the manifest; what differs between accounts goes under `variables:` and `environments:`.",
+)
+_ENV = ("", "write `--env NAME`, with an environment of the manifest.")
 _FORCE = (
     "No option overrides every objection: each one is approved by itself.",
     "run `acrsync plan`; below each objection it prints the lines that approve it.",
@@ -51,7 +55,8 @@ OPTIONS: Mapping[str, tuple[str, str]] = {
         ("auto-approve", "y", "assume-yes", "approve", "non-interactive", "skip-preview", "no-input", "input"), _YES
     ),
     **dict.fromkeys(("f", "file", "filename", "c", "config", "config-file", "k", "kustomize"), _FILE),
-    **dict.fromkeys(("var", "var-file", "set", "values", "e", "region", "type", "name", "label"), _IN_MANIFEST),
+    **dict.fromkeys(("var", "var-file", "set", "values", "region", "type", "name", "label"), _IN_MANIFEST),
+    **dict.fromkeys(("e", "environment", "workspace", "stack", "namespace", "context"), _ENV),
     **dict.fromkeys(("force", "replace", "force-replace", "overwrite", "ignore-errors"), _FORCE),
     **dict.fromkeys(("destroy", "delete", "remove", "purge", "cascade", "d"), _DELETE),
     **dict.fromkeys(("json", "o", "output"), _JSON),
@@ -85,8 +90,8 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
         ("destroy", "delete", "rm", "remove", "down"),
         ("No command deletes: what the manifest says is planned and reviewed first.", "see `acrsync plan --help`."),
     ),
-    **dict.fromkeys(("history", "log", "logs"), ("Each apply leaves a record.", "run `acrsync show RUN`.")),
-    **dict.fromkeys(("undo", "rollback", "revert"), ("", "run `acrsync plan --undo RUN --out undo.json`.")),
+    **dict.fromkeys(("history", "log", "logs"), ("", "run `acrsync runs`; `acrsync show RUN` shows one.")),
+    **dict.fromkeys(("undo", "rollback", "revert"), ("", "run `acrsync plan --undo last --out undo.json`.")),
     **dict.fromkeys(("check", "lint", "fmt", "format", "test"), ("", "run `acrsync validate`.")),
     **dict.fromkeys(("login", "auth", "configure"), ("acrsync keeps no token.", "set ACRSYNC_TOKEN.")),
     **dict.fromkeys(("mv", "move", "rename"), ("", "change `name:` of the entry, and add `was: OLD NAME`.")),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import color, default_paths, paths
+from acrsync.cli.options import color, env, paths
 
 if TYPE_CHECKING:  # `--help` imports every command
+    from acrsync.model import Manifest
     from acrsync.plan.outcome import ExitCode
 
 
@@ -21,41 +23,61 @@ if TYPE_CHECKING:  # `--help` imports every command
     type=click.Choice(["text", "json", "github", "gitlab"]),
     default="text",
     show_default=True,
-    help="What stdout carries: for people, for programs, as GitHub annotations, as a GitLab code quality report.",
+    help="Output format: for people, for programs, as GitHub annotations, or as a GitLab code quality report.",
 )
+@env
 @color
-def command(paths: tuple[Path, ...], format_: str, color: str) -> ExitCode:
+def command(paths: tuple[Path, ...], envs: tuple[str, ...], format_: str, color: str) -> ExitCode:
     """Check manifests, without network.
 
-    Every mistake of every file is told at once, each with its place and what to write instead.
+    Reports all errors in all files, each with its position and what to write instead.
 
-    PATH is a manifest file, acrsync.yaml where none is given; several are one manifest.
+    Checks every environment of the manifest, with --env only some.
+
+    PATH is a manifest file, a folder of them, or `-`; acrsync.yaml by default. Several are one manifest.
     """
     from acrsync import manifest as manifests
     from acrsync.cli import ci, output
+    from acrsync.cli.environments import loaded_of
     from acrsync.cli.planning import style_for
     from acrsync.cli.saved import refuse_as_manifest
-    from acrsync.plan.outcome import End, Run, exit_code
+    from acrsync.diagnostics import in_reading_order
+    from acrsync.plan.outcome import End, ExitCode, Run, exit_code
     from acrsync.report import FORMATS, code_quality_text, diagnostics_text, github_text
 
     refuse_as_manifest(paths)
-    loaded = manifests.load(paths or default_paths())
-    code = exit_code(End(errors=loaded.manifest is None))
-    run = Run(timestamp=output.now(), exit_code=code, diagnostics=loaded.diagnostics)
+    read = manifests.source(paths)
+    if envs:
+        loaded = loaded_of(read, envs)
+        diagnostics = in_reading_order(tuple(one for found in loaded.values() for one in found.diagnostics))
+    else:
+        every = read.all()
+        loaded, diagnostics = {**every.environments}, every.diagnostics
+    valid = {name: found.manifest for name, found in loaded.items() if found.manifest is not None}
+    code = exit_code(End(errors=len(valid) < len(loaded)))
+    run = Run(timestamp=output.now(), exit_code=code, diagnostics=diagnostics)
     match format_:
         case "json":
             output.answer(FORMATS["json"](None, run))
         case "github":
-            output.answer(github_text(ci.from_the_top(list(loaded.diagnostics))))
+            output.answer(github_text(ci.from_the_top(list(diagnostics))))
         case "gitlab":
-            output.answer(code_quality_text(ci.from_the_top(list(loaded.diagnostics))))
+            output.answer(code_quality_text(ci.from_the_top(list(diagnostics))))
         case _:
-            output.answer(diagnostics_text(loaded.diagnostics, style=style_for(color)))
-            if loaded.manifest is not None:
-                count = len(loaded.manifest.desired)
-                output.answer(
-                    f"Valid: {count} bucket{'s' if count != 1 else ''} in {', '.join(loaded.manifest.files)}.\n"
-                )
+            output.answer(diagnostics_text(diagnostics, style=style_for(color)))
+            if code == ExitCode.DONE:
+                output.answer(_valid(valid))
     if format_ != "github":
         ci.report(None, run)
     return code
+
+
+def _valid(manifests: Mapping[str, Manifest]) -> str:
+    from acrsync.report.style import counted
+
+    files = ", ".join(next(iter(manifests.values())).files)
+    buckets = counted(sum(len(manifest.desired) for manifest in manifests.values()), "bucket")
+    if [*manifests] == [""]:
+        return f"Valid: {buckets} in {files}.\n"
+    each = ", ".join(f"{name} {len(manifest.desired)}" for name, manifest in manifests.items())
+    return f"Valid: {buckets} in {counted(len(manifests), 'environment')} ({each}) in {files}.\n"

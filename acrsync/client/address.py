@@ -4,7 +4,7 @@ import re
 from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
 
-from acrsync.client.refusals import InvalidCall
+from acrsync.client.errors import InvalidCall
 from acrsync.diagnostics import RemoteError
 from acrsync.visible import visible
 
@@ -21,7 +21,7 @@ def checked_base_url(url: object) -> str:
         raise _refused(f"It is {type(url).__name__}, not text.")
     parts = _split(url.strip())
     if parts is None:
-        raise _refused(f"{visible(url.rpartition('@')[2])!r} is no http or https address.")
+        raise _refused(f"{visible(url.rpartition('@')[2])!r} is not an http or https address.")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise _refused(f"The address of {parts.hostname} holds more than scheme, host, port and path.")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
@@ -75,7 +75,7 @@ def _split(url: str) -> SplitResult | None:
         return None
     try:
         parts = urlsplit(url)
-        _ = parts.port  # raises where it is no number
+        _ = parts.port  # raises if it is not a number
     except ValueError:
         return None
     return parts if parts.scheme in ("http", "https") and _HOST.fullmatch(parts.hostname or "") else None

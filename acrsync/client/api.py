@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import operator
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -16,15 +14,15 @@ import requests
 
 from acrsync.bucket import canonical_number
 from acrsync.client.address import checked_base_url, checked_token
+from acrsync.client.arguments import bucket_path, checked_body, checked_config
 from acrsync.client.environment import arguments_from
+from acrsync.client.errors import InvalidAnswer
 from acrsync.client.failures import unusable
-from acrsync.client.listing import PER_PAGE, Page, complete
+from acrsync.client.listing import Page, complete
 from acrsync.client.options import Options, checked_proxies, checked_timeout
-from acrsync.client.refusals import ClientError, InvalidCall
 from acrsync.client.sending import Sender, Settings
 from acrsync.client.shapes import Bucket, BucketPage, GetBmCsProjectsResultsParams, GetOptions, Params, StreamResult
 from acrsync.model import JSON
-from acrsync.visible import visible
 
 _TIMEOUT_S = 60.0
 
@@ -38,8 +36,8 @@ class Client:
     thread. Redirects are not followed; the environment, `.netrc` included, is not read.
 
     Errors are those of `acrsync.diagnostics`; those of `get` and `json` are what `acrclient` raises, too: an answer
-    that is no success is a `requests.HTTPError` with its `response`, trouble on the way a `requests.RequestException`.
-    On a write that the server may have carried out nevertheless, and only there, `error.may_have_acted` is true.
+    that is not a success is a `requests.HTTPError` with its `response`, network trouble a `requests.RequestException`.
+    On a write that the server may have carried out anyway, and only there, `error.may_have_acted` is true.
     """
 
     @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +82,7 @@ class Client:
         }  # fmt: skip
         self.base_url = checked_base_url(base_url)
         token = checked_token(bearer_token)
-        retries, backoff_factor = _checked_config(config or Client.Config())
+        retries, backoff_factor = checked_config(config or Client.Config())
         through = checked_proxies(proxies, base_url=self.base_url)
         settings = Settings(
             base_url=self.base_url,
@@ -135,6 +133,11 @@ class Client:
         self._sender.close()
 
     @property
+    def session(self) -> requests.Session:
+        """The session that sends, for tests that put another adapter in its place. It does not add the token."""
+        return self._sender.session
+
+    @property
     def sent(self) -> Mapping[str, int]:
         """How many requests were sent so far, by method; each attempt counts."""
         return self._sender.sent()
@@ -147,6 +150,9 @@ class Client:
 
     def json(self, path: str, params: Params = None, **kwargs: Unpack[GetOptions]) -> JSON:
         """Return the JSON that answers a GET."""
+        if getattr(self.get, "__func__", None) is not _GET:  # a subclass or a test has another one
+            found: JSON = self.get(path, params=params, **kwargs).json()
+            return found
         return self._sender.send("GET", path, params=params, options=kwargs, parse=True).content
 
     def get_bm_cs_projects_results(
@@ -159,9 +165,9 @@ class Client:
         """Return the results of a custom stream of a broadcast monitoring project: the answer's `data`."""
         project, stream = (quote(str(part), safe="") for part in (project_id, stream_id))
         path = f"/api/bm-cs-projects/{project}/streams/{stream}/results"
-        call, response, answer = self._sender.send("GET", path, params=params, options=kwargs, parse=True)
+        answer = self.json(path, params=params, **kwargs)
         if not isinstance(answer, dict):
-            raise unusable(call, response, "no results")
+            raise InvalidAnswer(f"{path}: it is not an object with results.")
         results: list[StreamResult] | None = answer.get("data")
         return results
 
@@ -194,7 +200,7 @@ class Client:
         Raises: IncompleteListing if the list changes under each walk through it.
         """
 
-        def fetch(number: int, per_page: int = PER_PAGE) -> Page[_Listed]:
+        def fetch(number: int, per_page: int) -> Page[_Listed]:
             return _page(self.list_buckets(page=number, per_page=per_page, region=region, type=type))
 
         for listed in complete(fetch, map, what="buckets").rows:
@@ -202,22 +208,22 @@ class Client:
 
     def get_bucket(self, bucket_id: int | str) -> Bucket:
         """Return one bucket. Raises: NotFound."""
-        return self._bucket("GET", _bucket_path(bucket_id))
+        return self._bucket("GET", bucket_path(bucket_id))
 
     def create_bucket(self, body: Mapping[str, JSON]) -> Bucket:
         """Create a bucket and return it. A `metadata_template` may be JSON text, or a mapping.
 
         Raises: UnknownOutcome if the server may have acted without saying so.
         """
-        return self._bucket("POST", "/api/buckets", _checked_body(body))
+        return self._bucket("POST", "/api/buckets", checked_body(body))
 
     def update_bucket(self, bucket_id: int | str, body: Mapping[str, JSON]) -> Bucket:
         """Change the keys given, of `name`, `labels` and `metadata_template`, and return the bucket."""
-        return self._bucket("PUT", _bucket_path(bucket_id), _checked_body(body))
+        return self._bucket("PUT", bucket_path(bucket_id), checked_body(body))
 
     def delete_bucket(self, bucket_id: int | str) -> None:
         """Delete an empty bucket. Raises: NotFound if it is gone, be it by an attempt whose answer was lost."""
-        self._sender.send("DELETE", _bucket_path(bucket_id))
+        self._sender.send("DELETE", bucket_path(bucket_id))
 
     def write(
         self,
@@ -226,11 +232,11 @@ class Client:
         body: Mapping[str, JSON] | None = None,
         **kwargs: Unpack[GetOptions],
     ) -> requests.Response:
-        """Return the whole answer to a write of one bucket, whatever its body says: `acrsync probe` measures with it.
+        """Return the whole answer to a write of one bucket, whatever its body says; `acrsync probe` measures with it.
 
         Without `bucket_id` it is a create, and raises UnknownOutcome if the server may have acted without saying so.
         """
-        path = "/api/buckets" if bucket_id is None else _bucket_path(bucket_id)
+        path = "/api/buckets" if bucket_id is None else bucket_path(bucket_id)
         return self._sender.send(method, path, body=body, options=kwargs).response
 
     def _bucket(self, method: str, path: str, body: Mapping[str, JSON] | None = None) -> Bucket:
@@ -251,17 +257,21 @@ class _Listed:
 
 def _page(answer: BucketPage) -> Page[_Listed]:
     """Return a page of the list. Raises: RemoteError if a row has no id."""
-    total, per_page = (canonical_number(answer["meta"].get(key)) for key in ("total", "per_page"))
+    total, per_page = (_positive(answer["meta"].get(key)) for key in ("total", "per_page"))
     rows = tuple(_Listed(row.get("id", 0), row) for row in answer["data"] if isinstance(row, dict))
     usable = [row for row in rows if isinstance(row.id, int) and not isinstance(row.id, bool) and row.id > 0]
     if len(usable) < len(answer["data"]):
-        raise ClientError(
-            "E417",
-            "/api/buckets: it is not a list of rows with an id.",
-            fix="check that the endpoint is the ACRCloud Console API.",
-        )
-    counted = total if isinstance(total, int) and total >= 0 else None
-    return Page(rows, counted, per_page if isinstance(per_page, int) and per_page > 0 else None)
+        raise InvalidAnswer("/api/buckets: it is not a list of rows with an id.")
+    return Page(rows, total, per_page or None)
+
+
+def _positive(value: JSON) -> int | None:
+    """Return a whole number that is not negative, which may be text; None if it is not one."""
+    number = canonical_number(value)
+    return number if isinstance(number, int) and not isinstance(number, bool) and number >= 0 else None
+
+
+_GET = Client.get
 
 
 def _made(kind: type[Client], arguments: Mapping[str, Any], more: Mapping[str, Any]) -> Client:
@@ -270,45 +280,6 @@ def _made(kind: type[Client], arguments: Mapping[str, Any], more: Mapping[str, A
     Client.__init__(made, **arguments)
     vars(made).update(more)
     return made
-
-
-def _checked_config(config: Any) -> tuple[bool | int | None, float]:
-    """Return retries and backoff factor. Raises: InvalidCall."""
-    retries, factor = getattr(config, "retries", ""), getattr(config, "backoff_factor", "")
-    if not (retries is None or isinstance(retries, int)) or not isinstance(factor, int | float) or not factor >= 0:
-        raise InvalidCall(
-            "The config is not a Client.Config with a number of retries and a backoff factor that is not negative.",
-            fix="write it as in Client.Config(retries=5, backoff_factor=0.1).",
-        )
-    return retries, float(factor)
-
-
-def _bucket_path(bucket_id: Any) -> str:
-    """Return the path of one bucket, whose id may be text. Raises: InvalidCall."""
-    text = str(bucket_id) if _is_whole(bucket_id) else bucket_id
-    if not isinstance(text, str) or not text.isascii() or not text.isdigit():
-        raise InvalidCall(f"A bucket's id is a whole number, as 14791, not {visible(repr(bucket_id))[:50]}.")
-    return f"/api/buckets/{text}"
-
-
-def _is_whole(value: Any) -> bool:
-    try:
-        return not isinstance(value, bool) and operator.index(value) >= 0
-    except TypeError:
-        return False
-
-
-def _checked_body(body: Any) -> Mapping[str, JSON]:
-    """Return a bucket's keys as they travel: a template as text. Raises: InvalidCall."""
-    if not isinstance(body, Mapping):
-        raise InvalidCall(f"A bucket is written as a mapping, as {{'name': 'music'}}, not as {type(body).__name__}.")
-    template = body.get("metadata_template")
-    if not isinstance(template, Mapping):
-        return dict(body)
-    try:
-        return {**body, "metadata_template": json.dumps(template, ensure_ascii=False, allow_nan=False)}
-    except (TypeError, ValueError, RecursionError) as e:
-        raise InvalidCall(f"The metadata_template is no JSON: {e}.") from e
 
 
 def _is_page(answer: JSON) -> bool:

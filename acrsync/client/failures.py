@@ -16,16 +16,29 @@ from dataclasses import dataclass
 import requests
 from urllib3 import exceptions as urllib3
 
+from acrsync.client.errors import (
+    ClientError,
+    HttpAccessDenied,
+    HttpError,
+    HttpNoAnswer,
+    HttpNotFound,
+    InvalidCertificates,
+    Lost,
+    NotJson,
+    TimedOut,
+    TooMuch,
+    Unknown,
+    Unusable,
+)  # fmt: skip
 from acrsync.client.pace import retry_after
-from acrsync.client.refusals import ClientError, InvalidCertificates
 from acrsync.client.secrets import TEXT_MAX, Secrets
 from acrsync.client.transport import ANSWER_MAX, TooLong
 from acrsync.client.wire import Body, Untrusting
-from acrsync.diagnostics import AccessDenied, NoAnswer, NotFound, UnknownOutcome
 from acrsync.model import JSON
 
 SUCCESS = range(200, 300)
-REFUSED = range(400, 500)  # the server says no and has done nothing; except 408, which says nothing at all
+REDIRECTS = range(300, 400)
+REFUSED = range(400, 500)  # the server says no and has done nothing; except 408, which does not tell
 RETRIED = frozenset({429, 500, 502, 503, 504})
 WORDS_MAX = 500  # characters of the server's own words that a message shows
 # What sending and reading may raise: requests wraps most of it, urllib3 and the socket the rest.
@@ -44,56 +57,6 @@ _SETUP = (
 )  # fmt: skip
 _PROXY_REFUSED = re.compile(r"Tunnel connection failed: 4(?!08|29)\d\d")
 _JSON_READ = 2**20  # bytes of an answer up to which it is searched for the server's own words
-
-
-class HttpError(ClientError, requests.HTTPError):
-    """An answer that is not a success."""
-
-
-class HttpAccessDenied(AccessDenied, HttpError):
-    """401 or 403."""
-
-
-class HttpNotFound(NotFound, HttpError):
-    """404."""
-
-
-class HttpNoAnswer(NoAnswer, HttpError):
-    """The server could not answer: 429, 408 or 5xx."""
-
-
-class Unusable(ClientError, requests.exceptions.InvalidJSONError):
-    """A success whose body cannot be used."""
-
-
-class _Undecoded(requests.exceptions.JSONDecodeError):
-    def __init__(self, message: str) -> None:
-        super().__init__(message, "", 0)
-        self.args = (message,)
-
-
-class NotJson(Unusable, _Undecoded):
-    """A success whose body is no JSON: `doc` and `pos` tell where."""
-
-
-class Throttled(ClientError, NoAnswer):
-    """Not sent, because the API asked for a pause that is too long."""
-
-
-class Unknown(ClientError, UnknownOutcome):
-    """A POST whose answer was lost, or says nothing."""
-
-
-class TooMuch(ClientError, requests.exceptions.ChunkedEncodingError):
-    """An answer that is longer than any list can be."""
-
-
-class Lost(ClientError, NoAnswer, requests.ConnectionError):
-    """No connection, or one that broke."""
-
-
-class TimedOut(ClientError, NoAnswer, requests.Timeout):
-    """No whole answer in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,10 +92,10 @@ class Failure:
     throttled: bool = False  # and that is meant for all
 
 
-def of_answer(call: Call, response: requests.Response) -> Failure | None:
-    """Return how an answer is a failure, None for 2xx."""
+def of_answer(call: Call, response: requests.Response, *, redirects: bool = False) -> Failure | None:
+    """Return how an answer is a failure, None for 2xx; with `redirects` also for 3xx."""
     status = response.status_code
-    if status in SUCCESS:
+    if status in SUCCESS or (redirects and status in REDIRECTS):
         return None
     # GUESS: 429 says that the request was not carried out, also to a POST.
     refused = status in REFUSED and status != requests.codes.request_timeout
@@ -171,6 +134,7 @@ def of_trouble(call: Call, trouble: Exception, *, request: requests.PreparedRequ
         error: ClientError = _unknown(call, why, None)
     else:
         error = _too_much(call) if endless else _no_answer(call, chain)
+        error.request = request
         error.may_have_acted = acted
     if not any(call.secrets.shown_in(f"{one} {one!r}") for one in chain):
         error.__cause__ = trouble
@@ -192,7 +156,7 @@ def unusable(call: Call, response: requests.Response, what: str, *, cause: Value
     if isinstance(error, NotJson) and isinstance(cause, json.JSONDecodeError):
         error.msg, error.doc, error.pos = cause.msg, cause.doc, cause.pos
         error.lineno, error.colno = cause.lineno, cause.colno
-    error.response = response
+    error.response, error.request = response, response.request
     error.may_have_acted = call.method != "GET"
     call.named(error)
     return error
@@ -280,7 +244,7 @@ def _http_error(call: Call, response: requests.Response) -> HttpError:
         case _:
             pass
     error = kind(code, said, fix=fix, status=status)
-    error.response = response
+    error.response, error.request = response, response.request
     call.named(error)
     return error
 
@@ -326,7 +290,7 @@ def _unknown(call: Call, why: str, status: int | None) -> Unknown:
     error = Unknown(
         "E430",
         f"{call}: {why}. The server may have acted on it, so it is not sent again.",
-        fix="look whether it is there before you try again.",
+        fix="check whether it exists before you try again.",
         status=status,
     )
     call.named(error)

@@ -31,7 +31,7 @@ WALKS = 5
 PER_PAGE = 100  # asked for; GUESS: accepted, or the server takes less and says so or not
 SMALLEST_PAGE = 20  # the documented default: nobody who is asked for 100 gives fewer, unless `meta.per_page` says so
 AHEAD = 8  # pages that are asked for at the same time at first; empty ones in a row that end a list whatever its total
-PAGES_MAX = 50_000  # more than that is no list but a fault
+PAGES_MAX = 50_000  # more than that is a fault, not a list
 
 
 class Identified(Protocol):
@@ -179,7 +179,7 @@ class _Walk(Generic[Row]):
         return "" if falls(self.ids) else "the ids are not in falling order"
 
     def confirms(self, before: _Walk[Row] | None) -> bool:
-        """Tell whether the walk before, with pages of another size, shows the same; not that there is none of many."""
+        """Tell whether the walk before, with pages of another size, shows the same."""
         if before is None or before.asked == self.asked or (not self.ids and (self.total or 0) >= SMALLEST_PAGE):
             return False
         return (before.ids, before.total) == (self.ids, self.total)

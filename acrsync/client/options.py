@@ -12,7 +12,7 @@ from urllib.parse import unquote
 from urllib3.exceptions import HTTPError
 from urllib3.util import parse_url
 
-from acrsync.client.refusals import InvalidCall, InvalidProxy
+from acrsync.client.errors import InvalidCall, InvalidProxy
 from acrsync.visible import visible
 
 TIMEOUT_MAX_S = 86_400.0
@@ -40,6 +40,7 @@ class Options:
     stream: bool = False
     cookies: Mapping[str, str] | CookieJar | None = None
     hooks: tuple[Hook, ...] = ()
+    redirects: bool = False  # an answer that redirects is returned; it is followed in no case
 
     @property
     def total_s(self) -> float:
@@ -55,12 +56,12 @@ class Options:
 
     def changed_by(self, options: Mapping[str, Any], *, base_url: str) -> Options:
         """Return these options as a call's keyword arguments change them; None changes nothing. Raises: InvalidCall."""
-        changes = {}
+        changes: dict[str, Any] = {}
         for name, value in options.items():
             if name == "allow_redirects":
-                _refuse_unless(
-                    not value, "allow_redirects", "a redirect is never followed: the token stays with its host"
-                )
+                why = "a redirect is never followed: the token stays with its host"
+                _refuse_unless(not value, "allow_redirects", why)
+                changes["redirects"] = value is not None
             elif check := _CHECKS.get(name):
                 if value is not None:
                     changes[name] = check(value, self)
@@ -124,7 +125,7 @@ def _proxy(key: str, url: Any) -> str:
     try:
         parts = parse_url(address)
     except (HTTPError, ValueError):
-        raise InvalidProxy(f"{of} is no address that can be read.", fix=fix) from None
+        raise InvalidProxy(f"{of} is not an address that can be read.", fix=fix) from None
     if parts.scheme not in _PROXY_SCHEMES:
         raise InvalidProxy(f"{of} does not speak http, https or socks.", fix=fix)
     if not parts.host or parts.path not in (None, "", "/") or parts.query or parts.fragment:
@@ -188,4 +189,4 @@ _CHECKS: Mapping[str, Callable[[Any, Options], Any]] = {
     "cookies": _cookies,
     "hooks": _hooks,
 }
-assert _CHECKS.keys() == {one.name for one in fields(Options)}, "This is a bug in acrsync."
+assert _CHECKS.keys() | {"redirects"} == {one.name for one in fields(Options)}, "This is a bug in acrsync."

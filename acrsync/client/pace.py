@@ -19,7 +19,7 @@ def attempts_of(retries: bool | int | None) -> int:
 
 
 def backoff(failures: int, factor: float) -> float:
-    """Return the seconds to wait after so many failures in a row: none after the first, then 2, 4, 8 ... factors.
+    """Return the seconds to wait after a number of failures in a row: none after the first, then 2, 4, 8 ... factors.
 
     Jitter of up to one factor keeps threads that failed together from coming back together.
     """
@@ -28,7 +28,7 @@ def backoff(failures: int, factor: float) -> float:
 
 
 def retry_after(value: str | None) -> float:
-    """Return the seconds that a `Retry-After` header asks for, as urllib3 reads it; 0 if it says nothing usable."""
+    """Return the seconds that a `Retry-After` header asks for, as urllib3 reads it; 0 if it is not usable."""
     try:
         return min(float(Retry().parse_retry_after(value or "")), RETRY_AFTER_MAX_S)
     except InvalidHeader:

@@ -14,13 +14,13 @@ import requests
 from requests.structures import CaseInsensitiveDict
 
 from acrsync.client.address import checked_path
-from acrsync.client.failures import SUCCESS, TROUBLE, Call, Failure, Throttled, of_answer, of_trouble, parsed
+from acrsync.client.errors import ClientError, InvalidCall, Throttled
+from acrsync.client.failures import SUCCESS, TROUBLE, Call, Failure, of_answer, of_trouble, parsed
 from acrsync.client.options import Options, logins_of
 from acrsync.client.pace import Pace, attempts_of, backoff
-from acrsync.client.refusals import ClientError, InvalidCall
 from acrsync.client.secrets import Secrets
 from acrsync.client.transport import Session, Transport, check_reading, read
-from acrsync.client.wire import Body, LastLook, Stopped
+from acrsync.client.wire import Body, LastLook, Stopped, is_real
 from acrsync.diagnostics import RemoteError
 from acrsync.model import JSON
 from acrsync.version import __version__
@@ -61,7 +61,7 @@ class Sender:
         transport = Transport(
             settings.base_url, read_only=settings.read_only, count=self._count, last_look=settings.last_look
         )
-        self._session = Session(transport)
+        self.session = Session(transport)
         self._secrets = _secrets(settings.token, settings.defaults)
 
     def send(
@@ -121,7 +121,7 @@ class Sender:
             return dict(sorted(self._sent.items()))
 
     def close(self) -> None:
-        self._session.close()
+        self.session.close()
 
     def _how(self, method: str, options: Mapping[str, Any] | None) -> tuple[Options, Secrets]:
         """Return how a call is sent, and what must not be shown of it.
@@ -141,7 +141,7 @@ class Sender:
     ) -> Answer | Failure | Stopped:
         begun = time.monotonic()
         try:
-            response = self._session.send(
+            response = self.session.send(
                 request,
                 timeout=how.timeout_within(left_s),
                 stream=how.stream,
@@ -156,8 +156,11 @@ class Sender:
             return stopped
         except TROUBLE as trouble:
             return self._told(call, of_trouble(call, trouble, request=_without_token(request)), begun=begun)
-        response.request = _without_token(request)
-        failure = of_answer(call, response)
+        if is_real(response):
+            request.headers.pop("Authorization", None)
+        else:  # a test may look at what it was sent
+            response.request = _without_token(request)
+        failure = of_answer(call, response, redirects=how.redirects)
         if failure is None and parse:
             content = parsed(call, response)
             return self._told(
@@ -166,7 +169,7 @@ class Sender:
         return self._told(call, failure or Answer(call, response, None), begun=begun, stream=how.stream)
 
     def _told(self, call: Call, answer: Answer | Failure, *, begun: float, stream: bool = False) -> Answer | Failure:
-        """Return the answer, once it is told to whoever debugs."""
+        """Return the answer after logging it for --debug."""
         if self._settings.debug:
             match answer:
                 case Failure(error=error):
@@ -240,8 +243,8 @@ def _without_token(request: requests.PreparedRequest) -> requests.PreparedReques
 
 
 def _json(body: Mapping[str, JSON]) -> bytes:
-    """Return what travels. Raises: InvalidCall if it is no JSON."""
+    """Return what is sent. Raises: InvalidCall if it is not JSON."""
     try:
         return json.dumps(body, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as e:
-        raise InvalidCall(f"The body is no JSON: {e}.") from e
+        raise InvalidCall(f"The body is not JSON: {e}.") from e

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
+import requests
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import HTTPError
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
 _EMPTY = (http.client.NO_CONTENT, http.client.NOT_MODIFIED)
 
 LastLook = Callable[[], None]  # raises if a write must not be sent
+
+
+def is_real(response: requests.Response) -> bool:
+    """Tell whether an answer came over a connection of this module, and not from a test that replaced it."""
+    return isinstance(getattr(response.raw, "_original_response", None), _Response)
 
 
 class Stopped(Exception):
@@ -118,9 +124,9 @@ class _Response(http.client.HTTPResponse):
         if begun:
             return
         self.will_close = self.will_close or self._is_ambiguous()
-        # urllib3 would log what could not be read, with whatever secrets it holds.
-        self.headers.defects.clear()
-        self.headers.set_payload("")
+        if self.headers.defects:  # urllib3 would log what could not be read, with whatever secrets it holds
+            self.headers.defects.clear()
+            self.headers.set_payload("")
         if self.status in _EMPTY:
             # There is no body, whatever the headers say; waiting for chunks would take all the time there is.
             del self.headers["Transfer-Encoding"]
@@ -173,7 +179,8 @@ class Sending(HTTPConnection):
         if isinstance(data, Body):
             self._look()
             data.taken = True
-        self._flawed = self._flawed or self._is_answered_already()
+        if self._answer is None or isinstance(data, Body):  # else the pool has just looked
+            self._flawed = self._flawed or self._is_answered_already()
         super().send(data)
 
     def getresponse(self) -> Any:

@@ -23,7 +23,7 @@ def fields_of(request: Request, content: bytes) -> dict[str, object]:
 def _json_fields(content: bytes) -> dict[str, object]:
     try:
         parsed = json.loads(content.decode("utf-8"), parse_constant=_refuse_constant)
-        json.dumps(parsed, ensure_ascii=False).encode("utf-8")  # half a surrogate pair is no text, in PHP neither
+        json.dumps(parsed, ensure_ascii=False).encode("utf-8")  # half a surrogate pair is not text, nor is it in PHP
     except (ValueError, RecursionError):
         return {}
     return parsed if isinstance(parsed, dict) else {}

@@ -25,7 +25,7 @@ ECHOES: Mapping[Echo, Callable[[str], str]] = {
     "reversed": lambda token: token[::-1],
 }
 
-# A Retry-After of so many seconds from now on.
+# A Retry-After of this number of seconds.
 RETRY_AFTER: Mapping[RetryAfterForm, Callable[[int, float], str]] = {
     "seconds": lambda seconds, _: str(seconds),
     "date": lambda seconds, now: formatdate(now + seconds, usegmt=True),

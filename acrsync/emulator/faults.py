@@ -37,7 +37,7 @@ Kind = Literal[
     "cut_body",  # done; the connection ends in the middle of the body (an answer without a body stays whole)
     "drip_body",  # done; the body takes `seconds` to arrive
     "endless_body",  # done; the body never ends
-    "huge_body",  # done; so many `megabytes` of space stand before the body
+    "huge_body",  # done; this number of `megabytes` of space precedes the body
     "gzip_bomb",  # done; the same, compressed to a thousandth
     "duplicate",  # delivered, and so done, twice; `answer` says which answer the client gets
     "lag",  # a write: done, but reads hide it for `seconds` or `reads`

@@ -54,7 +54,7 @@ class Fields:
         return text.strip() if self.profile.name_spaces == "trimmed" else text
 
     def labels(self, old: Labels) -> Labels:
-        """Return the labels, or the old ones where the body says nothing.
+        """Return the labels, or the old ones if the body does not set them.
 
         They behave like a column of texts joined by commas: none reads back as one empty text, and a label with a comma
         as two (reference 1.4). Source for text in a PUT: Console API, "Update Bucket"; GUESS: a POST takes it too.

@@ -16,7 +16,7 @@ View = Literal["list", "get"]  # the list of buckets; a bucket and what it holds
 
 @dataclass(frozen=True, slots=True)
 class Delay:
-    """How long a view hides writes: until so many seconds have passed and it was read so many times."""
+    """How long a view hides writes: until a number of seconds has passed and it was read a number of times."""
 
     seconds: float = 0.0
     reads: int = 0

@@ -26,8 +26,8 @@ def page(
 ) -> Json:
     """Return the page that `query` asks for, with this total.
 
-    Links carry `page` and nothing else: whoever follows them loses filters and page size.
-    GUESS: a `page` that is no positive number is taken as 1, a `per_page` as the default; a page past the end is empty.
+    Links carry `page` and nothing else: a client that follows them loses filters and page size.
+    GUESS: a `page` that is not positive counts as 1, a `per_page` as the default; pages past the end are empty.
     Raises: Refused, if that is what a page past the end is.
     """
     number = _positive(query.get("page")) or 1

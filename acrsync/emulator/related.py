@@ -61,7 +61,7 @@ def _used(rules: Rules, one: Referrer) -> list[Bucket]:
 def results(rules: Rules, project_id: int, stream_id: str, query: Mapping[str, str]) -> list[Json]:
     """Return the monitoring results of a custom stream. Source: Console API, "Custom Streams Results"; reference 5.
 
-    GUESS: without a date the day is today; a bound that is no number is as good as none; a false positive is an entry
+    GUESS: without a date the day is today; a bound that is not a number is ignored; a false positive is an entry
     whose key `false_positive` is true, and is hidden unless asked for.
     """
     seeded = rules.store.results(rules.uid, project_id, stream_id)

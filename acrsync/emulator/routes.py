@@ -71,7 +71,7 @@ class Call:
         return 200, recall((filters, *sorted(pages.items())), make, seconds=profile.page_cache_seconds, now=now)
 
     def _id(self) -> int:
-        """Return the id in the path; what is no number is an id that nothing has."""
+        """Return the id in the path; text that is not a number is an id that nothing has."""
         text = self.path["id"]
         return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_ID else 0
 

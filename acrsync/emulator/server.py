@@ -42,7 +42,7 @@ class _Handler(WSGIRequestHandler):
         """Answer one request; leave the connection open unless client, fault or trouble ended it."""
         try:
             environ = self.make_environ()
-        except ValueError:  # a target such as "//[" is no URL
+        except ValueError:  # a target such as "//[" is not a URL
             self.send_error(400)
             return
         body = environ["wsgi.input"] = get_input_stream(environ)

@@ -169,7 +169,7 @@ class Store:
     def _writing(self) -> Iterator[None]:
         """Make what happens inside one transaction; the first one of a missing state file creates the file.
 
-        It is created late so that whoever only reads leaves no trace.
+        It is created late, so that a client that only reads leaves no trace.
         """
         with self.lock:
             if self._file is not None and not self._in_file:

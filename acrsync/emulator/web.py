@@ -62,7 +62,7 @@ def _obey(emulator: Emulator, request: Request, fields: Mapping[str, object], ho
         "http://{SERVER_NAME}:{SERVER_PORT}".format_map(request.environ),
     )
     if request.path == "/":
-        return _redirect(f"{site}/")  # reference 1.1: whoever follows redirects ends in a loop
+        return _redirect(f"{site}/")  # reference 1.1: a client that follows redirects ends in a loop
     try:
         operation, path = ROUTES.bind("").match(request.path, request.method)
     except MethodNotAllowed as error:

@@ -100,7 +100,7 @@ def cut_body(met: Encounter) -> Response:
             return _streamed(answer, cut(half), {"Content-Length": str(len(whole))})
         case "chunked":
             return _streamed(answer, cut(b"%x\r\n" % len(whole) + half), {"Transfer-Encoding": "chunked"})
-        case "close":  # whoever does not read JSON cannot tell
+        case "close":  # a client that does not read JSON cannot see the difference
             return _streamed(answer, cut(half), {"Connection": "close"})
 
 

@@ -12,13 +12,15 @@ from acrsync.manifest.files import contents
 from acrsync.manifest.loading import Loaded, LoadedAll, Source
 from acrsync.manifest.rendering import rendered
 from acrsync.manifest.schemas import schema, schema_text
-from acrsync.manifest.writing import SCHEMA_FILE, dump, entry
+from acrsync.manifest.writing import SCHEMA_FILE, dump, dump_entries, entry
 
 __all__ = [
     "SCHEMA_FILE",
     "Loaded",
     "LoadedAll",
+    "Source",
     "dump",
+    "dump_entries",
     "entry",
     "environments",
     "load",
@@ -29,7 +31,13 @@ __all__ = [
     "render_texts",
     "schema",
     "schema_text",
+    "source",
 ]
+
+
+def source(paths: Sequence[Path]) -> Source:
+    """Return files that are one manifest, read once: standard input cannot be read again for another environment."""
+    return Source(*contents(paths))
 
 
 def load(paths: Sequence[Path], env: str | None = None) -> Loaded:

@@ -22,11 +22,15 @@ def manifest(trees: Sequence[Tree], environment: str | None = None) -> Manifest:
     return Manifest(
         desired=tuple(_desired(entry) for entry in entries(trees, "buckets")),
         removed=tuple(
-            Removed(entry.data["name"], forget=entry.data.get("forget", False), span=plain(entry.span))
+            Removed(
+                entry.data.get("name", ""), entry.data.get("forget", False), plain(entry.span), entry.data.get("id")
+            )
             for entry in entries(trees, "removed")
         ),
         approvals=tuple(
-            Approval(entry.data["guard"], entry.data["id"], entry.data.get("reason", ""), entry.span)
+            Approval(
+                entry.data["guard"], entry.data.get("id"), entry.data["reason"], entry.span, entry.data.get("stack")
+            )
             for entry in entries(trees, "allow")
         ),
         stack=said.get("stack"),

@@ -88,6 +88,14 @@ class _Expansion:
     values: Mapping[str, JSON]
     budget: Budget = field(default_factory=Budget)
     count: int = 0
+    failed: bool = False  # in what several buckets share, so that little can be told of them
+
+    def filled(self, tree: Tree, value: JSON, line: int, column: int) -> JSON:
+        """Return what all buckets of a file share."""
+        filler = Filler(tree.file, self.values, self.report, self.budget)
+        result = filler.fill(value, line, column, keys=False)
+        self.failed |= bool(filler.failed)
+        return result
 
     def entries(self, tree: Tree) -> Iterator[_Entry]:
         items = tree.data.get("buckets")
@@ -140,6 +148,11 @@ class _Entry:
     combination: str = ""
     from_matrix: bool = False
 
+    @property
+    def name(self) -> str | None:
+        name = self.data.get("name") if isinstance(self.data, PlacedMapping) else None
+        return name if isinstance(name, str) else None
+
 
 def expanded(trees: Sequence[Tree], environment: str | None) -> tuple[Sequence[Tree], Sequence[Diagnostic]]:
     """Return the plain manifest of one environment, or of a manifest without any, and what stands in its way.
@@ -158,23 +171,14 @@ def expanded(trees: Sequence[Tree], environment: str | None) -> tuple[Sequence[T
         budget = Budget()
         expansion = _Expansion(environment, found.append, resolved(values, found.append, budget), budget)
         entries = [list(expansion.entries(tree)) for tree in trees]
-        names = {
-            entry.data.get("name")
-            for of_tree in entries
-            for entry in of_tree
-            if isinstance(entry.data, PlacedMapping)
-            and not entry.from_matrix
-            and isinstance(entry.data.get("name"), str)
-        }
+        names = {entry.name for of_tree in entries for entry in of_tree if not entry.from_matrix} - {None}
         inherited = None
         if home is not None and isinstance(own.get("defaults"), PlacedMapping):
-            inherited = Filler(home.file, expansion.values, found.append, budget).fill(
-                own["defaults"], 0, 0, keys=False
-            )
+            inherited = expansion.filled(home, own["defaults"], 0, 0)
         plain = [
             _plain_tree(
                 tree,
-                [entry for entry in of_tree if not (entry.from_matrix and entry.data.get("name") in names)],
+                [entry for entry in of_tree if not (entry.from_matrix and entry.name in names)],
                 own if tree is home else _without(own, own),
                 expansion,
                 dropped=tuple(own),
@@ -184,7 +188,7 @@ def expanded(trees: Sequence[Tree], environment: str | None) -> tuple[Sequence[T
         ]
     except TooLargeError as problem:
         return (), (*found, problem.diagnostic)
-    return plain, found
+    return () if expansion.failed else plain, found
 
 
 def _plain_tree(
@@ -202,12 +206,11 @@ def _plain_tree(
         if key not in _OWN_KEYS:
             data[key] = value
             data.places.extend(own.places[4 * at : 4 * at + 4])
-    filler = Filler(tree.file, expansion.values, expansion.report, expansion.budget)
     filled = PlacedMapping()
     filled.places = data.places
     for at, (key, value) in enumerate(data.items()):
         place = data.places[4 * at + 2 : 4 * at + 4]
-        filled[key] = filler.fill(value, *place, keys=False) if key in _FILLED else value
+        filled[key] = expansion.filled(tree, value, *place) if key in _FILLED else value
     if isinstance(data.get("buckets"), PlacedList):
         items = PlacedList()
         for entry in entries:

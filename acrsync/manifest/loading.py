@@ -16,7 +16,7 @@ from acrsync.model import Manifest
 from acrsync.visible import visible
 
 MAX_IN_ALL = 20_000  # buckets of all environments that are loaded together
-MAX_TOLD = 2000  # mistakes of entries that stand for several buckets: one is told for all of them
+MAX_TOLD = 2000  # errors of entries that stand for several buckets: one is reported for all of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +52,19 @@ class Source:
         self.texts: dict[str, str] = {}
         whole: list[Tree] = []
         for file, data in texts.items():
-            text, tree, problems = _tree(file, data)
+            text = decoded(data, file)
+            if isinstance(text, Diagnostic):
+                self.general.append(text)
+                continue
+            self.texts[file] = text
+            tree, problems = _tree(file, text)
             self.general += problems
-            if tree is not None:
-                self.general += tree.problems
-                self.texts[file] = text
-                whole += [tree] if tree.root else []
+            whole += [tree] if tree is not None and tree.root else []
         self.complete = len(whole) == len(texts) and not unread
         self.is_plain = environments.is_plain(whole, self.texts.values())
         if not self.is_plain:
             self.general += shape.check(whole, variables=True)
+            self.complete &= all(isinstance(tree.data, PlacedMapping) for tree in whole)
             whole = [tree for tree in whole if isinstance(tree.data, PlacedMapping)]
             self.general += (*rules.said_once(whole), *environments.problems(whole))
         self.trees = whole
@@ -74,8 +77,10 @@ class Source:
         """Return the manifest of one environment; None asks for that of a manifest without any."""
         if environment not in self.names and (self.names or environment is not None):
             return Loaded(None, in_reading_order((*self.general, *self._not_chosen(environment))))
-        related = overlap.related(self.trees, environment) if environment is not None else ()
-        manifests = {name: self.plain(name) for name in (environment, *related)}
+        if environment is None:
+            return self._checked(None, self.plain(None), ())
+        together = {environment, *overlap.related(self.trees, environment)}
+        manifests = {name: self.plain(name) for name in self.names if name in together}
         return self._checked(environment, manifests[environment], self._overlaps(manifests))
 
     def all(self) -> LoadedAll:
@@ -92,7 +97,7 @@ class Source:
                 problem = error("E166", detail, fix=fix, span=self._span(name))
                 refused = Loaded(None, in_reading_order((*self.general, problem)))
                 return LoadedAll(dict.fromkeys(self.names, refused), refused.diagnostics)
-        manifests: dict[str | None, Plain] = {name: self.plain(name) for name in self.names}
+        manifests = {name: self.plain(name) for name in self.names}
         overlaps = self._overlaps(manifests)
         every = (one for found in manifests.values() for one in found.diagnostics)
         return LoadedAll(
@@ -114,14 +119,14 @@ class Source:
         wrong = any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
         return Loaded(None if wrong else found.manifest, diagnostics)
 
-    def _overlaps(self, manifests: Mapping[str | None, Plain]) -> Sequence[tuple[overlap.Both, Diagnostic]]:
+    def _overlaps(self, manifests: Mapping[str, Plain]) -> Sequence[tuple[overlap.Both, Diagnostic]]:
         """Return what environments could do to one another; those with errors of their own take no part."""
         return tuple(
             overlap.overlaps(
                 {
                     name: overlap.Environment(one.manifest, one.trees)
                     for name, one in manifests.items()
-                    if name is not None and one.manifest is not None
+                    if one.manifest is not None
                 }
             )
         )
@@ -137,8 +142,9 @@ class Source:
         complete = self.complete and not problems
         found = chain(shape.check(trees), rules.check(trees, complete=complete))
         diagnostics = [*problems, *(found if self.is_plain else islice(found, MAX_TOLD))]
-        known = {(_kind(problem), problem.span) for problem in self.general if problem.span is not None}
-        diagnostics = [one for one in diagnostics if (_kind(one), plain(one.span)) not in known]
+        known = {(problem.code, problem.span) for problem in self.general}
+        known |= {("E165", problem.span) for problem in self.general}  # what was wrong before anything was filled in
+        diagnostics = [one for one in diagnostics if (one.code, plain(one.span)) not in known]
         wrong = any(one.severity is Severity.ERROR for one in (*self.general, *diagnostics))
         return Plain(trees, diagnostics, None if wrong else build.manifest(trees, environment))
 
@@ -165,21 +171,12 @@ class Source:
         return home.span(("environments",), name) if name is not None else home.span((), "environments")
 
 
-def _kind(diagnostic: Diagnostic) -> str:
-    """Return by what a mistake is known as one that was found before variables were filled in."""
-    return "E131" if diagnostic.code == "E165" else diagnostic.code
-
-
-def _tree(file: str, data: bytes) -> tuple[str, Tree | None, tuple[Diagnostic, ...]]:
-    """Return a file's text and its data, or why there is none."""
-    text = decoded(data, file)
-    if isinstance(text, Diagnostic):
-        return "", None, (text,)
+def _tree(file: str, text: str) -> tuple[Tree | None, Sequence[Diagnostic]]:
     if problems := tuple(unreadable(text, file)):
-        return text, None, problems
+        return None, problems
     tree = read(text, file)
     if tree.data is None and not tree.problems:
-        detail = f"{visible(file)} says nothing; a pipeline that lost its files must not pass for an empty manifest."
+        detail = f"{visible(file)} is empty; a pipeline that lost its files must not look like an empty manifest."
         fix = f"restore the file, or write the account's buckets into it: acrsync export --out {visible(file)}"
-        return text, None, (error("E103", detail, fix=fix, span=Span(file, 1, 1)),)
-    return text, tree, ()
+        return None, (error("E103", detail, fix=fix, span=Span(file, 1, 1)),)
+    return tree, tree.problems

@@ -7,7 +7,6 @@ original values it does not change, and becomes a combination of its own if ther
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 
@@ -33,45 +32,47 @@ class Matrix:
     def __init__(self, data: PlacedMapping, file: str) -> None:
         self.data = data
         self.file = file
+        self.keys = [key for key in data if key not in _OTHERS]
 
     def problems(self) -> Iterator[Diagnostic]:
         """Yield why there are no combinations; what has its kind from a variable is not known to the schema."""
-        for key, value in self.data.items():
+        for at, (key, value) in enumerate(self.data.items()):
             if not isinstance(value, PlacedList):
                 detail = f"`{short(key)}` is {quoted(value)}, and has to be a list."
-                yield self._error(detail, f"write {key}: [{flow(value)}]" if _is_plain(value) else "write a list.", key)
+                fix = f"write {key}: [{flow(value)}]" if _is_plain(value) else "write a list."
+                yield self._error(detail, fix, *self.data.places[4 * at + 2 : 4 * at + 4])
             elif key in _OTHERS:
                 yield from self._of_items(key, value)
 
     def _of_items(self, section: str, items: PlacedList) -> Iterator[Diagnostic]:
-        for item in items:
+        known = {*self.keys}
+        for at, item in enumerate(items):
+            place = items.places[2 * at : 2 * at + 2]
             if not isinstance(item, PlacedMapping) or not item:
                 detail = f"An item of `{section}` is {quoted(item)}, and has to be a mapping of keys and values."
-                yield self._error(detail, f"write it as in {section}: [{{station: two}}]", section)
-                return
-            unknown = [key for key in item if section == "exclude" and key not in self.keys]
-            if unknown:
-                detail = f"`exclude` names `{short(unknown[0])}`, which is not a key of this matrix."
-                yield self._error(detail, f"write one of {', '.join(map(short, self.keys))}.", section)
-                return
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        return tuple(key for key in self.data if key not in _OTHERS)
+                yield self._error(detail, f"write it as in {section}: [{{station: two}}]", *place)
+                continue
+            for number, key in enumerate(item):
+                if section == "exclude" and key not in known:
+                    detail = f"`exclude` names `{short(key)}`, which is not a key of this matrix."
+                    fix = f"write one of {', '.join(map(short, self.keys[:MAX_SHOWN]))}."
+                    yield self._error(detail, fix, *item.places[4 * number : 4 * number + 2])
 
     def combinations(self) -> Sequence[Combination]:
         """Return all combinations, in the order of the file; there are no problems. Raises: TooLargeError."""
         excluded: Sequence[Combination] = self.data.get("exclude", ())
         included: Sequence[Combination] = self.data.get("include", ())
-        count = math.prod(len(self.data[key]) for key in self.keys) if self.keys else 0
-        if count > MAX_BUCKETS or count + len(included) > MAX_BUCKETS:
-            detail = f"This matrix has {count + len(included)} combinations; a manifest can have {MAX_BUCKETS} buckets."
-            raise TooLargeError(self._error(detail, "write fewer values, or several entries.", None, code="E166"))
+        count = self._count()
+        if count + len(included) > MAX_BUCKETS:
+            detail = f"This matrix has more than {MAX_BUCKETS} combinations, which is as many as a manifest can have."
+            raise TooLargeError(self._error(detail, "write fewer values.", *self.data.places[:2], code="E166"))
         cells = count * len(self.keys) + sum(map(len, included)) * max(1, count)
         if count * (len(excluded) + len(included)) > MAX_COMPARED or cells > MAX_CELLS:
             detail = f"This matrix has {count} combinations of {len(self.keys)} keys, with {len(excluded)} items of "
             detail += f"`exclude` and {len(included)} of `include`, which is too much to compare."
-            raise TooLargeError(self._error(detail, "write fewer of them, or several entries.", None, code="E166"))
+            raise TooLargeError(
+                self._error(detail, "write fewer of them, or several entries.", *self.data.places[:2], code="E166")
+            )
         numbers = _Numbers()
         columns = [[numbers.of(value) for value in self.data[key]] for key in self.keys]
         without = [numbers.of_all(item) for item in excluded]
@@ -80,10 +81,18 @@ class Matrix:
         found = _with_included(original, [numbers.of_all(item) for item in included])
         return [{key: numbers.values[number] for key, number in one.items()} for one in found]
 
-    def _error(self, detail: str, fix: str, key: str | None, *, code: str = "E165") -> Diagnostic:
-        at = 0 if key is None else 4 * list(self.data).index(key) + 2
-        span = Span(self.file, self.data.places[at] + 1, self.data.places[at + 1] + 1)
-        return error(code, detail, fix=fix, span=span)
+    def _count(self) -> int:
+        """Return the number of combinations before `exclude` and `include`; no more than is too many."""
+        lengths = [len(self.data[key]) for key in self.keys]
+        if not lengths or 0 in lengths:
+            return 0
+        count = 1
+        for length in lengths:
+            count = min(count * length, MAX_BUCKETS + 1)
+        return count
+
+    def _error(self, detail: str, fix: str, line: int, column: int, *, code: str = "E165") -> Diagnostic:
+        return error(code, detail, fix=fix, span=Span(self.file, line + 1, column + 1))
 
 
 class _Numbers:

@@ -64,7 +64,7 @@ def overlaps(known: Mapping[str, Environment]) -> Iterator[tuple[Both, Diagnosti
 
 
 def _accounts(said: Mapping[str, Mapping[str, JSON]]) -> Mapping[str, Account]:
-    """Return by what the account of each environment is told: its number, else the token that is used for it."""
+    """Return what identifies the account of each environment: its number, else the token that is used for it."""
     by_token: dict[tuple[str, str], str] = {}
     uids: dict[str, str | None] = {}
     tokens: dict[str, tuple[str, str]] = {}

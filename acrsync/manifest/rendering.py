@@ -84,10 +84,11 @@ def _limits(limit: Limit) -> dict[str, int | str] | None:
     return {"deletes": f"{limit.value}%" if limit.percent else limit.value}
 
 
-def _removed(removed: Removed) -> dict[str, str | bool]:
-    return {"name": removed.name, "forget": True} if removed.forget else {"name": removed.name}
+def _removed(removed: Removed) -> dict[str, str | int | bool]:
+    what: dict[str, str | int] = {"name": removed.name} if removed.id is None else {"id": removed.id}
+    return {**what, "forget": True} if removed.forget else {**what}
 
 
-def _approval(approval: Approval) -> dict[str, str | int]:
-    said: dict[str, str | int] = {"guard": approval.guard, "id": approval.id}
-    return {**said, "reason": approval.reason} if approval.reason else said
+def _approval(approval: Approval) -> dict[str, str | int | None]:
+    what = {"id": approval.id} if approval.stack is None else {"stack": approval.stack}
+    return {"guard": approval.guard, **what, "reason": approval.reason}

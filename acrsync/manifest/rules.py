@@ -73,6 +73,7 @@ def check(trees: Sequence[Tree], *, complete: bool) -> Iterator[Diagnostic]:
     yield from _names(buckets)
     yield from _ids(buckets)
     yield from _removed(buckets, removed)
+    yield from _approvals(entries(trees, "allow"))
     yield from _circles(buckets)
     yield from said_once(trees)
     if complete:
@@ -177,15 +178,24 @@ def _ids(buckets: Iterable[Entry]) -> Iterator[Diagnostic]:
 
 
 def _removed(buckets: Iterable[Entry], removed: Iterable[Entry]) -> Iterator[Diagnostic]:
+    buckets = tuple(buckets)
     kept = {name: entry for entry in buckets if (name := entry.text("name"))}
+    kept_ids = {entry.id: entry for entry in buckets if entry.id is not None}
     alike = {lookalike(name): entry for name, entry in kept.items() if entry.id is None}
     gone: dict[str, Entry] = {}
+    gone_ids: dict[int, Entry] = {}
     for entry in removed:
         name = entry.text("name")
+        if entry.id in kept_ids:
+            detail = f"Bucket {entry.id} must exist according to {kept_ids[entry.id].span}, and not according to this."
+            yield error("E144", detail, fix="remove one of the two entries.", span=entry.at("id"))
+        if entry.id is not None and gone_ids.setdefault(entry.id, entry) is not entry:
+            detail = f"Bucket {entry.id} is removed at {gone_ids[entry.id].span} already."
+            yield error("E143", detail, fix="remove one of the two entries.", span=entry.at("id"))
         if not name:
             continue
         if name in kept:
-            detail = f"{short(name)} shall be there according to {kept[name].span}, and shall not according to this."
+            detail = f"{short(name)} is kept by {kept[name].span}, and removed by this entry."
             yield error("E144", detail, fix="remove one of the two entries.", span=entry.at("name"))
         elif other := alike.get(lookalike(name)):
             detail = f"{quoted(name)} and {quoted(other.text('name'))} at {other.span}, which stays, look alike."
@@ -194,6 +204,15 @@ def _removed(buckets: Iterable[Entry], removed: Iterable[Entry]) -> Iterator[Dia
         if gone.setdefault(name, entry) is not entry:
             detail = f"{short(name)} is removed at {gone[name].span} already."
             yield error("E141", detail, fix="remove one of the two entries.", span=entry.at("name"))
+
+
+def _approvals(approvals: Iterable[Entry]) -> Iterator[Diagnostic]:
+    """Yield approvals of a whole stack by a guard that looks at single buckets."""
+    for entry in approvals:
+        guard = entry.text("guard")
+        if "stack" in entry.data and guard and guard != "takeover":
+            detail = f"`stack` stands for all buckets of a stack that is renamed; {short(guard)} is approved for each."
+            yield error("E132", detail, fix="write id: NUMBER, as the objection shows it.", span=entry.at("stack"))
 
 
 def _circles(buckets: Iterable[Entry]) -> Iterator[Diagnostic]:
@@ -227,7 +246,7 @@ def said_once(trees: Iterable[Tree]) -> Iterator[Diagnostic]:
             if isinstance(tree.data, PlacedMapping) and key in tree.data:
                 span = tree.span((), key=key)
                 if first.setdefault(key, span) is not span:
-                    detail = f"`{key}` holds for all files together and is said at {first[key]} already."
+                    detail = f"`{key}` applies to all files together and is already set at {first[key]}."
                     yield error("E150", detail, fix="remove it from one of the two files.", span=span)
 
 

@@ -74,7 +74,7 @@ class _Properties:
     """jsonschema's `properties`, but a value that passed is not looked at again where the same one comes again.
 
     Why: ten thousand buckets have few regions, labels and templates between them, and jsonschema takes 100 µs to look
-    at a template. What failed is not remembered, so that it is told at each of its places.
+    at a template. What failed is not remembered, so that it is reported at each of its positions.
     """
 
     def __init__(self) -> None:
@@ -111,7 +111,7 @@ def _mistakes(validator: Draft202012Validator, data: JSON, *, within: Path = ())
         by_path.setdefault((*within, *found.absolute_path), []).append(found)
     for path, errors in by_path.items():
         wrong_kind = [found for found in errors if found.validator == "type"]
-        for found in wrong_kind or errors:
+        for found in wrong_kind[:1] or errors:  # a conditional part of the schema may say it again
             schema = found.schema if isinstance(found.schema, Mapping) else {}
             inner = list(found.absolute_path)
             holder = reduce(getitem, inner[:-1], data)
@@ -150,14 +150,14 @@ def _once(pairs: Sequence[tuple[str, JSON]]) -> Mapping[str, JSON]:
     data: dict[str, JSON] = {}
     for key, value in pairs:
         if key in data:
-            message = f"the key {key} is said twice"
+            message = f"the key {key} is there twice"
             raise ValueError(message)
         data[key] = value
     return data
 
 
 def _no_number(name: str) -> JSON:
-    message = f"{name} is no number of JSON"
+    message = f"{name} is not a JSON number"
     raise ValueError(message)
 
 
@@ -166,7 +166,7 @@ def _why(problem: ValueError | RecursionError) -> str:
         case json.JSONDecodeError():
             return f"at line {problem.lineno}, column {problem.colno} of the text: {problem.msg}"
         case UnicodeEncodeError():
-            return "an escape in it is half of a surrogate pair, which is no character"
+            return "an escape in it is half of a surrogate pair, which is not a character"
         case RecursionError():
             return "it is nested too deep"
         case _:

@@ -34,7 +34,7 @@ def told_once(diagnostics: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
     first: dict[tuple[str, Span, int], Diagnostic] = {}
     count: Counter[tuple[str, Span, int]] = Counter()
     of_bucket: Counter[tuple[str, Span]] = Counter()
-    for diagnostic in diagnostics:
+    for diagnostic in dict.fromkeys(diagnostics):
         match diagnostic.span:
             case Spot(file, line, column) as spot:
                 number = of_bucket[(diagnostic.code, spot)]

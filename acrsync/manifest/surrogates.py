@@ -2,7 +2,7 @@ r"""Characters that JSON writes as two escapes, `\ud83c\udfb5`, each of which no
 
 YAML 1.2 reads JSON, and most programs write JSON like that. So each such escape is replaced, before the parser sees it,
 by one of the same width that stands for a private character, and what it stood for is put back into the values. The
-parsers do not tell where in a text an escape stands, and in a text without double quotes it is no escape: so a value is
+parsers do not tell where in a text an escape stands, and in a text without double quotes it is not one: so a value is
 put back in both forms, which is exact because a text that holds such private characters itself is not masked.
 """
 

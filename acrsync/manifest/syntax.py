@@ -53,14 +53,14 @@ def syntax_error(problem: yaml.MarkedYAMLError, file: str) -> Diagnostic:
     for part, meaning, fix in _ADVICE:
         if part in said:
             return error("E110", f"Probably {meaning} ({visible(said)}).", fix=fix, span=span)
-    return error("E110", f"The text is no YAML ({visible(said)}).", fix="correct the text at this place.", span=span)
+    return error("E110", f"The text is not YAML ({visible(said)}).", fix="correct the text at this place.", span=span)
 
 
 def one_parser_only(event: yaml.ScalarEvent, value: str, text: str, *, key: bool) -> tuple[str, str, str] | None:
     """Return code, detail and fix for a scalar that only one of the two parsers reads, so that both accept the same.
 
     The scalar, whose value is `value`, is quoted, a block, or in brackets; `text` is the whole text, `key` says that
-    it stands where a key does.
+    it is in the place of a key.
     """
     style = event.style
     if not style:
@@ -73,7 +73,7 @@ def one_parser_only(event: yaml.ScalarEvent, value: str, text: str, *, key: bool
             return "E110", detail, f"put a space after the colon: {written(value)}: ..."
     elif style == '"':
         if not value.isascii() and _SURROGATE.search(value):
-            detail = "An escape in this text is half of a surrogate pair, which is no character and cannot be sent."
+            detail = "An escape in this text is half of a surrogate pair, which is not a character and cannot be sent."
             return "E105", detail, "write the character itself."
     elif style in "|>":
         assert event.start_mark is not None

@@ -1,4 +1,4 @@
-"""Bytes to text: what is no text, or holds characters that YAML parsers treat differently, is refused here."""
+"""Bytes to text: what is not text, or holds characters that YAML parsers treat differently, is refused here."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def unreadable(text: str, file: str) -> Iterator[Diagnostic]:
 
 
 def odd_indentation(text: str) -> Iterator[int]:
-    """Yield where a line is indented by another space than U+0020, as text from a web page or an office program is."""
+    """Yield the positions of indentation with another space than U+0020, as in text from a web page."""
     yield from (found.start("odd") for found in _ODD_INDENTATION.finditer(text))
 
 

@@ -189,10 +189,10 @@ class _Builder:
         }
 
     def nothing(self, event: yaml.Event, mark: Mark) -> None:
-        """Take what says nothing."""
+        """Take an event without content."""
 
     def document(self, _: yaml.DocumentStartEvent, mark: Mark) -> None:
-        """Begin a document. Empty ones, as whoever joins files leaves behind, say nothing beside the one that does."""
+        """Begin a document. Empty ones, left behind when files are joined, are ignored beside one with content."""
         self.anchors = {}
         if self.root == [None]:
             self.container = self.root = PlacedList()
@@ -323,10 +323,10 @@ class _Builder:
         if isinstance(key, str):
             at = 4 * list(mapping).index(key)
             first = Span(self.file, mapping.places[at] + 1, mapping.places[at + 1] + 1)
-            detail = f"`{short(key)}` is said at {first} already; YAML readers would drop one of the two."
+            detail = f"`{short(key)}` is already set at {first}; YAML readers would drop one of the two."
             self.refuse("E115", detail, "remove one of them.", mark)
             return
         composed = isinstance(key, PlacedList | PlacedMapping)
-        detail = "A list or a mapping is no key." if composed else f"The key {quoted(key)} is no text."
+        detail = "A list or a mapping cannot be a key." if composed else f"The key {quoted(key)} is not text."
         fix = "write a text as key." if composed else f"write the key in quotes: {written(quoted(key))}"
         self.refuse("E116", f"{detail} Every key of a manifest is a text.", fix, mark)

@@ -37,6 +37,7 @@ _WITHOUT: Mapping[str, tuple[str, str]] = {
     "uid": ("an account is known by it", "uid: NUMBER, which every bucket shows and `acrsync export` writes."),
     "guard": ("an approval is for one guard", "guard: replace, or whichever objects."),
     "id": ("an approval is for one bucket", "id: NUMBER, as the objection shows it."),
+    "reason": ("those who read it later must know why", 'reason: "..."'),
     "options": ("there is nothing to select from", 'options: ["...", "..."]'),
 }
 # Texts of a certain form: what is wrong with another one, and what to write.
@@ -110,12 +111,12 @@ def _unknown_keys(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
         span = locate(mistake.path, key)
         close = difflib.get_close_matches(key, known, n=1)
         if key in SERVER_KEYS:
-            yield error("E130", f"`{key}` is kept by the server; nobody else can set it.", fix="remove it.", span=span)
+            yield error("E130", f"`{key}` is set by the server; you cannot set it.", fix="remove it.", span=span)
         elif close:
-            detail = f"`{short(key)}` is no key here; did you mean `{close[0]}`?"
+            detail = f"`{short(key)}` is not a key here; did you mean `{close[0]}`?"
             yield error("E130", detail, fix=f"write {close[0]}: ... instead.", span=span)
         else:
-            detail = f"`{short(key)}` is no key here; the keys are {', '.join(known)}."
+            detail = f"`{short(key)}` is not a key here; the keys are {', '.join(known)}."
             yield error("E130", detail, fix="remove it, or indent it as the section that it belongs to.", span=span)
 
 
@@ -126,10 +127,23 @@ def _missing_keys(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
             yield error("E133", detail, fix=f"add {_WITHOUT[key][1]}", span=locate(mistake.path))
 
 
+def _not_one_key(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
+    """Yield what is wrong if exactly one of several keys must be there."""
+    keys = [key for alternative in mistake.wanted for key in alternative["required"]]
+    there = [key for key in keys if key in mistake.value]
+    if there:
+        detail = f"{mistake.what} has `{'` and `'.join(there)}`; one of them says what is meant."
+        yield error("E132", detail, fix=f"keep only `{there[0]}`.", span=locate(mistake.path, there[1]))
+        return
+    key = keys[0]
+    detail = f"{mistake.what} has no `{key}`; {_WITHOUT[key][0]}."
+    yield error("E133", detail, fix=f"add {_WITHOUT[key][1]}", span=locate(mistake.path))
+
+
 def _said_twice(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
     for at, label in enumerate(mistake.value):
         if label in mistake.value[:at]:
-            detail = f"The label {quoted(label)} is said twice; labels are a set."
+            detail = f"The label {quoted(label)} is listed twice; labels are a set."
             yield error("E135", detail, fix="remove one of the two.", span=locate((*mistake.path, at)))
 
 
@@ -153,7 +167,7 @@ def _right_kind(mistake: Mistake, wanted: str, words: str) -> str:
             return f"put it in quotes: {as_entry(written(quoted(mistake.value)))}"
         case "array", _ if (fix := _as_list(mistake)) is not None:
             return fix
-        case "object", str() as text if "name" in schema.get("required", ()):
+        case "object", str() as text if "name" in schema.get("properties", ()):
             return f"give it its key: - name: {written(text)}"
         case "object", str() | int() if "options" in schema.get("properties", ()):
             return f"write a descriptor: {as_entry(flow({'default': str(mistake.value)}))}"
@@ -166,7 +180,7 @@ def _right_kind(mistake: Mistake, wanted: str, words: str) -> str:
 
 
 def _as_list(mistake: Mistake) -> str | None:
-    """Return what to write where a list has to be, None if the value is no help."""
+    """Return the list to write instead, None if the value does not suggest one."""
     of = mistake.schema.get("items", {})
     match of.get("type"), mistake.value:
         case "object", _:
@@ -269,6 +283,7 @@ def _labels(found: Iterable[JSON]) -> str:
 TELLERS: Mapping[str, Callable[[Mistake, Locate], Iterator[Diagnostic]]] = {
     "additionalProperties": _unknown_keys,
     "required": _missing_keys,
+    "oneOf": _not_one_key,
     "uniqueItems": _said_twice,
     "type": _wrong_kind,
     "enum": _not_one_of,

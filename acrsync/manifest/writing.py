@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
 
-from acrsync.bucket import FIELDS, unwritable
+from acrsync.bucket import CHINA, FIELDS, REGIONS, TYPES, unwritable
 from acrsync.manifest import rules, shape
 from acrsync.manifest.problems import quoted
 from acrsync.manifest.scalars import flow, literal, written
@@ -23,37 +24,52 @@ LONGEST_KEY = 1000  # YAML parsers look no farther than 1024 characters for the 
 INDENT = "  "
 
 
-def dump(snapshot: Snapshot, *, uid: int | None) -> str:
+def dump(snapshot: Snapshot, *, uid: int | None, ids: bool = False, portable: bool = False) -> str:
     """Return a manifest that plans to nothing for this account; what it cannot hold stands in comments that say why.
 
     `uid` is the account's number, None if it is not known. If the list then shows several accounts, the manifest is for
-    the one with the most buckets, and says so: without `account:` nobody could plan it.
+    the one with the most buckets, and says so: without `account:` nobody could plan it. `ids`: with every bucket's id.
+    With `portable` it is for any other account, without numbers; what cannot be created there stands in comments, too.
     """
     told = Counter(row.uid for row in snapshot.rows if row.uid is not None and not is_shared(row))
     guessed = uid is None and len(told) > 1
     if guessed:
         uid = max(told, key=lambda number: (told[number], -number))
+    describe = _Portable(snapshot, uid=uid) if portable else _Describing(snapshot, uid=uid, ids=ids)
     entries: list[list[str]] = []
     left_out: list[str] = []
-    describe = _Describing(snapshot, uid=uid)
     for row in sorted(snapshot.rows, key=lambda row: (row.name, row.id)):
-        reason = unwritable(row) if is_own(row, uid) else f"It belongs to another account (uid {row.uid})."
-        if reason is None:
-            entries.append(describe(row))
-        else:
-            left_out.append(f"#   {quoted(row.name)} (id {row.id}): {reason}")
+        match describe.entry(row):
+            case str(reason):
+                number = "" if portable else f" (id {row.id})"
+                left_out.append(f"#   {quoted(row.name)}{number}: {reason}")
+            case lines:
+                entries.append(lines)
     lines = [
         f"# yaml-language-server: $schema=./{SCHEMA_FILE}",
         f"# The line above is for editors; the file that it names is made by: acrsync schema > {SCHEMA_FILE}",
         "version: 1",
         *(_several_accounts(told) if guessed else ()),
-        *([] if uid is None else [f"account: {{uid: {uid}}}"]),
-        "buckets:" if entries else "buckets: []",
+        *([] if uid is None or portable else [f"account: {{uid: {uid}}}"]),
+        "buckets: []" if all(entry_lines[0].startswith("#") for entry_lines in entries) else "buckets:",
         *(INDENT + line for entry_lines in entries for line in entry_lines),
         *(["# Not managed:"] if left_out else []),
         *left_out,
     ]
     return "\n".join(lines) + "\n"
+
+
+def dump_entries(rows: Sequence[Live], snapshot: Snapshot, *, uid: int | None, ids: bool = False) -> str:
+    """Return entries for these buckets of an account, as they stand under `buckets:`, to paste into a manifest."""
+    describe = _Describing(snapshot, uid=uid, ids=ids)
+    lines: list[str] = []
+    for row in sorted(rows, key=lambda row: (row.name, row.id)):
+        match describe.entry(row):
+            case str(reason):
+                lines.append(f"# {quoted(row.name)} (id {row.id}) is not managed: {reason}")
+            case found:
+                lines += found
+    return "".join(f"{INDENT}{line}\n" for line in lines)
 
 
 def _several_accounts(told: Mapping[int, int]) -> Iterator[str]:
@@ -71,48 +87,105 @@ def entry(attrs: Attrs) -> str:
 class _Describing:
     """Writes rows as entries; what a rule for new buckets refuses is written with the `id` of the one that exists."""
 
-    def __init__(self, snapshot: Snapshot, *, uid: int | None) -> None:
+    def __init__(self, snapshot: Snapshot, *, uid: int | None, ids: bool = False) -> None:
+        self.uid = uid
+        self.ids = ids
         own = [row for row in snapshot.rows if is_own(row, uid)]
         self.problems = shape.attrs_checker()
         self.namesakes = Counter(row.name for row in own)
         self.alike = Counter(lookalike(row.name) for row in own)
 
-    def __call__(self, row: Live) -> list[str]:
+    def entry(self, row: Live) -> list[str] | str:
+        """Return the lines of a row's entry, or why it has none."""
+        if not is_own(row, self.uid):
+            return f"It belongs to another account (uid {row.uid})."
+        if reason := unwritable(row):
+            return reason
         lines = list(pair("name", literal(row.name)))
-        problems = {**self.problems({**row.attrs, "id": row.id}), **_beyond_the_schema(row)}
         if why := self._why_by_id(row):
             lines += [f"# The id says which bucket is meant: {why}", *pair("id", row.id)]
+        elif self.ids:
+            lines += pair("id", row.id)
         if row.marks:
             lines.append(f"# Marks on the server: {', '.join(map(visible, row.marks))}")
+        return item([*lines, *self.fields(row, self.problems({**row.attrs, "id": row.id}))])
+
+    def fields(self, row: Live, problems: Mapping[str, str]) -> Iterator[str]:
+        """Yield the lines of all fields but the name."""
+        problems = {**problems, **_beyond_the_schema(row)}
         for key in FIELDS:
-            if key in problems:
-                lines.append(f"# {key} is not managed: {problems[key]}")
+            if key in row.unreadable:
+                yield f"# {key} is not managed: `{key}` is {row.unreadable[key]}, which cannot be read."
+            elif key in problems and key != "name":
+                yield f"# {key} is not managed: {problems[key]}"
             elif key in row.attrs and key != "name":
-                lines += pair(key, literal(shown(key, row.attrs[key])))
-        return item(lines)
+                yield from pair(key, literal(shown(key, row.attrs[key])))
 
     def _why_by_id(self, row: Live) -> str | None:
         if self.namesakes[row.name] > 1:
             return "several buckets have this name."
         if self.alike[lookalike(row.name)] > 1:
             return "another name differs from it only in case, space or Unicode form."
-        if "name" in (of_shape := self.problems({**row.attrs})):
+        return self.name_problem(row) or _label_problem(row)
+
+    def name_problem(self, row: Live) -> str | None:
+        """Return why a new bucket could not have the name."""
+        if "name" in (of_shape := self.problems(row.attrs)):
             return of_shape["name"]
-        problems = map(rules.label_problem, (label for label in row.attrs.get("labels", ()) if isinstance(label, str)))
-        problem = rules.name_problem(row.name) or next(filter(None, problems), None)
+        problem = rules.name_problem(row.name)
         return problem[0] if problem else None
+
+
+class _Portable(_Describing):
+    """Writes rows as entries for another account; in this one nothing has an id yet, and names have to be new."""
+
+    def __init__(self, snapshot: Snapshot, *, uid: int | None) -> None:
+        super().__init__(snapshot, uid=uid)
+        self.regions = (CHINA,) if (urlsplit(snapshot.endpoint).hostname or "").endswith("acrcloud.cn") else REGIONS
+        self.written: dict[str, str] = {}  # names by how they look
+
+    def entry(self, row: Live) -> list[str] | str:
+        if not is_own(row, self.uid):
+            return "It belongs to another account."
+        if reason := unwritable(row):
+            return reason
+        problems = dict(self.problems(row.attrs))
+        if label := _label_problem(row):
+            problems.setdefault("labels", label)
+        lines = item([*pair("name", literal(row.name)), *self.fields(row, problems)])
+        why = self._why_not_new(row)
+        if why is None:
+            self.written[lookalike(row.name)] = row.name
+            return lines
+        return [f"# Cannot be created elsewhere: {why}", *(f"# {line}" for line in lines)]
+
+    def _why_not_new(self, row: Live) -> str | None:
+        """Return why a bucket like this one cannot be created. Source: Console API, "Create Bucket"."""
+        for key, creatable in (("region", self.regions), ("type", TYPES)):
+            if row.attrs[key] not in creatable:
+                return f"{key} {row.attrs[key]} exists for older buckets only; choose one of {', '.join(creatable)}."
+        if (other := self.written.get(lookalike(row.name))) is not None:
+            return f"it has the name of the entry {quoted(other)}, or one that looks like it; choose another one."
+        return self.name_problem(row)
+
+
+def _label_problem(row: Live) -> str | None:
+    """Return why a new bucket could not have the labels."""
+    labels = (label for label in row.attrs.get("labels", ()) if isinstance(label, str))
+    problem = next(filter(None, map(rules.label_problem, labels)), None)
+    return problem[0] if problem else None
 
 
 def _beyond_the_schema(row: Live) -> Mapping[str, str]:
     """Return why keys of a row cannot stand in a manifest, although the schema allows them."""
     problems = {}
     if isinstance(row.attrs.get("metadata_template"), str):
-        problems["metadata_template"] = "The text is no JSON object."
+        problems["metadata_template"] = "The text is not a JSON object."
     for key in ("labels", "metadata_template"):
         try:
             json.dumps(row.attrs.get(key), ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            problems[key] = "It holds half of a surrogate pair, which is no character."
+            problems[key] = "It holds half of a surrogate pair, which is not a character."
     return problems
 
 

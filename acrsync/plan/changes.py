@@ -77,7 +77,7 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """A bucket that shall be gone; only ever an empty one."""
+    """A bucket to delete; only ever an empty one."""
 
     live: Live
     reason: str
@@ -93,6 +93,7 @@ class Kept(StrEnum):
     IN_SYNC = "in sync"
     UNMANAGED = "unmanaged"
     FOREIGN = "foreign"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,4 +140,5 @@ class Objection:
     guard: str
     diagnostic: Diagnostic
     id: int | None = None  # the bucket; None where the plan as a whole is meant
-    approval: str = ""  # "replace:8881", or empty where nothing can approve it
+    approval: str = ""  # "replace:8881", or empty if nothing can approve it
+    stack: str | None = None  # the stack that is renamed by taking over this bucket and all its others

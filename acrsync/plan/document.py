@@ -8,7 +8,7 @@ it leaves out time, places in files, server facts and the words of messages. The
 too, so that a file that was edited or cut is found even if the digest does not look there.
 
 Why `num` is in the digest of a delete and of a replacement, although it is a server fact: it is compared right before
-such a change, and whoever approves a digest must not approve a file in which the count was edited. A plan that can be
+such a change, and the approval of a digest must not approve a file in which the count was edited. A plan that can be
 applied deletes only what holds nothing, so the number does not move for it.
 """
 
@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 
 from acrsync.bucket import FIELDS
 from acrsync.diagnostics import Diagnostic, Severity
-from acrsync.model import JSON, Approval, Manifest
+from acrsync.model import JSON, MARK, Approval, Manifest
 from acrsync.plan.changes import Action, Change, Delete, Keep, Kept, Objection, Replace, Work, action_of, live_of
 from acrsync.plan.codec import each, maybe
 from acrsync.plan.outcome import End, ExitCode, Outcome, Run, exit_code
@@ -31,6 +31,7 @@ from acrsync.visible import harmless_json
 
 FORMAT_VERSION = "1.0"
 TYPE = "acrcloud_bucket"
+OF_ONE_BUCKET = frozenset({"E211"})  # errors that stop no change to another bucket
 
 # Terraform's words: looking for "delete" finds everything that destroys.
 ACTIONS: Mapping[Action, tuple[str, ...]] = {
@@ -75,9 +76,19 @@ class Plan:
         return tuple(d for d in self.diagnostics if d.severity is Severity.ERROR)
 
     @property
+    def refusing(self) -> tuple[Diagnostic, ...]:
+        """The errors that refuse the whole plan; the others are about one bucket each, to which nothing is done."""
+        return tuple(error for error in self.errors if error.code not in OF_ONE_BUCKET)
+
+    @property
     def can_apply(self) -> bool:
         """The only place that decides whether a plan may be applied."""
-        return not self.errors and not self.objections
+        return not self.refusing and not self.objections
+
+    @property
+    def destructive(self) -> bool:
+        """Whether a bucket would be deleted, also to be replaced."""
+        return any(isinstance(change, Delete | Replace) for change in self.work)
 
     def counts(self) -> dict[Action, int]:
         """Return how many buckets each action means, zeros included; a swap takes two steps with one bucket."""
@@ -96,9 +107,10 @@ class Plan:
         assert self.made_at is not None, "A plan that nobody made cannot be saved. This is a bug in acrsync."
         return json_text(self, Run(self.made_at, self.exit_code()))
 
-    def exit_code(self, *, detailed: bool = False) -> ExitCode:
-        """Return how a command ends that shows this plan; `detailed`: 2 if there are changes."""
+    def exit_code(self, *, detailed: bool = False, unmanaged: bool = False) -> ExitCode:
+        """Return how a command ends that shows this plan: 2 if there are changes, or buckets without an entry."""
         changes = detailed and bool(self.work)
+        changes = changes or (unmanaged and any(keep.kept is Kept.UNMANAGED for keep in self.kept))
         return exit_code(End(objections=bool(self.objections), errors=bool(self.errors), changes=changes))
 
 
@@ -187,7 +199,7 @@ def _digest(document: Mapping[str, JSON]) -> str:
                 "buckets": sorted(
                     map(_unplaced, manifest["buckets"]), key=lambda entry: str(entry["attributes"]["name"])
                 ),
-                "removed": sorted([entry["name"], entry["forget"]] for entry in manifest["removed"]),
+                "removed": sorted(map(_removes, manifest["removed"])),
                 "allow": sorted([_approves(approval), approval["reason"]] for approval in manifest["allow"]),
             },
             "changes": [_meaning(entry) for entry in document["resource_changes"] if entry["wave"] is not None],
@@ -220,7 +232,11 @@ def _unplaced(entry: Mapping[str, JSON]) -> dict[str, JSON]:
 
 
 def _approves(approval: Mapping[str, JSON]) -> str:
-    return f"{approval['guard']}:{approval['id']}"
+    return f"{approval['guard']}:{approval['id'] if approval['stack'] is None else MARK + approval['stack']}"
+
+
+def _removes(entry: Mapping[str, JSON]) -> list[JSON]:
+    return [entry["name"], entry["forget"], *([] if entry["id"] is None else [entry["id"]])]
 
 
 def _hash(value: JSON) -> str:
@@ -242,7 +258,9 @@ def _entry(change: Change, plan: Plan, wave: int | None) -> dict[str, JSON]:
         "type": TYPE,
         "name": change.name,
         "id": live.id if live else None,
-        "source": desired["source"] if desired else maybe(SPAN).write(plan.manifest.removal_span(change.name)),
+        "source": desired["source"]
+        if desired
+        else maybe(SPAN).write(plan.manifest.removal_span(live) if live else None),
         "wave": wave,
         "action": action,
         "change": {
@@ -279,6 +297,7 @@ def _summary(plan: Plan) -> dict[str, JSON]:
         "unchanged": kept.count(Kept.IN_SYNC),
         "unmanaged": kept.count(Kept.UNMANAGED),
         "foreign": kept.count(Kept.FOREIGN),
+        "unreadable": kept.count(Kept.UNREADABLE),
         "can_apply": plan.can_apply,
         "destructive": counts[Action.DELETE] + counts[Action.REPLACE] > 0,
     }

@@ -42,7 +42,7 @@ def load_plan(text: bytes | str) -> SavedPlan:
     E054 (does not fit the format). Age, account, endpoint and an expected digest are for the caller to compare.
     """
     # Plans are ASCII: bytes that are no UTF-8 are damage, which the checksum finds.
-    content = text if isinstance(text, str) else text.decode(errors="replace")
+    content = text if isinstance(text, str) else text.decode("utf-8-sig", errors="replace")
     try:
         document = json.loads(content, parse_constant=_finite, parse_float=_finite)
     except ValueError as e:

@@ -5,16 +5,22 @@ Why approvals name one guard and one bucket: a global `--force` approves what no
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from enum import StrEnum
 
+from acrsync.bucket import num_of, shown, size_of
 from acrsync.diagnostics import Diagnostic, Span, error, in_reading_order
-from acrsync.model import MARK, PROTECTED, Desired, Evidence, Live, Manifest, Prune, Reference
+from acrsync.model import MARK, PROTECTED, Approval, Evidence, Live, Manifest, Prune, Reference
 from acrsync.plan.changes import Create, Delete, Keep, Kept, Objection, Replace, Update, Work
 from acrsync.plan.document import Plan
+from acrsync.plan.earlier import Earlier
+from acrsync.plan.likeness import shares_values
 from acrsync.plan.matching import describe
 from acrsync.plan.ownership import is_shared, prunable
+from acrsync.plan.renames import Likely, likely_renames
 from acrsync.visible import visible
 
 
@@ -35,21 +41,26 @@ class Guard(StrEnum):
 RENAMES_BY_NAME = "fs-container"  # the only kind that may refer to a bucket by its name
 
 
-def guarded(plan: Plan, evidence: Evidence) -> Plan:
-    """Return the plan with every objection that is not approved, and a warning for every spent approval."""
+def guarded(plan: Plan, evidence: Evidence, *, earlier: Earlier | None = None) -> Plan:
+    """Return the plan with every objection that is not approved, and a warning for every spent approval.
+
+    `earlier` is what is left of earlier runs.
+    """
+    renames = tuple(likely_renames(plan, earlier or Earlier()))
     of_changes = (objection for change in plan.work for objection in objections_to(change, plan.manifest, evidence))
     of_the_whole = (objection for guard in _OF_THE_WHOLE for objection in guard(plan))
     raised: dict[tuple[str, int | None], Objection] = {}
-    for objection in (*of_changes, *of_the_whole):  # a swap changes a bucket twice: one objection, under its live name
+    # A swap changes a bucket twice: one objection, under its live name.
+    for objection in (*of_changes, *of_the_whole, *_twins(plan, renames)):
         raised.setdefault((objection.guard, objection.id), objection)
-    given = {str(approval): approval for approval in plan.manifest.approvals}
-    listed = {change.live.id for change in plan.changes if not isinstance(change, Create)}
-    spent = [_spent(approval.span, str(approval)) for approval in given.values() if approval.id not in listed]
+    answers = [(objection, _answer(objection, plan.manifest)) for objection in _of_stacks(plan, raised.values())]
+    lives = [change.live for change in plan.changes if not isinstance(change, Create)]
+    spent = [_spent(approval.span, str(approval)) for approval in plan.manifest.approvals if not _of(approval, lives)]
     return replace(
         plan,
-        objections=tuple(objection for objection in raised.values() if objection.approval not in given),
-        approved=tuple(given[objection.approval] for objection in raised.values() if objection.approval in given),
-        diagnostics=in_reading_order((*plan.diagnostics, *spent)),
+        objections=_with_lines([objection for objection, answer in answers if answer is None], plan.manifest),
+        approved=tuple(dict.fromkeys(answer for _, answer in answers if answer is not None)),
+        diagnostics=in_reading_order((*_caused(plan, raised.values()), *spent, *_may_be_renames(plan, renames))),
         notes=(*plan.notes, *_notes(plan, evidence)),
     )
 
@@ -62,8 +73,48 @@ def objections_to(change: Work, manifest: Manifest, evidence: Evidence) -> Itera
 
 def standing(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[Objection]:
     """Yield what objects to one change and is not approved."""
-    approved = set(map(str, manifest.approvals))
-    return (objection for objection in objections_to(change, manifest, evidence) if objection.approval not in approved)
+    raised = objections_to(change, manifest, evidence)
+    return (objection for objection in raised if _answer(objection, manifest) is None)
+
+
+def _answer(objection: Objection, manifest: Manifest) -> Approval | None:
+    """Return what approves an objection: by its bucket, or by the stack that is renamed with it."""
+    for approval in manifest.approvals if objection.approval else ():
+        of_stack = approval.stack is not None and approval.stack == objection.stack
+        if str(approval) == objection.approval or (approval.guard == objection.guard and of_stack):
+            return approval
+    return None
+
+
+def _of(approval: Approval, lives: Iterable[Live]) -> bool:
+    """Tell whether there is still something that an approval could be of."""
+    if approval.stack is None:
+        return any(approval.id == live.id for live in lives)
+    return any(MARK + approval.stack in live.marks for live in lives)
+
+
+def _of_stacks(plan: Plan, raised: Iterable[Objection]) -> list[Objection]:
+    """Return objections in which only stacks are named that this plan takes over whole, which renames them."""
+    objections = list(raised)
+    taken = {objection.id for objection in objections if objection.stack}
+    left = {
+        mark.removeprefix(MARK)
+        for change in plan.changes
+        if not isinstance(change, Create) and not _is_foreign(change) and change.live.id not in taken
+        for mark in change.live.marks
+    }
+    return [replace(one, stack=None) if one.stack in left else one for one in objections]
+
+
+def _with_lines(objections: list[Objection], manifest: Manifest) -> tuple[Objection, ...]:
+    """Return objections whose lines to paste fit together: as entries, if there is more than one approval."""
+    written = sum(approval.span is not None for approval in manifest.approvals)
+    if written + sum(bool(objection.approval) for objection in objections) < 2:  # noqa: PLR2004 - more than one
+        return tuple(objections)
+    return tuple(
+        replace(one, diagnostic=replace(one.diagnostic, fix=_AS_KEY.sub(_AS_ENTRY, one.diagnostic.fix)))
+        for one in objections
+    )
 
 
 def needs_references(plan: Plan) -> bool:
@@ -83,17 +134,19 @@ def _objection(guard: Guard, code: str, detail: str, *, fix: str, live: Live, sp
     approval = f"{guard}:{live.id}" if guard in APPROVABLE else ""
     if approval:
         line = f'allow: [{{guard: {guard}, id: {live.id}, reason: "..."}}]'
-        fix = f"{fix}, or approve it by adding to the manifest:\n{line}"
+        fix = f"{fix}, or approve it by adding to the manifest:\n{line}"  # see _AS_KEY
     else:
         fix += "."
     return Objection(guard, error(code, detail, fix=fix, span=span), live.id, approval)
 
 
+_AS_KEY = re.compile(r"by adding to the manifest:\nallow: \[(.*)\]$")
+_AS_ENTRY = r"by adding to `allow:` in the manifest:\n- \1"
 APPROVABLE = frozenset({Guard.REPLACE, Guard.RENAME_LIKE, Guard.TAKEOVER, Guard.IN_USE})
 
 
 def _span(change: Work, manifest: Manifest) -> Span | None:
-    return manifest.removal_span(change.name) if isinstance(change, Delete) else change.desired.span
+    return manifest.removal_span(change.live) if isinstance(change, Delete) else change.desired.span
 
 
 def _verb(change: Work) -> str:
@@ -105,13 +158,17 @@ def _content(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[O
     if not isinstance(change, Replace | Delete):
         return
     live = change.live
-    num = live.facts.get("num")
-    counted = num if isinstance(num, int) and num >= 0 else None
-    count = max(counted or 0, evidence.contents.get(live.id) or 0)
-    if counted is not None and live.id in evidence.contents and not count:
+    num, size = num_of(live), size_of(live)
+    count = max(num or 0, evidence.contents.get(live.id) or 0)
+    if num is not None and live.id in evidence.contents and not count and not size:
         return
-    holds = f"holds {count} item{'s' if count != 1 else ''}" if count else "holds an unknown number of items"
-    detail = f"Bucket {describe(live)} {holds}. No call brings content back, so it is never {_verb(change)}."
+    if not count and size:
+        holds = f"has a size of {visible(str(live.facts['size']))}, so it is not empty"
+    else:
+        holds = f"holds {count} item{'s' if count != 1 else ''}" if count else "holds an unknown number of items"
+    detail = (
+        f"Bucket {describe(live)} {holds}. Deleted content cannot be restored, so the bucket is never {_verb(change)}."
+    )
     fix = "empty it in the ACRCloud console first, or keep the bucket as it is"
     yield _objection(Guard.CONTENT, "E301", detail, fix=fix, live=live, span=_span(change, manifest))
 
@@ -132,12 +189,17 @@ def _takeover(change: Work, manifest: Manifest, _: Evidence) -> Iterator[Objecti
     if isinstance(change, Create):
         return
     live = change.live
-    others = [mark for mark in live.marks if mark not in (manifest.mark, PROTECTED)]
+    others = [mark.removeprefix(MARK) for mark in live.marks if mark not in (manifest.mark, PROTECTED)]
     if others:
-        stacks = ", ".join(visible(mark.removeprefix(MARK)) for mark in others)
-        detail = f"Bucket {describe(live)} is marked as managed by stack {stacks}."
-        fix = "leave it to that stack"
-        yield _objection(Guard.TAKEOVER, "E306", detail, fix=fix, live=live, span=_span(change, manifest))
+        detail = f"Bucket {describe(live)} is marked as managed by stack {', '.join(map(visible, others))}."
+        fix = f"leave it to that stack, or have it forget the bucket first with {forgetting(live)}"
+        objection = _objection(Guard.TAKEOVER, "E306", detail, fix=fix, live=live, span=_span(change, manifest))
+        yield replace(objection, stack=others[0]) if len(others) == 1 else objection
+
+
+def forgetting(live: Live) -> str:
+    """Return the line by which a stack lets a bucket go, so that another one can take it."""
+    return f"`removed: [{{name: {json.dumps(visible(live.name), ensure_ascii=False)}, forget: true}}]`"
 
 
 def _protected(change: Work, manifest: Manifest, _: Evidence) -> Iterator[Objection]:
@@ -182,7 +244,7 @@ def _deletes(plan: Plan) -> Iterator[Objection]:
         limit = plan.manifest.deletes_limit
         said = f"{limit.value} % of the {ours} that are ours" if limit.percent else str(limit.value)
         detail = f"{count} buckets would be deleted or replaced; at most {allowed} may be ({said})."
-        fix = f"check the list above; where it is meant, add `limits: {{deletes: {count}}}` or `--max-deletes {count}`."
+        fix = f"check the list above; if it is right, add `limits: {{deletes: {count}}}` or `--max-deletes {count}`."
         span = plan.manifest.spans.get("limits")
         yield Objection(Guard.DELETES, error("E303", detail, fix=fix, span=span))
 
@@ -209,7 +271,7 @@ def _rename_like(plan: Plan) -> Iterator[Objection]:
     for change in plan.work:
         if not isinstance(change, Delete):
             continue
-        twin = next((create for create in creates if _alike(create.desired, change.live)), None)
+        twin = next((create for create in creates if shares_values(create.desired.attrs, change.live.attrs)), None)
         if twin is not None:
             live = change.live
             detail = (
@@ -217,18 +279,43 @@ def _rename_like(plan: Plan) -> Iterator[Objection]:
                 "type and labels or template: this looks like a rename, which keeps the id and the content."
             )
             fix = f"add `was: {visible(live.name)}` to the entry {visible(twin.name)}"
-            if any(removed.name == live.name for removed in plan.manifest.removed):
+            if any(entry.means(live) for entry in plan.manifest.removed):
                 fix += f" and take {visible(live.name)} out of `removed`"
             yield _objection(Guard.RENAME_LIKE, "E305", detail, fix=fix, live=live, span=twin.desired.span)
 
 
-def _alike(desired: Desired, live: Live) -> bool:
-    same = all(desired.attrs.get(key) == live.attrs.get(key) for key in ("region", "type"))
-    shared = (
-        bool(live.attrs.get(key)) and desired.attrs.get(key) == live.attrs[key]
-        for key in ("labels", "metadata_template")
+def _twins(plan: Plan, renames: Iterable[Likely]) -> Iterator[Objection]:
+    """Object to creates that would make an empty twin of a bucket that is there."""
+    for found in renames:
+        if found.objects:
+            detail, fix = _as_rename(plan, found)
+            span = found.create.desired.span
+            yield _objection(Guard.RENAME_LIKE, "E305", detail, fix=fix, live=found.live, span=span)
+
+
+def _may_be_renames(plan: Plan, renames: Iterable[Likely]) -> Iterator[Diagnostic]:
+    for found in renames:
+        if not found.objects:
+            detail, fix = _as_rename(plan, found)
+            yield error("W311", detail, fix=f"if it is the same bucket, {fix}.", span=found.create.desired.span)
+
+
+def _as_rename(plan: Plan, found: Likely) -> tuple[str, str]:
+    """Return what a bucket that a create may mean looks like, and the line that makes it a rename."""
+    live, name = found.live, visible(found.create.name)
+    detail = (
+        f"{name} would be created, empty. Bucket {describe(live)} {found.why}: this looks like a rename, which keeps "
+        "the id and the content."
     )
-    return same and any(shared)
+    alone = sum(change.live.name == live.name for change in plan.changes if not isinstance(change, Create)) == 1
+    line = f"was: {visible(live.name)}" if alone else f"id: {live.id}"
+    return detail, f"add `{line}` to the entry {name}"
+
+
+def _caused(plan: Plan, raised: Iterable[Objection]) -> Iterator[Diagnostic]:
+    """Yield the diagnostics without those that only follow from the wrong account."""
+    other_account = any(objection.guard == Guard.ACCOUNT for objection in raised)
+    return (diagnostic for diagnostic in plan.diagnostics if not other_account or diagnostic.code != "E208")
 
 
 def _account(plan: Plan) -> Iterator[Objection]:
@@ -249,15 +336,21 @@ def _account(plan: Plan) -> Iterator[Objection]:
 
 
 def _spent(span: Span | None, approval: str) -> Diagnostic:
-    detail = f"The bucket that {approval} names is gone, so it approves nothing any more."
+    detail = f"What {approval} names is gone, so this approval has no effect."
     return error("W310", detail, fix="remove the line.", span=span)
 
 
 def _notes(plan: Plan, evidence: Evidence) -> Iterator[str]:
     """Yield what people must know about how far the evidence reaches."""
     for change in plan.work:
-        if isinstance(change, Replace | Delete) and evidence.contents.get(change.live.id, 0) is None:
-            yield f"{visible(change.name)}: its content list cannot be read, so its `num` decides that it is empty."
+        if not isinstance(change, Replace | Delete):
+            continue
+        unread = ["its content list"] if evidence.contents.get(change.live.id, 0) is None else []
+        if "size" in change.live.facts and size_of(change.live) is None:
+            unread.append(f"its size ({shown(change.live.facts['size'])})")
+        if unread:
+            signs = " and ".join(unread)
+            yield f"{visible(change.name)}: {signs} cannot be read, so what else can be decides that it is empty."
 
 
 _OF_ONE_CHANGE: tuple[Callable[[Work, Manifest, Evidence], Iterator[Objection]], ...] = (

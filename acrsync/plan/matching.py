@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from acrsync.diagnostics import Diagnostic, error
+from acrsync.diagnostics import Diagnostic, Span, error
 from acrsync.model import Desired, Live
 from acrsync.visible import lookalike, visible
 
@@ -25,10 +25,16 @@ class Matching:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def match(desired: Iterable[Desired], own: Sequence[Live], *, foreign: Sequence[Live] = ()) -> Matching:
-    """Match entries with the account's own buckets; rows of other accounts only explain why a name is taken."""
+def match(
+    desired: Iterable[Desired], own: Sequence[Live], *, foreign: Sequence[Live] = (), unreadable: Sequence[Live] = ()
+) -> Matching:
+    """Match entries with the account's own buckets; other rows only explain why a name or an id is taken.
+
+    `foreign` are rows of other accounts, `unreadable` those of which it cannot be read what they are.
+    """
     abroad = {row.name: row for row in foreign}
-    matcher = _Matcher(tuple(sorted(desired, key=lambda entry: entry.name)), own, abroad)
+    matcher = _Matcher(tuple(sorted(desired, key=lambda entry: entry.name)), own, abroad, unreadable)
+    matcher.leave_unreadable()
     matcher.by_id()
     matcher.by_was()
     matcher.by_name()
@@ -40,10 +46,22 @@ def describe(live: Live) -> str:
     """Return one bucket in words, enough to tell it from its namesake."""
     num, created_at = live.facts.get("num"), live.facts.get("created_at")
     items = "unknown number of items" if num is None else f"{visible(str(num))} item{'' if num == 1 else 's'}"
+    name = "without a name" if "name" in live.unreadable else visible(live.name)
     return (
-        f"{visible(live.name)} (id {live.id}, {visible(str(live.attrs.get('region')))}, "
-        f"{visible(str(live.attrs.get('type')))}, {items}, created {visible(str(created_at or 'unknown'))})"
+        f"{name} (id {live.id}, {visible(str(live.attrs.get('region', 'region unknown')))}, "
+        f"{visible(str(live.attrs.get('type', 'type unknown')))}, {items}, "
+        f"created {visible(str(created_at or 'unknown'))})"
     )
+
+
+def cannot_be_read(row: Live, keys: Iterable[str], *, span: Span | None) -> Diagnostic:
+    """Return the error for a bucket of which something that is needed cannot be read; it stops no other bucket."""
+    values = " and ".join(f"`{key}` is {row.unreadable[key]}" for key in keys)
+    detail = (
+        f"Bucket {describe(row)}: {values}, which acrsync cannot read. Written back it could be lost, so nothing is "
+        "done to this bucket."
+    )
+    return error("E211", detail, fix="correct it in the ACRCloud console.", span=span)
 
 
 def _leads_nowhere(entry: Desired, was: str) -> Diagnostic:
@@ -62,6 +80,7 @@ class _Matcher:
     entries: Sequence[Desired]
     own: Sequence[Live]
     abroad: Mapping[str, Live]  # rows of other accounts, by name
+    unreadable: Sequence[Live] = ()
     claims: dict[int, Desired] = field(default_factory=dict)  # bucket id -> the entry that means it
     settled: set[str] = field(default_factory=set)  # names of entries that are matched or in an error
     unmatched: list[Desired] = field(default_factory=list)
@@ -87,13 +106,31 @@ class _Matcher:
             self.claims[row.id] = entry
             self.settled.add(entry.name)
             return
-        detail = f"{visible(other.name)} and {visible(entry.name)} both mean bucket {describe(row)}."
+        detail = f"{visible(other.name)} and {visible(entry.name)} both select bucket {describe(row)}."
         fix = "keep `id` or `was` in one of the two entries; to rename a bucket and create its name anew, apply twice."
         self.refuse(entry, error("E203", detail, fix=fix, span=entry.span), [row])
 
     def free(self, name: str) -> bool:
         """Tell whether a name is not live, or is given up by the entry that claims its bucket."""
         return all(row.id in self.claims and self.claims[row.id].name != name for row in self.named.get(name, ()))
+
+    def leave_unreadable(self) -> None:
+        """Refuse each entry that means a bucket of which it cannot be read what it is, or would create its name."""
+        rows = {row.id: row for row in self.unreadable}
+        alike = {lookalike(row.name): row for row in self.unreadable if row.name}
+        left = []
+        for entry in self.entries:
+            if entry.id is not None:
+                row = rows.get(entry.id)
+            elif entry.was in self.named:
+                row = None
+            else:
+                row = alike.get(lookalike(entry.was or entry.name)) or alike.get(lookalike(entry.name))
+            if row is None:
+                left.append(entry)
+            else:
+                self.refuse(entry, cannot_be_read(row, row.unreadable, span=entry.span))
+        self.entries = left
 
     def by_id(self) -> None:
         for entry in self.entries:
@@ -104,7 +141,7 @@ class _Matcher:
                 self.claim(entry, row)
                 continue
             namesakes = self.named.get(entry.name, [])
-            now = f" The name belongs to {describe(namesakes[0])}." if namesakes else " No bucket bears the name."
+            now = f" The name belongs to {describe(namesakes[0])}." if namesakes else " No bucket has the name."
             fix = f"write `id: {namesakes[0].id}`, or remove `id`." if namesakes else "remove `id`, or correct it."
             detail = f"Bucket {visible(entry.name)} has `id: {entry.id}`, which the account does not list.{now}"
             self.refuse(entry, error("E201", detail, fix=fix, span=entry.span), namesakes)
@@ -143,7 +180,7 @@ class _Matcher:
         new = self.named[entry.name]
         detail = (
             f"Bucket {visible(entry.name)} was {visible(old.name)}, but both are live: {describe(old)} and "
-            f"{', '.join(map(describe, new))}. Which of them is meant cannot be known."
+            f"{', '.join(map(describe, new))}. acrsync cannot know which one you mean."
         )
         fix = f"remove `was: {visible(old.name)}`, or write `id: {old.id}` and move the other one out of the way."
         self.refuse(entry, error("E206", detail, fix=fix, span=entry.span), [old, *new])
@@ -193,8 +230,8 @@ class _Matcher:
         """Refuse each rename onto a name that a bucket of this account keeps, or that only another one's bears."""
         leaving = {row_id for row_id, entry in self.claims.items() if entry.name != self.rows[row_id].name}
         alike: dict[str, list[Live]] = defaultdict(list)
-        for row in self.own:
-            if row.id not in leaving:
+        for row in (*self.own, *self.unreadable):
+            if row.id not in leaving and row.name:
                 alike[lookalike(row.name)].append(row)
         for row_id in leaving:
             entry, row = self.claims[row_id], self.rows[row_id]
@@ -203,7 +240,9 @@ class _Matcher:
                 if entry.name in self.abroad and entry.name not in self.named:
                     self.refuse(entry, self.foreign(entry), [row])
                 continue
-            detail = f"{describe(row)} shall be named {visible(entry.name)}, but {describe(staying[0])} stays."
+            detail = (
+                f"{describe(row)} must be renamed to {visible(entry.name)}, but {describe(staying[0])} keeps that name."
+            )
             fix = "give that bucket another name or delete it first, in an apply of its own."
             self.refuse(
                 entry,

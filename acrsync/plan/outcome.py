@@ -60,6 +60,20 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
+# The order in which `exit_code` decides, for summaries of several runs: the most urgent code comes first.
+# Interrupted, half written, refused by a guard, another run holds the account, failed, outdated, changes, done.
+WORST_FIRST = (
+    ExitCode.INTERRUPTED,
+    ExitCode.INCOMPLETE,
+    ExitCode.REFUSED,
+    ExitCode.HELD,
+    ExitCode.FAILED,
+    ExitCode.STALE,
+    ExitCode.CHANGES,
+    ExitCode.DONE,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class End:
     """How a command ended, as far as its exit code depends on it."""
@@ -71,7 +85,7 @@ class End:
     moved_on: bool = False  # the account was not what the question had been about
     objections: bool = False
     errors: bool = False
-    changes: bool = False  # there is something to do, and the exit code shall say so
+    changes: bool = False  # there is something to do, and the exit code must show it
 
 
 def exit_code(end: End) -> ExitCode:
@@ -95,7 +109,7 @@ def exit_code(end: End) -> ExitCode:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the program, as far as it has come: what a report must know beyond the plan."""
+    """One run of the program, as far as it has come: what a report must know in addition to the plan."""
 
     timestamp: datetime  # with a time zone
     exit_code: ExitCode

@@ -47,8 +47,8 @@ def wanted_marks(manifest: Manifest, desired: Desired, live: Live | None) -> Mar
 
 
 def prunable(manifest: Manifest, row: Live) -> bool:
-    """Tell whether `prune` may take an own bucket that the manifest does not name, but could."""
-    if is_shared(row):
+    """Tell whether `prune` may take an own bucket that the manifest does not name, but could, and fully read."""
+    if is_shared(row) or row.unreadable:
         return False
     match manifest.prune:
         case Prune.STACK:

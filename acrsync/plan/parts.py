@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from acrsync.bucket import FIELDS
@@ -14,13 +15,30 @@ from acrsync.plan.codec import FLAG, MAPPING, NUMBER, TEXT, At, Codec, choice, e
 from acrsync.visible import visible
 
 
+def _live(at: At) -> Live:
+    """Return a bucket; it has a name, unless that could not be read."""
+    unreadable = TEXT_BY_KEY.read(at["unreadable"]) if "unreadable" in at.mapping() else {}
+    live: Live = _READABLE.read(at)
+    if "name" not in unreadable:
+        at["attributes"]["name"].text()
+    return replace(live, unreadable=unreadable)
+
+
+def _live_written(live: Live) -> JSON:
+    return {**_READABLE.write(live), **({"unreadable": dict(live.unreadable)} if live.unreadable else {})}
+
+
+def _named(at: At) -> Attrs:
+    at["name"].text()
+    return _attrs(at)
+
+
 def _attrs(at: At) -> Attrs:
     """Return attributes by field; one that is not in the table could be neither compared nor sent."""
     attrs = at.mapping()
     unknown = next((key for key in attrs if key not in FIELDS), None)
     if unknown is not None:
         raise at.mismatch(f"nothing but attributes that this acrsync knows (not {visible(unknown)})")
-    at["name"].text()
     if "labels" in attrs:
         TEXTS.read(at["labels"])
     return attrs
@@ -35,17 +53,19 @@ TEXTS = each(TEXT)
 ATTRS: Codec[Attrs] = Codec(dict, _attrs)
 SPAN = record(Span, file=TEXT, line=NUMBER, column=NUMBER)
 SOURCE = ("span", maybe(SPAN))
-LIVE = record(Live, id=NUMBER, attributes=("attrs", ATTRS), marks=TEXTS, facts=MAPPING)
+TEXT_BY_KEY: Codec[Mapping[str, str]] = Codec(dict, lambda at: {key: at[key].text() for key in at.mapping()})
+_READABLE = record(Live, id=NUMBER, attributes=("attrs", ATTRS), marks=TEXTS, facts=MAPPING)
+LIVE: Codec[Live] = Codec(_live_written, _live)
 DESIRED = record(
     Desired,
-    attributes=("attrs", ATTRS),
+    attributes=("attrs", Codec(dict, _named)),
     id=maybe(NUMBER),
     was=maybe(TEXT),
     protect=maybe(FLAG),
     marks=maybe(TEXTS),
     source=SOURCE,
 )
-APPROVAL = record(Approval, guard=TEXT, id=NUMBER, reason=TEXT, source=SOURCE)
+APPROVAL = record(Approval, guard=TEXT, id=maybe(NUMBER), stack=maybe(TEXT), reason=TEXT, source=SOURCE)
 MANIFEST = record(
     Manifest,
     stack=maybe(TEXT),
@@ -54,8 +74,12 @@ MANIFEST = record(
     prune=choice(Prune),
     limits=("deletes_limit", Codec(lambda limit: {"deletes": limit.written}, lambda at: _limit(at["deletes"]))),
     buckets=("desired", each(DESIRED)),
-    removed=each(record(Removed, name=TEXT, forget=FLAG, source=SOURCE)),
+    removed=each(record(Removed, name=TEXT, id=maybe(NUMBER), forget=FLAG, source=SOURCE)),
     allow=("approvals", each(APPROVAL)),
+    environment=maybe(TEXT),
+    endpoint=maybe(TEXT),
+    token_env=maybe(TEXT),
+    runs=maybe(TEXT),
     files=TEXTS,
     sources=(
         "spans",
@@ -73,6 +97,7 @@ OBJECTION = record(
     guard=TEXT,
     id=maybe(NUMBER),
     approval=Codec(lambda text: text or None, lambda at: maybe(TEXT).read(at) or ""),
+    stack=maybe(TEXT),
     diagnostic=DIAGNOSTIC,
 )
 MARKS = record(Marks, add=TEXTS, remove=TEXTS)

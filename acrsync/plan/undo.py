@@ -72,7 +72,7 @@ def undo(lines: Sequence[Line], snapshot: Snapshot, *, approvals: tuple[Approval
 
 
 def _ends(lines: Iterable[Line]) -> Mapping[tuple[JSON, ...], Line | None]:
-    """Return, of each change of which a write was or may have been sent, how it ended; None where nobody knows."""
+    """Return, of each change of which a write was or may have been sent, how it ended; None if that is unknown."""
     ends: dict[tuple[JSON, ...], Line | None] = {}
     for line in lines:
         if line["event"] in ("intent", "outcome"):
@@ -97,7 +97,8 @@ class _Undoing:
         self.hints.append(error("W221", detail, fix=fix))
 
     def created(self, change: Create, end: Line | None) -> None:
-        if end is None or end["status"] == Status.ADOPTED or end["after"] is None:
+        found = end is None or end["lost"] or end["status"] in (Status.ADOPTED, Status.ALREADY)
+        if end is None or found or end["after"] is None:  # found in the list, so not proven to be this run's
             for namesake in (row for row in self.rows.values() if row.name == change.name):
                 why = "the run's create got no answer, so this may be what somebody else created"
                 self.leave(namesake, why, fix="if it is not wanted, name it in `removed` of a manifest.")

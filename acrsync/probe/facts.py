@@ -1,4 +1,4 @@
-"""What was measured that is no switch: page sizes, limits, the look of ids, how texts are kept, how errors look."""
+"""What was measured and is not a switch: page sizes, limits, the look of ids, how texts are kept, how errors look."""
 
 from __future__ import annotations
 

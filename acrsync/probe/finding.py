@@ -33,7 +33,7 @@ class Finding:
 
     @property
     def value(self) -> JSON:
-        """The value. Raises: ValueError unless it is told."""
+        """The value. Raises: ValueError if it is unknown."""
         if not self.told:
             raise ValueError("this switch is untold")
         return self.possible[0]
@@ -122,7 +122,7 @@ def both(first: Finding, second: Finding) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something measured that is no switch: for people, and for who reports it to us."""
+    """Something measured that is not a switch: for people, and for who reports it to us."""
 
     name: str
     value: JSON

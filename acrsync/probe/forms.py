@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import permutations
 
-LONGEST_CHAIN = 3  # so many forms, one after the other, are thought of
+LONGEST_CHAIN = 3  # the longest sequence of forms that is considered
 
 
 def _bare(text: str) -> str:

@@ -1,6 +1,6 @@
 """Deciders: how late reads are, how long answers are kept, and which clock the server goes by.
 
-A write is hidden from a view until so many seconds have passed and the view was read so many times. Each series of
+A write is hidden from a view until some seconds have passed and the view was read a number of times. Each series of
 readings after a write is compared with every pair of whole numbers; what is left explains all of them.
 """
 
@@ -59,7 +59,7 @@ def _readings(series: Series, answers: Sequence[Answer]) -> list[_Reading]:
 
 
 def _explains(readings: Sequence[_Reading], seconds: int, reads: int, parity: int | None) -> bool:
-    """Tell whether a lag of so many seconds and readings explains what was shown."""
+    """Tell whether a lag of this length, in seconds and readings, explains what was shown."""
     for one_ in readings:
         fresh = parity is not None and one_.parity == parity
         may_show = fresh or (one_.places[parity] > reads and one_.most_s >= seconds)
@@ -78,7 +78,7 @@ def _least(numbers_: Iterable[int], top: int) -> tuple[tuple[int, ...], bool]:
 def list_lags(seen: Evidence, answers: Sequence[Answer]) -> dict[str, Finding]:
     """Return how late the list is, after which writes, and in which readings."""
     series = [one_ for one_ in seen.lists if one_.readings and one_.late >= 0]
-    # What never showed a bucket may be late, or it stands on another page: that says nothing of when it is gone.
+    # What never showed a bucket may be late, or it stands on another page: that does not show when it is gone.
     if not any(one_.write == "create" for one_ in series) or not is_stable(seen):
         series = []
     if not series:

@@ -103,7 +103,7 @@ def _list_order(seen: Evidence) -> Finding:
     if sieve.left != ("unstable",) and bits >= CHANCE_BITS:
         sieve = sieve.strike(lambda order: order != "unstable")
     if sieve.left == ("unstable",) and not _is_shuffled(lists):
-        return Finding(why="rows come in an order that is none of the known ones", seen=sieve.seen)
+        return Finding(why="rows come in an unknown order", seen=sieve.seen)
     return sieve.found(f"{len(lists)} readings of page 1")
 
 

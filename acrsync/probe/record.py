@@ -177,14 +177,14 @@ def _replay_one(thrown: Thrown, line: Mapping[str, JSON]) -> None:
 
 
 def _lines(data: bytes) -> Iterator[Mapping[str, JSON]]:
-    """Yield the lines; one that is no JSON was cut short by a crash, and what it announced was not sent."""
+    """Yield the lines; one that is not JSON was cut short by a crash, and what it announced was not sent."""
     for text in data.splitlines():
         try:
             value = json.loads(text)
         except ValueError:
             continue
         if not isinstance(value, dict) or "event" not in value:
-            raise ValueError("it has a line that is no event")
+            raise ValueError("it has a line that is not an event")
         yield value
 
 

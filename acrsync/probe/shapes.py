@@ -135,7 +135,7 @@ def labels_shown(seen: Evidence) -> Finding:
                 pass
     for text, answer in texts:
         if _list_in(text) is None:
-            return one("comma_text", "labels are text that is no JSON list", answer)
+            return one("comma_text", "labels are text that is not a JSON list", answer)
     if texts:
         # A label may itself look like a JSON list; one of a throw-away bucket does not.
         certain = any(isinstance(row.get("labels"), str) for row, _ in seen.fresh())

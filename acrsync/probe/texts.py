@@ -253,7 +253,7 @@ def _template_empty(seen: Evidence) -> Finding:
 
 
 def template_stored(seen: Evidence) -> Finding:
-    """Return the forms of templates: seen on one that is no JSON, which nothing writes anew, else on one that is."""
+    """Return the forms of templates: seen on one that is not JSON, which nothing writes anew, else on one that is."""
     odd = seen.trial("not_json")
     if odd is not None and odd.answer.ok and _changed(odd):
         trials = [odd]
@@ -278,7 +278,9 @@ def of_templates(seen: Evidence) -> dict[str, Finding]:
     """Return what templates tell."""
     return {
         "template_text": _template_text(seen),
-        "template_invalid": _taken_or_refused(seen, "not_json", ("accept", "refuse_422"), "a template that is no JSON"),
+        "template_invalid": _taken_or_refused(
+            seen, "not_json", ("accept", "refuse_422"), "a template that is not JSON"
+        ),
         "template_object": _taken_or_refused(seen, "object", ("encode", "refuse_422"), "an object"),
         "template_empty": _template_empty(seen),
         "template_stored": template_stored(seen),
@@ -336,7 +338,7 @@ def _name_characters(seen: Evidence) -> Finding:
 def name_spaces(seen: Evidence) -> Finding:
     """Return what becomes of space around a name.
 
-    A later filter may trim, too. The two are told apart by a name as long as names may be, and a space after it: if
+    A later filter may trim, too. A name distinguishes the two: as long as names may be, and a space after it: if
     only the filter trims, that is too long.
     """
     trial, edge = seen.trial("padded"), seen.trials.get("padded_edge")

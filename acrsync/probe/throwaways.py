@@ -60,7 +60,7 @@ class Throwaways:
             if thrown.deleting:
                 self.record.gone(thrown)
                 return Removal()
-            # A read of it may lag where the list does not.
+            # A read of it may lag although the list does not.
             row = next((row for row in listed(self.wire) if id_of(row) == thrown.id), None)
         if row is None:
             return Removal(why=f"it cannot be read: {read.status or 'no answer'}", again=True)

@@ -67,7 +67,7 @@ class Answer:
 
     @property
     def meta(self) -> Mapping[str, JSON] | None:
-        """What a list says of itself; None if it says nothing."""
+        """What a list states about itself; None if nothing."""
         match self.json:
             case {"meta": dict(meta)}:
                 return meta

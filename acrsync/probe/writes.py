@@ -17,7 +17,7 @@ from acrsync.probe.writing import LABELS
 SETTABLE = ("name", "region", "type", "labels", "metadata_template", "net_type")
 CREATES = ("minimal", "rich", "bare")
 STATUSES = (200, 201, 202, 204)
-NET_TYPE = 2  # what trials set, as it is no default
+NET_TYPE = 2  # what trials set, because it is not a default
 
 
 def _status(answers: Sequence[Answer], allowed: Sequence[int]) -> Finding:

@@ -128,7 +128,7 @@ class Case:
 def is_beyond_the_assumptions(case: Case) -> bool:
     """Tell whether a case is one that no client can master.
 
-    A proxy that delivers a POST twice makes two buckets of it where the server lets two bear one name. Nothing can tell
+    A proxy that delivers a POST twice makes two buckets of it if the server allows two with one name. Nothing can tell
     them apart afterwards, so acrsync must refuse to go on and show both.
     """
     twice = isinstance(case.misfortune, Fault) and case.misfortune.rule["kind"] == "duplicate"

@@ -17,7 +17,7 @@ from acrsync.rehearse.promises import Aim, broken_by, duplicates, not_as_wanted,
 from acrsync.rehearse.stage import Ran, Stage, folder_of
 
 MORE_RUNS = 2
-TOLD = "error[E202]: Two live buckets bear one managed name"
+TOLD = "error[E202]: Two buckets in the account have this name"
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def _touched(run: Ran, first: JSON, aim: Aim) -> Iterator[str]:
             yield f"content of bucket {row['name']} (id {row['id']}) was lost"
     for entry in run.log:
         if entry["method"] in VERBS and not BUCKET.fullmatch(entry["path"]):
-            yield f"{entry['method']} {entry['path']} is no write to a bucket"
+            yield f"{entry['method']} {entry['path']} is not a write to a bucket"
 
 
 def _sent_twice(run: Ran) -> Iterator[str]:

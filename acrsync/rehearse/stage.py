@@ -1,4 +1,4 @@
-"""Where a case is played: an emulator in a process of its own, and the real command in a child that may be killed.
+"""The stage of a case: an emulator in a process of its own, and the real command in a child that may be killed.
 
 The child is forked from a process that has imported everything and runs no thread: starting an apply costs some
 milliseconds, so that thousands of runs take minutes.

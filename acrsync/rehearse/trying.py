@@ -64,7 +64,7 @@ class Summary:
 
     @property
     def further(self) -> Mapping[int, int]:
-        """How many cases needed so many further runs."""
+        """How many cases needed each number of further runs."""
         counts = Counter(further_runs(one.verdict) for one in self.tried)
         return dict(sorted(counts.items()))
 
@@ -90,7 +90,7 @@ Document = Mapping[str, JSON]
 def smallest(case: Case, play: Player, *, tries: int) -> Case:
     """Return a smaller case that breaks a promise with the same trouble: fewer entries, fewer buckets in the account.
 
-    Played are at most so many cases. A manifest of several files, or one that is no plain data, is left as it is.
+    Plays at most this number of cases. A manifest of several files, or one that is not plain, is left as it is.
     """
     budget = [tries]
     best = _fewer_entries(case, play, budget)

@@ -1,9 +1,10 @@
 """What people and programs see of a plan and of an apply: text out, nothing printed. One format, one module."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
 from acrsync.plan.document import Plan, digest, plan_document
+from acrsync.plan.fleet import Part
 from acrsync.plan.outcome import Run
 from acrsync.report.annotations import code_quality_text, github_text
 from acrsync.report.messages import diagnostics_text
@@ -13,6 +14,7 @@ from acrsync.report.text import plan_text
 
 __all__ = [
     "COLOURED",
+    "FLEET",
     "FORMATS",
     "PLAIN",
     "Run",
@@ -47,6 +49,23 @@ def _from(module: str, function: str) -> Callable[[Plan | None, Run], str]:
 
     return text
 
+
+def _of_all(function: str) -> Callable[[Sequence[Part]], str]:
+    def text(parts: Sequence[Part]) -> str:
+        rendered: str = getattr(import_module("acrsync.report.fleet"), function)(parts)
+        return rendered
+
+    return text
+
+
+# The same of several environments, the worst first. The others hold one plan a file, as those who read them expect.
+FLEET: Mapping[str, Callable[[Sequence[Part]], str]] = {
+    "json": _of_all("json_text"),
+    "text": _of_all("fleet_text"),
+    "markdown": _of_all("markdown_text"),
+    "html": _of_all("html_text"),
+    "gitlab": _of_all("gitlab_text"),
+}
 
 # What a whole run looks like, by the name of the format. A new format is one module and one line here.
 FORMATS: Mapping[str, Callable[[Plan | None, Run], str]] = {

@@ -15,18 +15,21 @@ GITLAB = {Severity.ERROR: "critical", Severity.WARNING: "minor", Severity.HINT: 
 NOWHERE = "acrsync.yaml"  # GitLab wants a place; what has none is about the manifest as a whole
 
 
-def github_text(diagnostics: Iterable[Diagnostic]) -> str:
-    """Return one command a line; the runner shows each at its line of the pull request.
+def github_text(diagnostics: Iterable[Diagnostic], *, environment: str = "") -> str:
+    """Return one command a line; the runner shows each at its line of the pull request, with the environment.
 
     Source: actions/toolkit, command.ts, for what must be escaped.
     """
-    return "".join(f"{_command(diagnostic)}\n" for diagnostic in in_reading_order(tuple(diagnostics)))
+    return "".join(f"{_command(diagnostic, environment)}\n" for diagnostic in in_reading_order(tuple(diagnostics)))
 
 
-def _command(diagnostic: Diagnostic) -> str:
+def _command(diagnostic: Diagnostic, environment: str) -> str:
     span = diagnostic.span
     place = {"file": span.file, "line": span.line, "col": span.column} if span else {}
-    properties = {**place, "title": f"acrsync {diagnostic.code}: {diagnostic.summary}"}
+    properties = {
+        **place,
+        "title": f"acrsync {f'{environment} ' * bool(environment)}{diagnostic.code}: {diagnostic.summary}",
+    }
     said = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
     lines = (diagnostic.detail or diagnostic.summary) + (f"\nfix: {diagnostic.fix}" if diagnostic.fix else "")
     return f"::{GITHUB[diagnostic.severity]} {said}::{_data(lines)}"

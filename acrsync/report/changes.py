@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from acrsync.bucket import FIELDS
@@ -10,10 +11,11 @@ from acrsync.model import JSON, Attrs, Live
 from acrsync.plan.changes import Action, Create, Delete, Marks, Replace, Update, Work, action_of
 from acrsync.report.diff import ABSENT, FieldChange, field_changes, set_changes
 from acrsync.report.messages import indented
-from acrsync.report.style import Style, Tone, as_json, shown, shown_all, shown_path
+from acrsync.report.style import Style, Tone, as_json, counted, shown, shown_all, shown_path
 from acrsync.visible import visible
 
 NO_ATTRS: Attrs = {}
+TOGETHER = 10  # more changes of one shape than that are one block
 SIGNS = {
     Action.CREATE: ("+", Tone.GOOD),
     Action.RENAME: ("~", Tone.CHANGED),
@@ -33,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change as it is shown: a line, the attributes that change, and what there is to say of it."""
+    """One change as it is shown: a line, the attributes that change, and its notes."""
 
     change: Work
     head: str
@@ -48,6 +50,44 @@ class Entry:
             for index, line in enumerate(row.lines):
                 lines.append(indented(f"{'' if index else row.name:{width}}  {line}", 4))
         return "\n".join((*lines, *(indented(text, 4) for text in self.messages)))
+
+
+def together(entries: Iterable[Entry], *, style: Style) -> Iterator[Entry]:
+    """Yield more than TOGETHER changes of one shape as one entry with their names, in the place of the first."""
+    shapes: dict[JSON, list[Entry]] = {}
+    for entry in entries:
+        shapes.setdefault(_shape(entry), []).append(entry)
+    for alike in shapes.values():
+        if len(alike) > TOGETHER:
+            yield _block(alike, style)
+        else:
+            yield from alike
+
+
+def _shape(entry: Entry) -> JSON:
+    """Return what changes have in common that differ in name and id only; what has an objection stands by itself."""
+    change = entry.change
+    if isinstance(change, Replace) or (live_of(change) or change).name != change.name:
+        return id(entry)
+    facts = _identity(change.live)[1:] if isinstance(change, Delete) else ()
+    said = tuple(text.replace(json.dumps(change.name, ensure_ascii=False), "") for text in entry.messages)
+    return action_of(change), change.reason, entry.rows, facts, said
+
+
+def _block(alike: Sequence[Entry], style: Style) -> Entry:
+    """Return many changes as one entry. None is left out: a name that is not shown cannot be reviewed."""
+    first = alike[0]
+    names = ", ".join(_name_and_id(entry.change) for entry in alike)
+    facts = f", each {', '.join(_identity(first.change.live)[1:])}" if isinstance(first.change, Delete) else ""
+    sign, tone = SIGNS[action_of(first.change)]
+    head = f"{style.paint(sign, tone)} {style.paint(counted(len(alike), 'bucket'), Tone.STRONG)}{facts}"
+    rows = (*first.rows, Row("names", (names,)))
+    return Entry(first.change, head + remark(first.change.reason, style=style), rows)
+
+
+def _name_and_id(change: Work) -> str:
+    live = live_of(change)
+    return shown(change.name) + (f" (id {live.id})" if live else "")
 
 
 def live_of(change: Work) -> Live | None:
@@ -74,21 +114,21 @@ def headline(change: Work, *, style: Style) -> str:
         case Update():
             facts = f" (id {change.live.id})"
         case Replace() | Delete():
-            facts = f" ({_identity(change.live)})"
+            facts = f" ({', '.join(_identity(change.live))})"
         case Create():
             pass
     return title(change, style=style) + facts + remark(change.reason, style=style)
 
 
 def remark(text: str, *, style: Style) -> str:
-    """Return what stands behind a line, in the words of whoever decided it."""
+    """Return what stands behind a line, in the words of the code that decided it."""
     return style.paint(f"  # {visible(text)}", Tone.FAINT) if text else ""
 
 
-def _identity(live: Live) -> str:
+def _identity(live: Live) -> tuple[str, ...]:
     num = live.facts.get("num")
     items = "unknown number of items" if num is None else f"{shown(num)} item{'' if num == 1 else 's'}"
-    return f"id {live.id}, {shown(live.attrs.get('region'))}, {shown(live.attrs.get('type'))}, {items}"
+    return f"id {live.id}", shown(live.attrs.get("region")), shown(live.attrs.get("type")), items
 
 
 def rows(change: Work, *, style: Style) -> Iterator[Row]:

@@ -37,7 +37,7 @@ def field_changes(before: JSON, after: JSON) -> tuple[FieldChange, ...]:
     """Return the innermost places at which two values differ, by path; none exactly where they compare equal.
 
     A position in a list is the one before the change, but for what is added. Compares as Python does, so that it
-    agrees with whoever asked because the values differ: `1` and `True` are equal, and canonical forms tell them apart.
+    agrees with the caller, for which the values differ: `1` and `True` are equal, and canonical forms tell them apart.
     """
     if before == after:
         return ()

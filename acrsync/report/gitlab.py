@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 from acrsync.plan.changes import Action
 from acrsync.plan.document import Plan
@@ -11,11 +12,15 @@ from acrsync.plan.outcome import Run
 
 def gitlab_text(plan: Plan | None, _run: Run) -> str:
     """Return how many buckets are created, updated and deleted; a replacement is one of the first and of the last."""
-    counts = (plan or Plan()).counts()
-    replaced = counts[Action.REPLACE]
-    numbers = {
-        "create": counts[Action.CREATE] + replaced,
-        "update": counts[Action.UPDATE] + counts[Action.RENAME],
-        "delete": counts[Action.DELETE] + replaced,
-    }
+    return numbers_text((plan,))
+
+
+def numbers_text(plans: Iterable[Plan | None]) -> str:
+    """Return the sum over some plans."""
+    numbers = {"create": 0, "update": 0, "delete": 0}
+    for plan in filter(None, plans):
+        counts = plan.counts()
+        numbers["create"] += counts[Action.CREATE] + counts[Action.REPLACE]
+        numbers["update"] += counts[Action.UPDATE] + counts[Action.RENAME]
+        numbers["delete"] += counts[Action.DELETE] + counts[Action.REPLACE]
     return json.dumps(numbers) + "\n"

@@ -46,26 +46,36 @@ dt { grid-column: 1; color: var(--faint); } dd { grid-column: 2; }
 INDEXED_ABOVE = 30  # changes: that many still fit on two screens
 _POLICY = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'"
 _CLASSES = {tone.value: tone.name.lower() for tone in Tone}
-_PAINT = re.compile(r"\x1b\[(\d+)m")
+_PAINT = re.compile(r"\x1b\[([\d;]+)m")
 
 
 def html_text(plan: Plan | None, run: Run) -> str:
     """Return the whole page, light or dark as the reader's system asks for, for a screen of any width."""
     found = parts(plan, run, style=COLOURED)
+    return page(found.sums[0], body(plan, run, found))
+
+
+def page(title: str, lines: Iterable[str]) -> str:
+    """Return a page with these lines of HTML."""
     policy = _POLICY.format(b64encode(sha256(STYLE.encode()).digest()).decode())
-    lines = [
+    whole = [
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">',
         f'<meta http-equiv="Content-Security-Policy" content="{policy}">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>acrsync: {escape(found.sums[0])}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>",
+        f"<title>acrsync: {escape(title)}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n<main>",
         "<h1>acrsync</h1>",
-        *map(_sum, found.sums, found.tones),
-        *_facts(plan, run),
-        *_index(found),
-        *_sections(found),
+        *lines,
         "</main>\n</body>\n</html>\n",
     ]
-    return harmless("\n".join(lines))
+    return harmless("\n".join(whole))
+
+
+def body(plan: Plan | None, run: Run, found: Parts, *, prefix: str = "") -> Iterator[str]:
+    """Yield a run as HTML; `prefix` tells the anchors of one run on a page from those of another."""
+    yield from map(_sum, found.sums, found.tones)
+    yield from _facts(plan, run)
+    yield from _index(found, prefix)
+    yield from _sections(found, prefix)
 
 
 def _facts(plan: Plan | None, run: Run) -> Iterator[str]:
@@ -80,23 +90,27 @@ def _sum(line: str, tone: Tone) -> str:
     return f'<p class="{" ".join(classes)}">{escape(line)}</p>'
 
 
-def _index(found: Parts) -> Iterator[str]:
+def _index(found: Parts, prefix: str) -> Iterator[str]:
     """Yield a link to each change, if there are too many to find one by scrolling."""
     if len(found.changes) <= INDEXED_ABOVE:
         return
     yield from _folded(
         titled("Index", found.changes),
-        ("<ul>", *(f"<li>{_link(entry, number)}</li>" for number, entry in enumerate(found.changes)), "</ul>"),
+        (
+            "<ul>",
+            *(f"<li>{_link(entry, f'{prefix}{number}')}</li>" for number, entry in enumerate(found.changes)),
+            "</ul>",
+        ),
         of="index",
     )
 
 
-def _link(entry: Entry, number: int) -> str:
+def _link(entry: Entry, number: str) -> str:
     return f'<a href="#change-{number}">{_spans(title(entry.change, style=COLOURED))}</a>'
 
 
-def _sections(found: Parts) -> Iterator[str]:
-    articles = (_article(entry, number) for number, entry in enumerate(found.changes))
+def _sections(found: Parts, prefix: str) -> Iterator[str]:
+    articles = (_article(entry, f"{prefix}{number}") for number, entry in enumerate(found.changes))
     if found.destroyed:
         yield f'<section class="destroys">\n<h2>Destroys {counted(len(found.destroyed), "bucket")}</h2>'
         yield from islice(articles, len(found.destroyed))
@@ -121,7 +135,7 @@ def _folded(heading: str, blocks: Iterable[str], *, of: str) -> Iterator[str]:
     yield "</details>"
 
 
-def _article(entry: Entry, number: int) -> str:
+def _article(entry: Entry, number: str) -> str:
     rows = "".join(
         f"<dt>{escape(row.name)}</dt>{''.join(f'<dd>{_spans(line)}</dd>' for line in row.lines)}" for row in entry.rows
     )

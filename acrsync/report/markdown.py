@@ -25,10 +25,22 @@ _NOT_OF_A_STACK = re.compile(r"[^a-z0-9._-]")
 
 def markdown_text(plan: Plan | None, run: Run) -> str:
     """Return at most LIMIT_BYTES; the first line is the mark by which a bot finds its own comment again."""
+    stack, environment = (plan.manifest.stack, plan.manifest.environment) if plan else (None, None)
+    return f"{mark(stack, environment)}\n{body(plan, run)}"
+
+
+def mark(stack: str | None, environment: str | None) -> str:
+    """Return the comment that tells one pipeline's reports from another's."""
+    of = _NOT_OF_A_STACK.sub("", stack or "") + (f"@{_NOT_OF_A_STACK.sub('', environment)}" if environment else "")
+    return f"<!-- acrsync:{of} -->"
+
+
+def body(plan: Plan | None, run: Run, *, limit: int = LIMIT_BYTES - 100) -> str:
+    """Return a run without the mark, in at most this number of bytes."""
     found = parts(plan, run, style=PLAIN, sign_first=True)
     text = _head(plan, found.sums)
     if found.destroyed:
-        text += _never_cut(found.destroyed, LIMIT_BYTES - SPARE_BYTES - _size(text))
+        text += _never_cut(found.destroyed, limit - SPARE_BYTES - _size(text))
     left_out = 0
     folds = []
     for action, entries in found.rest:
@@ -36,7 +48,7 @@ def markdown_text(plan: Plan | None, run: Run) -> str:
         folds.append((titled(action.capitalize(), entries), said, tuple(entry.text() for entry in entries)))
     remarks = (found.remarks_title, found.trouble, found.remarks)
     for title, is_open, blocks in (remarks, *folds) if found.trouble else (*folds, remarks):
-        fitting = tuple(_fitting(blocks, LIMIT_BYTES - 2 * SPARE_BYTES - _size(text)))
+        fitting = tuple(_fitting(blocks, limit - 2 * SPARE_BYTES - _size(text)))
         left_out += len(blocks) - len(fitting)
         if fitting:
             state = " open" if is_open else ""
@@ -46,7 +58,7 @@ def markdown_text(plan: Plan | None, run: Run) -> str:
 
 def _head(plan: Plan | None, sums: tuple[str, ...]) -> str:
     stack = _NOT_OF_A_STACK.sub("", plan.manifest.stack or "") if plan else ""
-    head = f"<!-- acrsync:{stack} -->\n**{' '.join(sums)}**\n"
+    head = f"**{' '.join(sums)}**\n"
     if plan:
         head += f"\nAccount {'unknown' if plan.uid is None else plan.uid} at {_code(plan.endpoint)}"
         head += f"{f', stack {_code(stack)}' if stack else ''}. Digest: {_code(digest(plan))}\n"

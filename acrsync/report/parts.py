@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from acrsync.diagnostics import in_reading_order
 from acrsync.plan.changes import Action, Delete, Replace, action_of
 from acrsync.plan.document import Plan
-from acrsync.plan.outcome import Run
+from acrsync.plan.outcome import ExitCode, Run
 from acrsync.report.changes import Entry
 from acrsync.report.messages import message
 from acrsync.report.result import ended, ends
@@ -62,7 +62,7 @@ def parts(plan: Plan | None, run: Run, *, style: Style, sign_first: bool = False
         tuple(entry for entry in shown if isinstance(entry.change, Replace | Delete)),
         tuple(_by_action(shown)),
         told,
-        trouble=bool(run.exit_code) or not plan.can_apply,
+        trouble=run.exit_code not in (ExitCode.DONE, ExitCode.CHANGES) or not plan.can_apply,
     )
 
 

@@ -77,7 +77,7 @@ def _end(lines: Sequence[Line], changes: Sequence[Line], style: Style) -> str:
     else:
         how, tone = ("verified", Tone.GOOD) if end["verified"] else ("not verified", Tone.BAD)
         said.append(style.paint(f"Ended {how}, exit code {end['exit_code']}.", tone))
-    if closed is not None:
+    if closed is not None and not (end and end["verified"]):
         by = f" by {visible(str(closed['by']))}" if closed.get("by") not in ("", lines[0]["id"]) else ""
         why = visible(str(closed.get("reason") or "")) or "nothing of it is open any more"
         said.append(f"Closed{by} at {closed['time']}: {why}.")

@@ -17,15 +17,19 @@ _PLAIN_WORD = re.compile(r"\w[\w.:/@+&-]*")
 
 
 class Tone(StrEnum):
-    """What a colour stands for; the value is its SGR code."""
+    """What a colour stands for; the value is its SGR code.
 
-    GOOD = "32"
-    CHANGED = "33"
-    BAD = "31"
-    REPLACED = "35"
-    ADVICE = "36"
+    Why of the 256 colours and not of the first 16: those look different in each terminal, and its yellow cannot be read
+    on white. These can be read on white and on black (a contrast of 3 at least), and on what is usual between.
+    """
+
+    GOOD = "38;5;64"
+    CHANGED = "38;5;136"
+    BAD = "38;5;196"
+    REPLACED = "38;5;134"
+    ADVICE = "38;5;31"
     STRONG = "1"
-    FAINT = "2"
+    FAINT = "38;5;244"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ NARROWEST = 40  # columns; on less, a hanging indent would leave no room for wor
 _PAINT = re.compile(r"\x1b\[[0-9;]*m")
 # Where the text of a line begins: behind its indent, and behind a sign, a word such as `fix:`, or a name in a column.
 _LEAD = re.compile(r" *(?:(?:fix|note|for example): |(?:[+~±-] )+|[\w.]+ {2,}(?:[+~±-] )?)?")
-_YAML = re.compile(r" *(?:- )*(?:[{\[]|[\w.-]+:(?: |$))")
+_YAML = re.compile(r" *(?!fix:|note:)(?:- )*(?:[{\[]|[\w.-]+:(?: |$))")
 _WORDS = re.compile(r"(?:`[^`]*`|[^ `])+|`[^ ]*| +")
 
 
@@ -51,7 +51,8 @@ def _broken(line: str, width: int) -> str:
         # Only a single space may become the end of a line: more of them mean something, in YAML and in columns.
         if len(space) == 1 and current.strip() and at + 1 + size > width:
             lines.append(current)
-            current, at, space = " " * hang, hang, ""
+            at = hang if hang + size <= width else 0  # a digest has the whole line
+            current, space = " " * at, ""
         current, at, space = current + space + word, at + len(space) + size, ""
     return "\n".join((*lines, current))
 

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 POLL_S = 0.5
+TAIL = 1_000_000  # bytes: the end of a run names all buckets of its manifest
 NEWEST = 20  # records that are read although they are closed: what the next list must show is in them
 UNKNOWN = Holder("", "another process", "a moment ago", 0.0)
 BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -83,16 +84,16 @@ class FolderRuns:
         self.folder, self.clock, self.who = folder, clock, who
         self.account = account
         self.settle_s, self.landing_s = settle_s, landing_s
-        self._locks = Locks(folder, account)
+        self.locks = Locks(folder, account)
         self._seen: tuple[tuple[Past, Lines], ...] = ()  # as `take` saw it last
         self._run: FolderRun | None = None
 
     def look(self) -> Known:
-        return Known(tuple(run for run, _ in self._mine()), self._locks.holder())
+        return Known(tuple(run for run, _ in self._mine()), self.locks.holder())
 
     def take(self, *, lock_timeout_s: float, tell: Callable[[str], object], landed: bool = True) -> Known:
         began, told = self.clock.now(), ""
-        while holder := self._locks.holder():
+        while holder := self.locks.holder():
             if self.clock.now() - began >= lock_timeout_s:
                 raise held(holder)
             if (message := f"Waiting: {holder} holds the account.") != told:
@@ -122,23 +123,23 @@ class FolderRuns:
         if settled := Known(tuple(run for run, _ in self._seen)).settled(rows, by="", now=now):
             self._locked("")
             self.add(settled)
-            self._locks.release()
+            self.locks.release()
 
     def close(self, run_id: str, *, reason: str) -> None:
         run = self._locked("").one(run_id)
         self.add({run.id: (closed_line(by=str(self.who), reason=reason, now=self.clock.wall()),)})
-        self._locks.release()
+        self.locks.release()
 
     def release(self) -> None:
         if self._run is not None:
             self._run.stop()
-        self._locks.release()
+        self.locks.release()
 
     def _locked(self, run_id: str) -> Known:
         """Lock the account and return what is known, which is what `take` returned. Raises: Moved."""
         holder = Holder(run_id, str(self.who), self.clock.wall().isoformat(timespec="seconds"), 0.0)
-        if not self._locks.take(holder) or tuple(self._mine()) != self._seen:
-            self._locks.release()
+        if not self.locks.take(holder) or tuple(self._mine()) != self._seen:
+            self.locks.release()
             raise Moved("E077", f"{self.where} was changed meanwhile.")
         return Known(tuple(run for run, _ in self._seen))
 
@@ -168,7 +169,7 @@ class FolderRuns:
             raise KeyboardInterrupt
 
     def _mine(self, *, newest: int | None = NEWEST) -> Iterator[tuple[Past, Lines]]:
-        """Yield each run, and its lines, of this account, oldest first; of closed ones, only of so many of the newest.
+        """Yield each run, and its lines, of this account, oldest first; of closed ones, only the newest.
 
         Raises: AcrsyncError if any cannot be read.
         """
@@ -185,9 +186,9 @@ class FolderRuns:
         left_s = 0.0
         for run, lines in self._mine():
             if any(left.undecided for left in run.open):
-                known = lines[0].get("boot") == boot() != ""
-                ages = [self.up() - line["up"] for line in lines if known and "up" in line]
-                left_s = max(left_s, self.landing_s + self.settle_s - max(waited_s, min(ages, default=0.0)))
+                sent = self.locks.sent(run.id) if lines[0].get("boot") == boot() != "" else None
+                age_s = waited_s if sent is None else max(waited_s, self.up() - sent)
+                left_s = max(left_s, self.landing_s + self.settle_s - age_s)
         return left_s
 
 
@@ -216,18 +217,19 @@ class FolderRun:
             self.write(outcome_line(outcome, now=self._runs.clock.wall()))
 
     def last_look(self) -> None:
-        """Note when a write is sent, for whoever must know how long ago that was; the lock cannot be lost."""
-        self.write({"event": "sent", "time": self._runs.clock.wall().isoformat(timespec="milliseconds")})
+        """Note when a write is sent, for later runs that need its age. The lock cannot be lost."""
+        with self._lock:
+            self._runs.locks.note(up=self._runs.up())
 
     def end(self, *, exit_code: int, verified: bool, rows: Sequence[Live] | None, managed: Mapping[int, str]) -> None:
-        now = self._runs.clock.wall()
-        done = tuple(line for line in read(self.path) if line["event"] == "outcome")
+        now, lines = self._runs.clock.wall(), read(self.path)
+        done = tuple(line for line in lines if line["event"] == "outcome")
         changed = changes({key_of(line): line for line in done}.values())
+        left = len(past(lines).open)
         self.write(
-            end_line(exit_code=exit_code, verified=verified, changed=changed, managed=managed, now=now), sync=True
+            end_line(exit_code=exit_code, verified=verified, left=left, changed=changed, managed=managed, now=now),
+            sync=True,
         )
-        if not past(read(self.path)).open:
-            self.write(closed_line(by=self.id, reason="", now=now), sync=True)
         if rows is not None:
             self._runs.add(self._runs.look().settled(rows, by=self.id, now=now, done=done))
 
@@ -235,7 +237,7 @@ class FolderRun:
         """Add a line; with `sync` return when it is on disk. Threads may wait for each other's lines at once."""
         try:
             with self._lock:
-                self._file.write(encoded([{**line, "up": self._runs.up()}]))
+                self._file.write(encoded([line]))
                 self._file.flush()
             if sync:
                 os.fsync(self._file.fileno())
@@ -244,7 +246,8 @@ class FolderRun:
             raise cannot_write(self.path, e) from e
 
     def stop(self) -> None:
-        self._file.close()
+        with suppress(OSError):  # it was reported when it was written
+            self._file.close()
 
 
 class Locks:
@@ -256,9 +259,11 @@ class Locks:
 
     def __init__(self, folder: Path, account: Account) -> None:
         self._folder, self._uid = folder, account.uid
-        self._stem = hashlib.sha256(normal(account.endpoint or "").encode()).hexdigest()[:12]
+        endpoint = None if account.endpoint is None else normal(account.endpoint).encode()
+        self._stem = "*" if endpoint is None else hashlib.sha256(endpoint).hexdigest()[:12]
         self._own = self._path("any" if account.uid is None else str(account.uid))
         self._held: list[FileLock] = []
+        self._holder = UNKNOWN
 
     def take(self, holder: Holder) -> bool:
         """Lock, or return False if another run has the lock. Raises: AcrsyncError if the folder cannot be written."""
@@ -275,7 +280,8 @@ class Locks:
                     self._held.append(lock)
                 if self._uid is not None:
                     self._held.pop().release()  # it only had to be free
-                self.name(holder)
+                self._holder = holder
+                self.note()
         except TimeoutError:
             self.release()
             return False
@@ -284,22 +290,31 @@ class Locks:
             raise cannot_write(self._folder, e) from e
         return True
 
-    def name(self, holder: Holder) -> None:
-        """Say who holds the lock, for people."""
-        self._own.with_suffix(".holder").write_text(json.dumps(asdict(holder)), encoding="utf-8")
+    def note(self, *, up: float | None = None) -> None:
+        """Say who holds the lock, and when it sent a write last, as the machine's clock shows it."""
+        path = self._own.with_suffix(".holder")
+        new = path.with_suffix(".new")
+        try:
+            new.write_text(json.dumps({"holder": asdict(self._holder), "up": up}), encoding="utf-8")
+            new.replace(path)
+        except OSError as e:
+            raise cannot_write(path, e) from e
+
+    def sent(self, run_id: str) -> float | None:
+        """Return when a run sent a write last, None if that is not known."""
+        holder, up = _noted(self._own.with_suffix(".holder"))
+        return up if holder.run == run_id else None
 
     def holder(self) -> Holder | None:
         """Return who holds the account, None if nobody does."""
         for path in sorted(self._folder.glob(f"{self._stem}-*.holder")):
             concerns = self._uid is None or path.stem.endswith(("-any", f"-{self._uid}"))
-            if concerns and _is_locked(path.with_suffix(".lock")):
-                return _holder(path)
+            gate = path.with_name(f"{path.stem.partition('-')[0]}-gate.lock")
+            if concerns and _is_locked(path.with_suffix(".lock"), gate=gate):
+                return _noted(path)[0]
         return None
 
     def release(self) -> None:
-        if self._held:
-            with suppress(OSError):
-                self._own.with_suffix(".holder").unlink(missing_ok=True)
         while self._held:
             self._held.pop().release()
 
@@ -365,8 +380,9 @@ def _is_closed(path: Path) -> bool:
     """Tell, by its end alone, whether a record is of a run of which nothing is open."""
     try:
         with path.open("rb") as file:
-            file.seek(max(0, path.stat().st_size - 4096))
-            return bool(json.loads(file.read().splitlines()[-1])["event"] == "closed")
+            file.seek(max(0, path.stat().st_size - TAIL))
+            last = json.loads(file.read().splitlines()[-1])
+            return last["event"] == "closed" or (last["event"] == "end" and not last["open"])
     except (OSError, ValueError, LookupError):
         return False
 
@@ -377,10 +393,9 @@ def _lock(path: Path) -> FileLock:
     return FileLock(path, mode=0o600, thread_local=False)
 
 
-def _is_locked(path: Path) -> bool:
-    lock = _lock(path)
+def _is_locked(path: Path, *, gate: Path) -> bool:
     try:
-        with lock.acquire(blocking=False):
+        with _lock(gate), _lock(path).acquire(blocking=False):
             return False
     except TimeoutError:
         return True
@@ -388,11 +403,13 @@ def _is_locked(path: Path) -> bool:
         return False
 
 
-def _holder(path: Path) -> Holder:
+def _noted(path: Path) -> tuple[Holder, float | None]:
+    """Return who held a lock, and when it sent a write last."""
     try:
-        return Holder(**json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError):
-        return UNKNOWN
+        noted = json.loads(path.read_text(encoding="utf-8"))
+        return Holder(**noted["holder"]), noted["up"]
+    except (OSError, *NONSENSE):
+        return UNKNOWN, None
 
 
 def _ignore(folder: Path) -> None:

@@ -14,7 +14,6 @@ import shutil
 import signal
 import tempfile
 import weakref
-from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -79,8 +78,8 @@ class GitRemote:
         self._environment["GIT_DIR"] = tempfile.mkdtemp(prefix="acrsync-")
         weakref.finalize(self, shutil.rmtree, self._environment["GIT_DIR"], ignore_errors=True)
         self.run("init", "--bare", "--quiet", "--template=", "--object-format=sha1")
-        differing = (Counter(there) - Counter(self._settings())).elements()
-        theirs = (pair for pair in differing if pair[0].startswith(_SETTINGS))
+        here = set(self._settings())
+        theirs = (pair for pair in there if pair not in here and pair[0].startswith(_SETTINGS))
         self._configure([_ONCE, *theirs, *_OURS.items()])
         self._configure([(f"remote.{NAME}.url", self._without_password(url))])
 

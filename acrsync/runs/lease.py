@@ -325,7 +325,10 @@ class LeasedRun:
             now, mine = self._clock.wall(), self._lease.wanted.runs[self.id]
             done = [line for line in mine if line["event"] == "outcome"]
             changed = changes({key_of(line): line for line in done}.values())
-            line = end_line(exit_code=exit_code, verified=verified, changed=changed, managed=managed, now=now)
+            left = len(past(mine).open)
+            line = end_line(
+                exit_code=exit_code, verified=verified, left=left, changed=changed, managed=managed, now=now
+            )
             wanted = replace(self._lease.wanted, holder=None).adding({self.id: (line,)})
             if rows is not None:
                 wanted = wanted.adding(wanted.known().settled(rows, by=self.id, now=now, done=done))
@@ -345,9 +348,8 @@ def _lost(detail: str) -> LeaseLost:
 
 
 def _whose(run: Past) -> tuple[str, ...]:
-    """Return what tells one manifest's runs from another's: repository, stack and environment."""
-    header = run.header
-    return header["who"]["repository"], str(header.get("stack")), str(header.get("environment"))
+    """Return what tells one manifest's runs from another's: repository, environment, and stack or files."""
+    return run.header["who"]["repository"], str(run.header.get("environment")), *run.manifest
 
 
 def _waiting(seen: Object, *, stood_s: float) -> str:

@@ -14,7 +14,6 @@ when it is gone. A run of which nothing is open is closed.
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -23,9 +22,10 @@ from acrsync.diagnostics import AcrsyncError, Diagnostic, error
 from acrsync.model import JSON, Attrs, Live
 from acrsync.plan.changes import Action
 from acrsync.plan.earlier import Earlier, Pending
+from acrsync.plan.likeness import resembles, same_place
 from acrsync.plan.outcome import WELL, Status
 from acrsync.runs.record import KNOWN_EVENTS, Key, Line, Lines, closed_line, key_of, settled_line, shown
-from acrsync.visible import lookalike, visible
+from acrsync.visible import visible
 
 NONSENSE = (AttributeError, LookupError, TypeError, ValueError)
 FORGET = timedelta(days=1)  # by the stamps of other machines: far longer than any list lags, whatever clocks show
@@ -94,6 +94,12 @@ class Past:
         return self.closed or (self.end is not None and not self.open)
 
     @property
+    def manifest(self) -> tuple[str, ...]:
+        """What tells this manifest from others of the account: its stack, or its files if it has none."""
+        header = self.header
+        return manifest_key(header.get("stack"), header.get("files", ()))
+
+    @property
     def listed(self) -> frozenset[int]:
         return frozenset(self.header.get("listed", ()))
 
@@ -151,8 +157,8 @@ class Known:
         of_it = (run for run in self.runs if uid is None or run.header["uid"] in (uid, None))
         return replace(self, runs=tuple(of_it))
 
-    def earlier(self, rows: Sequence[Live], *, stack: str | None) -> Earlier:
-        """Return what planning must know, by a list that was just read."""
+    def earlier(self, rows: Sequence[Live], *, manifest: tuple[str, ...] = ()) -> Earlier:
+        """Return what planning must know, by a list that was just read; `manifest`: its `manifest_key`."""
         aliases, pending = {}, []
         for run in self.unfinished:
             for left in run.open:
@@ -162,7 +168,7 @@ class Known:
                 elif status is Status.FAILED or left.undecided:
                     of_it = Pending(left.action, left.name, left.key[2], left.attrs, left.marks, run.listed, run.id)
                     pending.append(of_it)
-        of_stack = (run.managed for run in reversed(self.runs) if run.managed and run.header.get("stack") == stack)
+        of_stack = (run.managed for run in reversed(self.runs) if run.managed and run.manifest == manifest)
         return Earlier(tuple(pending), aliases, next(of_stack, {}))
 
     def shown_by(self, rows: Iterable[Live], *, now: datetime) -> bool:
@@ -185,6 +191,11 @@ class Known:
             run.id: tuple(_settled(run, rows, made=made, by=by, now=now)) for run in self.unfinished if run.id != by
         }
         return {run_id: lines for run_id, lines in settled.items() if lines}
+
+
+def manifest_key(stack: str | None, files: Iterable[str]) -> tuple[str, ...]:
+    """Return what tells a manifest from others of the same account."""
+    return ("stack", stack) if stack else ("files", *files)
 
 
 def past(lines: Sequence[Line]) -> Past:
@@ -211,7 +222,7 @@ def changes(outcomes: Iterable[Line]) -> Mapping[int, str | None]:
         if line["action"] in (Action.DELETE, Action.REPLACE) and (_is_well(line) or (line["wrote"] and line["after"])):
             changed[line["id"]] = None
         if line["wrote"] and line["after"]:
-            changed[line["after"]["id"]] = line["after"]["attrs"]["name"]
+            changed[line["after"]["id"]] = line["after"]["attrs"].get("name", "")
     return changed
 
 
@@ -232,8 +243,10 @@ def _open(key: Key, intent: Line, outcome: Line | None) -> Open | None:
     if status in WELL or status in (Status.SKIPPED, Status.STALE, Status.REFUSED):  # done, or nothing was sent
         return None
     undecided = status == Status.UNKNOWN or bool(outcome.get("lost"))
-    if after and after["attrs"]["name"] != name and action in (Action.CREATE, Action.REPLACE) and outcome["wrote"]:
-        return Open(key, undecided=False, attrs=attrs, marks=marks, elsewhere=(after["id"], after["attrs"]["name"]))
+    stored = after["attrs"].get("name", "") if after and outcome["wrote"] else name
+    was = outcome["before"]["attrs"].get("name") if action == Action.RENAME else name
+    if stored not in (name, was) and action in (Action.CREATE, Action.REPLACE, Action.RENAME):
+        return Open(key, undecided=False, attrs=attrs, marks=marks, elsewhere=(after["id"], stored))
     # Also if the delete of a replacement was refused: a proxy may have delivered it twice and shown the second answer.
     if undecided or action == Action.REPLACE:
         return Open(key, undecided=undecided, attrs=attrs, marks=marks)
@@ -264,6 +277,8 @@ def _found(left: Open, run: Past, rows: Sequence[Live]) -> tuple[Status, Live | 
     by_id = {row.id: row for row in rows}
     if left.elsewhere is not None:
         lives = by_id.get(left.elsewhere[0])
+        if lives and lives.name == left.name:  # somebody gave it the name that was wanted
+            return Status.ADOPTED, lives
         return (Status.FAILED, lives) if lives else (Status.SKIPPED, None)
     if left.action not in (Action.CREATE, Action.REPLACE):
         return Status.SKIPPED, None
@@ -285,14 +300,7 @@ def _found(left: Open, run: Past, rows: Sequence[Live]) -> tuple[Status, Live | 
 
 def _may_be(row: Live, left: Open) -> bool:
     """Tell whether a new bucket may be what the server made of a create: like it but for a name spelled otherwise."""
-    if any(row.attrs.get(key) != left.attrs.get(key) for key in ("region", "type")):
-        return False
-    mine, other = _letters(left.name), _letters(row.name)
-    return bool(mine and other) and (mine.startswith(other) or other.startswith(mine))
-
-
-def _letters(name: str) -> str:
-    return "".join(filter(str.isalnum, lookalike(html.unescape(name))))
+    return same_place(row.attrs, left.attrs) and resembles(left.name, row.name, shortest=1)
 
 
 def _ids(names: Mapping[str, JSON]) -> dict[int, str | None]:

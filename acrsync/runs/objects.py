@@ -17,6 +17,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from acrsync.diagnostics import AcrsyncError
+from acrsync.extras import installing
 from acrsync.runs.store import NO_RECORDS, Conflict, Stored, StoreError, Unanswered
 from acrsync.visible import visible
 
@@ -29,6 +30,7 @@ _CREDENTIALS = {
     "gs": "GOOGLE_APPLICATION_CREDENTIALS",
     "az": "AZURE_STORAGE_ACCOUNT_NAME and AZURE_STORAGE_ACCOUNT_KEY",
 }
+_WHY = b"acrsync tried here whether this server minds the conditions of writes.\n"
 _NO_BUCKET = re.compile(r"NoSuchBucket|ContainerNotFound|bucket does not exist", re.IGNORECASE)
 _NOT_CONNECTED = re.compile(r"HTTP error|status code: (429|5)", re.IGNORECASE)
 # Where obstore asks if the environment has no credentials: services that only machines in a cloud have.
@@ -45,7 +47,7 @@ class ObjectStore:
             from obstore.store import from_url
         except ImportError as error:
             detail = f"{url} needs the package obstore."
-            fix = 'install it: pip install "acrsync[stores]"'
+            fix = f"install it: {installing('obstore')}"
             raise AcrsyncError("E083", detail, fix=fix) from error
         self._client, self.where = obstore, url
         options: ClientConfig = {
@@ -75,7 +77,9 @@ class ObjectStore:
             for run_id, lines in records.items():
                 self._client.put(self._bucket, f"runs/{run_id}.jsonl", lines, use_multipart=False)
         mode: PutMode = "create"
-        if expected is not None:
+        if expected is None:
+            self._check_conditions()
+        else:
             generation, _, e_tag = expected.partition(" ")
             mode = {"e_tag": e_tag, "version": generation} if generation else {"e_tag": e_tag}
         body = b'%b\n{"swap": "%b"}\n' % (data, secrets.token_hex(16).encode())
@@ -108,6 +112,24 @@ class ObjectStore:
                 if _NO_BUCKET.search(str(error)):
                     raise
                 return None
+
+    def _check_conditions(self) -> None:
+        """Make sure that the server minds conditions: without them, as in some copies of S3, no lease holds.
+
+        Raises: StoreError. It costs three requests, before an account's first swap.
+        """
+        from obstore import exceptions as of
+
+        conditions: tuple[PutMode, ...] = ("overwrite", "create", {"e_tag": '"0"', "version": "1"})
+        for number, mode in enumerate(conditions):
+            with self._in_our_words():
+                try:
+                    self._client.put(self._bucket, "conditions.txt", _WHY, mode=mode, use_multipart=False)
+                except (of.AlreadyExistsError, of.PreconditionError):
+                    continue
+            if number:
+                detail = f"{self.where}: this server ignores the conditions of writes: two runs could hold one account."
+                raise StoreError("E071", detail, fix="use another server, or git:origin.")
 
     @contextmanager
     def _in_our_words(self) -> Iterator[None]:

@@ -2,7 +2,7 @@
 
 One JSON object a line, the same in a folder and in a store, described by `schemas/run.v1.json`. A line counts once it
 is whole. Damage is an error and never skipped: the damaged line may tell of a create that must not be sent again.
-Only a last line without its end is no damage: a crash cut it short, before what it announces was done.
+Only a last line without its end is not damage: a crash cut it short, before what it announces was done.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ class Wanted:
 
 
 def new_id(now: datetime) -> str:
-    """Return the id of a run that begins now: ids are in the order of time."""
-    return f"{now:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}"
+    """Return the id of a run that begins now. Ids are in the order of time, also those of one second."""
+    return f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond * 4096 // 1_000_000:03x}{secrets.randbelow(4096):03x}"
 
 
 def run_line(run_id: str, wanted: Wanted, who: Who, *, now: datetime) -> Line:
@@ -73,6 +73,7 @@ def run_line(run_id: str, wanted: Wanted, who: Who, *, now: datetime) -> Line:
         endpoint=wanted.plan.endpoint,
         uid=wanted.plan.uid,
         stack=wanted.plan.manifest.stack,
+        files=list(wanted.plan.manifest.files),
         environment=wanted.environment,
         who=asdict(who),
         listed=sorted(wanted.listed, reverse=True),
@@ -114,14 +115,21 @@ def settled_line(key: Key, status: str, *, after: JSON, now: datetime, by: str) 
 
 
 def end_line(
-    *, exit_code: int, verified: bool, changed: Mapping[int, str | None], managed: Mapping[int, str], now: datetime
+    *,
+    exit_code: int,
+    verified: bool,
+    left: int,
+    changed: Mapping[int, str | None],
+    managed: Mapping[int, str],
+    now: datetime,
 ) -> Line:
     """Return the line of a run that ended by itself.
 
-    `changed`: the names of the buckets that it wrote to, None for one that it deleted. `managed`: all that its
-    manifest names, if it saw that they are as wanted.
+    `left`: how many changes are open. `changed`: the names of the buckets that it wrote to, None for one that it
+    deleted. `managed`: all that its manifest names, if it saw that they are as wanted.
     """
-    return _line("end", now, exit_code=exit_code, verified=verified, changed=_keys(changed), managed=_keys(managed))
+    names = {"changed": _keys(changed), "managed": _keys(managed)}
+    return _line("end", now, exit_code=exit_code, verified=verified, open=left, **names)
 
 
 def closed_line(*, by: str, reason: str, now: datetime) -> Line:
@@ -183,7 +191,7 @@ KNOWN_EVENTS = {
     "run": frozenset({"id", "time", "endpoint", "uid", "who"}),
     "intent": frozenset({"time", "action", "name", "id", "verb", "attrs", "marks"}),
     "outcome": frozenset({"time", "action", "name", "id", "status", "wrote", "after"}),
-    "end": frozenset({"time", "exit_code", "verified", "changed", "managed"}),
+    "end": frozenset({"time", "exit_code", "verified", "open", "changed", "managed"}),
     "closed": frozenset({"time", "by"}),
 }
 

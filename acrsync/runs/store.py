@@ -62,5 +62,5 @@ class Store(Protocol):
         ...
 
     def record(self, run_id: str) -> bytes | None:
-        """Return the lines of one recorded run, None if there is none of that id."""
+        """Return the lines of one recorded run, None if no run has that id."""
         ...

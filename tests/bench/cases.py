@@ -19,6 +19,7 @@ SIZES = (10, 100, 1000, 10_000)
 READ = 2000  # buckets read from far away
 LATENCY_MS = 50
 PARALLELISM = 4
+ENVIRONMENTS = 20  # of one manifest, each with an account of its own far away
 LOOPED = 20  # creates by the vendor's command line, one process each
 HELD_S = 2  # Retry-After of the throttle
 SCHEMA = HERE.parent.parent / "schemas" / "manifest.v1.json"
@@ -136,10 +137,28 @@ def waiting(bench: Bench) -> Iterator[Case]:
     change = ("apply", "--yes", "--runs", RECORDS, "changed.yaml")
     case = bench.acrsync("change 10 of 1000, near", *change, size=1000, server=near, rounds=3)
     yield _logged(bench, near, case, rows=1000)
+    yield from _environments(bench)
     program = peers.official()
     if program is not None and not bench.suffix:
         yield _creating(bench, near, f"create {LOOPED}, near", LOOPED)
         yield _logged(bench, near, peers.loop(program, near, LOOPED, bench.folder(10)), rows=0)
+
+
+def _environments(bench: Bench) -> Iterator[Case]:
+    """Yield a plan of one environment and one of all, each of which has an emulator of its own."""
+    folder = bench.cache / "environments"
+    folder.mkdir(exist_ok=True)
+    env = {**bench.env}
+    text = "version: 1\nenvironments:\n"
+    for number in range(ENVIRONMENTS):
+        server = bench.stack.enter_context(emulator(latency_ms=LATENCY_MS))
+        token_env = f"ACRSYNC_TOKEN_{number}"
+        env[token_env] = server.env["ACRSYNC_TOKEN"]
+        text += f"  e{number}: {{endpoint: '{server.url}', token_env: {token_env}, account: {{uid: 19}}}}\n"
+    (folder / "acrsync.yaml").write_text(f"{text}buckets: [{{name: music, region: eu-west-1, type: File}}]\n")
+    for name, chosen in (("1 environment", "e0"), (f"{ENVIRONMENTS} environments", "all")):
+        command: list[str | Path] = [ACRSYNC, "plan", "--env", chosen]
+        yield Case(f"plan {name}, far{bench.suffix}", command, bench.rounds(10), folder, env)
 
 
 def _creating(bench: Bench, server: Server, name: str, count: int, *, faults: Sequence[object] = ()) -> Case:

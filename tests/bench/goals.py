@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from .cases import HELD_S, LATENCY_MS, PARALLELISM, READ
+from .cases import ENVIRONMENTS, HELD_S, LATENCY_MS, PARALLELISM, READ
 from .measuring import Figure
 
 Figures = Mapping[str, Figure]
@@ -90,6 +90,10 @@ def reading(figures: Figures) -> float:
     return (figures[f"plan {READ}, far"].seconds - figures[f"plan {READ}"].seconds) / (waits * FAR_S)
 
 
+def environments(figures: Figures) -> float:
+    return figures[f"plan {ENVIRONMENTS} environments, far"].seconds / figures["plan 1 environment, far"].seconds
+
+
 def creating(figures: Figures) -> float:
     span = figures[f"create {CREATED}, far: first to last POST"].seconds + FAR_S
     return span / (CREATED / PARALLELISM * FAR_S)
@@ -123,5 +127,6 @@ GOALS = (
     Goal("100 changes in 10 000 against deepdiff's own 100", 1.3, changed),
     Goal(f"reading {READ} buckets, waits of {LATENCY_MS} ms", 1.2, reading),
     Goal(f"creating {CREATED} buckets, waits of {LATENCY_MS} ms", 1.15, creating),
+    Goal(f"planning {ENVIRONMENTS} environments against one, waits of {LATENCY_MS} ms", 3, environments),
     Goal(f"a 429 for {PARALLELISM} workers, against its Retry-After", 1.15, held),
 )

@@ -1,11 +1,11 @@
 """Documents run as they are read: each ```console block is a session in a shell, and must come out as it is printed.
 
-- A block of YAML whose first line is `# NAME.yaml`, or begins so with a colon, is written to that file.
+- A block whose first line is `# NAME.yaml` or `# NAME.py`, or begins so with a colon, is written to that file.
 - Each second-level section of a document begins in an empty folder; within it, blocks follow one another in one shell.
 - `$ ` begins a command. What follows, up to the next command, is all that it prints, on either output.
 - `...` stands for what differs from run to run or does not matter: alone on a line for any lines, else for any text.
 
-One thing is not as the reader has it: `ACRSYNC_ENDPOINT=emulator:` is set, so that nobody's account is needed.
+One thing is not as the reader has it: `ACRSYNC_ENDPOINT=emulator:` is set, so that no account is needed.
 """
 
 from __future__ import annotations
@@ -43,11 +43,7 @@ def sections(document: Path) -> Iterator[Section]:
 
 def play(section: Section, place: Place) -> None:
     """Write the section's files, run its commands, and compare what they print. Raises: AssertionError."""
-    for language, text in section.blocks:
-        name = re.match(r"# ([\w./-]+\.ya?ml)[:\n]", text)
-        if language == "yaml" and name:
-            place.write(name[1], text)
-    steps = [step for language, text in section.blocks if language == "console" for step in _steps(text)]
+    steps = [step for block in section.blocks for step in _steps(*block)]
     script = "".join(f"{command}\ncode=$?; echo '{_MARK}'; (exit $code)\n" for command, _ in steps)
     done = subprocess.run(
         ["/bin/bash", "-c", f"exec 2>&1\n{script}"],
@@ -69,7 +65,12 @@ def matches(expected: str, found: str) -> bool:
     return re.fullmatch(pattern, found.rstrip("\n") + "\n") is not None
 
 
-def _steps(text: str) -> Iterator[tuple[str, str]]:
-    for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
-        command, _, printed = part.partition("\n")
-        yield command, printed
+def _steps(language: str, text: str) -> Iterator[tuple[str, str]]:
+    """Yield what a block has the shell do, and what that prints."""
+    name = re.match(r"# ([\w./-]+\.(?:ya?ml|py))[:\n]", text)
+    if language in {"yaml", "python"} and name:
+        yield f"mkdir -p \"$(dirname '{name[1]}')\" && cat > '{name[1]}' <<'{_MARK}'\n{text}{_MARK}", ""
+    if language == "console":
+        for part in re.split(r"^\$ ", text, flags=re.MULTILINE)[1:]:
+            command, _, printed = part.partition("\n")
+            yield command, printed

@@ -23,14 +23,15 @@ _COLOURS = [
     (97, 175, 239), (198, 120, 221), (86, 182, 194), (171, 178, 191),
 ]  # fmt: skip
 _THEME = TerminalTheme((30, 33, 39), (214, 218, 226), _COLOURS, _COLOURS)
+_LIGHT = TerminalTheme((255, 255, 255), (36, 41, 47), _COLOURS, _COLOURS)
 _TEXT = re.compile(r'<text class="[^"]*-r\d+" x="([\d.]+)" y="([\d.]+)"[^>]*>(.*?)</text>')
 
 
-def drawn(text: str, *, title: str) -> str:
+def drawn(text: str, *, title: str, width: int = WIDTH, light: bool = False) -> str:
     """Return a picture of a terminal that shows this text with its colours."""
-    console = Console(record=True, width=WIDTH, file=io.StringIO(), markup=False, emoji=False, highlight=False)
+    console = Console(record=True, width=width, file=io.StringIO(), markup=False, emoji=False, highlight=False)
     console.print(Text.from_ansi(text))
-    return console.export_svg(title=title, theme=_THEME, code_format=_FORMAT, unique_id="plan")
+    return console.export_svg(title=title, theme=_LIGHT if light else _THEME, code_format=_FORMAT, unique_id="plan")
 
 
 def text_of(picture: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import re
+import termios
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -50,10 +51,15 @@ class Terminal:
 
 
 @contextmanager
-def at_a_terminal(place: Place, *arguments: str, command: list[Any] | None = None) -> Iterator[Terminal]:
-    """Start the command with a terminal as stdin and stderr; stdout stays a pipe."""
+def at_a_terminal(
+    place: Place, *arguments: str, command: list[Any] | None = None, columns: int | None = None
+) -> Iterator[Terminal]:
+    """Start the command with a terminal as stdin and stderr; stdout stays a pipe, unless `columns` are given."""
     side, other = pty.openpty()
-    options = {"stdin": other, "stderr": other, "environment": {"TERM": "xterm"}}
+    options: dict[str, Any] = {"stdin": other, "stderr": other, "environment": {"TERM": "xterm"}}
+    if columns is not None:
+        termios.tcsetwinsize(other, (24, columns))
+        options["stdout"] = other
     process = place.start(*arguments, **options) if command is None else place.begin([*command, *arguments], **options)
     os.close(other)
     try:

@@ -8,7 +8,10 @@ from jsonschema import Draft202012Validator
 
 from e2e.commandline import Place
 
-COMMANDS = ("validate", "plan", "apply", "list", "show", "export", "explain", "schema", "emulator", "probe", "rehearse")
+COMMANDS = (
+    *("validate", "render", "plan", "apply", "list", "show", "export", "runs", "explain", "schema", "emulator"),
+    *("probe", "rehearse"),
+)
 GOLDEN = Path(__file__).parents[1] / "golden" / "help"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import pickle
 import re
 import subprocess
 import sys
@@ -94,3 +96,10 @@ def test_what_there_is_can_be_looked_up_by_name():
     assert all(getattr(acrsync, name) is not None for name in acrsync.__all__)
     with pytest.raises(AttributeError, match="no attribute 'sync'"):
         _ = acrsync.sync
+
+
+def test_the_library_can_be_sent_to_another_process():
+    """Engines that spread work over processes pickle the functions of a program with the modules that they use."""
+    packages = [importlib.import_module(f"acrsync.{name}") for name in ("plan", "apply")]
+    for module in (acrsync, *packages):
+        assert pickle.loads(pickle.dumps(module)) is module

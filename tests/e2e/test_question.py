@@ -11,7 +11,7 @@ from e2e.terminal import at_a_terminal
 from emulator.api import Api
 
 MANIFEST = "version: 1\nbuckets:\n  - {name: test, region: eu-west-1, type: Live, labels: [TV, News]}\n"
-ASKED = "Only `yes` is accepted: "
+ASKED = "Type `yes` to apply; anything else cancels: "
 # The command with another patience: its 30 s are too long for a test.
 IMPATIENT = [sys.executable, "-c", "from acrsync.cli import apply, main; apply.ANSWER_S = 0.3; main()"]
 
@@ -105,13 +105,38 @@ def test_without_a_terminal_yes_has_to_be_said_beforehand(ready: Place, api: Api
     assert api.requests() == []
 
 
-def test_a_terminal_gets_colour_and_a_bar_that_does_not_stay(ready: Place):
+def test_a_terminal_gets_colour_and_a_bar_that_does_not_stay(ready: Place, api: Api):
+    api.faults({"kind": "hang_before", "method": "PUT", "seconds": 1, "nth": 1, "count": 1})
     with at_a_terminal(ready, "apply") as terminal:
         terminal.wait_for(ASKED)
         terminal.type("yes\n")
-        terminal.ended()
-    assert "\x1b[32mupdated" in terminal.seen
-    assert "\x1b[32m0/1" in terminal.seen
+        terminal.wait_for("] 0/1, 0:00")
+        done = terminal.ended()
+    assert "\x1b[38;5;64mupdated" in terminal.seen
+    assert "\x1b[2K\x1b[38;5;64mupdated" in terminal.seen, "the outcome stands where the bar was"
+    assert "updated   ~ test (id 14791)\n" in done.err
+
+
+def test_a_terminal_shows_how_far_a_long_reading_has_come(ready: Place, api: Api):
+    api.faults({"kind": "hang_before", "method": "GET", "seconds": 2, "nth": 1, "count": 1})
+    with at_a_terminal(ready, "plan") as terminal:
+        terminal.wait_for("Reading the account: ")
+        done = terminal.ended()
+    assert done.code == 0
+    assert terminal.seen.endswith("\x1b[G\x1b[2K"), "nothing of it stays"
+
+
+def test_the_question_counts_what_is_deleted_and_replaced(place: Place):
+    place.write(
+        "acrsync.yaml",
+        "version: 1\nlimits: {deletes: 9}\nbuckets: [{name: test, region: us-west-2, type: Live}]\n"
+        "removed: [{name: adsfasdf}, {name: eu_shared_bucket}]\n"
+        "allow: [{guard: replace, id: 14791, reason: OPS-1}]\n",
+    )
+    with at_a_terminal(place, "apply") as terminal:
+        terminal.wait_for("Apply 3 changes, 2 deletes and 1 replacement among them, to account 19 at ")
+        terminal.type("no\n")
+        assert terminal.ended().code == 1
 
 
 def test_without_colour_a_terminal_gets_none(ready: Place):

@@ -50,7 +50,7 @@ def test_a_closed_output_stops_no_apply_and_changes_no_code(ready: Place, api: A
 def test_an_answer_that_does_not_fit_on_the_disk_is_a_failure(ready: Place, command):
     done = shell(ready, f"acrsync {command} > /dev/full")
     assert done.returncode == 1
-    assert done.stderr.startswith("error[E004]: The output cannot be written\n  No space left on device.\n  fix: ")
+    assert done.stderr.startswith("error[E004]: Cannot write the output\n  No space left on device.\n  fix: ")
 
 
 @needs_a_full_disk
@@ -75,7 +75,7 @@ def test_out_to_a_device_writes_to_it_and_leaves_it_a_device(ready: Place):
     assert Path("/dev/null").is_char_device()
     full = shell(ready, "acrsync plan --out /dev/full")
     assert (full.returncode, full.stdout) == (1, "")
-    assert "error[E005]: A file cannot be written\n  /dev/full: No space left on device." in full.stderr
+    assert "error[E005]: Cannot write a file\n  /dev/full: No space left on device." in full.stderr
     assert Path("/dev/full").is_char_device()
 
 
@@ -96,7 +96,7 @@ def test_several_outputs_of_several_formats(ready: Place):
 def test_a_format_that_is_none_is_not_taken_for_a_file(ready: Place):
     done = ready.acrsync("plan", "--out", "jsno:plan.json")
     assert (done.code, done.codes) == (1, ["E002"])
-    assert "jsno is none of the formats" in done.err
+    assert "jsno is not one of the formats" in done.err
     assert ready.acrsync("plan", "--out", "./jsno:plan.json").code == 0
 
 

@@ -40,7 +40,10 @@ class Forge:
         if method == "GET":
             page = int(query.get("page", ["1"])[0])
             wanted = [
-                item for item in items if item.get("labels") in (None, query.get("labels"), *query.get("labels", []))
+                item
+                for item in items
+                if item.get("labels") in (None, query.get("labels"), *query.get("labels", []))
+                and not ("state" in query and "closed" in (item.get("state"), f"{item.get('state_event')}d"))
             ]
             return wanted[(page - 1) * PAGE : page * PAGE]
         if method == "POST":

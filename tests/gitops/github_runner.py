@@ -203,6 +203,7 @@ class Machine:
             **self.runner.environment,
             "GITHUB_ACTIONS": "true",
             "GITHUB_WORKSPACE": str(self.workspace),
+            "GITHUB_SERVER_URL": str(self.runner.github.get("server_url", "")),
             "RUNNER_TEMP": str(self.temp),
             "GITHUB_OUTPUT": str(files["output"]),
             "GITHUB_PATH": str(files["path"]),
@@ -246,7 +247,10 @@ class Machine:
     def composite(self, given: dict[str, Any], context: dict[str, Any]) -> tuple[dict[str, str], bool]:
         action = yaml.safe_load((self.runner.action / "action.yml").read_text())
         assert set(given) <= set(action["inputs"]), given
-        inputs = {key: declared.get("default", "") for key, declared in action["inputs"].items()} | given
+        defaults = {
+            key: self.filled(declared.get("default", ""), context) for key, declared in action["inputs"].items()
+        }
+        inputs = defaults | given
         inner: dict[str, Any] = {
             "inputs": inputs,
             "github": {**context["github"], "action_path": str(self.runner.action)},
@@ -262,7 +266,7 @@ class Machine:
         return outputs, well
 
     def checkout(self, given: dict[str, Any]) -> bool:
-        assert given == {"persist-credentials": False}
+        assert given in ({"persist-credentials": False}, {"persist-credentials": False, "fetch-depth": 0})
         shutil.copytree(self.runner.repository, self.workspace, dirs_exist_ok=True)
         return True
 

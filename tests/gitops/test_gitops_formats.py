@@ -283,7 +283,7 @@ def test_the_page_says_all_that_the_text_says():
 
 def test_the_titles_of_sections_say_how_much_is_in_them():
     titles = re.findall("<h2>(.*?)</h2>", FORMATS["html"](EVERYTHING, RUN))
-    assert titles == ["Destroys 2 buckets", "Messages (4)", "Create (1)", "Rename (1)", "Update (1)"]
+    assert titles == ["Destroys 2 buckets", "Messages (5)", "Create (1)", "Rename (1)", "Update (1)"]
 
 
 @pytest.mark.parametrize(("count", "indexed"), [(0, False), (30, False), (31, True), (300, True)])

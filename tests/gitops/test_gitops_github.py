@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import runpy
+import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
+from email.message import Message
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ from e2e.commandline import ROOT, Place
 from emulator.api import Api
 from gitops.forge import MANIFEST, READ, WRITE, Forge, forge
 from gitops.github_runner import Job, Machine, Runner
+from store_servers import git_backend, listening
 
 SCRIPT = runpy.run_path(str(ROOT / ".github" / "action" / "run.py"))
 WORKFLOWS = ROOT / "examples" / "ci" / "github"
@@ -41,7 +46,21 @@ def scoped(place: Place, api: Api) -> Place:
 
 
 @pytest.fixture
-def runner(scoped: Place, tmp_path: Path, hub: Forge) -> Runner:
+def git_server(tmp_path: Path) -> Iterator[str]:
+    """The repository, on a server that only the token of the jobs opens."""
+    git("init", "--quiet", "--bare", str(tmp_path / "server" / "radio" / "buckets"), folder=tmp_path)
+    wanted = f"basic {base64.b64encode(b'x-access-token:forge-token-0123456789').decode()}"
+    handler = git_backend(tmp_path / "server", lambda _, headers: 200 if headers["Authorization"] == wanted else 401)
+    with listening(handler) as url:
+        yield url
+
+
+def git(*arguments: str, folder: Path) -> str:
+    return subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def runner(scoped: Place, tmp_path: Path, hub: Forge, git_server: str) -> Runner:
     repository, folder = tmp_path / "repository", tmp_path / "runner"
     for path in (repository, folder):
         path.mkdir()
@@ -49,7 +68,7 @@ def runner(scoped: Place, tmp_path: Path, hub: Forge) -> Runner:
     github = {
         "event_name": "pull_request",
         "repository": "radio/buckets",
-        "server_url": "https://github.example.com",
+        "server_url": git_server,
         "api_url": hub.url,
         "run_id": "7",
         "token": hub.token,
@@ -215,7 +234,8 @@ def inputs_of_the_action(**given: str) -> dict[str, str]:
     """Return the inputs as the step that runs acrsync gets them."""
     declared = yaml.safe_load((ROOT / "action.yml").read_text())
     names = {key for step in declared["runs"]["steps"] for key in step.get("env", {}) if key.startswith("INPUT_")}
-    values = {key: str(value.get("default", "")) for key, value in declared["inputs"].items()} | given
+    values = {key: str(value.get("default", "")) for key, value in declared["inputs"].items()}
+    values |= {"runs": "", "github-token": "", **given}
     found = {key.upper().replace("-", "_"): value for key, value in values.items()}
     others = {"ARTIFACT", "WORKING_DIRECTORY"}
     assert {name.removeprefix("INPUT_") for name in names} == set(found) - others
@@ -234,6 +254,48 @@ def test_each_environment_has_files_of_its_own():
         assert f"--out=json:kept/plan{each}.json" in line
 
 
+def test_the_tokens_of_environments_have_the_names_that_the_manifest_gives_them():
+    tokens = SCRIPT["tokens_of"]("ACRSYNC_TOKEN_A=one\n\n ACRSYNC_TOKEN_B = t=w=o \nACRSYNC_TOKEN_C=\n")
+    assert tokens == {"ACRSYNC_TOKEN_A": "one", "ACRSYNC_TOKEN_B": "t=w=o"}
+    for wrong in ("PATH=/tmp", "ACRSYNC_TOKEN=secret", "secret"):
+        with pytest.raises(SCRIPT["Wrong"], match="each line of tokens") as refused:
+            SCRIPT["tokens_of"](wrong)
+        assert "secret" not in str(refused.value)
+
+
+def test_git_logs_in_with_the_token_of_the_job_and_no_command_line_shows_it(tmp_path: Path):
+    subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "radio" / "buckets")], check=True)
+    basic = base64.b64encode(b"x-access-token:t0ken").decode()
+    seen: list[bytes] = []
+
+    def allowed(_path: str, headers: Message) -> int:
+        for path in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):
+                seen.append(path.read_bytes())
+        return 200 if headers.get_all("Authorization") == [f"basic {basic}"] else 401
+
+    with listening(git_backend(tmp_path, allowed)) as url:
+        inputs = inputs_of_the_action(runs=f"git:{url}/radio/buckets", **{"github-token": "t0ken"})
+        login = SCRIPT["logged_in"](inputs, {"GITHUB_SERVER_URL": url, "GIT_CONFIG_COUNT": "0"})
+        line = ["git", "ls-remote", f"{url}/radio/buckets"]
+        subprocess.run(line, env={**os.environ, **login, "GIT_TERMINAL_PROMPT": "0"}, check=True, cwd=tmp_path)
+    assert any(b"ls-remote" in line for line in seen)
+    assert not any(basic.encode() in line or b"t0ken" in line for line in seen)
+
+
+NO_LOGIN = [
+    ("runs in a bucket", {"runs": "s3://bucket/x"}),
+    ("runs where the manifest says", {"runs": ""}),
+    ("no token", {"github-token": ""}),
+]
+
+
+@pytest.mark.parametrize(("reason", "given"), NO_LOGIN, ids=[case[0] for case in NO_LOGIN])
+def test_git_gets_no_token_if_it_needs_none(reason: str, given: dict[str, str]):
+    inputs = inputs_of_the_action(**{"runs": "git:origin", "github-token": "t0ken", **given})
+    assert SCRIPT["logged_in"](inputs, {"GITHUB_SERVER_URL": "https://github.example.com"}) == {}
+
+
 def test_an_option_that_is_neither_true_nor_false_fails_and_nothing_is_run(runner: Runner, api: Api):
     done = acrsync(runner, command="apply", token=WRITE, prune="yes")
     assert (done.result, "prune must be true or false" in done.log, api.requests()) == ("failure", True, [])
@@ -250,7 +312,7 @@ def test_the_exit_code_tells_of_changes_and_does_not_fail_the_step(runner: Runne
     given = {"command": "plan", "token": READ, "detailed-exitcode": "true"}
     done = acrsync(runner, **given)
     assert (done.result, done.outputs["exit_code"]) == ("success", "2")
-    (runner.repository / "acrsync.yaml").write_text("version: 1\nbuckets: []\n")
+    (runner.repository / "acrsync.yaml").write_text("version: 1\naccount: {uid: 19}\nbuckets: []\n")
     done = acrsync(runner, **given)
     assert (done.result, done.outputs["exit_code"]) == ("success", "0")
     (runner.repository / "acrsync.yaml").write_text("version: 2\n")
@@ -280,7 +342,7 @@ def test_a_pull_request_is_planned_with_the_token_that_reads_and_changes_nothing
     assert {entry["method"] for entry in api.requests()} == {"GET"}
     [comment] = hub.comments
     assert comment["body"].startswith("<!-- acrsync:radio -->\n**Plan: 1 to create, 1 to delete.")
-    assert comment["body"].endswith("\nMore: https://github.example.com/radio/buckets/actions/runs/7")
+    assert comment["body"].endswith(f"\nMore: {runner.github['server_url']}/radio/buckets/actions/runs/7")
 
 
 def test_the_comment_is_found_again_among_many_and_written_anew(runner: Runner, hub: Forge):
@@ -327,6 +389,37 @@ def test_what_is_merged_is_applied_from_the_plan_that_was_kept(runner: Runner, a
     assert (again["plan"].outputs["has_changes"], again["apply"].result) == ("false", "skipped")
 
 
+def test_what_was_applied_is_in_the_log_of_the_repository_and_known_to_the_next_machine(runner: Runner, tmp_path: Path):
+    runner.github |= {"event_name": "push", "event": {}}
+    jobs = runner.workflow(WORKFLOWS / "acrsync.yml")
+    assert jobs["apply"].result == "success", jobs["apply"].log
+    server = tmp_path / "server" / "radio" / "buckets"
+    [ref] = git("for-each-ref", "--format=%(refname)", folder=server).split()
+    assert ref.startswith("refs/acrsync/127.0.0.1_")
+    assert ref.endswith("/19")
+    log = git("log", "--format=%s", ref, folder=server).splitlines()
+    assert [line.partition(": ")[2] for line in log] == ["ends with exit code 0", "begins"]
+    [record] = git("ls-tree", "-r", "--name-only", ref, "runs", folder=server).split()
+    assert '"music"' in git("show", f"{ref}:{record}", folder=server)
+    # The token of the job and what git sends of it are masked, and in nothing that stays.
+    basic = base64.b64encode(f"x-access-token:{runner.github['token']}".encode()).decode()
+    kept = git("log", "--patch", ref, folder=server) + "".join(job.log + job.summary for job in jobs.values())
+    assert basic not in kept
+    assert runner.github["token"] not in kept
+
+
+def test_an_apply_that_may_not_record_its_run_writes_nothing_and_names_the_permission(
+    runner: Runner, api: Api, tmp_path: Path
+):
+    readers = git_backend(tmp_path / "server", lambda path, _: 403 if "receive-pack" in path else 200)
+    with listening(readers) as url:
+        runner.github["server_url"] = url
+        done = acrsync(runner, command="apply", token=WRITE)
+    assert (done.result, done.outputs["exit_code"]) == ("failure", "1")
+    assert "contents: write" in done.log
+    assert {entry["method"] for entry in api.requests()} == {"GET"}
+
+
 def test_a_plan_that_was_exchanged_on_the_way_is_not_applied(runner: Runner, api: Api):
     runner.github |= {"event_name": "push", "event": {}}
     (runner.repository / "acrsync.yaml").write_text(MANIFEST.replace("music", "evil"))
@@ -362,6 +455,18 @@ def test_drift_opens_one_issue_and_keeps_it_up_to_date(runner: Runner, hub: Forg
     assert "1 to create. " in hub.issues[0]["body"]
     assert runner.visible_tokens == ["drift: Run acrsync"] * 2
     assert {entry["method"] for entry in api.requests()} == {"GET"}
+
+
+def test_a_refused_plan_is_drift_and_the_issue_is_closed_when_the_account_matches_again(runner: Runner, hub: Forge):
+    manifest = runner.repository / "acrsync.yaml"
+    manifest.write_text(MANIFEST.replace("uid: 19", "uid: 20"))
+    assert runner.workflow(WORKFLOWS / "acrsync-drift.yml")["drift"].result == "failure"
+    [issue] = hub.issues
+    assert "Refused: 1 objection" in issue["body"]
+    manifest.write_text(MANIFEST)
+    assert acrsync(runner, command="apply", token=WRITE).result == "success"
+    assert runner.workflow(WORKFLOWS / "acrsync-drift.yml")["drift"].result == "success"
+    assert [found["state"] for found in hub.issues] == ["closed"]
 
 
 def test_no_drift_opens_no_issue_and_a_broken_run_fails(runner: Runner, hub: Forge):

@@ -65,6 +65,9 @@ class Project:
         shutil.copy(wheels / "acrsync.txt", folder)
         run(["git", "init", "--quiet", "--initial-branch=main"], folder)
         run(["git", "remote", "add", "origin", "git@gitlab.example.com:acrsync/acrsync.git"], folder)
+        self.server = folder.with_name("server.git")
+        run(["git", "init", "--quiet", "--bare", str(self.server)], folder)
+        run(["git", "remote", "set-url", "--push", "origin", str(self.server)], folder)
         run([*GIT, "add", "--all"], folder)
         run([*GIT, "commit", "--quiet", "--message=all"], folder)
 
@@ -128,6 +131,8 @@ def test_the_default_branch_is_planned_and_applied_from_the_plan_that_was_kept(p
     code, said = project.pipeline("acrsync-apply", CI_PIPELINE_SOURCE="push", ACRSYNC_DIGEST=digest)
     assert code == 0, said
     assert "Verified: the account was read again and is as planned." in said
+    log = run(["git", "log", "--all", "--format=%s"], project.server).stdout.splitlines()
+    assert [line.partition(": ")[2] for line in log] == ["ends with exit code 0", "begins"]
     assert "music" in {row["name"] for row in api.get("/buckets")["data"]}
 
 
@@ -146,6 +151,12 @@ def test_drift_at_night_opens_one_issue(project: Project, hub: Forge, api: Api):
     assert issue["title"] == "ACRCloud differs from acrsync.yaml"
     assert "**Plan: 1 to create, 1 to delete." in issue["description"]
     assert {entry["method"] for entry in api.requests()} == {"GET"}
+    (project.folder / "acrsync.yaml").write_text(MANIFEST.replace("uid: 19", "uid: 20"))
+    code, said = project.pipeline(CI_PIPELINE_SOURCE="schedule")
+    assert (code, "Refused: " in hub.issues[0]["description"]) == (0, True), said
+    (project.folder / "acrsync.yaml").write_text("version: 1\nbuckets: []\n")
+    project.pipeline(CI_PIPELINE_SOURCE="schedule")
+    assert [found["state_event"] for found in hub.issues] == ["close"]
 
 
 def test_a_broken_manifest_fails_and_leaves_a_report_for_the_merge_request(project: Project):

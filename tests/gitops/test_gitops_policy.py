@@ -262,6 +262,7 @@ NOT_ASKED = [
 def test_the_checker_never_allows_what_no_policy_was_asked_about(
     policy: str | None, code: int, reason: str, tmp_path: Path
 ):
+    pytest.importorskip("regopy", reason="regopy is not installed: see the dev group")
     plan = shaped(plan_of(kept=(IN_SYNC,)), tmp_path)
     rules = [tmp_path / "rule.rego"] if policy else []
     for rule in rules:

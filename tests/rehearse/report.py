@@ -32,8 +32,8 @@ def tables(verdicts: Sequence[Verdict], storms: Iterable[Weathered], *, scenario
     text = "\n".join(lines) + (
         f"\n\n{total:,} cases on {scenarios} manifests. **Promises broken: {sum(bool(v.broken) for v in verdicts)}.** "
         f"After one further run all was right in {further[1]:,} of them, after two in {further[2]:,}. "
-        f"Beyond the assumptions: {beyond} (a POST that a proxy delivered twice to a server that lets two buckets bear "
-        "one name); there acrsync refused to go on and showed both.\n"
+        f"Outside of the assumptions: {beyond} (a POST that a proxy delivered twice to a server that allows "
+        "two buckets with one name); there acrsync refused to go on and showed both.\n"
     )
     return text + "\n" + _of_storms(list(storms))
 

@@ -63,7 +63,7 @@ def _put_counting_from_the_answer(self: Lease, *, note: str, records: Mapping[st
 
 
 PUT = Lease.put
-IN_TIME = Lease.in_time.fget
+IN_TIME = vars(Lease)["in_time"].fget
 assert IN_TIME is not None
 READ = LeasedRuns.read
 FREE_IN = LeasedRuns.free_in
@@ -168,8 +168,8 @@ def _landed_anyway(self: Lease, nonce: str) -> bool:
 
 
 def _without(field: str) -> Callable[..., Earlier]:
-    def earlier(self: memory.Known, rows: Sequence[Live], *, stack: str | None) -> Earlier:
-        return replace(EARLIER(self, rows, stack=stack), **{field: type(getattr(Earlier(), field))()})
+    def earlier(self: memory.Known, rows: Sequence[Live], *, manifest: tuple[str, ...] = ()) -> Earlier:
+        return replace(EARLIER(self, rows, manifest=manifest), **{field: type(getattr(Earlier(), field))()})
 
     return earlier
 

@@ -6,10 +6,12 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from traceback import format_exception
 from types import SimpleNamespace
+from typing import Any
 from unittest.mock import patch
 
-from acrsync.apply import waves
+from acrsync.apply import gate, waves
 from acrsync.bucket import decode
 from acrsync.diagnostics import AcrsyncError
 from acrsync.model import JSON
@@ -18,7 +20,7 @@ from acrsync.runs.lease import LeasedRuns, Object
 from acrsync.runs.record import Who
 from doubles import MemoryAccount
 from simulate.servers import Network, Server, Shared, SimStore, Write
-from simulate.tasks import SimLock, SimPool
+from simulate.tasks import SimCondition, SimLock, SimPool
 from simulate.world import KINDS, Process, SimClock, Trouble, World
 
 SETTLE_S = 15.0
@@ -120,7 +122,7 @@ def revisions(rng: random.Random, full: set[str]) -> list[Revision]:
     """Return a manifest as it grows and changes; a bucket that holds files stays where it is."""
     entries: dict[str, dict[str, JSON]] = {}
     removed: set[str] = set()
-    history = []
+    history: list[Any] = []
     for _ in range(rng.randint(2, 5)):
         for name in rng.sample(NAMES, rng.randint(1, 3)):
             attrs = entries.setdefault(name, {"region": PLACES[0], "type": "File"})
@@ -160,6 +162,7 @@ class Play:
 
     scenario: Scenario
     apply: Apply
+    in_peace: bool = True  # whether what comes of it in the end is judged, too
     world: World = field(init=False)
     server: Server = field(init=False)
     store: Shared = field(default_factory=Shared)
@@ -242,13 +245,26 @@ class Play:
                 writes = len(self.server.writes)
                 self.start(Runner("z", ((60.0, self.scenario.last),)))
                 self.world.run()
+                self.broken += self._only_read()
                 self.broken += one_at_a_time(self.server.writes)
                 self.broken += never_twice(self.server)
-                if not self.scenario.respelled and not self.scenario.merged and not self.server.doubled:
+                spelled = self.scenario.respelled or self.scenario.merged or self.server.doubled
+                if self.in_peace and not spelled:
                     self.broken += self._in_peace(writes)
             finally:
                 self.world.end()
+        if self.world.failure is not None:
+            self.world.tell("".join(format_exception(self.world.failure)))
+            self.broken.append(f"a bug: {self.world.failure.__cause__ or self.world.failure!r}")
         return tuple(dict.fromkeys(self.broken))
+
+    def _only_read(self) -> Iterator[str]:
+        """Yield each plan that changed anything, in the account or in the run store."""
+        changed = {write.process for write in self.server.writes} | self.store.asked_by
+        for runner in self.scenario.runners:
+            for number, (_, what) in enumerate(runner.runs, 1):
+                if what.does == "plan" and f"{runner.name}{number}" in changed:
+                    yield f"{runner.name}{number} only planned, and changed something"
 
     def _in_peace(self, writes: int) -> Iterator[str]:
         if not self.done.get("z1"):
@@ -303,9 +319,10 @@ class WatchedRuns(LeasedRuns):
 @contextmanager
 def patched(world: World) -> Iterator[None]:
     """Give the product locks and workers that let others go on in the same thread."""
-    SimLock.world = SimPool.world = world
+    SimLock.world = SimPool.world = SimCondition.world = world
     with (
         patch.object(lease, "threading", SimpleNamespace(Lock=SimLock)),
+        patch.object(gate, "threading", SimpleNamespace(Condition=SimCondition)),
         patch.object(waves, "ThreadPoolExecutor", SimPool),
     ):
         yield
@@ -364,7 +381,7 @@ def _without_one(found: Scenario) -> Iterator[Scenario]:
         if smaller_one != found:
             yield smaller_one
     for calmer in ({"lag_s": 0.0}, {"pace_s": 0.0}, {"respelled": ()}, {"merged": ()}, {"seeded": found.seeded[1:]}):
-        if (changed := replace(found, **calmer)) != found:  # type: ignore[arg-type]
+        if (changed := replace(found, **calmer)) != found:
             yield changed
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -14,6 +14,7 @@ from doubles import MemoryAccount
 from simulate.world import Process, Trouble, World
 
 TIMEOUT_S = 10.0  # after which a client gives an answer up
+LANDING_S = 27.0  # at most so late does a request land: clocks that differ in pace must not make it 30
 Answer = TypeVar("Answer")
 
 
@@ -72,7 +73,7 @@ class Server:
         if self.unique:
             self.account.refuse_name(name)
         before = self.account.refuse_name
-        self.account.refuse_name = lambda name, but=None: None  # type: ignore[method-assign]
+        self.account.refuse_name = lambda name, but=None: None  # type: ignore[method-assign, misc]
         try:
             live = self.account.create({**attrs, "name": name}, marks=marks)
         finally:
@@ -115,6 +116,12 @@ class Reply(Generic[Answer]):
 
         return answer
 
+    def read(self) -> Answer:
+        assert self.there
+        if self.error is not None:
+            raise self.error
+        return self.value  # type: ignore[return-value]
+
 
 @dataclass
 class Network:
@@ -140,56 +147,66 @@ class Network:
         number, troubles = world.effect(what)
         suspended = [trouble for kind in ("stop", "sleep") if (trouble := troubles.get(kind))]
         early = world.chance(process.name, number, "suspended") < 0.6
-
-        def connect() -> None:
-            """Wait for a server that asks for patience, for names, routes and keys."""
-            world.sleep(world.latency(process, number, "out"))
-            for trouble in suspended if early else ():
-                world.suspend(process, trouble)
-            if writes and to == "api":
-                world.sleep(world.pace_s * world.chance(process.name, number, "pace"))
-            if pause := troubles.get("pause"):
-                world.sleep(pause.size)
-
-        self.connecting(connect, before)
+        pause_s = troubles["pause"].size if "pause" in troubles else 0.0
+        if writes and to == "api":
+            pause_s += world.pace_s * world.chance(process.name, number, "pace")
+        self.connecting(lambda: self._connect(number, suspended if early else [], pause_s), before)
         # From here to `sent` nothing waits: what is suspended exactly here is beyond any lease.
-        dying: Trouble | None = troubles.get("kill")
-        if dying and dying.size < 0.5:
+        dies = troubles["kill"].size if "kill" in troubles else None
+        if dies is not None and dies < 0.5:
             world.kill(process)
-        is_cut = process.cut.get(f"cut-{to}", 0.0) > world.t
-        if is_cut and world.chance(process.name, number, "cut") < 0.5:
+        if self._cut(to) and world.chance(process.name, number, "cut") < 0.5:
             world.tell(f"{what}: not sent")
             raise not_sent()
-        lose = troubles.get("lose")
-        is_deaf = writes and process.cut.get(f"deaf-{to}", 0.0) > world.t
-        arrives = not (lose and lose.size < 0.3) and not (is_deaf and world.chance(process.name, number, "deaf") < 0.7)
         sent()
         reply: Reply[Answer] = Reply()
-        answer = reply.of(act)
-        way_s = world.latency(process, number, "way")
-        late = troubles.get("late")
-        if arrives:
-            world.later(min(late.size, 27.0 if to == "api" else late.size) if late else way_s, answer)
-        if twice := troubles.get("twice"):
-            world.later(way_s + min(twice.size, 25.0), Reply[Answer]().of(act))
-        if dying:
+        way_s = self._deliver(number, troubles, reply, act, to=to, writes=writes)
+        if dies is not None:
             world.tell(f"{what}: sent")
             world.kill(process)
-        if is_cut or is_deaf or late or lose:
+        if self._cut(to) or self._deaf(to, writes=writes) or {"late", "lose"} & troubles.keys():
             world.tell(f"{what}: sent, no answer")
             world.sleep(TIMEOUT_S)
             raise lost()
-        slow = troubles.get("slow")
-        world.sleep(way_s + (slow.size if slow else world.latency(process, number, "back")))
+        world.sleep(way_s + (troubles["slow"].size if "slow" in troubles else world.latency(process, number, "back")))
         for trouble in () if early else suspended:
             world.suspend(process, trouble)
-        while not reply.there:
-            world.sleep(0.1)
-        if reply.error is not None:
-            world.tell(f"{what}: {type(reply.error).__name__}")
-            raise reply.error
-        world.tell(f"{what}: done")
-        return reply.value  # type: ignore[return-value]
+        world.tell(f"{what}: {type(reply.error).__name__ if reply.error else 'done'}")
+        return reply.read()
+
+    def _connect(self, number: int, suspended: Sequence[Trouble], pause_s: float) -> None:
+        """Wait for names, routes and keys, and for a server that asks for patience."""
+        self.world.sleep(self.world.latency(self.process, number, "out"))
+        for trouble in suspended:
+            self.world.suspend(self.process, trouble)
+        self.world.sleep(pause_s)
+
+    def _deliver(
+        self,
+        number: int,
+        troubles: Mapping[str, Trouble],
+        reply: Reply[Answer],
+        act: Callable[[], Answer],
+        *,
+        to: str,
+        writes: bool,
+    ) -> float:
+        """Have the request arrive once, twice or never, now or later; return how long it takes to."""
+        world, name = self.world, self.process.name
+        way_s = world.latency(self.process, number, "way")
+        lost = "lose" in troubles and troubles["lose"].size < 0.3
+        if not lost and not (self._deaf(to, writes=writes) and world.chance(name, number, "deaf") < 0.7):
+            at_most = LANDING_S if to == "api" else 1000.0
+            world.later(min(troubles["late"].size, at_most) if "late" in troubles else way_s, reply.of(act))
+        if "twice" in troubles:
+            world.later(way_s + min(troubles["twice"].size, LANDING_S - 2), Reply[Answer]().of(act))
+        return way_s
+
+    def _cut(self, to: str) -> bool:
+        return self.process.cut.get(f"cut-{to}", 0.0) > self.world.t
+
+    def _deaf(self, to: str, *, writes: bool) -> bool:
+        return writes and self.process.cut.get(f"deaf-{to}", 0.0) > self.world.t
 
     def connecting(self, connect: Callable[[], None], before: Callable[[], None]) -> None:
         """Connect, then look a last time."""
@@ -273,6 +290,7 @@ class Shared:
 
     stored: Stored | None = None
     records: dict[str, bytes] = field(default_factory=dict)
+    asked_by: set[str] = field(default_factory=set)  # processes that asked it to change anything
 
 
 @dataclass
@@ -292,6 +310,7 @@ class SimStore:
         )
 
     def swap(self, data: bytes, *, expected: str | None, note: str, records: Mapping[str, bytes] = NO_RECORDS) -> str:
+        self.shared.asked_by.add(self.network.process.name)
         version = hashlib.sha256(repr((expected, data)).encode()).hexdigest()[:12]
 
         def act() -> str:

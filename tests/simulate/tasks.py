@@ -26,6 +26,25 @@ class SimLock:
         self.held = False
 
 
+class SimCondition:
+    """A condition: nothing goes on within its block, and who waits for it lets others go on."""
+
+    world: World  # set for the time of a play
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, *_: object) -> None:
+        return
+
+    def wait_for(self, holds: Callable[[], object]) -> None:
+        while not holds():
+            self.world.sleep(0.05)
+
+    def notify_all(self) -> None:
+        return
+
+
 class SimPool:
     """A ThreadPoolExecutor whose workers are tasks of the simulation."""
 

@@ -49,8 +49,7 @@ def apply(process: Process, revision: Revision, play: Play) -> bool:
             play.undoing[process.name] = frozenset(lines[0]["listed"])
             manifest = replace(undo(lines, remote.observe()).manifest, deletes_limit=Limit(100, percent=True))
         seen = loop.look(manifest, known=known, hints=hints)
-        asked = [Approval(*o.approval.split(":"), "") for o in seen.plan.objections if o.approval]  # type: ignore[arg-type]
-        approvals = tuple(replace(approval, id=int(approval.id)) for approval in asked)
+        approvals = tuple(Approval(o.guard, o.id) for o in seen.plan.objections if o.approval)
         if approvals:
             manifest = replace(manifest, approvals=approvals)
             seen = loop.look(manifest, known=known, snapshot=seen.snapshot)

@@ -181,8 +181,6 @@ class World:
             if task and not task.dead:
                 task.throw(GreenletExit)
         self._owner.clear()
-        if self.failure is not None:
-            raise self.failure
 
     # Effects.
 

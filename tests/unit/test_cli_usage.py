@@ -26,6 +26,7 @@ OPTIONS_OF_OTHERS = [
     ("apply -auto-approve", "apply exactly that", "Terraform"),
     ("plan --var x=y", "set in the manifest", "Terraform"),
     ("plan -var-file=x", "set in the manifest", "Terraform"),
+    ("plan --workspace prod", "`--env NAME`", "Terraform"),
     ("apply -f acrsync.yaml", "`acrsync apply FILE`", "kubectl"),
     ("plan --filename a.yaml", "`acrsync plan FILE`", "kubectl"),
     ("apply --force", "each one is approved by itself", "many"),
@@ -61,7 +62,7 @@ COMMANDS_OF_OTHERS = [
     ("import", "run `acrsync export NAME`", "Terraform"),
     ("destroy", "No command deletes", "Terraform"),
     ("help", "run `acrsync --help`", "many"),
-    ("history", "run `acrsync show RUN`", "Helm"),
+    ("history", "run `acrsync runs`", "Helm"),
 ]
 
 

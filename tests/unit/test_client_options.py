@@ -59,7 +59,7 @@ def test_a_header_reaches_the_request_unless_the_client_needs_it() -> None:
     with hostile(ok({})) as server, Client(TOKEN, server.url) as client:
         get(client, headers={"X-Mine": "1", "User-Agent": "mine/1", "accept": "text/html", "X-None": None})
     headers = server.requests[0].headers
-    assert (headers["x-mine"], headers["user-agent"], headers["accept"]) == ("1", "mine/1", "application/json")
+    assert (headers["x-mine"], headers["user-agent"], headers["accept"]) == ("1", "mine/1", "text/html")
     assert "x-none" not in headers
 
 

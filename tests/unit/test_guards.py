@@ -99,8 +99,9 @@ def test_a_bucket_that_is_not_known_to_be_empty_is_never_deleted_or_replaced(
     objection = the(planned(replace(manifest, approvals=approvals), row, evidence=Evidence(contents)), Guard.CONTENT)
     done = "replaced" if replacing else "deleted"
     assert words(objection) == (
-        f"E301 Bucket is not empty | Bucket {describe(row)} holds {holds}. No call brings content back, so it is never "
-        f"{done}. | empty it in the ACRCloud console first, or keep the bucket as it is."
+        f"E301 Bucket is not empty | Bucket {describe(row)} holds {holds}. "
+        f"Deleted content cannot be restored, so the bucket is never {done}. | "
+        f"empty it in the ACRCloud console first, or keep the bucket as it is."
     )
     assert (objection.id, objection.approval) == (1, "")
     assert objection.diagnostic.span == (desired("one").span if replacing else None)
@@ -119,7 +120,7 @@ def test_an_objection_to_a_removal_stands_where_removed_names_it() -> None:
 def test_where_the_content_list_is_closed_num_decides_and_the_plan_says_so() -> None:
     plan = planned(removing("one", "two"), *ROWS, evidence=Evidence({1: None, 2: 0}))
     assert plan.can_apply
-    assert plan.notes == ("one: its content list cannot be read, so its `num` decides that it is empty.",)
+    assert plan.notes == ("one: its content list cannot be read, so what else can be decides that it is empty.",)
 
 
 def test_a_content_list_that_was_not_read_is_no_closed_one() -> None:
@@ -192,7 +193,7 @@ def test_the_default_limit_is_thirty_percent() -> None:
     assert told(plan) == [("deletes", None, "")]
     assert words(plan.objections[0]) == (
         "E303 Too many deletes | 4 buckets would be deleted or replaced; at most 3 may be (30 % of the 10 that are "
-        "ours). | check the list above; where it is meant, add `limits: {deletes: 4}` or `--max-deletes 4`."
+        "ours). | check the list above; if it is right, add `limits: {deletes: 4}` or `--max-deletes 4`."
     )
 
 
@@ -340,7 +341,8 @@ def test_a_bucket_that_is_taken_over_in_the_plan_is_named_with_its_stack() -> No
     plan = planned(Manifest((entry("one"),), **OURS), THEIRS)
     assert words(the(plan, Guard.TAKEOVER)) == (
         f"E306 Another stack's bucket | Bucket {describe(THEIRS)} is marked as managed by stack tv. | leave it to that "
-        "stack, or approve it by adding to the manifest:\n"
+        'stack, or have it forget the bucket first with `removed: [{name: "one", forget: true}]`, or approve '
+        "it by adding to the manifest:\n"
         'allow: [{guard: takeover, id: 1, reason: "..."}]'
     )
     assert plan.objections[0].diagnostic.span == desired("one").span
@@ -537,8 +539,12 @@ def test_an_approval_whose_bucket_is_gone_is_a_warning_never_an_error() -> None:
     plan = planned(manifest, *ROWS)
     assert plan.can_apply
     (warning,) = plan.diagnostics
-    assert (warning.severity, warning.code, warning.summary) == (Severity.WARNING, "W310", "This approval is spent")
-    assert warning.detail == "The bucket that replace:99 names is gone, so it approves nothing any more."
+    assert (warning.severity, warning.code, warning.summary) == (
+        Severity.WARNING,
+        "W310",
+        "This approval is no longer needed",
+    )
+    assert warning.detail == "What replace:99 names is gone, so this approval has no effect."
     assert (warning.fix, warning.span) == ("remove the line.", span)
 
 

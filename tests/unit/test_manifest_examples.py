@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from acrsync.manifest import load
+from acrsync.manifest import load, load_all, load_texts_all
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 FILES = sorted(EXAMPLES.glob("*.yaml"))
+ENVIRONMENTS = EXAMPLES / "environments" / "acrsync.yaml"
 MANIFESTS = [*([path] for path in FILES), sorted((EXAMPLES / "several-files").glob("*.yaml"))]
 
 
@@ -25,3 +26,15 @@ def test_an_example_begins_with_what_it_is_about(path):
 
 def test_there_are_examples():
     assert len(MANIFESTS) > 10
+
+
+def test_a_new_station_is_one_word_for_all_regions_and_environments():
+    text = ENVIRONMENTS.read_text("utf-8")
+    assert len(text.splitlines()) < 25
+    found = load_all([ENVIRONMENTS])
+    assert found.diagnostics == ()
+    manifests = {name: one.manifest for name, one in found.environments.items()}
+    assert {name: len(one.desired) for name, one in manifests.items() if one} == {"staging": 12, "prod": 12}
+    more = load_texts_all({"f": text.replace("rock]", "rock, soul]").encode()})
+    assert more.diagnostics == ()
+    assert [len(one.manifest.desired) for one in more.environments.values() if one.manifest] == [15, 15]

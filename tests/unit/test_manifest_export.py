@@ -247,7 +247,7 @@ def test_a_value_that_cannot_be_managed_is_left_out_with_a_comment(row, key, why
 def test_a_bucket_that_is_listed_without_a_region_is_a_comment():
     row = decode({"id": 7, "uid": 19, "name": "music", "type": "File"})
     text = dump(Snapshot((row,)), uid=19)
-    assert '"music" (id 7): `region` is null, which this acrsync does not know.' in text
+    assert '"music" (id 7): `region` is missing, which this acrsync does not know.' in text
     assert load_texts({"a": text.encode()}).diagnostics == ()
 
 
@@ -284,3 +284,44 @@ def test_a_field_name_that_is_too_long_for_a_yaml_line_is_written_as_a_key_all_t
 )
 def test_one_bucket_is_written_as_an_entry_to_paste(attrs, text):
     assert entry(attrs) == text
+
+
+def test_a_portable_export_has_no_numbers_and_marks_what_cannot_be_created_elsewhere():
+    live = snapshot(
+        {"name": "music", "labels": ["acrsync:radio", "a"], "metadata_template": '{"x": {"default": "${y}"}}'},
+        {"name": "old", "region": "global"},
+        {"name": "dedup", "type": "DedupFile"},
+        {"name": "china", "region": "cn-north-1"},
+        {"name": "Music"},
+        {"name": "music"},
+        {"name": "Radio\u00a0FM"},
+        {"name": "labels", "labels": [" a"]},
+        {"name": "theirs", "uid": 7},
+        {"name": "newer", "type": "Video"},
+    )
+    text = dump(live, uid=19, portable=True)
+    loaded = load_texts({"a": text.encode()})
+    assert loaded.diagnostics == ()
+    assert loaded.manifest is not None
+    assert [(one.name, one.id) for one in loaded.manifest.desired] == [("Music", None), ("labels", None)]
+    assert loaded.manifest.account_uid is None
+    assert "19" not in text
+    assert "(id" not in text
+    assert text.count("  # Cannot be created elsewhere: ") == 6
+    assert (
+        "  # Cannot be created elsewhere: region global exists for older buckets only; choose one of eu-west-1" in text
+    )
+    assert "  # - name: old\n  #   region: global\n" in text
+    assert '#   "newer": `type` is "Video"' in text
+    plan = make_plan(loaded.manifest, Snapshot((), "https://api-v2.acrcloud.com"))
+    assert (len(plan.work), plan.diagnostics) == (2, ())
+
+
+def test_an_account_in_china_is_portable_to_another_one_there():
+    live = Snapshot(snapshot({"name": "a", "region": "cn-north-1"}).rows, "https://api-v2.acrcloud.cn")
+    assert "  - name: a\n" in dump(live, uid=19, portable=True)
+
+
+def test_a_name_that_looks_like_a_variable_is_written_as_a_text():
+    text = exported({"name": "${x}", "labels": ["$${y}"], "metadata_template": '{"${a}": {"default": "${b}"}}'})
+    assert '- name: "$${x}"' in text

@@ -54,7 +54,7 @@ buckets:
   - {name: radio-live, region: us-west-2, type: Live, net_type: 1, protect: true}
   - {name: archive, was: old-archive, id: 8881, protect: false}
 removed: [{name: ads-2019}, {name: legacy, forget: true}]
-allow: [{guard: replace, id: 1116, reason: OPS-311}, {guard: in-use, id: 4}]
+allow: [{guard: replace, id: 1116, reason: OPS-311}, {guard: in-use, id: 4, reason: OPS-312}]
 """
     )
     music, radio, archive = manifest.desired
@@ -79,7 +79,7 @@ allow: [{guard: replace, id: 1116, reason: OPS-311}, {guard: in-use, id: 4}]
     )
     assert manifest.approvals == (
         Approval("replace", 1116, "OPS-311", Span("a.yaml", 17, 9)),
-        Approval("in-use", 4, "", Span("a.yaml", 17, 54)),
+        Approval("in-use", 4, "OPS-312", Span("a.yaml", 17, 54)),
     )
     assert (manifest.stack, manifest.account_uid, manifest.ownership) == ("radio-prod", 19, True)
     assert (manifest.prune, manifest.deletes_limit) == (Prune.STACK, Limit(5))
@@ -163,7 +163,8 @@ def test_several_files_are_one_manifest_and_defaults_hold_for_their_own_file():
     manifest = loaded(
         HEAD + "account: {uid: 19}\n",
         "defaults: {region: eu-west-1, type: File}\nbuckets: [{name: a}]\nremoved: [{name: x}]\n",
-        "version: 1\ndefaults: {region: global, type: Live}\nbuckets: [{name: b}]\nallow: [{guard: in-use, id: 3}]\n",
+        "version: 1\ndefaults: {region: global, type: Live}\nbuckets: [{name: b}]\n"
+        "allow: [{guard: in-use, id: 3, reason: OPS-1}]\n",
     )
     assert [desired.attrs["region"] for desired in manifest.desired] == ["eu-west-1", "global"]
     assert [desired.span.file for desired in manifest.desired if desired.span] == ["b.yaml", "c.yaml"]

@@ -297,7 +297,7 @@ def test_such_a_space_inside_a_text_in_quotes_or_a_block_is_text():
     "place",
     [
         "buckets: [{name: a, region: global, type: File, id: %s}]",
-        "allow: [{guard: replace, id: %s}]",
+        "allow: [{guard: replace, id: %s, reason: a}]",
         "account: {uid: %s}",
     ],
 )

@@ -94,7 +94,7 @@ def test_the_hint_says_that_a_was_can_go_when_the_old_name_is_gone() -> None:
     matching = match([wanted("one", was="zero")], [ONE])
     assert pairs(matching) == {"one": 1}
     (hint,) = matching.diagnostics
-    assert (hint.severity, hint.code, hint.summary) == (Severity.HINT, "H201", "This `was` has done its work")
+    assert (hint.severity, hint.code, hint.summary) == (Severity.HINT, "H201", "This `was` is no longer needed")
     assert hint.detail == "No bucket is named zero any more."
     assert hint.fix == "remove `was: zero`."
     assert hint.span == wanted("one").span
@@ -105,7 +105,7 @@ def test_a_was_that_nothing_bears_does_not_hide_that_a_bucket_would_be_created()
     assert [entry.name for entry in matching.unmatched] == ["new"]
     (warning,) = matching.diagnostics
     assert (warning.severity, warning.code) == (Severity.WARNING, "W211")
-    assert (warning.summary, warning.span) == ("Nothing is renamed by this `was`", wanted("new").span)
+    assert (warning.summary, warning.span) == ("This `was` renames nothing", wanted("new").span)
     assert warning.detail == "No bucket is named onne or new, so new would be created, empty."
     assert warning.fix == "correct `was: onne` if a bucket is to be renamed, or remove it."
 
@@ -150,7 +150,7 @@ def test_an_id_that_is_not_listed_is_an_error() -> None:
     matching, text = the_error([wanted("new", bucket=9)], [ONE])
     assert text == (
         "E201 Bucket id is not listed | Bucket new has `id: 9`, which the account does not list. "
-        "No bucket bears the name. | remove `id`, or correct it."
+        "No bucket has the name. | remove `id`, or correct it."
     )
     assert not matching.unmatched  # an error is never a create
     assert not matching.in_question
@@ -170,7 +170,7 @@ def test_two_live_buckets_with_one_managed_name_are_an_error_that_shows_both() -
     rows = [live(5, "one", region="us-west-2", type="Live", num=7), live(4, "one", num=None)]
     matching, text = the_error([wanted("one")], rows)
     assert text == (
-        "E202 Two live buckets bear one managed name | 2 buckets are named one: "
+        "E202 Two buckets in the account have this name | 2 buckets are named one: "
         "one (id 5, us-west-2, Live, 7 items, created unknown); "
         "one (id 4, eu-west-1, File, unknown number of items, created unknown)."
         " | say which one is meant: `id: 5` or `id: 4`."
@@ -180,7 +180,7 @@ def test_two_live_buckets_with_one_managed_name_are_an_error_that_shows_both() -
 
 def test_a_was_that_several_buckets_bear_is_an_error_that_shows_all() -> None:
     matching, text = the_error([wanted("new", was="one")], [live(5, "one"), live(4, "one"), live(3, "one")])
-    assert text.startswith("E202 Two live buckets bear one managed name | 3 buckets are named one: ")
+    assert text.startswith("E202 Two buckets in the account have this name | 3 buckets are named one: ")
     assert text.endswith("say which one is meant: `id: 5` or `id: 4` or `id: 3`.")
     assert matching.in_question == {3, 4, 5}
     assert not matching.unmatched
@@ -213,8 +213,8 @@ def test_one_bucket_that_two_entries_mean_is_an_error_that_shows_both(entries: l
         matching, text = the_error(order, [ONE, TWO])
         first, second = sorted(entry.name for entry in entries)
         assert text == (
-            f"E203 One bucket is claimed twice | {first} and {second} both mean bucket {describe(ONE)}. | keep `id` or "
-            "`was` in one of the two entries; to rename a bucket and create its name anew, apply twice."
+            f"E203 Two entries select the same bucket | {first} and {second} both select bucket {describe(ONE)}. | "
+            "keep `id` or `was` in one of the two entries; to rename a bucket and create its name anew, apply twice."
         )
         assert matching.in_question == {1}
         assert not matching.pairs
@@ -224,13 +224,13 @@ def test_one_bucket_that_two_entries_mean_is_an_error_that_shows_both(entries: l
 def test_old_and_new_name_both_live_are_an_error_that_shows_both() -> None:
     matching, text = the_error([wanted("two", was="one")], [ONE, TWO])
     assert text == (
-        f"E206 Old and new name are both live | Bucket two was one, but both are live: {describe(ONE)} and "
-        f"{describe(TWO)}. Which of them is meant cannot be known. | remove `was: one`, or write `id: 1` and move the "
+        f"E206 Both the old and the new name exist | Bucket two was one, but both are live: {describe(ONE)} and "
+        f"{describe(TWO)}. acrsync cannot know which one you mean. | remove `was: one`, or write `id: 1` and move the "
         "other one out of the way."
     )
     assert matching.in_question == {1, 2}  # so that prune takes neither
     matching, text = the_error([wanted("two", was="one")], [ONE, TWO, live(3, "two")])
-    assert f"are live: {describe(ONE)} and {describe(TWO)}, {describe(live(3, 'two'))}. Which of them" in text
+    assert f"are live: {describe(ONE)} and {describe(TWO)}, {describe(live(3, 'two'))}. acrsync cannot know" in text
     assert matching.in_question == {1, 2, 3}
 
 
@@ -240,7 +240,7 @@ def test_old_and_new_name_both_live_are_an_error_that_shows_both() -> None:
 def test_a_live_name_that_only_looks_the_same_is_an_error_never_a_create(live_name: str) -> None:
     row = live(7, live_name)
     matching, text = the_error([wanted("one")], [row])
-    assert text.startswith(f"E207 A live name looks like this one | one is not live, but {describe(row)} is: ")
+    assert text.startswith(f"E207 An existing name looks like this one | one is not live, but {describe(row)} is: ")
     assert "write the name as it is live, or, to rename that bucket, add `was: " in text
     assert matching.in_question == {7}
     assert not matching.unmatched
@@ -274,8 +274,8 @@ def test_a_rename_may_change_nothing_but_case() -> None:
 )
 def test_a_rename_onto_a_bucket_that_stays_is_an_error(entries: list[Desired], rows: list[Live]) -> None:
     matching, text = the_error(entries, rows)
-    assert text.startswith(f"E204 A rename onto a bucket that stays | {describe(ONE)} shall be named {entries[0].name}")
-    assert f"but {describe(TWO)} stays." in text
+    assert text.startswith(f"E204 The new name is taken | {describe(ONE)} must be renamed to {entries[0].name}")
+    assert f"but {describe(TWO)} keeps that name." in text
     assert text.endswith("give that bucket another name or delete it first, in an apply of its own.")
     assert matching.in_question == {1, 2}
     assert not matching.pairs

@@ -229,7 +229,7 @@ def test_a_rename_that_changes_case_only_needs_no_detour() -> None:
     assert waves(plan) == [["one -> One"]]
 
 
-HELD = "E204 A rename onto a bucket that stays"
+HELD = "E204 The new name is taken"
 
 
 @pytest.mark.parametrize("name", ["old", "Old"])
@@ -282,7 +282,7 @@ def test_removed_of_what_an_entry_means_is_an_error() -> None:
     span = Span("radio.yaml", 9, 3)
     plan = plan_of(entry, rows=(row,), removed=(Removed("one", span=span),))
     assert error_of(plan) == (
-        "E203 One bucket is claimed twice | one is listed in `removed`, but an entry in `buckets` means it: "
+        "E203 Two entries select the same bucket | one is listed in `removed`, but an entry in `buckets` means it: "
         f"{describe(row)}. | remove one from `removed`, or the entry that claims it."
     )
     assert plan.errors[0].span == span
@@ -294,8 +294,8 @@ def test_removed_of_two_namesakes_is_an_error_that_shows_both_and_both_stay() ->
     span = Span("radio.yaml", 9, 3)
     plan = plan_of(wanted("two"), rows=rows, removed=(Removed("one", span=span),), prune=Prune.ACCOUNT)
     assert error_of(plan) == (
-        f"E202 Two live buckets bear one managed name | 2 buckets are named one: {describe(rows[0])}; "
-        f"{describe(rows[1])}. | delete the one that is meant by hand, or give it an entry with `id:` and another name."
+        f"E202 Two buckets in the account have this name | 2 buckets are named one: {describe(rows[0])}; "
+        f"{describe(rows[1])}. | write which one is meant, in place of the name: {{id: 2}} or {{id: 1}}"
     )
     assert told(plan) == [("create", "two")]
     assert kept(plan) == [("unmanaged", "one"), ("unmanaged", "one")]
@@ -466,3 +466,14 @@ def test_diagnostics_come_in_reading_order_each_once() -> None:
     plan = plan_of(second, first)
     assert [diagnostic.span for diagnostic in plan.diagnostics] == [Span("a.yaml", 1, 1), None]
     assert all(diagnostic.severity is Severity.ERROR for diagnostic in plan.diagnostics)
+
+
+def test_a_bucket_that_the_server_stored_under_another_name_is_not_created_again():
+    earlier = Earlier(aliases={"talk": (20, "talk-1")})
+    entry = desired("talk", region="eu-west-1", type="File")
+    plan = make_plan(Manifest((entry,)), Snapshot((live(20, "talk-1"),), ENDPOINT), earlier=earlier)
+    assert plan.work == ()
+    (told,) = plan.errors
+    assert (told.code, "`id: 20`" in told.fix) == ("E210", True)
+    named = make_plan(Manifest((replace(entry, id=20),)), Snapshot((live(20, "talk-1"),), ENDPOINT), earlier=earlier)
+    assert named.can_apply

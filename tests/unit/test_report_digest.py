@@ -89,7 +89,7 @@ MEANING: list[tuple[str, Edit]] = [
         lambda p: replace(p, objections=(replace(IN_USE, approval=""), p.objections[1])),
     ),
     ("an approval in force", plan(approved=())),
-    ("an error", plan(diagnostics=(error("E202", "Two live buckets bear one managed name", ""),))),
+    ("an error", plan(diagnostics=(error("E202", "Two buckets in the account have this name", ""),))),
     ("the manifest's buckets", manifest(desired=())),
     ("the manifest's removals", manifest(removed=())),
     ("forget", manifest(removed=(Removed("ads-2019"), Removed("legacy", forget=False)))),

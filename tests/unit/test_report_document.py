@@ -139,7 +139,7 @@ def test_a_delete_points_to_the_line_that_asks_for_it() -> None:
 def test_the_summary_says_whether_anything_is_destroyed() -> None:
     summary = document(EVERYTHING)["summary"]
     counts = {"rename": 1, "create": 1, "update": 1, "replace": 1, "delete": 1}
-    kept = {"unchanged": 1, "unmanaged": 2, "foreign": 1}
+    kept = {"unchanged": 1, "unmanaged": 2, "foreign": 1, "unreadable": 0}
     assert summary == counts | kept | {"can_apply": False, "destructive": True}
     assert document(plan_of((CREATE,), (UPDATE,)))["summary"]["destructive"] is False
 

@@ -188,12 +188,13 @@ CARRIED: dict[type[DataclassInstance], str] = {
     Delete: "live reason",
     Keep: "live kept desired",
     Marks: "add remove",
-    Objection: "guard diagnostic id approval",
-    Manifest: "desired removed approvals stack account_uid ownership prune deletes_limit files spans",
+    Objection: "guard diagnostic id approval stack",
+    Manifest: "desired removed approvals stack account_uid ownership prune deletes_limit files spans "
+    "environment endpoint token_env runs",
     Desired: "attrs span id was protect marks",
-    Removed: "name forget span",
-    Approval: "guard id reason span",
-    Live: "id attrs marks facts",
+    Removed: "name forget span id",
+    Approval: "guard id reason span stack",
+    Live: "id attrs marks facts unreadable",
     Diagnostic: "severity code summary detail fix span",
     Span: "file line column",
 }

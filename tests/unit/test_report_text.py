@@ -85,9 +85,9 @@ def test_a_message_reads_place_severity_code_summary_and_then_what_to_do() -> No
     late = Diagnostic(
         Severity.ERROR, "E302", "Replacement needs approval", "why", "do:\nthis", Span("radio.yaml", 7, 5)
     )
-    early = Diagnostic(Severity.HINT, "H201", "This `was` has done its work", "", span=Span("radio.yaml", 3, 1))
+    early = Diagnostic(Severity.HINT, "H201", "This `was` is no longer needed", "", span=Span("radio.yaml", 3, 1))
     assert diagnostics_text((late, early), style=PLAIN) == (
-        "radio.yaml:3:1: hint[H201]: This `was` has done its work\n"
+        "radio.yaml:3:1: hint[H201]: This `was` is no longer needed\n"
         "\n"
         "radio.yaml:7:5: error[E302]: Replacement needs approval\n"
         "  why\n"
@@ -100,7 +100,7 @@ def test_a_message_reads_place_severity_code_summary_and_then_what_to_do() -> No
 def test_without_colour_there_is_no_escape_code_and_with_colour_the_sign_has_one() -> None:
     plan = plan_of((DELETE,))
     assert "\x1b" not in plan_text(plan, style=PLAIN)
-    assert "\x1b[31m-\x1b[0m \x1b[1mads-2019\x1b[0m" in plan_text(plan, style=COLOURED)
+    assert "\x1b[38;5;196m-\x1b[0m \x1b[1mads-2019\x1b[0m" in plan_text(plan, style=COLOURED)
 
 
 def test_a_name_cannot_hide_a_delete_behind_an_escape_code() -> None:

@@ -251,6 +251,15 @@ def test_settings_in_the_environment_are_kept(project: Path, tmp_path: Path):
         used(opened(remote, project, GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0=name, GIT_CONFIG_VALUE_0=value))
 
 
+def test_credentials_that_a_job_has_twice_are_sent_once(project: Path, tmp_path: Path):
+    """By a checkout that keeps them and by the action: a server refuses two such headers."""
+    with served(tmp_path, wanted=BASIC) as (url, _):
+        name, value = f"http.{url}/.extraheader", f"AUTHORIZATION: {BASIC}"
+        git("config", name, value, folder=project)
+        remote = f"{url}/remote.git"
+        used(opened(remote, project, GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0=name, GIT_CONFIG_VALUE_0=value))
+
+
 def test_an_ssh_command_is_used_and_gets_no_terminal(project: Path, tmp_path: Path):
     ssh = tmp_path / "ssh"
     ssh.write_text('#!/bin/sh\nif [ -t 0 ]; then exit 9; fi\nfor last; do :; done\nexec sh -c "$last"\n')

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from acrsync.diagnostics import AcrsyncError
 from acrsync.plan.changes import Create, Delete, Replace, Update
 from acrsync.plan.outcome import Outcome, Status
-from acrsync.runs.memory import Known, past, reduced
+from acrsync.runs.memory import Known, manifest_key, past, reduced
 from acrsync.runs.record import (
     Wanted,
     Who,
@@ -34,7 +35,7 @@ MOVE = Replace(desired(**{**MUSIC.attrs, "region": "us-west-2"}), MUSIC, ("regio
 DELETE = Delete(NEWS, "")
 TALK = live(20, "talk")
 MOVED = replace(MUSIC, id=21, attrs=dict(MOVE.desired.attrs))
-END = {"exit_code": 6, "verified": False, "changed": {}, "managed": {}, "now": NOW}
+END: dict[str, Any] = {"exit_code": 6, "verified": False, "left": 0, "changed": {}, "managed": {}, "now": NOW}
 
 
 def lines_of(*changes, outcomes=(), ends=False, listed=(7, 8)):
@@ -72,6 +73,8 @@ OTHER_NAME = Outcome(CREATE, Status.FAILED, live=live(20, "talk-1"), wrote=True)
         (RENAME, None, True, True, "it may still land"),
         (RENAME, Outcome(RENAME, Status.FAILED, wrote=True, lost="update"), True, True, "it may still land"),
         (RENAME, Outcome(RENAME, Status.FAILED, wrote=True), False, False, "it was answered, if not as wanted"),
+        (RENAME, Outcome(RENAME, Status.FAILED, live=NEWS, wrote=True), False, False, "it was ignored"),
+        (RENAME, Outcome(RENAME, Status.FAILED, live=live(8, "newe"), wrote=True), True, False, "another name"),
         (DELETE, Outcome(DELETE, Status.UNKNOWN, wrote=True, lost="delete"), True, True, "it may still land"),
         (MOVE, None, True, True, "it may be deleted and not created"),
         (MOVE, Outcome(MOVE, Status.FAILED, wrote=True), True, False, "deleted, and the create was refused"),
@@ -86,6 +89,27 @@ def test_what_is_open_follows_from_how_a_change_ended(change, outcome, is_open, 
     assert [(left.name, left.undecided) for left in run.open] == [(change.name, undecided)] * is_open, reason
     assert run.crashed is not ends
     assert run.done == (ends and not is_open)
+
+
+def test_what_was_stored_under_another_name_is_closed_when_it_is_gone_or_has_the_name_that_was_wanted():
+    for change, outcome in (
+        (CREATE, OTHER_NAME),
+        (RENAME, Outcome(RENAME, Status.FAILED, live=live(8, "newe"), wrote=True)),
+    ):
+        lines = lines_of(change, outcomes=[outcome], ends=True)
+        assert outcome.live is not None
+        bucket_id = outcome.live.id
+        assert not after(lines, [outcome.live]).closed
+        assert after(lines, [live(bucket_id, change.name)]).closed
+        assert after(lines, []).closed
+        earlier = Known((past(lines),)).earlier([outcome.live])
+        assert earlier.aliases == {change.name: (bucket_id, outcome.live.name)}
+
+
+@pytest.mark.parametrize("stored", ["ta", "TALK!", "talk (2)", "t&#97;lk", "tálk"])
+def test_a_new_bucket_that_a_lost_create_may_have_made_is_its_alias(stored):
+    found = known(CREATE, outcomes=[LOST_ANSWER]).earlier([live(20, stored)], stack=None)
+    assert found.aliases == {"talk": (20, stored)}
 
 
 @pytest.mark.parametrize(
@@ -234,3 +258,38 @@ def test_a_last_line_that_only_lacks_its_end_does_not_count_either():
 def test_an_event_of_a_later_format_is_left_out():
     lines = (*lines_of(CREATE), {"event": "weather", "time": "now"})
     assert past(decoded(encoded(lines))) == past(lines_of(CREATE))
+
+
+# What planning is told.
+
+
+def told(*changes, rows=(), outcomes=(), ends=False):
+    return known(*changes, outcomes=outcomes, ends=ends).earlier(rows)
+
+
+def test_planning_is_told_of_a_lost_bucket_with_everything_that_it_had():
+    lost = told(MOVE).lost("music")
+    assert (lost.attrs, lost.marks, lost.run) == (dict(MOVE.desired.attrs), ("acrsync:radio",), "r1")
+    assert told(MOVE, rows=[MUSIC], outcomes=[Outcome(MOVE, Status.SKIPPED)]).lost("music") is None
+
+
+def test_planning_is_told_of_a_bucket_under_another_name_while_it_lives():
+    assert told(CREATE, outcomes=[OTHER_NAME], rows=[live(20, "talk-1")]).aliases == {"talk": (20, "talk-1")}
+    assert told(CREATE, outcomes=[OTHER_NAME], rows=[]).aliases == {}
+
+
+def test_planning_is_told_what_the_last_verified_run_of_its_stack_managed():
+    lines = (*lines_of(CREATE)[:1], end_line(**{**END, "verified": True, "managed": {20: "talk"}}))
+    of_files = past(({**lines[0], "files": ["a.yaml"]}, *lines[1:]))
+    of_stack = past(({**lines[0], "stack": "radio", "files": ["a.yaml"]}, *lines[1:]))
+    assert Known((of_files,)).earlier([], manifest=manifest_key(None, ["a.yaml"])).managed == {20: "talk"}
+    assert Known((of_files,)).earlier([], manifest=manifest_key(None, ["b.yaml"])).managed == {}
+    assert Known((of_stack,)).earlier([], manifest=manifest_key("radio", ["b.yaml"])).managed == {20: "talk"}
+    assert Known((of_stack,)).earlier([], manifest=manifest_key(None, ["a.yaml"])).managed == {}
+
+
+def test_a_hint_says_what_is_open_and_where_to_look():
+    (hint,) = known(CREATE).hints
+    assert (hint.code, "1 without a known end" in hint.detail) == ("H511", True)
+    assert "acrsync runs show r1" in hint.fix
+    assert known(CREATE, outcomes=[Outcome(CREATE, Status.FAILED)], ends=True).hints == ()

@@ -12,6 +12,7 @@ from acrsync.diagnostics import AcrsyncError
 from acrsync.runs.objects import ObjectStore
 from acrsync.runs.store import Store, StoreError, Unanswered
 from store_places import KEY, credentials
+from store_proxy import between
 from store_servers import Quiet, google_double, listening, moto
 
 SECRET = "s3cr3tKey"
@@ -72,7 +73,7 @@ def test_a_refusal_is_told_from_a_server_in_trouble(
         assert "(AccessDenied)" in error.diagnostic.detail
         assert SECRET not in str(error)
         with pytest.raises(StoreError) as caught:
-            store.swap(b"x", expected=None, note="no")
+            store.swap(b"x", expected='1 "0"', note="no")
         assert isinstance(caught.value, Unanswered) == (code == "E070")
         assert SECRET not in str(caught.value)
 
@@ -118,7 +119,7 @@ def test_without_obstore_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(AcrsyncError) as caught:
         ObjectStore("s3://runs/x", KEY)
     assert caught.value.diagnostic.code == "E083"
-    assert caught.value.diagnostic.fix == 'install it: pip install "acrsync[stores]"'
+    assert caught.value.diagnostic.fix.endswith('-m pip install "obstore>=0.8"')
 
 
 @pytest.mark.parametrize("run_id", ["../account", "../../x", "a/../../account", "/etc/passwd", "", "x" * 2000])
@@ -127,6 +128,19 @@ def test_an_id_of_a_run_leads_nowhere_else(run_id: str, tmp_path: Path, monkeypa
         store = at("gs", url, tmp_path, monkeypatch)
         store.swap(b"x", expected=None, note="x")
         assert store.record(run_id) is None
+
+
+@pytest.mark.parametrize("header", ["If-None-Match", "If-Match"])
+def test_a_server_that_ignores_conditions_is_no_place_for_a_lease(
+    header: str, s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    with between(s3_server, lambda _method, _path: False) as way:
+        way.ignored = header
+        store = at("s3", way.url, tmp_path, monkeypatch)
+        error = refused(lambda: store.swap(b"x", expected=None, note="x")).diagnostic
+        assert error.code == "E071"
+        assert "ignores the conditions" in error.detail
+        assert store.read() is None
 
 
 def test_a_read_and_a_swap_are_one_request_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -141,8 +155,11 @@ def test_a_read_and_a_swap_are_one_request_each(tmp_path: Path, monkeypatch: pyt
 
     with listening(Counting) as url:
         store = at("gs", url, tmp_path, monkeypatch)
+        version = store.swap(b"x", expected=None, note="the first one, which tries the server, too")
+        assert asked == ["PUT"] * 4
+        asked.clear()
         store.read()
-        version = store.swap(b"x", expected=None, note="x")
+        version = store.swap(b"y", expected=version, note="y")
         assert asked == ["GET", "PUT"]
-        store.swap(b"y", expected=version, note="y", records={"20260101T000000Z-aaaaaa": b"lines"})
+        store.swap(b"z", expected=version, note="z", records={"20260101T000000Z-aaaaaa": b"lines"})
         assert asked == ["GET", "PUT", "PUT", "PUT"]

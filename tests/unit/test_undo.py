@@ -47,7 +47,7 @@ def left(undone: Undone) -> str:
     """Return the only thing that an undo leaves, in words."""
     (diagnostic,) = undone.hints
     assert (diagnostic.severity, diagnostic.code, diagnostic.summary) == (
-        Severity.WARNING, "W221", "This is not taken back"
+        Severity.WARNING, "W221", "This is not undone"
     )  # fmt: skip
     return f"{diagnostic.detail} | {diagnostic.fix}".removesuffix(" | ")
 
@@ -236,6 +236,16 @@ def test_a_created_bucket_whose_name_is_borne_twice_stays(tmp_path: Path) -> Non
 UNANSWERED = "the run's create got no answer, so this may be what somebody else created"
 
 
+@pytest.mark.parametrize("end", [{"status": "already"}, {"status": "adopted"}, {"status": "failed", "lost": "create"}])
+def test_a_bucket_that_only_the_list_showed_is_left_with_a_word(end: dict[str, JSON], tmp_path: Path) -> None:
+    account = MemoryAccount()
+    lines = run(Manifest((entry("one"),)), account, tmp_path)
+    lines = tuple({**line, **end} if line["event"] == "outcome" else line for line in lines)
+    undone, _ = taken_back(lines, account)
+    assert undone.manifest.removed == ()
+    assert UNANSWERED in left(undone)
+
+
 @pytest.mark.parametrize("lost", ["before", "after"])
 def test_a_create_without_an_answer_is_left_with_a_word(lost: str, tmp_path: Path) -> None:
     account = MemoryAccount(lose=lambda _: lost)
@@ -278,7 +288,7 @@ def test_what_the_run_deleted_comes_back_whole_with_another_id(tmp_path: Path) -
     assert change == Create(undone.manifest.desired[0], "not in the account", Marks(add=("acrsync:radio",)))
     (told,) = undone.hints
     assert (told.severity, told.code, told.summary) == (
-        Severity.WARNING, "W222", "This comes back with another id"
+        Severity.WARNING, "W222", "This gets another id"
     )  # fmt: skip
     assert told.detail == f"Bucket {describe(gone)} gets a new id: whatever referred to 1 does not find it."
     assert told.fix == "give the new id to the projects and containers that used it."
@@ -451,3 +461,45 @@ def test_what_belongs_to_other_accounts_is_no_part_of_an_undo(tmp_path: Path) ->
     row = account.show(1)
     undone = undo(lines, Snapshot((replace(row, facts={**row.facts, "uid": 20}),)))
     assert left(undone).endswith(": it is gone.")
+
+
+# What the server did by itself ----------------------------------------------------------------------------------------
+
+
+class Surprising(MemoryAccount):
+    """Answers a create with a bucket that is there, and changes with an update what was not sent."""
+
+    def create(self, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
+        self.writes.append(f"POST {attrs['name']}")
+        return self.show(1)
+
+    def update(self, bucket_id: int, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
+        super().update(bucket_id, attrs, marks=marks)
+        self.rows[bucket_id]["metadata_template"] = None
+        return self.show(bucket_id)
+
+
+def test_what_was_listed_before_the_run_is_never_deleted_whatever_a_create_was_answered_with(tmp_path: Path) -> None:
+    account = Surprising.with_buckets({"id": 1, "name": "one"})
+    lines = run(Manifest((entry("two"),)), account, tmp_path)
+    assert (lines[-2]["status"], lines[-2]["after"]["id"]) == ("failed", 1)
+    undone, plan = taken_back(lines, account)
+    assert "it was there before the run" in left(undone)
+    assert plan.work == ()
+
+
+def test_what_the_server_changed_unasked_comes_back_too(tmp_path: Path) -> None:
+    account = Surprising.with_buckets({"id": 1, "name": "one", "metadata_template": '{"a": {"default": "b"}}'})
+    lines = run(Manifest((entry("one", labels=["TV"]),)), account, tmp_path)
+    undone, _ = taken_back(lines, account)
+    (asked,) = undone.manifest.desired
+    assert asked.attrs == {"name": "one", "labels": [], "metadata_template": {"a": {"default": "b"}}}
+    assert undone.hints == ()
+
+
+def test_what_somebody_changed_after_the_server_did_stays(tmp_path: Path) -> None:
+    account = Surprising.with_buckets({"id": 1, "name": "one", "metadata_template": '{"a": {"default": "b"}}'})
+    lines = run(Manifest((entry("one", labels=["TV"]),)), account, tmp_path)
+    account.rows[1]["metadata_template"] = '{"c": {"default": "d"}}'
+    (asked,) = taken_back(lines, account)[0].manifest.desired
+    assert asked.attrs == {"name": "one", "labels": []}

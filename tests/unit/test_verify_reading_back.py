@@ -152,7 +152,7 @@ def test_an_entry_means_the_bucket_that_took_the_place_of_the_one_it_names():
     ],
 )
 def test_what_a_lost_answer_meant_is_settled_by_the_list(change, verb, rows, status, reason):
-    unknown = Diagnostic(Severity.ERROR, "E430", "It is not known whether the server acted", "")
+    unknown = Diagnostic(Severity.ERROR, "E430", "Unknown whether the server acted", "")
     outcome = ended(change, Status.UNKNOWN, diagnostic=unknown, lost=verb)
     found, _ = check([outcome], Troubled().holding(*rows), before=[MUSIC])
     assert found.outcomes[0].status is status, reason

@@ -62,7 +62,7 @@ CONTENT_OBJECTION = Objection(
     error(
         "E301",
         "Bucket is not empty",
-        "Bucket ads-2019 (id 12309) holds 7 items. No call brings content back, so it is never deleted.",
+        "Bucket ads-2019 (id 12309) holds 7 items. Deleted content cannot be restored, so the bucket is never deleted.",
         "empty it in the ACRCloud console first, or keep the bucket as it is.",
     ),
     12309,
@@ -70,7 +70,7 @@ CONTENT_OBJECTION = Objection(
 HOSTILE = "x\n- music (id 1116)\x1b[2K\r"
 AMBIGUOUS = error(
     "E202",
-    "Two live buckets bear one managed name",
+    "Two buckets in the account have this name",
     "2 buckets are named music: music (id 1116, eu-west-1, File, 7 items, created 2016-05-01 07:10:16); "
     "music (id 1159, global, File, 0 items, created 2016-05-11 06:49:55).",
     "say which one is meant: `id: 1116` or `id: 1159`.",
@@ -164,9 +164,11 @@ PLANS: dict[str, Plan] = {
         diagnostics=(
             error("E201", "Bucket id is not listed", "Bucket talk has `id: 3`.", "remove `id`.", line=30),
             AMBIGUOUS,
-            Diagnostic(Severity.WARNING, "W310", "This approval is spent", "replace:3 names a bucket that is gone."),
             Diagnostic(
-                Severity.HINT, "H201", "This `was` has done its work", "", "remove it.", Span("radio.yaml", 3, 1)
+                Severity.WARNING, "W310", "This approval is no longer needed", "replace:3 names a bucket that is gone."
+            ),
+            Diagnostic(
+                Severity.HINT, "H201", "This `was` is no longer needed", "", "remove it.", Span("radio.yaml", 3, 1)
             ),
         ),
     ),

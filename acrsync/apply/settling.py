@@ -1,0 +1,130 @@
+"""What became of creates and renames whose answers prove nothing: the list says it.
+
+These were lost, or showed another bucket or another name, or were refused with 409 or 422, which a request that was
+doubled on its way gets when the first one was carried out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from acrsync.apply.attempt import Seen, is_as_wanted, stale
+from acrsync.diagnostics import Diagnostic, error
+from acrsync.model import Live
+from acrsync.plan.changes import Create, Replace, Update
+from acrsync.plan.likeness import resembles, same_place
+from acrsync.plan.outcome import Outcome, Status
+from acrsync.plan.ownership import is_own
+from acrsync.visible import visible
+
+CONFLICTS = (409, 422)
+_SAYS_TAKEN = re.compile(r"taken|exist|duplicate|already|unique|in use", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The end of one change as its answers tell it, and whether the list must be asked."""
+
+    outcome: Outcome
+    refused: bool = False  # with 409 or 422, by the server
+    settled: bool = False  # the list has said what it can
+
+    @property
+    def needs_list(self) -> bool:
+        """Whether the list must be asked what became of a create or a rename."""
+        outcome = self.outcome
+        if self.settled:
+            return False
+        if self.refused:
+            return isinstance(outcome.change, Create | Replace) or _renames(outcome)
+        return outcome.lost == "create" or (outcome.lost == "update" and _renames(outcome))
+
+    @property
+    def may_lag(self) -> bool:
+        """Whether a list that shows nothing is asked again; it is not if something else was wrong with the request."""
+        told = self.outcome.diagnostic
+        return not self.refused or (told is not None and _SAYS_TAKEN.search(told.detail) is not None)
+
+
+def settle(ended: Ended, rows: Sequence[Live], seen: Seen, *, made: Collection[int]) -> Ended:
+    """Return the end that a list shows, or the same. `made`: ids of the buckets that this run wrote to."""
+    if not ended.needs_list:
+        return ended
+    change = ended.outcome.change
+    own = {row.id: row for row in rows if is_own(row, seen.plan.uid) and row.is_identified}
+    if isinstance(change, Update):
+        outcome = _renamed(ended, change, own.get(change.live.id))
+    elif isinstance(change, Create | Replace):
+        outcome = _created(ended, change, own, seen, made)
+    else:
+        outcome = None
+    return Ended(outcome, settled=True) if outcome else replace(ended, settled=not ended.may_lag)
+
+
+def _renames(outcome: Outcome) -> bool:
+    return isinstance(outcome.change, Update) and "name" in outcome.change.fields
+
+
+def _renamed(ended: Ended, change: Update, row: Live | None) -> Outcome | None:
+    if row is None or row.name == change.live.name:
+        return None
+    if row.name == change.name:
+        status = Status.ALREADY if ended.refused else Status.UPDATED
+        return Outcome(change, status, live=row, wrote=not ended.refused)
+    if ended.refused:
+        return Outcome(change, Status.STALE, stale(row), row)
+    return Outcome(change, Status.FAILED, _another_name(change.name, row), row, wrote=True)
+
+
+def _created(
+    ended: Ended, change: Create | Replace, own: Mapping[int, Live], seen: Seen, made: Collection[int]
+) -> Outcome | None:
+    attrs, before = change.desired.attrs, ended.outcome
+    answered = own.get(before.live.id) if before.live else None
+    new = [row for row in own.values() if row.id not in seen.rows and (row.id not in made or row is answered)]
+    if ended.refused:
+        return _refused(change, [row for row in own.values() if row.name == change.name], before, seen)
+    exact = [row for row in new if row.name == change.name and same_place(attrs, row.attrs)]
+    if len(exact) == 1:
+        status = Status.ADOPTED if isinstance(change, Create) else Status.REPLACED
+        return Outcome(change, status, live=exact[0], wrote=True)
+    if exact:
+        return None
+    if answered is not None and answered.name != change.name:
+        return Outcome(change, Status.FAILED, _another_name(change.name, answered), answered, wrote=True)
+    planned = {other.name for other in seen.plan.work}
+    near = [row for row in new if row.name not in planned and same_place(attrs, row.attrs)]
+    stored = next((row for row in near if resembles(change.name, row.name, shortest=1)), None)
+    if stored is not None:
+        # Likely and not proven, so it stays a lost create, which nothing takes back.
+        told = _another_name(change.name, stored)
+        return Outcome(change, Status.FAILED, told, stored, wrote=True, lost="create")
+    return None
+
+
+def _refused(change: Create | Replace, rows: Sequence[Live], before: Outcome, seen: Seen) -> Outcome | None:
+    """Return the outcome of a create that was refused because the bucket is there; None if it is not."""
+    if len(rows) != 1:
+        return None
+    (row,) = rows
+    if not is_as_wanted(row, change.desired.attrs, change.marks.add):
+        status = Status.STALE if isinstance(change, Create) else Status.FAILED
+        return Outcome(change, status, stale(row), row, wrote=before.wrote)
+    if isinstance(change, Replace):
+        return Outcome(change, Status.REPLACED, live=row, wrote=True)
+    # A bucket that was not listed before may be what a first delivery of the request made.
+    return Outcome(change, Status.ALREADY, live=row, wrote=row.id not in seen.rows)
+
+
+def _another_name(sent: str, row: Live) -> Diagnostic:
+    detail = (
+        f"The server stored the name {visible(row.name)} (id {row.id}) where {visible(sent)} was sent. It is not "
+        "created again while that bucket exists."
+    )
+    fix = (
+        f"write `id: {row.id}` in the entry, with a name that the server keeps, such as `name: {visible(row.name)}`; "
+        "or delete that bucket if it is not wanted."
+    )
+    return error("E517", detail, fix=fix)

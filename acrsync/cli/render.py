@@ -1,0 +1,37 @@
+"""`acrsync render`: the plain manifest of one environment, without variables and matrices."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from acrsync.cli.options import env, paths
+
+if TYPE_CHECKING:  # `--help` imports every command
+    from acrsync.plan.outcome import ExitCode
+
+
+@click.command("render")
+@paths
+@env
+def command(paths: tuple[Path, ...], envs: tuple[str, ...]) -> ExitCode:
+    """Print the manifest of one environment with everything filled in.
+
+    A comment above each bucket gives its position in the source. Rendering the output again changes nothing.
+
+    PATH is a manifest file, a folder of them, or `-`; acrsync.yaml by default. Several are one manifest.
+    """
+    from acrsync import manifest as manifests
+    from acrsync.cli import output
+    from acrsync.diagnostics import Invalid
+    from acrsync.plan.outcome import ExitCode
+
+    if len(set(envs)) > 1 or "all" in envs:
+        raise click.UsageError("This command takes one environment: write --env NAME once.")
+    found = manifests.render(paths, envs[0] if envs else None)
+    if not isinstance(found, str):
+        raise Invalid(found.diagnostics)
+    output.answer(found)
+    return ExitCode.DONE

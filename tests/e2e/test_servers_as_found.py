@@ -1,0 +1,197 @@
+"""Servers that answer otherwise than documented: nothing is created twice, nothing is lost, and the words are true."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from e2e.commandline import Place
+from emulator.api import Api
+
+HEAD = "version: 1\naccount: {uid: 19}\nbuckets:\n"
+SIX = [14791, 14556, 12310, 12309, 1159, 1116]
+LONG = "a name that is longer than what this server keeps of it"
+
+
+def manifest(place: Place, *entries: str) -> None:
+    place.write(
+        "acrsync.yaml", HEAD + "".join(f"  - {{{entry}, region: eu-west-1, type: File}}\n" for entry in entries)
+    )
+
+
+def switched(api: Api, **switches: Any) -> None:
+    api.control("PUT", "profile", {"base": "documented", **switches})
+    api.control("DELETE", "requests")
+
+
+def writes(api: Api) -> list[str]:
+    return [f"{entry['method']} {entry['path']}" for entry in api.requests() if entry["method"] != "GET"]
+
+
+@pytest.mark.parametrize(
+    ("name", "switches"),
+    [
+        ("R&B", {"name_stored": "html_escaped"}),
+        ("Radio Eins", {"name_stored": "lowered"}),
+        ("Radio Eins", {"name_stored": "slugged"}),
+        ("Müsic", {"name_stored": "accents_dropped"}),
+        (LONG, {"name_max_length": 20, "name_too_long": "cut"}),
+        ("news", {"name_max_length": 2, "name_too_long": "cut"}),
+    ],
+)
+@pytest.mark.parametrize("record", ["kept", "gone"])
+def test_a_name_that_the_server_stores_otherwise_is_sent_once(
+    place: Place, api: Api, name: str, switches: dict[str, Any], record: str
+):
+    switched(api, **switches)
+    manifest(place, f'name: "{name}"')
+    first = place.acrsync("apply", "--yes", "--settle", "2")
+    made = [row for row in api.get("/buckets", per_page=100)["data"] if row["id"] not in SIX]
+    assert (first.code, len(made), "E517" in first.codes) == (6, 1, True), first.out
+    assert f"`id: {made[0]['id']}`" in first.out
+    if record == "gone":
+        for path in (place.folder / ".acrsync" / "runs").glob("*.jsonl"):
+            path.unlink()
+        if name != LONG and "html_escaped" not in str(switches):
+            return  # an empty bucket with a name like it is only worth a warning if nothing else is known
+    for _ in range(2):
+        again = place.acrsync("apply", "--yes", "--settle", "2")
+        assert again.code in (1, 3), again.out
+    assert writes(api) == ["POST /api/buckets"]
+
+
+def test_a_bucket_with_content_that_is_renamed_to_a_name_that_is_cut_gets_no_empty_twin(place: Place, api: Api):
+    switched(api, name_max_length=20, name_too_long="cut")
+    api.control("POST", "buckets/1116/content", {"files": 3})
+    manifest(place, f'name: "{LONG}", was: offline-bucket')
+    for record in ("kept", "kept", "gone", "gone"):
+        if record == "gone":
+            for path in (place.folder / ".acrsync" / "runs").glob("*.jsonl"):
+                path.unlink()
+        assert place.acrsync("apply", "--yes", "--settle", "2").code in (1, 3, 6)
+    assert writes(api) == ["PUT /api/buckets/1116"]
+
+
+def test_a_create_that_is_answered_with_another_buckets_body_is_no_licence_to_delete_that(place: Place, api: Api):
+    switched(api, create_answer="another_row")
+    manifest(place, "name: new")
+    done = place.acrsync("apply", "--yes", "--settle", "2")
+    assert done.code == 0, done.out
+    (run,) = place.records()
+    undo = place.acrsync("plan", "--undo", run[0]["id"], "--out", "undo.json")
+    assert "test (id 14791" not in undo.out
+    place.acrsync("apply", "--plan", "undo.json", "--yes", "--settle", "2")
+    assert {row["id"] for row in api.get("/buckets")["data"]} >= set(SIX)
+
+
+@pytest.mark.parametrize("answer", ["as_sent", "another_row", "id_only", "null", "empty"])
+@pytest.mark.parametrize("verb", ["create", "update"])
+def test_whatever_an_answer_shows_the_account_ends_as_wanted(place: Place, api: Api, verb: str, answer: str):
+    switched(api, **{f"{verb}_answer": answer})
+    manifest(place, "name: new, labels: [A]", "name: offline-bucket, labels: [B]", "name: moved, was: us_bucket")
+    text = (place.folder / "acrsync.yaml").read_text()
+    place.write("acrsync.yaml", text.replace("us_bucket, region: eu-west-1", "us_bucket, region: global"))
+    done = place.acrsync("apply", "--yes", "--settle", "2")
+    assert done.code == 0, done.out
+    assert sorted(writes(api)) == ["POST /api/buckets", "PUT /api/buckets/1116", "PUT /api/buckets/1159"]
+    assert place.acrsync("plan", "--detailed-exitcode").code == 0
+
+
+@pytest.mark.parametrize(
+    "lag",
+    [
+        {"update_answer": "old_row"},
+        {"get_lag_seconds": 2},
+        {"list_lag_seconds": 2},
+        {"update_answer": "old_row", "get_lag_seconds": 2, "list_lag_seconds": 2},
+    ],
+    ids=str,
+)
+def test_what_only_lags_is_waited_for(place: Place, api: Api, lag: dict[str, Any]):
+    switched(api, **lag)
+    place.write(
+        "acrsync.yaml",
+        HEAD + "  - {name: eu_shared_bucket2, was: eu_shared_bucket, region: eu-west-1, type: LiveRec, labels: [A]}\n"
+        "  - {name: eu_shared_bucket, was: eu_shared_bucket2, region: eu-west-1, type: LiveRec, labels: [B]}\n",
+    )
+    place.write(
+        "acrsync.yaml",
+        (place.folder / "acrsync.yaml")
+        .read_text()
+        .replace("was: eu_shared_bucket,", "id: 12309,")
+        .replace("was: eu_shared_bucket2,", "id: 12310,"),
+    )
+    done = place.acrsync("apply", "--yes", "--settle", "8")
+    assert done.code == 0, done.out
+    assert {row["id"]: row["name"] for row in api.get("/buckets")["data"]}[12309] == "eu_shared_bucket2"
+
+
+@pytest.mark.parametrize("field", ["labels", "metadata_template", "net_type"])
+def test_an_update_that_resets_what_was_not_sent_is_made_once(place: Place, api: Api, field: str):
+    switched(api, put_resets=[field])
+    other = "metadata_template: {x: {}}" if field != "metadata_template" else "labels: [X]"
+    if field == "metadata_template":
+        for bucket_id in (12310, 12309):
+            api.put(f"/buckets/{bucket_id}", {"labels": ["Radio"], "metadata_template": '{"a": {"default": "1"}}'})
+    if field == "net_type":
+        switched(api, put_resets=[field], net_type_default=0)
+    api.control("DELETE", "requests")
+    place.write(
+        "acrsync.yaml",
+        HEAD + f"  - {{name: eu_shared_bucket, region: eu-west-1, type: LiveRec, {other}}}\n"
+        f"  - {{name: eu_shared_bucket2, region: eu-west-1, type: LiveRec, {other}}}\n",
+    )
+    done = place.acrsync("apply", "--yes", "--settle", "2", "--parallelism", "1")
+    assert done.code == 6, done.out
+    assert "E516" in done.codes
+    assert len(writes(api)) == 1
+
+
+def test_a_saved_plan_makes_no_second_bucket_of_a_name_that_was_taken(place: Place, api: Api):
+    switched(api, name_equality="exact", duplicate_names="allow")
+    manifest(place, "name: music", "name: b, was: offline-bucket")
+    assert place.acrsync("plan", "--out", "plan.json").code == 0
+    api.create("Music")
+    api.create("b")
+    api.control("DELETE", "requests")
+    done = place.acrsync("apply", "--plan", "plan.json", "--yes", "--settle", "2")
+    assert (done.code, writes(api)) == (4, []), done.out
+    assert done.codes.count("E502") == 2
+
+
+def test_a_create_that_is_doubled_on_its_way_is_already_there(place: Place, api: Api):
+    api.faults({"kind": "duplicate", "answer": "second", "method": "POST", "path": "/api/buckets"})
+    manifest(place, "name: new")
+    done = place.acrsync("apply", "--yes", "--settle", "2")
+    assert done.code == 0, done.out
+
+
+def test_one_bucket_that_is_forbidden_is_one_failure(place: Place, api: Api):
+    api.faults({"kind": "error_before", "status": 403, "method": "GET", "path": "/api/buckets/1116"})
+    place.write(
+        "acrsync.yaml",
+        HEAD + "  - {name: offline-bucket, region: eu-west-1, type: File, labels: [A]}\n"
+        "  - {name: test, region: eu-west-1, type: Live, labels: [B]}\n",
+    )
+    done = place.acrsync("apply", "--yes", "--settle", "2")
+    assert (done.code, done.codes) == (6, ["E518"]), done.out
+    assert writes(api) == ["PUT /api/buckets/14791"]
+
+
+def test_a_bucket_renamed_in_the_file_gets_no_silent_twin(place: Place, api: Api):
+    entry = "  - {name: renamed, region: eu-west-1, type: Live, labels: [TV]}\n"
+    place.write("acrsync.yaml", "version: 1\nlimits: {deletes: 5}\nbuckets:\n" + entry)
+    done = place.acrsync("plan")
+    assert "W311" in done.codes
+    assert "add `was: test` to the entry renamed" in done.out
+    entry = entry.replace("[TV]", "[TV, News]")
+    place.write("acrsync.yaml", "version: 1\nbuckets:\n" + entry.replace("renamed", "test"))
+    assert place.acrsync("apply", "--yes", "--settle", "2").code == 0
+    place.write("acrsync.yaml", "version: 1\nbuckets:\n" + entry)
+    api.control("DELETE", "requests")
+    done = place.acrsync("apply", "--yes", "--settle", "2")
+    assert (done.code, done.codes, writes(api)) == (3, ["E305"], []), (
+        "managed by the last run, and no entry names it now"
+    )
+    assert "add `was: test` to the entry renamed" in done.out

@@ -1,0 +1,78 @@
+"""A sample of what `make simulate` plays, and the faults that the simulation must find."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import count
+
+import pytest
+
+from simulate import bare, whole
+from simulate.faults import FAULTS
+from simulate.play import Play, scenario, shrunk, story
+
+SEEDS = 5000
+# Where each fault was found first; `test_every_planted_fault_is_found_again` looks anew from the beginning.
+FOUND = {
+    "rule 1": 0, "rule 2": 698, "rule 3": 14, "rule 4": 11, "rule 5: sent": 13, "rule 5: clocks": 132,
+    "rule 5: last": 217, "rule 5: again": 374, "rule 6": 23, "rule 7": 1914, "rule 8": 23, "rule 9": 14, "rule 10": 32,
+    "no look": 13, "moved on": 2, "no settle": 351, "closed early": 23, "unknown is done": 1140, "resent": 23,
+    "name forgotten": 23, "attributes lost": 980, "undo by id": 1296,
+}  # fmt: skip
+
+
+def broken(seed: int) -> tuple[str, ...]:
+    return Play(scenario(seed), whole.apply).run()
+
+
+@pytest.mark.parametrize("first", range(0, 200, 50))
+def test_the_loop_keeps_every_promise(first):
+    assert [seed for seed in range(first, first + 50) if broken(seed)] == []
+
+
+@pytest.mark.parametrize("first", range(10_000, 10_300, 100))
+def test_the_lease_by_itself_keeps_every_promise(first):
+    plain = [replace(scenario(seed), respelled=(), merged=()) for seed in range(first, first + 100)]
+    assert [found.seed for found in plain if Play(found, bare.apply, in_peace=False).run()] == []
+
+
+def test_each_fault_is_planted_once_and_has_its_seed():
+    assert FOUND.keys() == FAULTS.keys()
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_planted_fault_is_found(name):
+    assert not broken(FOUND[name])
+    with FAULTS[name].plant():
+        assert broken(FOUND[name]), FAULTS[name].what
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", FAULTS)
+def test_every_planted_fault_is_found_again(name):
+    with FAULTS[name].plant():
+        found = next(seed for seed in count() if broken(seed))
+    assert found < SEEDS
+
+
+def test_a_seed_replays_exactly():
+    first, second = Play(scenario(698), whole.apply), Play(scenario(698), whole.apply)
+    assert first.run() == second.run()
+    assert [(t, who) for t, who, _ in first.world.story] == [(t, who) for t, who, _ in second.world.story]
+
+
+def test_most_scenarios_have_several_runners_and_troubles():
+    scenarios = [scenario(seed) for seed in range(1001)]
+    assert sorted(len(found.runners) for found in scenarios)[500] >= 2
+    assert sorted(len(found.troubles) for found in scenarios)[500] >= 3
+
+
+def test_a_broken_promise_is_shrunk_to_a_story_that_can_be_read():
+    with FAULTS["closed early"].plant():
+        before = scenario(FOUND["closed early"])
+        after = shrunk(before, lambda smaller: bool(Play(smaller, whole.apply).run()))
+        play = Play(after, whole.apply)
+        assert play.run()
+    assert len(after.runners) == 1
+    assert after.troubles == ()
+    assert "begins: apply" in story(play)

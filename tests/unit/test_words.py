@@ -1,0 +1,75 @@
+"""Words that texts for people do not use: readers are engineers whose first language is often another one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TEXTS = (
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "examples").rglob("*.md")),
+    *sorted((ROOT / "examples").rglob("*.yaml")),
+    *sorted((ROOT / "schemas").glob("*.json")),
+    *sorted((ROOT / "acrsync").rglob("*.py")),
+    *sorted((ROOT / "acrsync").rglob("*.toml")),
+)
+# What is not used: what is written instead.
+WORDS = {
+    r"\bshall\b": "must, will, to",
+    r"\bwhoever\b": "if you ..., everyone who",
+    r"\bmake it so\b": "apply it",
+    r"\b(that|as) it is so\b": "check the result",
+    r"(?<![Tt]here )\bis no (?!longer)(such )?[a-z]+": "is not a",
+    r"\b(is|are) none of\b": "is not one of",
+    r"\bsaid (once|twice|at)\b": "set, duplicate",
+    r"\bwhere (a|the|it|no) [a-z]+ (is|are|has|cannot|does)\b": "if, when",
+    r"\bwho likes to know\b": "if you",
+    r"\bNobody can be asked\b": "Cannot ask for confirmation",
+    r"\bbears? (one|the|a|another|that) [a-z]* ?name\b": "has this name",
+    r"\bnamed otherwise\b": "was equals name",
+    r"\bdoes not go there\b": "is not sent to this host",
+    r"\bapproves nothing any more\b": "has no effect",
+    r"\ba fuse\b|\bthe fuse\b": "a safety check",
+    r"\baccount without an account\b": "a test account",
+    r"\b(what|all that) there is\b": "existing, current",
+    r"\bso many\b": "at most this many",
+    r"\bwhere nobody knows\b": "if it is undocumented",
+    r"\btold at once\b|\bis told\b|\bare told\b|\bsays nothing\b": "reports, sets, is empty",
+    r"\bnevertheless\b|\bwhatsoever\b|\bhenceforth\b|\bthereof\b|\bnought\b": "still, anyway",
+    r"\bfor one wish\b": "never sent twice",
+    r"\bstdout carries\b": "output format",
+    r"\bPlanning it gives\b": "running plan shows",
+    r"\bbeyond the\b|\blest\b|\bhitherto\b|\bsave for\b": "more than, so that not, until now, except",
+}
+PATTERN = re.compile("|".join(f"(?:{word})" for word in WORDS), re.IGNORECASE)
+
+
+def found() -> Iterator[str]:
+    """Yield each use with its place and its line."""
+    for path in TEXTS:
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            for match in PATTERN.finditer(line):
+                yield f"{path.relative_to(ROOT)}:{number}: {match[0]!r} in: {line.strip()}"
+
+
+def test_texts_use_plain_words():
+    assert list(found()) == []
+
+
+@pytest.mark.parametrize(
+    "phrase", ["it shall be", "Key is said twice", "where the record is missing", "this is no list"]
+)
+def test_a_phrase_that_is_not_plain_is_found(phrase):
+    assert PATTERN.search(phrase)
+
+
+@pytest.mark.parametrize("phrase", ["There is no bucket", "it is no longer listed", "the folder where a file lies"])
+def test_a_plain_phrase_is_not_found(phrase):
+    assert not PATTERN.search(phrase)
