@@ -145,7 +145,13 @@ def totals(seen: Evidence) -> dict[str, Finding]:
     complete = seen.whole and is_stable(seen) and not _new(seen.pages["after"], first)
     is_all = len(seen.rows) == len(first.rows or ())
     roomy = len(first.rows or ()) >= ROOM
-    if not complete or not roomy or any(total is None for _, total, _ in known) or not (is_all or second):
+    if (
+        len(known) < ROOM
+        or not complete
+        or not roomy
+        or any(total is None for _, total, _ in known)
+        or not (is_all or second)
+    ):
         return {}
     observed = [(count, total) for count, total, _ in known if total is not None]
     ways = list(_sums(observed))
