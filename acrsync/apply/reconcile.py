@@ -92,7 +92,9 @@ class Reconciler:
         read_at = None if snapshot else self.clock.now()
         snapshot = snapshot or self._observed(known, taken=taken)
         known = known.of(account_uid(manifest, snapshot))
-        earlier = known.earlier(snapshot.rows, manifest=manifest_key(manifest.stack, manifest.files))
+        earlier = known.earlier(
+            snapshot.rows, manifest=manifest_key(manifest.stack, manifest.environment, manifest.files)
+        )
         plan = make_plan(manifest, snapshot, earlier=earlier)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         plan = guarded(plan, evidence, earlier=earlier)

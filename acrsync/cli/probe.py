@@ -65,7 +65,7 @@ def command(  # noqa: PLR0913 - one for each option
 ) -> ExitCode:
     """Measure how the API behaves.
 
-    Where the documentation is silent, only measuring tells. Sends nothing but GET. With --write it also creates
+    If the documentation is silent, only measuring tells. Sends nothing but GET. With --write it also creates
     throw-away buckets in the account: at most two at a time, named acrsync-probe-NONCE-N, each recorded before it is
     created and deleted at the end, by the next probe if this one is killed.
 

@@ -28,6 +28,8 @@ def read(path: Path) -> tuple[str, SavedPlan]:
 def refuse_as_manifest(paths: Iterable[Path]) -> None:
     """Say how a saved plan is applied and shown, if one is named as a manifest. Raises: AcrsyncError."""
     for path in paths:
+        if not path.is_file():
+            continue  # a pipe can be read only once
         try:
             with path.open("rb") as file:
                 head = file.read(200)

@@ -53,4 +53,4 @@ def _entry(guard: str, bucket_id: int | None, stack: str | None, reason: str) ->
 def _pairs(values: Mapping[str, JSON]) -> Iterator[str]:
     # Guards are plain words; the name of a stack may look like a number or a date.
     for key, value in values.items():
-        yield f"{key}: {as_json(value) if key == 'stack' else value}"
+        yield f"{key}: {as_json(value) if key == 'stack' else visible(str(value))}"

@@ -97,7 +97,7 @@ class Past:
     def manifest(self) -> tuple[str, ...]:
         """What tells this manifest from others of the account: its stack, or its files if it has none."""
         header = self.header
-        return manifest_key(header.get("stack"), header.get("files", ()))
+        return manifest_key(header.get("stack"), header.get("environment"), header.get("files", ()))
 
     @property
     def listed(self) -> frozenset[int]:
@@ -193,9 +193,9 @@ class Known:
         return {run_id: lines for run_id, lines in settled.items() if lines}
 
 
-def manifest_key(stack: str | None, files: Iterable[str]) -> tuple[str, ...]:
+def manifest_key(stack: str | None, environment: str | None, files: Iterable[str]) -> tuple[str, ...]:
     """Return what tells a manifest from others of the same account."""
-    return ("stack", stack) if stack else ("files", *files)
+    return (environment or "", "stack", stack) if stack else (environment or "", "files", *files)
 
 
 def past(lines: Sequence[Line]) -> Past:

@@ -90,7 +90,7 @@ def test_a_bug_while_an_apply_writes_does_not_say_that_nothing_was_written(place
 
 PATHS = {
     "missing": ("missing.yaml", "E100"),
-    "a folder": (".", "E101"),
+    "an empty folder": ("nothing", "E101"),
     "below a file": ("acrsync.yaml/a.yaml", "E102"),
     "empty": ("/dev/null", "E103"),
     "not UTF-8": ("bytes.yaml", "E104"),
@@ -105,6 +105,7 @@ def test_a_path_that_is_no_manifest(bare: Place, path, code):
     (bare.folder / "bytes.yaml").write_bytes(b"version: 1 # caf\xe9\n")
     (bare.folder / "zeros.yaml").write_bytes(b"version: 1\0\n")
     bare.write("colon.yaml", "version: 1: 2\n")
+    (bare.folder / "nothing").mkdir()
     done = bare.acrsync("plan", path)
     assert (done.code, done.codes, done.out) == (1, [code], "")
     assert bare.acrsync("validate", path).out == done.err, "the same words, where they are the answer"
@@ -151,7 +152,7 @@ def test_a_bucket_with_no_more_than_what_identifies_it_can_be_planned(bare: Plac
         1, type="Hologram", region="mars-1", net_type="7", labels=None, metadata_template="{", num=None, new={}
     )
     bare.write("acrsync.yaml", "version: 1\nbuckets:\n  - {name: a, region: eu-west-1, type: File}\n")
-    with hostile(ok(listing(strange, {"id": 0, "name": "b", "type": "File", "region": "eu-west-1"}))) as server:
+    with hostile(ok(listing(strange, {"id": 2, "name": "b", "type": "File", "region": "eu-west-1"}))) as server:
         environment = {"ACRSYNC_ENDPOINT": server.url, "ACRSYNC_TOKEN": TOKEN}
         assert bare.acrsync("plan", environment=environment).code == 0
         exported = bare.acrsync("export", environment=environment)

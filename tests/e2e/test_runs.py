@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from collections.abc import Callable
@@ -70,8 +71,8 @@ def test_a_crash_in_one_manifest_survives_an_apply_of_another(place: Place, api:
     assert [events[-1]["event"] for events in place.records()] == ["outcome", "end"], "the first is still open"
     assert place.acrsync("apply", *QUICK, "other.yaml").code == 0, "and so it is after another one"
     seen = place.acrsync("runs")
-    assert seen.out.count("\n") == 2
-    assert "cut off: 1 failed" in seen.out
+    assert seen.out.count("\n") == 3
+    assert re.search(r"cut off +1 failed", seen.out)
     assert (
         "test was deleted to be replaced and is not there again"
         in place.acrsync("runs", "show", place_id(place, 0)).out
@@ -120,7 +121,7 @@ def test_a_plan_says_that_an_apply_is_going_on(place: Place, api: Api, going_on:
     plan = place.acrsync("plan", "--settle", "0")
     assert (plan.code, plan.codes) == (0, ["H515"])
     assert place_id(place, 0) in plan.out
-    assert f"{place_id(place, 0)}  running:" in place.acrsync("runs").out
+    assert f"{place_id(place, 0)}  running " in place.acrsync("runs").out
 
 
 def test_runs_are_listed_and_shown(place: Place, api: Api):
@@ -128,7 +129,7 @@ def test_runs_are_listed_and_shown(place: Place, api: Api):
     assert place.acrsync("runs").out == "There are no runs.\n"
     assert place.acrsync("apply", *QUICK).code == 0
     run_id = place_id(place, 0)
-    assert place.acrsync("runs").out.startswith(f"{run_id}  verified: 3 created; ")
+    assert f"{run_id}  verified  3 created " in place.acrsync("runs").out
     (listed,) = json.loads(place.acrsync("runs", "--format", "json").out)
     assert (listed["id"], listed["result"], listed["changes"], listed["open"]) == (
         run_id,
@@ -178,7 +179,7 @@ def test_a_git_repository_is_a_memory_for_two_machines(place: Place, api: Api, t
     assert place.acrsync("apply", *QUICK, *store).code == 0
     again = place.acrsync("apply", *QUICK, *store)
     assert (again.code, "No changes." in again.out) == (0, True)
-    assert ": 3 created; " in place.acrsync("runs", *store, "--endpoint", api.url).out
+    assert " 3 created " in place.acrsync("runs", *store, "--endpoint", api.url).out
     assert not (place.folder / ".acrsync").exists()
     without = place.acrsync("apply", *QUICK, *store, "other.yaml") if place.write("other.yaml", OTHER) else None
     assert without is None or without.codes == ["E081"]

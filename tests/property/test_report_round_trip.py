@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 from dataclasses import replace
 from typing import Any
@@ -147,6 +148,4 @@ def test_nothing_from_outside_moves_the_cursor_or_speaks_to_a_pipeline(plan: Pla
 @given(plans)
 def test_colour_adds_nothing_but_colour(plan: Plan) -> None:
     coloured = plan_text(plan, style=COLOURED)
-    for code in ("0", "1", "2", "31", "32", "33", "35", "36"):
-        coloured = coloured.replace(f"\x1b[{code}m", "")
-    assert coloured == plan_text(plan, style=PLAIN)
+    assert re.sub(r"\x1b\[[0-9;]+m", "", coloured) == plan_text(plan, style=PLAIN)

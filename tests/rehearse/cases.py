@@ -22,7 +22,6 @@ FAULTS: tuple[Mapping[str, JSON], ...] = (
     {"kind": "error_after", "status": 500},
     {"kind": "error_after", "status": 504, "body": "html"},
     {"kind": "error_after", "status": 409, "body": "error"},  # a proxy sent it twice, and tells the second answer
-    {"kind": "error_after", "status": 422},
     {"kind": "reset_before"},
     {"kind": "reset_after"},
     {"kind": "hang_before", "seconds": SLOW_S},

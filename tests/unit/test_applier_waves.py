@@ -212,8 +212,8 @@ def test_a_rename_whose_name_was_not_given_up_is_not_tried():
     outcomes = job.run()
     assert statuses(outcomes) == [Status.FAILED, Status.SKIPPED, Status.SKIPPED, Status.UPDATED]
     assert words(outcomes[1].diagnostic) == (
-        "error[E502] The name is not free | The name c was not given up by the bucket that bears it. | see what became "
-        "of that bucket."
+        "error[E502] The name is not free | The name c was not given up by the bucket that bears it. "
+        "| check that bucket."
     )
 
 

@@ -226,10 +226,10 @@ def test_rows_of_several_accounts_are_a_manifest_for_the_one_with_the_most():
 @pytest.mark.parametrize(
     ("row", "key", "why"),
     [
-        ({"metadata_template": "{oops"}, "metadata_template", "no JSON object"),
-        ({"metadata_template": "[1]"}, "metadata_template", "no JSON object"),
+        ({"metadata_template": "{oops"}, "metadata_template", "not a JSON object"),
+        ({"metadata_template": "[1]"}, "metadata_template", "not a JSON object"),
         ({"metadata_template": '{"a": 1}'}, "metadata_template", "`a` is 1"),
-        ({"metadata_template": '{"a": {"required": true}}'}, "metadata_template", "`required` is no key"),
+        ({"metadata_template": '{"a": {"required": true}}'}, "metadata_template", "`required` is not a key"),
         ({"metadata_template": '{"a": {"default": "\\ud800"}}'}, "metadata_template", "surrogate"),
         ({"labels": ["a,b"]}, "labels", "comma"),
         ({"labels": ["\ud800"]}, "labels", "surrogate"),

@@ -108,7 +108,7 @@ def test_what_was_stored_under_another_name_is_closed_when_it_is_gone_or_has_the
 
 @pytest.mark.parametrize("stored", ["ta", "TALK!", "talk (2)", "t&#97;lk", "tálk"])
 def test_a_new_bucket_that_a_lost_create_may_have_made_is_its_alias(stored):
-    found = known(CREATE, outcomes=[LOST_ANSWER]).earlier([live(20, stored)], stack=None)
+    found = known(CREATE, outcomes=[LOST_ANSWER]).earlier([live(20, stored)])
     assert found.aliases == {"talk": (20, stored)}
 
 
@@ -282,10 +282,10 @@ def test_planning_is_told_what_the_last_verified_run_of_its_stack_managed():
     lines = (*lines_of(CREATE)[:1], end_line(**{**END, "verified": True, "managed": {20: "talk"}}))
     of_files = past(({**lines[0], "files": ["a.yaml"]}, *lines[1:]))
     of_stack = past(({**lines[0], "stack": "radio", "files": ["a.yaml"]}, *lines[1:]))
-    assert Known((of_files,)).earlier([], manifest=manifest_key(None, ["a.yaml"])).managed == {20: "talk"}
-    assert Known((of_files,)).earlier([], manifest=manifest_key(None, ["b.yaml"])).managed == {}
-    assert Known((of_stack,)).earlier([], manifest=manifest_key("radio", ["b.yaml"])).managed == {20: "talk"}
-    assert Known((of_stack,)).earlier([], manifest=manifest_key(None, ["a.yaml"])).managed == {}
+    assert Known((of_files,)).earlier([], manifest=manifest_key(None, None, ["a.yaml"])).managed == {20: "talk"}
+    assert Known((of_files,)).earlier([], manifest=manifest_key(None, None, ["b.yaml"])).managed == {}
+    assert Known((of_stack,)).earlier([], manifest=manifest_key("radio", None, ["b.yaml"])).managed == {20: "talk"}
+    assert Known((of_stack,)).earlier([], manifest=manifest_key(None, None, ["a.yaml"])).managed == {}
 
 
 def test_a_hint_says_what_is_open_and_where_to_look():
