@@ -195,7 +195,10 @@ def _sums(observed: Sequence[tuple[int, int]]) -> Iterator[tuple[str, int, int |
 
 def _finds(search: Search, found: frozenset[int | None], plain: frozenset[int | None], rule: JSON) -> bool:
     """Tell whether a rule finds these rows, which are not by chance those of the list without a search."""
-    return found == plain if rule == "ignored" else found == search.predicted[rule] and found != plain
+    if rule == "ignored":
+        return found == plain
+    # A page that is cut short may hold, by chance, only rows that the search finds.
+    return found <= search.predicted[rule] if found == plain else found == search.predicted[rule]
 
 
 def _may_be_in(rows: Sequence[Row], order: JSON) -> bool:

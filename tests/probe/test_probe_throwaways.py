@@ -45,9 +45,8 @@ def survives(profile, tmp_path, *, at: int, acts: bool, **how) -> None:
         left = one.buckets.keys() - before.keys()
         assert len(left) <= 2
         report = one.probed(tmp_path)
-        # Of a create that was recorded and never sent nobody knows that: it is reported.
+        # Of a create that was recorded and never sent, or refused, nobody knows that: it is reported.
         assert {message.code for message in report.messages} <= {"W604"}
-        assert report.clean or not acts
         assert one.buckets == before
 
 

@@ -21,7 +21,9 @@ FAULTS: tuple[Mapping[str, JSON], ...] = (
     {"kind": "error_before", "status": 504, "body": "html"},
     {"kind": "error_after", "status": 500},
     {"kind": "error_after", "status": 504, "body": "html"},
-    {"kind": "error_after", "status": 409, "body": "error"},  # a proxy sent it twice, and tells the second answer
+    # A proxy sent a create twice, and tells the second answer.
+    {"kind": "error_after", "status": 409, "body": "error", "method": ["POST"]},
+    {"kind": "error_after", "status": 422, "method": ["POST"]},
     {"kind": "reset_before"},
     {"kind": "reset_after"},
     {"kind": "hang_before", "seconds": SLOW_S},
