@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from unittest.mock import patch
 
+from acrsync.apply.names import Names
 from acrsync.diagnostics import UnknownOutcome
 from acrsync.model import Attrs, Live
 from acrsync.plan import undo
@@ -177,6 +178,16 @@ def _without(field: str) -> Callable[..., Earlier]:
 EARLIER = memory.Known.earlier
 
 
+@contextmanager
+def _believing_answers() -> Iterator[None]:
+    """Leave out both rules: that an id listed before proves no create, and that undo never deletes one."""
+    with (
+        patch.object(Names, "has", lambda self, id_: False),
+        patch.object(undo, "_was_listed", lambda run, row: False),
+    ):
+        yield
+
+
 FAULTS: dict[str, Fault] = {
     "rule 1": Fault("every swap has the same nonce", lambda: patch.object(Lease, "fresh_nonce", lambda self: "n")),
     "rule 2": Fault("after a conflict the holder's name is believed", lambda: patch.object(Lease, "put", _put_by_name)),
@@ -217,7 +228,7 @@ FAULTS: dict[str, Fault] = {
         lambda: patch.object(memory.Known, "earlier", _without("pending")),
     ),
     "undo by id": Fault(
-        "undo deletes what a create was answered with",
-        lambda: patch.object(undo, "_was_listed", lambda run, row: False),
+        "what a create was answered with is believed, and undo deletes it",
+        _believing_answers,
     ),
 }
