@@ -266,7 +266,21 @@ class Attempt:
         self._intend("delete", change.desired.attrs, marks)
         self.account.delete(fresh.id)
         self._sent()
+        if (left := self._left(fresh.id)) is not None:
+            return Outcome(change, Status.UNKNOWN, _still_there(left), left, wrote=True, lost="delete")
         return self._post(change, marks, Status.REPLACED)
+
+    def _left(self, bucket_id: int) -> Live | None:
+        """Return a deleted bucket that is still shown when nothing can lag any more: its answer was not true."""
+        left = None
+        for _ in self.patience.looks():
+            try:
+                left = self.account.read(bucket_id)
+            except RemoteError:  # even a refusal: a server may answer 403 for a bucket that is gone
+                return None
+            if left is None:
+                break
+        return left
 
     def _intend(self, verb: Verb, attrs: Attrs, marks: tuple[str, ...]) -> None:
         self.run.intent(verb, self.change, attrs=attrs, marks=marks)
@@ -343,6 +357,12 @@ def _told_of(before: Live, after: Live, sent: Attrs, lost: Sequence[str]) -> str
 def _unproven(live: Live) -> Diagnostic:
     """Return the message for an answer that does not show what was written."""
     detail = f"The answer shows {describe(live)}, so it does not say what became of this change."
+    return error("E430", detail, fix="run plan, which looks at the account itself.")
+
+
+def _still_there(live: Live) -> Diagnostic:
+    """Return the message for a bucket that is there although its delete was answered as done."""
+    detail = f"The delete was answered as done, and {describe(live)} is still there, so no new one was created."
     return error("E430", detail, fix="run plan, which looks at the account itself.")
 
 

@@ -39,6 +39,13 @@ def test_a_sample_of_all_misfortunes_breaks_no_promise():
     assert sum(verdict.struck for verdict in verdicts) > len(sample) * 0.9
 
 
+def test_a_delete_that_was_only_said_to_be_done_leads_to_no_second_bucket():
+    pretended = Fault({"kind": "pretend", "method": ["DELETE"]}, 9)
+    (verdict,) = rehearse([Case(REPLACEMENT, "lenient", pretended)], workers=1, command=cli.run)
+    held([verdict])
+    assert verdict.struck
+
+
 def test_a_list_that_lags_behind_a_killed_create_leads_to_no_second_one():
     held(list(rehearse([Case(REPLACEMENT, LAGGING, Kill(acted=True, at=9), settle_s=1.5)], workers=1, command=cli.run)))
 
