@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import Common, Finite, Planning, common, planning
+from acrsync.cli.options import DAY_S, Common, Finite, Planning, common, planning, seconds
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync import Account, ExitCode, Outcome, Plan
@@ -41,13 +41,11 @@ ANSWER_S = 30.0  # a question answered later than that was asked about an accoun
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan: the same as `acrsync plan`.")
-@click.option(
+@seconds(
     "--lock-timeout",
-    type=Finite(0, 86_400),
+    most=DAY_S,
     default=300,
-    show_default=True,
-    metavar="S",
-    help="Seconds to wait while another apply holds the account; then exit with 5.",
+    told="Seconds to wait while another apply holds the account; then exit with 5.",
 )
 def command(
     where: Common,

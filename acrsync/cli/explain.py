@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import color, offered
+from acrsync.cli.options import color, offered, output_format
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.plan.outcome import ExitCode
@@ -14,14 +14,7 @@ if TYPE_CHECKING:  # `--help` imports every command
 
 @click.command("explain")
 @click.argument("codes", nargs=-1, metavar="[CODE]...", shell_complete=offered("codes"))
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "json"]),
-    default="text",
-    show_default=True,
-    help="Output format.",
-)
+@output_format("text", "json")
 @color
 def command(codes: tuple[str, ...], format_: str, color: str) -> ExitCode:
     """Explain a message by its code.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import Common, common, compared, names
+from acrsync.cli.options import Common, common, compared, names, output_format
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.plan.outcome import ExitCode
@@ -18,14 +18,7 @@ if TYPE_CHECKING:  # `--help` imports every command
 @names
 @compared
 @click.option("--used-by", is_flag=True, help="Also show the projects and containers that use each bucket.")
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "json", "env"]),
-    default="text",
-    show_default=True,
-    help="Output format; env: a line ACRSYNC_ID_NAME=ID for each bucket.",
-)
+@output_format("text", "json", "env", told="Output format; env: a line ACRSYNC_ID_NAME=ID for each bucket.")
 def command(
     where: Common, *, names: tuple[str, ...], manifests: tuple[Path, ...], used_by: bool, format_: str
 ) -> ExitCode:

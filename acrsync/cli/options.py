@@ -19,6 +19,8 @@ Function = Callable[..., Any]
 DEFAULT_PATH = "acrsync.yaml"
 OTHER_PATH = "acrsync.yml"
 RECORDS = Path(".acrsync/runs")
+HOUR_S = 3_600
+DAY_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,20 @@ class Finite(click.FloatRange):
         return number
 
 
+def seconds(
+    option: str, *, most: float, default: float, told: str, zero: bool = True
+) -> Callable[[Function], Function]:
+    """Add an option that is a number of seconds, 0 only with `zero`."""
+    kind = Finite(0, most, min_open=not zero)
+    return click.option(option, type=kind, default=default, show_default=True, metavar="S", help=told)
+
+
+def output_format(*formats: str, told: str = "Output format.") -> Callable[[Function], Function]:
+    """Add `--format`, which is text if it is not given; it arrives as `format_`."""
+    choice = click.Choice(formats)
+    return click.option("--format", "format_", type=choice, default="text", show_default=True, help=told)
+
+
 def common(function: Function) -> Function:
     """Add the options that every command with an account has; they arrive as `common`."""
 
@@ -75,14 +91,7 @@ def common(function: Function) -> Function:
         help="Address of the API; `emulator:` is a built-in test account on this machine.",
     )
     @click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help="Read the token from a file.")
-    @click.option(
-        "--timeout",
-        type=Finite(0, 86_400, min_open=True),
-        default=60,
-        show_default=True,
-        metavar="S",
-        help="Seconds for one request, to its last byte.",
-    )
+    @seconds("--timeout", most=DAY_S, default=60, told="Seconds for one request, to its last byte.", zero=False)
     @env
     @color
     @click.option("--debug", is_flag=True, help="Log each request to stderr, without secrets.")
@@ -135,14 +144,7 @@ def planning(function: Function) -> Function:
     """Add the options that `plan` and `apply` share; they arrive as `planning`."""
 
     @paths
-    @click.option(
-        "--format",
-        "format_",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-        help="Output format.",
-    )
+    @output_format("text", "json")
     @click.option(
         "--out",
         multiple=True,
@@ -172,21 +174,12 @@ def planning(function: Function) -> Function:
         metavar="N",
         help="Changes made at the same time.",
     )
-    @click.option(
-        "--settle",
-        type=Finite(0, 3600),
-        default=30,
-        show_default=True,
-        metavar="S",
-        help="Seconds until the list shows a write.",
-    )
-    @click.option(
+    @seconds("--settle", most=HOUR_S, default=30, told="Seconds until the list shows a write.")
+    @seconds(
         "--landing",
-        type=Finite(0, 3600),
+        most=HOUR_S,
         default=30,
-        show_default=True,
-        metavar="S",
-        help="Seconds that a request may take to arrive after it was sent; matters after a crash.",
+        told="Seconds that a request may take to arrive after it was sent; matters after a crash.",
     )
     @runs
     @functools.wraps(function)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import Common, Finite, common, paths, runs
+from acrsync.cli.options import DAY_S, Common, common, output_format, paths, runs, seconds
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync import Account, ExitCode
@@ -38,18 +38,9 @@ PATIENCE_S = 30.0
 @click.option(
     "--compare", type=click.Path(path_type=Path), metavar="FILE", help="Exit with 2 if this profile is true no more."
 )
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output format."
-)
+@output_format("text", "json")
 @runs
-@click.option(
-    "--lock-timeout",
-    type=Finite(0, 86_400),
-    default=300,
-    show_default=True,
-    metavar="S",
-    help="With --write: seconds to wait for another run.",
-)
+@seconds("--lock-timeout", most=DAY_S, default=300, told="With --write: seconds to wait for another run.")
 def command(  # noqa: PLR0913 - one for each option
     where: Common,
     *,

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import Common, Planning, approvals, common, limit, paths
+from acrsync.cli.options import Common, Planning, approvals, common, limit, output_format, paths
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync import Account, ExitCode, Manifest, Plan
@@ -43,9 +43,7 @@ SMALLER_TRIES = 150  # cases that are played to find a smaller one that fails
 @click.option(
     "--workers", type=click.IntRange(1, 64), metavar="N", help="Applies at a time, by default one a core and one more."
 )
-@click.option(
-    "--format", "format_", type=click.Choice(["text", "json"]), default="text", show_default=True, help="Output format."
-)
+@output_format("text", "json")
 def command(  # noqa: PLR0913 - one for each option
     where: Common,
     *,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from acrsync.cli import options
-from acrsync.cli.options import Common, common, compared, offered
+from acrsync.cli.options import Common, common, compared, offered, output_format
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.plan.outcome import ExitCode
@@ -24,14 +24,7 @@ FORMATS = ("text", "json", "markdown", "html", "gitlab", "terraform-json")
 @click.argument("what", metavar="FILE|RUN|NAME", shell_complete=offered("shown"))
 @compared
 @options.runs
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(FORMATS),
-    default="text",
-    show_default=True,
-    help="Output format; a run and a bucket have text and json.",
-)
+@output_format(*FORMATS, told="Output format; a run and a bucket have text and json.")
 def command(where: Common, *, what: str, manifests: tuple[Path, ...], runs: str | None, format_: str) -> ExitCode:
     """Show a saved plan, a run, or one bucket.
 

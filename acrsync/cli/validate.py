@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import color, env, paths
+from acrsync.cli.options import color, env, output_format, paths
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.model import Manifest
@@ -17,13 +17,12 @@ if TYPE_CHECKING:  # `--help` imports every command
 
 @click.command("validate")
 @paths
-@click.option(
-    "--format",
-    "format_",
-    type=click.Choice(["text", "json", "github", "gitlab"]),
-    default="text",
-    show_default=True,
-    help="Output format: for people, for programs, as GitHub annotations, or as a GitLab code quality report.",
+@output_format(
+    "text",
+    "json",
+    "github",
+    "gitlab",
+    told="Output format: for people, for programs, as GitHub annotations, or as a GitLab code quality report.",
 )
 @env
 @color
