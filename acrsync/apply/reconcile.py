@@ -288,6 +288,8 @@ def _lost_bucket(outcome: Outcome) -> Diagnostic | None:
     change = outcome.change
     if not isinstance(change, Replace) or not outcome.wrote or outcome.status in WELL:
         return None
+    if outcome.live is not None and outcome.live.id == change.live.id:
+        return None  # the delete was answered as done, and the bucket is still there
     detail = f"Bucket {visible(change.name)} was deleted for its replacement. This is the bucket to create:\n"
     fix = "run apply again: it creates the bucket with these values, also those that the manifest leaves out."
     return error("E507", detail + entry(change.desired.attrs), fix=fix, span=change.desired.span)

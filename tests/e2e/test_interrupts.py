@@ -164,6 +164,18 @@ def test_a_crash_between_delete_and_create_loses_nothing_of_the_bucket(place: Pl
     assert (row["region"], row["labels"], row["metadata_template"]) == ("us-west-2", ["TV"], template)
 
 
+def test_a_replacement_whose_delete_was_only_said_to_be_done_calls_nothing_deleted(place: Place, api: Api):
+    place.write("acrsync.yaml", REPLACE)
+    api.faults({"kind": "pretend", "method": "DELETE"})
+    done = place.acrsync("apply", "--yes", "--settle", "0")
+    assert (done.code, "E430" in done.codes, "E507" in done.codes) == (6, True, False)
+    assert "The delete was answered as done, and test (" in done.out
+    assert [row["region"] for row in api.get("/buckets")["data"] if row["name"] == "test"] == ["eu-west-1"]
+    api.faults()
+    assert place.acrsync("apply", "--yes", "--settle", "0", "--landing", "0").code == 0
+    assert [row["region"] for row in api.get("/buckets")["data"] if row["name"] == "test"] == ["us-west-2"]
+
+
 def test_a_replacement_whose_create_failed_shows_the_bucket_as_an_entry_to_paste(place: Place, api: Api):
     place.write("acrsync.yaml", REPLACE)
     api.faults({"kind": "error_after", "method": "DELETE"}, {"kind": "throttle", "method": "POST", "retry_after": 400})

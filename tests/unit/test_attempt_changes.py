@@ -231,6 +231,14 @@ def test_a_replacement_whose_delete_is_lost_creates_nothing_in_this_run():
     assert job.account.writes == ["DELETE 7"]
 
 
+def test_a_replacement_of_a_bucket_that_stays_in_spite_of_the_answer_creates_nothing():
+    job = apply(MOVED, MUSIC)
+    job.account.after["delete"] = [lambda: job.account.holding(MUSIC)]
+    outcome = job.one()
+    assert (outcome.status, outcome.lost, outcome.live.id) == (Status.UNKNOWN, "delete", 7)
+    assert job.account.writes == ["DELETE 7"]
+
+
 def test_a_replacement_that_was_made_already_is_known_by_its_name():
     job = apply(MOVED, live(8, "music", region="us-west-2", labels=["Music"]))
     assert (job.one().status, job.account.writes) == (Status.ALREADY, [])
