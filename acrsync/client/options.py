@@ -60,7 +60,8 @@ class Options:
         for name, value in options.items():
             if name == "allow_redirects":
                 why = "a redirect is never followed: the token stays with its host"
-                _refuse_unless(not value, "allow_redirects", why)
+                if value:
+                    raise _unusable("allow_redirects", why)
                 changes["redirects"] = value is not None
             elif check := _CHECKS.get(name):
                 if value is not None:
@@ -78,9 +79,8 @@ class Options:
 def checked_timeout(value: Any, *, default: Timeout) -> Timeout:
     """Return a timeout as requests takes it; 0 is the default, as with acrclient. Raises: InvalidCall."""
     if isinstance(value, tuple | list):
-        _refuse_unless(
-            len(value) == _PAIR, "timeout", f"it has {len(value)} parts, not two: to connect, and for the rest"
-        )
+        if len(value) != _PAIR:
+            raise _unusable("timeout", f"it has {len(value)} parts, not two: to connect, and for the rest")
         total = sum(default) if isinstance(default, tuple) else default
         connect, rest = (None if part is None else _seconds(part) for part in value)
         rest = total if rest is None else rest
@@ -97,7 +97,8 @@ def checked_proxies(proxies: Any, *, base_url: str) -> dict[str, str]:
     """
     if proxies is None:
         return {}
-    _refuse_unless(isinstance(proxies, Mapping), "proxies", "it is not a mapping, as {'https': 'http://proxy:3128'}")
+    if not isinstance(proxies, Mapping):
+        raise _unusable("proxies", "it is not a mapping, as {'https': 'http://proxy:3128'}")
     if not base_url.startswith("https:"):
         return {}
     return {
@@ -145,38 +146,43 @@ def _seconds(value: Any) -> float:
     raise InvalidCall(f"A timeout is {limits}, not {visible(repr(value))[:50]}.")
 
 
-def _refuse_unless(usable: bool, name: str, why: str) -> None:
-    if not usable:
-        raise InvalidCall(f"The option {name} cannot be used: {why}.")
+def _unusable(name: str, why: str) -> InvalidCall:
+    return InvalidCall(f"The option {name} cannot be used: {why}.")
 
 
 def _headers(value: Any, _: Options) -> Mapping[str, str | bytes]:
-    _refuse_unless(isinstance(value, Mapping), "headers", "it is not a mapping")
+    if not isinstance(value, Mapping):
+        raise _unusable("headers", "it is not a mapping")
     return {name: content for name, content in value.items() if content is not None}
 
 
 def _verify(value: Any, _: Options) -> bool | str:
-    _refuse_unless(isinstance(value, bool | str) and value != "", "verify", "it is neither true nor false nor a path")
-    return value  # type: ignore[no-any-return]
+    if not isinstance(value, bool | str) or value == "":
+        raise _unusable("verify", "it is neither true nor false nor a path")
+    return value
 
 
 def _cert(value: Any, _: Options) -> str | tuple[str, str]:
     if isinstance(value, tuple | list) and len(value) == _PAIR and all(isinstance(part, str) for part in value):
         return value[0], value[1]
-    _refuse_unless(isinstance(value, str) and value != "", "cert", "it is neither a path nor a pair of paths")
-    return value  # type: ignore[no-any-return]
+    if not isinstance(value, str) or value == "":
+        raise _unusable("cert", "it is neither a path nor a pair of paths")
+    return value
 
 
 def _cookies(value: Any, _: Options) -> Mapping[str, str] | CookieJar:
-    _refuse_unless(isinstance(value, Mapping | CookieJar), "cookies", "it is neither a mapping nor a CookieJar")
-    return value  # type: ignore[no-any-return]
+    if not isinstance(value, Mapping | CookieJar):
+        raise _unusable("cookies", "it is neither a mapping nor a CookieJar")
+    return value
 
 
 def _hooks(value: Any, _: Options) -> tuple[Hook, ...]:
-    _refuse_unless(isinstance(value, Mapping) and value.keys() <= {"response"}, "hooks", "the only event is response")
+    if not isinstance(value, Mapping) or not value.keys() <= {"response"}:
+        raise _unusable("hooks", "the only event is response")
     found = value.get("response") or ()
     hooks = (found,) if callable(found) else tuple(found)
-    _refuse_unless(all(map(callable, hooks)), "hooks", "one of them cannot be called")
+    if not all(map(callable, hooks)):
+        raise _unusable("hooks", "one of them cannot be called")
     return hooks
 
 

@@ -169,7 +169,7 @@ class Rules:
         return Written(self.shown(new), body, before, lambda: self._another(id_))
 
     def _changed(self, old: Bucket, fields: Fields) -> Bucket:
-        """Return the row as a PUT makes it; what it sets is no longer shown word for word."""
+        """Return the row as a PUT makes it; what it sets is not shown word for word any more."""
         body, profile = fields.body, self.profile
         new = replace(
             old,

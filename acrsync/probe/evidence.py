@@ -69,12 +69,11 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """Readings after one write, in order; `paused_s`: so long nothing was read at first."""
+    """Readings after one write, in order."""
 
     write: str  # create, update or delete
     written: Answer
     readings: tuple[Seen, ...]
-    paused_s: float = 0.0
 
     @property
     def late(self) -> int:

@@ -6,7 +6,7 @@ answer alike, the first of them is shown as `like`: a server that behaves so, no
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -127,11 +127,3 @@ class Fact:
     name: str
     value: JSON
     seen: tuple[int, ...] = field(default=())
-
-
-Decider = Callable[..., Finding]
-
-
-def reading_numbers(answers: Sequence[Answer]) -> str:
-    """Return request numbers for people: `#3, #7`."""
-    return ", ".join(f"#{answer.number}" for answer in answers)

@@ -141,7 +141,7 @@ class Writing:
             if shows or sum(step_s for _ in readings) > self.patience_s or not self._wait(step_s):
                 break
             step_s = step_s if paused else min(step_s * 2, 4.0)
-        self.evidence.gets.append(Series("create", written, tuple(readings), pause_s))
+        self.evidence.gets.append(Series("create", written, tuple(readings)))
         series = self.evidence.gets[-1]
         since_s = readings[-1].answer.ended - written.begun
         if series.late > 0 or since_s >= 1:  # what was not read within a second may lag by some
@@ -400,11 +400,10 @@ class Writing:
         """Read the list until it shows a write, and a little longer; each time with a page size of its own."""
         readings: list[Seen] = []
         earlier = [series for series in self.evidence.lists if series.write == write and series.late > 0]
-        pause_s = 0.0
         if paused and earlier:
             late = earlier[0].readings[earlier[0].late - 1].answer
-            pause_s = max(0.0, late.begun - earlier[0].written.ended - (self.clock.wall().timestamp() - written.ended))
-            self._wait(pause_s)
+            late_s = late.begun - earlier[0].written.ended
+            self._wait(max(0.0, late_s - (self.clock.wall().timestamp() - written.ended)))
         step_s, waited_s, more = STEP_S, 0.0, 2
         while more >= 0 and waited_s <= self.patience_s:
             answer = self._page()
@@ -418,7 +417,7 @@ class Writing:
             if not self._wait(step_s):
                 break
             step_s = step_s if paused else min(step_s * 2, 4.0)
-        self.evidence.lists.append(Series(write, written, tuple(readings), pause_s))
+        self.evidence.lists.append(Series(write, written, tuple(readings)))
 
     def _list_settled(self, bucket_id: int | None, name: str) -> bool:
         """Wait until two readings in a row show a bucket as it is, so that no earlier write is late any more."""

@@ -28,7 +28,7 @@ class LeaseLost(RemoteError):
 
 
 class Moved(AcrsyncError):
-    """E077: another run was faster; what was listed and planned no longer counts."""
+    """E077: another run was faster; what was listed and planned does not count any more."""
 
 
 class Run(Protocol):

@@ -99,9 +99,7 @@ def test_a_handle_sees_what_another_one_swapped(place: Open):
     assert reader.swap(b"three", expected=version, note="three") != version
 
 
-def test_of_many_swaps_on_one_version_one_succeeds(place: Open):
-    version = swapped(place(), b"start")
-
+def one_wins_from(place: Open, version: str | None) -> None:
     def race(number: int) -> str:
         try:
             return place().swap(b"by %d" % number, expected=version, note=f"by {number}")
@@ -116,19 +114,12 @@ def test_of_many_swaps_on_one_version_one_succeeds(place: Open):
     assert won == [now.version]
 
 
+def test_of_many_swaps_on_one_version_one_succeeds(place: Open):
+    one_wins_from(place, swapped(place(), b"start"))
+
+
 def test_of_many_first_swaps_one_succeeds(place: Open):
-    def race(number: int) -> str:
-        try:
-            return place().swap(b"by %d" % number, expected=None, note=f"by {number}")
-        except Conflict:
-            return ""
-
-    with ThreadPoolExecutor(4) as pool:
-        won = [found for found in pool.map(race, range(4)) if found]
-
-    now = place().read()
-    assert now is not None
-    assert won == [now.version]
+    one_wins_from(place, None)
 
 
 def test_every_byte_comes_back(place: Open):
