@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from acrsync.acrcloud import Account
 from acrsync.client import Client
 from acrsync.diagnostics import AcrsyncError
-from acrsync.extras import as_owner, installing
+from acrsync.extras import as_owner, installing, make_private
 from acrsync.remote import Guard
 
 if TYPE_CHECKING:
@@ -102,12 +102,9 @@ def fill(running: Running, copy: Mapping[str, Any]) -> None:
 
 
 def private_folder(path: Path) -> None:
-    """Make `.acrsync/`, which git ignores."""
+    """Make `.acrsync/` or a folder in it, which git ignores."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        ignore = path / ".gitignore"
-        if not ignore.exists():
-            ignore.write_text("*\n", encoding="utf-8")
+        make_private(path)
     except OSError as e:
         raise AcrsyncError(
             "E011", f"{path}: {e.strerror}.", fix=f"work in a folder that you may write to{as_owner(path)}."

@@ -1,4 +1,4 @@
-"""What this machine may lack, and how to get it: packages of extras, and the right to write to a folder."""
+"""What this machine may lack, and how to get it: packages of extras, folders, and the right to write to them."""
 
 import os
 import shlex
@@ -15,6 +15,14 @@ def installing(package: str) -> str:
     Why not the extra: acrsync itself may come from a checkout, and its name on an index need not be ours.
     """
     return f'{shlex.quote(sys.executable)} -m pip install "{EXTRAS[package]}"'
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder; if it is `.acrsync/` or in it, git ignores all that is there. Raises: OSError."""
+    folder.mkdir(parents=True, exist_ok=True)
+    home = next((path for path in (folder, *folder.parents) if path.name == ".acrsync"), None)
+    if home is not None and not (home / ".gitignore").exists():
+        (home / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
 def as_owner(path: Path) -> str:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.rehearse.play import Verdict
     from acrsync.rehearse.report import Rehearsed
 
-FOLDER = Path(".acrsync")
 FAILURES = "rehearsals"
 SMALLER_TRIES = 150  # cases that are played to find a smaller one that fails
 
@@ -207,16 +206,15 @@ def _by_case(verdicts: Iterable[Verdict]) -> Mapping[str, Verdict]:
 def _shown(done: Rehearsed, smaller: Case | None, *, format_: str) -> ExitCode:
     from acrsync import ExitCode
     from acrsync.cli import output
-    from acrsync.connecting import private_folder
+    from acrsync.connecting import STATE, private_folder
     from acrsync.rehearse.cases import to_json
     from acrsync.rehearse.report import rehearsal_document, rehearsal_text
 
     code = ExitCode.FAILED if done.summary.broken else ExitCode.DONE
     kept = ""
     if smaller is not None:
-        private_folder(FOLDER)
-        private_folder(FOLDER / FAILURES)
-        path = FOLDER / FAILURES / f"{output.now():%Y%m%dT%H%M%SZ}.json"
+        private_folder(STATE / FAILURES)
+        path = STATE / FAILURES / f"{output.now():%Y%m%dT%H%M%SZ}.json"
         output.save(path, to_json(smaller))
         kept = str(path)
     if format_ == "json":

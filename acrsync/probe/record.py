@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from acrsync.diagnostics import AcrsyncError
+from acrsync.extras import make_private
 from acrsync.model import JSON
 
 FOLDER = "probes"
@@ -96,8 +97,7 @@ class Record:
     def begin(self) -> None:
         """Write the first line of a new record. Raises: AcrsyncError."""
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            _ignore(self.path.parent)
+            make_private(self.path.parent)
         except OSError as e:
             raise _unwritable(self.path, e) from e
         self._write("probe", nonce=self.nonce, endpoint=self.endpoint, uid=self.uid)
@@ -186,13 +186,6 @@ def _lines(data: bytes) -> Iterator[Mapping[str, JSON]]:
         if not isinstance(value, dict) or "event" not in value:
             raise ValueError("it has a line that is not an event")
         yield value
-
-
-def _ignore(folder: Path) -> None:
-    """Keep git out of `.acrsync/`."""
-    home = next((parent for parent in folder.parents if parent.name == ".acrsync"), None)
-    if home is not None and not (home / ".gitignore").exists():
-        (home / ".gitignore").write_text("*\n", encoding="utf-8")
 
 
 def _unwritable(path: Path, trouble: OSError) -> AcrsyncError:

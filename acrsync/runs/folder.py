@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING
 
 from acrsync.clock import Clock
 from acrsync.diagnostics import AcrsyncError
+from acrsync.extras import make_private
 from acrsync.model import Attrs, Live
 from acrsync.plan.changes import Work
 from acrsync.plan.outcome import Outcome, Verb
@@ -100,13 +101,14 @@ class FolderRuns:
                 tell(told := message)
             self._wait(POLL_S)
         began = self.clock.now()
+        self._seen = tuple(self._mine())
         left_s = self._landing_in(waited_s=0.0) if landed else 0.0
         if left_s > 0:
             tell(f"Waiting {left_s:.0f} s: what an earlier run sent may still land, or not be listed yet.")
         while left_s > 0:
             self._wait(left_s)
+            self._seen = tuple(self._mine())
             left_s = self._landing_in(waited_s=self.clock.now() - began)
-        self._seen = tuple(self._mine())
         return Known(tuple(run for run, _ in self._seen))
 
     def begin(self, wanted: Wanted, *, rows: Sequence[Live]) -> FolderRun:
@@ -182,9 +184,9 @@ class FolderRuns:
                 yield run, lines
 
     def _landing_in(self, *, waited_s: float) -> float:
-        """Return for how long something that earlier runs sent may still land, or be missing from a list."""
+        """Return for how long something that the runs seen last sent may still land, or be missing from a list."""
         left_s = 0.0
-        for run, lines in self._mine():
+        for run, lines in self._seen:
             if any(left.undecided for left in run.open):
                 sent = self.locks.sent(run.id) if lines[0].get("boot") == boot() != "" else None
                 age_s = waited_s if sent is None else max(waited_s, self.up() - sent)
@@ -270,8 +272,7 @@ class Locks:
         if self._held:
             return True
         try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-            _ignore(self._folder)
+            make_private(self._folder)
             with _lock(self._path("gate")):
                 numbered = self._folder.glob(f"{self._stem}-[0-9]*.lock")
                 for path in (self._own, *(numbered if self._uid is None else [self._path("any")])):
@@ -410,13 +411,6 @@ def _noted(path: Path) -> tuple[Holder, float | None]:
         return Holder(**noted["holder"]), noted["up"]
     except (OSError, *NONSENSE):
         return UNKNOWN, None
-
-
-def _ignore(folder: Path) -> None:
-    """Keep git out of `.acrsync/`, where records and the emulator's state lie."""
-    ignore = folder.parent / ".gitignore"
-    if folder.parent.name == ".acrsync" and not ignore.exists():
-        ignore.write_text("*\n", encoding="utf-8")
 
 
 def _sync_folder(folder: Path) -> None:
