@@ -7,7 +7,9 @@ import importlib
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
 
 import click
@@ -29,6 +31,7 @@ def _signals() -> Iterator[int]:
 
 
 SIGNALS = tuple(_signals())
+WAITS_S = 0.05  # so long after a signal does the main thread wait, if it was about to
 INTERRUPTED = 130  # ExitCode.INTERRUPTED, without loading what that stands in
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
 BEGINNINGS = """\b
@@ -97,6 +100,7 @@ def main() -> None:
     # A command makes many objects, hardly any of them garbage, and ends soon: looking for cycles costs a tenth of its
     # time, and looking through everything once more at its end another tenth.
     gc.set_threshold(100_000)
+    _notice_signals()
     code = run(sys.argv[1:])
     for number in SIGNALS:  # the end is decided: a signal now would only change the exit code
         signal.signal(number, signal.SIG_IGN)
@@ -109,8 +113,9 @@ def main() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Run one command and return its exit code; whatever goes wrong ends in one message."""
+    handler = _interrupts()
     for number in SIGNALS:
-        signal.signal(number, _interrupted)
+        signal.signal(number, handler)
     output.prepare()
     try:
         code = acrsync.main([*arguments], prog_name="acrsync", standalone_mode=False)
@@ -121,15 +126,45 @@ def run(arguments: Sequence[str]) -> int:
         return report_failure(error, arguments)
 
 
-def _interrupted(_signum: int, _frame: FrameType | None) -> None:
-    """End the command with one message; the next signal leaves at once, whatever is being tidied up."""
-    for number in SIGNALS:
-        signal.signal(number, _leave)
-    raise KeyboardInterrupt
+def _interrupts() -> Callable[[int, FrameType | None], None]:
+    """Return a handler: the first signal ends the command with one message, the second one ends the process at once.
+
+    It counts and installs no other handler: two signals that arrive together would run this one twice, one inside the
+    other, and count as one.
+    """
+    interrupted = False
+
+    def handle(_signum: int, _frame: FrameType | None) -> None:
+        nonlocal interrupted
+        if interrupted:
+            os._exit(INTERRUPTED)
+        interrupted = True
+        raise KeyboardInterrupt
+
+    return handle
 
 
-def _leave(_signum: int, _frame: FrameType | None) -> None:
-    os._exit(INTERRUPTED)
+def _notice_signals() -> None:
+    """Wake the main thread after each signal: one that arrives right before it waits would not end the wait.
+
+    Python runs handlers in the main thread, and a wait looks for them only if a signal interrupts it.
+    """
+    if not hasattr(signal, "pthread_kill"):
+        return
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    waker, main_thread = signal.SIGURG, threading.main_thread().ident
+    assert main_thread is not None
+
+    def wake() -> None:
+        while noticed := os.read(reading, 1):
+            if noticed[0] != waker:
+                time.sleep(WAITS_S)
+                signal.pthread_kill(main_thread, waker)
+
+    signal.signal(waker, lambda *_: None)  # ignored, it would interrupt nothing
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    threading.Thread(target=wake, name="signals", daemon=True).start()
 
 
 def environment(name: str) -> str | None:
