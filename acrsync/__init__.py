@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from acrsync.model import Live, Manifest
     from acrsync.plan.document import Plan
     from acrsync.plan.outcome import ExitCode, Outcome, Status
+    from acrsync.runs.where import Memory
 
 from acrsync.version import __version__
 
@@ -122,14 +123,15 @@ def connect(  # noqa: PLR0913 - all but two are options of the client
     )
 
 
-def plan(manifest: Manifest, account: Account) -> Plan:
+def plan(manifest: Manifest, account: Account, *, runs: str | Path | None = None) -> Plan:
     """Return what would make the account match the manifest, with every objection. Sends nothing but GET.
 
+    `runs`: as `apply` takes it; what earlier runs left open shapes the plan.
     Raises: AcrsyncError if the account cannot be read, or its list cannot be proven complete.
     """
     from acrsync.apply.reconcile import reconciler
 
-    return reconciler(account).look(manifest).plan
+    return reconciler(account, memory=_memory(runs), uid=manifest.account_uid).look(manifest).plan
 
 
 def apply(plan: Plan, account: Account, *, runs: str | Path | None = None, settle_s: float = 30.0) -> Result:
@@ -140,20 +142,24 @@ def apply(plan: Plan, account: Account, *, runs: str | Path | None = None, settl
     Raises: AcrsyncError, before anything is sent, if the account is read-only, the plan cannot be applied or is for
     another account, the record cannot be written, or another run holds the account (`acrsync.runs.Held`).
     """
-    import os
-
     from acrsync.apply.reconcile import reconciler
     from acrsync.apply.waves import Settings
     from acrsync.diagnostics import AcrsyncError, Invalid
-    from acrsync.runs.where import DEFAULT, Memory, parse_where
 
     if account.read_only:
         raise AcrsyncError("E451", "The account was connected to only read.", fix="connect with read_only=False.")
     if not plan.can_apply:
         raise Invalid((*plan.errors, *(objection.diagnostic for objection in plan.objections)))
-    memory = Memory(parse_where(str(runs or DEFAULT), in_manifest=False), environment=dict(os.environ))
-    loop = reconciler(account, memory=memory, uid=plan.uid, settings=Settings(settle_s=settle_s))
+    loop = reconciler(account, memory=_memory(runs), uid=plan.uid, settings=Settings(settle_s=settle_s))
     return loop.reconcile(lambda known: loop.look_for(plan, known=known))
+
+
+def _memory(runs: str | Path | None) -> Memory:
+    import os
+
+    from acrsync.runs.where import DEFAULT, Memory, parse_where
+
+    return Memory(parse_where(str(runs or DEFAULT), in_manifest=False), environment=dict(os.environ))
 
 
 def __getattr__(name: str) -> Any:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import UTC, datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+Done = TypeVar("Done")
 
 # CLOCK_BOOTTIME goes on while the machine sleeps, where the monotonic clock stops; not every system has it.
 _BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -29,6 +32,10 @@ class Clock(Protocol):
 
     def wait(self, seconds: float) -> bool:
         """Wait that long; False, at once, after a first interrupt."""
+        ...
+
+    def beside(self, task: Callable[[], Done]) -> Callable[[], Done]:
+        """Begin `task` beside the caller; return what waits for it and returns or raises what it does."""
         ...
 
     def repeat(self, task: Callable[[], None], *, every_s: float, name: str) -> Callable[[], None]:
@@ -56,6 +63,18 @@ class WallClock:
 
     def wait(self, seconds: float) -> bool:
         return not self._stop.wait(seconds)
+
+    def beside(self, task: Callable[[], Done]) -> Callable[[], Done]:
+        future: Future[Done] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(task())
+            except BaseException as e:  # noqa: BLE001 - raised again where it is waited for
+                future.set_exception(e)
+
+        threading.Thread(target=run, daemon=True).start()  # a daemon: an interrupt does not wait for it
+        return future.result
 
     def repeat(self, task: Callable[[], None], *, every_s: float, name: str) -> Callable[[], None]:
         ended = threading.Event()

@@ -158,6 +158,11 @@ SUMMARIES: Mapping[str, str] = {
     "E082": "A manifest must not name this run store",
     "E083": "The run store needs another program or package",
     "E084": "This git remote does not exist",
+    "W085": "This runner will lose the records of its runs",
+    "E086": "An older commit",
+    "W087": "This commit may be older",
+    "W088": "Earlier runs are not known",
+    "E089": "Earlier runs are not as when this was planned",
     # Manifest
     "E100": "Manifest file is missing",
     "E101": "Manifest folder holds no manifest",
@@ -224,6 +229,7 @@ SUMMARIES: Mapping[str, str] = {
     "W222": "This gets another id",
     # Guards
     "E211": "A value of this bucket cannot be read",
+    "E212": "This create may have been sent",
     "E301": "Bucket is not empty",
     "E302": "Replacement needs approval",
     "E303": "Too many deletes",

@@ -144,6 +144,10 @@ class FakeClock:
         self.seconds += seconds
         return True
 
+    def beside(self, task):
+        done = task()
+        return lambda: done
+
     def repeat(self, task: Callable[[], None], *, every_s: float, name: str) -> Callable[[], None]:
         return nothing
 

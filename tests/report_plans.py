@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 
 from acrsync.diagnostics import Diagnostic, Severity, Span
 from acrsync.model import JSON, Approval, Desired, Limit, Live, Manifest, Prune, Removed
-from acrsync.plan.changes import Create, Delete, Keep, Kept, Marks, Objection, Replace, Update, Work
+from acrsync.plan.changes import Action, Create, Delete, Keep, Kept, Marks, Objection, Replace, Update, Work
 from acrsync.plan.document import Plan
+from acrsync.plan.earlier import Unsettled
 from acrsync.plan.outcome import ExitCode, Run
 
 ENDPOINT = "https://api-v2.acrcloud.com"
@@ -106,5 +107,6 @@ EVERYTHING = Plan(
     ),
     objections=(IN_USE, TOO_MANY),
     approved=(Approval("replace", 1159, "OPS-311", Span("radio.yaml", 40, 9)),),
+    open=(Unsettled("20260801T080000Z-abcdef", Action.CREATE, "ads-2020"),),
     notes=("ads-2019: its content list cannot be read, so its `num` decides that it is empty.",),
 )

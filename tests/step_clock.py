@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
+
+Done = TypeVar("Done")
 
 
 @dataclass
@@ -32,6 +35,10 @@ class StepClock:
         self.seconds += seconds
         self.when_waiting()
         return True
+
+    def beside(self, task: Callable[[], Done]) -> Callable[[], Done]:
+        done = task()
+        return lambda: done
 
     def repeat(self, task: Callable[[], None], *, every_s: float, name: str) -> Callable[[], None]:
         self.tasks.append(task)

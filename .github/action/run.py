@@ -36,6 +36,7 @@ def command_line(inputs: Mapping[str, str], kept: Path) -> list[str]:
         if each:  # and one report of all, the worst environment first
             line += [f"--out={name}:{kept / 'plan'}.{FORMATS[name]}" for name in ("markdown", "html")]
         return [*line, *paths]
+    line += [f"--{name}" for name in ("strict-runs", "allow-older") if is_true(inputs, name.upper().replace("-", "_"))]
     if not inputs["PLAN"]:
         return [*line, "--yes", *paths]
     return [*line, "--yes", f"--plan={inputs['PLAN']}", *given("--expect", inputs["EXPECT"])]

@@ -29,6 +29,7 @@ from acrsync.remote import Remote
 from acrsync.runs import Moved, Run, Runs
 from acrsync.runs.memory import Known, manifest_key
 from acrsync.runs.record import Wanted
+from acrsync.runs.store import StoreError
 from acrsync.runs.where import Memory
 from acrsync.visible import visible
 
@@ -65,6 +66,7 @@ class Reconciler:
     stop: threading.Event = field(default_factory=threading.Event)  # set by the first interrupt
 
     tell: Callable[[str], object] = nothing  # what people wait for
+    memory: Memory | None = None  # where `runs` are kept, and on what commit this is
 
     def take(self) -> Known:
         """Return what is known of earlier runs when nobody else applies and nothing of them can land any more.
@@ -88,9 +90,8 @@ class Reconciler:
         snapshot: Snapshot | None = None,
     ) -> Seen:
         """Observe the account, unless that is done, and plan; `hints` are shown with the plan."""
-        taken, known = known is not None, self._known() if known is None else known
         read_at = None if snapshot else self.clock.now()
-        snapshot = snapshot or self._observed(known, taken=taken)
+        known, snapshot, warnings = self._known_and_observed(manifest, known, snapshot)
         known = known.of(account_uid(manifest, snapshot))
         earlier = known.earlier(
             snapshot.rows, manifest=manifest_key(manifest.stack, manifest.environment, manifest.files)
@@ -98,17 +99,22 @@ class Reconciler:
         plan = make_plan(manifest, snapshot, earlier=earlier)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         plan = guarded(plan, evidence, earlier=earlier)
-        said = in_reading_order((*known.hints, *hints, *plan.diagnostics))
-        return Seen(replace(plan, diagnostics=said, made_at=self.clock.wall()), snapshot, evidence, known, read_at)
+        said = in_reading_order((*known.hints, *warnings, *hints, *plan.diagnostics))
+        plan = replace(plan, diagnostics=said, made_at=self.clock.wall(), open=known.unsettled())
+        return Seen(plan, snapshot, evidence, known, read_at)
 
     def look_for(self, plan: Plan, *, known: Known | None = None) -> Seen:
-        """Observe the account for a plan that was made before. Raises: AcrsyncError if it is for another account."""
-        taken, known = known is not None, (self._known() if known is None else known).of(plan.uid)
+        """Observe the account for a plan that was made before.
+
+        Raises: AcrsyncError if it is for another account, or if earlier runs left something else open by now.
+        """
         read_at = self.clock.now()
-        snapshot = self._observed(known, taken=taken)
+        known, snapshot, warnings = self._known_and_observed(plan.manifest, known)
+        known = known.of(plan.uid)
         _refuse_other_account(plan, snapshot, endpoint=self.account.endpoint)
+        _refuse_other_runs(plan, known)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
-        said = in_reading_order((*known.hints, *plan.diagnostics))
+        said = in_reading_order((*known.hints, *warnings, *plan.diagnostics))
         return Seen(replace(plan, diagnostics=said), snapshot, evidence, known, read_at)
 
     def reconcile(
@@ -168,16 +174,37 @@ class Reconciler:
         except Exception as e:  # a bug: its handler must know that something may be written
             raise CrashedDuringApply from e
 
-    def _known(self) -> Known:
-        return self.runs.look() if self.runs else Known()
+    def _known_and_observed(
+        self, manifest: Manifest, known: Known | None, snapshot: Snapshot | None = None
+    ) -> tuple[Known, Snapshot, tuple[Diagnostic, ...]]:
+        """Return what is known of earlier runs, the account, and what must be said of both.
 
-    def _observed(self, known: Known, *, taken: bool) -> Snapshot:
-        """Return a list that shows what the last runs wrote, or the one that is read when it must.
+        If the account is not taken, the runs are read while the list is: a plan does not wait for them.
+        """
+        hints = self.memory.hints(self.account.endpoint) if self.memory else ()
+        if known is not None:
+            older = self.memory.older(known, manifest) if self.memory else ()
+            return known, snapshot or self._observed(known, taken=True), (*hints, *older)
+        known_then = self.clock.beside(self._known)
+        snapshot = self.account.observe()
+        known, trouble = known_then()
+        return known, self._observed(known, taken=False, first=snapshot), (*hints, *trouble)
+
+    def _known(self) -> tuple[Known, tuple[Diagnostic, ...]]:
+        """Return what is known of earlier runs, for a plan; if they cannot be read, that is a warning."""
+        try:
+            return (self.runs.look() if self.runs else Known()), ()
+        except StoreError as e:
+            detail = f"{e.diagnostic.detail} So this plan does not know what they left open, and apply will refuse."
+            return Known(), (error("W088", detail, fix=e.diagnostic.fix),)
+
+    def _observed(self, known: Known, *, taken: bool, first: Snapshot | None = None) -> Snapshot:
+        """Return a list that shows what the last runs wrote, `first` if it does, or the one that is read when it must.
 
         If the account is not taken, nobody waited yet for what a run that was cut off may have created.
         """
         looked_for = not taken and known.holder is None
-        snapshot = self.account.observe()
+        snapshot = first or self.account.observe()
         left_s, wait_s = self.settings.settle_s, 1.0
         while left_s > 0:
             missing = looked_for and known.undecided and known.earlier(snapshot.rows).pending
@@ -254,7 +281,7 @@ def reconciler(
     stop = stop or threading.Event()
     clock, how = WallClock(stop), {"settle_s": settings.settle_s, "landing_s": settings.landing_s}
     runs = memory.opened(clock, endpoint=account.endpoint, uid=uid, **how) if memory else None
-    return Reconciler(account, clock, runs, settings, stop, tell)
+    return Reconciler(account, clock, runs, settings, stop, tell, memory)
 
 
 def _ended(run: Run, *, code: ExitCode, verification: Verification | None) -> tuple[Diagnostic, ...]:
@@ -281,6 +308,18 @@ def _refuse_other_account(plan: Plan, snapshot: Snapshot, *, endpoint: str) -> N
         f"It was made for account {plan.uid} at {visible(plan.endpoint)}; this is {here} at {visible(endpoint)}.",
         fix="use the endpoint and the token that it was made with, or plan again.",
     )
+
+
+def _refuse_other_runs(plan: Plan, known: Known) -> None:
+    """Refuse a plan if earlier runs left something else open than when it was made; but for runs of this very plan.
+
+    Those were cut off, and applying it again carries on.
+    """
+    left = known.unsettled(but=plan.digest)
+    if {*left} != {*plan.open}:
+        names = ", ".join(visible(one.name) for one in {**dict.fromkeys(plan.open), **dict.fromkeys(left)})
+        detail = f"Changes of other runs were open then, or are now, and not both: {names}."
+        raise AcrsyncError("E089", detail, fix="plan again.")
 
 
 def _lost_bucket(outcome: Outcome) -> Diagnostic | None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import DAY_S, Common, Finite, Planning, common, planning, seconds
+from acrsync.cli.options import Applying, Common, Finite, Planning, applying, common, planning
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync import Account, ExitCode, Outcome, Plan
@@ -41,22 +41,17 @@ ANSWER_S = 30.0  # a question answered later than that was asked about an accoun
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option("--dry-run", is_flag=True, help="Only show the plan: the same as `acrsync plan`.")
-@seconds(
-    "--lock-timeout",
-    most=DAY_S,
-    default=300,
-    told="Seconds to wait while another apply holds the account; then exit with 5.",
-)
+@applying
 def command(
     where: Common,
     asked: Planning,
+    how: Applying,
     *,
     plan_file: Path | None,
     expect: str | None,
     plan_ttl: float,
     yes: bool,
     dry_run: bool,
-    lock_timeout: float,
 ) -> ExitCode:
     """Make the account match the manifest.
 
@@ -89,9 +84,9 @@ def command(
     if is_fleet(where):
         from acrsync.cli import fleet
 
-        return fleet.apply(found, where, asked, saved=saved, lock_timeout_s=lock_timeout, ask=None if yes else _ask)
+        return fleet.apply(found, where, asked, how, saved=saved, ask=None if yes else _ask)
     (target,) = found
-    return _apply(target, asked, saved.get(target.name), lock_timeout_s=lock_timeout, ask=not yes)
+    return _apply(target, asked, how, saved.get(target.name), ask=not yes)
 
 
 def _saved(where: Common, path: Path, *, expect: str | None, ttl: timedelta) -> dict[str, Plan]:
@@ -125,7 +120,7 @@ def _targets_of_saved(where: Common, saved: Mapping[str, Plan]) -> tuple[Target,
 
 
 def _apply(  # noqa: C901 - one apply, from the first look to the report
-    target: Target, asked: Planning, saved: Plan | None, *, lock_timeout_s: float, ask: bool
+    target: Target, asked: Planning, how: Applying, saved: Plan | None, *, ask: bool
 ) -> ExitCode:
     """Plan, show, ask, apply and read back; return the exit code."""
     from acrsync.cli import ci, output, progress
@@ -141,7 +136,7 @@ def _apply(  # noqa: C901 - one apply, from the first look to the report
     showed, total = "", 0  # the digest of the plan that was agreed to, and how many changes it has
     # Up to the end of the run, and not only of its writes: an interrupt after a write must not pass for one before.
     with ExitStack() as to_the_end, opened(where, read_only=False, cancel=stop) as account, ExitStack() as writing:
-        loop = loop_for(account, where, asked, uid=uid, runs=manifest.runs, lock_timeout_s=lock_timeout_s, stop=stop)
+        loop = loop_for(account, where, asked, uid=uid, runs=manifest.runs, how=how, stop=stop)
 
         def look(known: Known) -> Seen:
             return loop.look_for(saved, known=known) if saved else loop.look(manifest, known=known, hints=hints)

@@ -16,7 +16,7 @@ from acrsync.apply.fleet import APPLIES, PLANS, each, held_back, turns
 from acrsync.cli import ci, output
 from acrsync.cli.endpoint import EMULATOR, opened
 from acrsync.cli.environments import PLACE, Target, file_for
-from acrsync.cli.options import Common, Planning
+from acrsync.cli.options import Applying, Common, Planning
 from acrsync.cli.planning import facts, loop_for, style_for
 from acrsync.diagnostics import error
 from acrsync.plan.fleet import Part, worst
@@ -39,9 +39,9 @@ def apply(
     targets: Sequence[Target],
     where: Common,
     asked: Planning,
+    how: Applying,
     *,
     saved: Mapping[str, Plan],
-    lock_timeout_s: float,
     ask: Callable[[str], bool] | None,
 ) -> ExitCode:
     """Plan and show every environment, ask once, apply what can be applied; return the exit code of the worst one.
@@ -88,9 +88,9 @@ def apply(
                 lambda: _applied(
                     target,
                     asked,
+                    how,
                     plan,
                     saved=saved.get(target.name),
-                    lock_timeout_s=lock_timeout_s,
                     agreed=ask is not None,
                     stop=stop,
                 ),
@@ -145,10 +145,10 @@ def _guarded(
 def _applied(
     target: Target,
     asked: Planning,
+    how: Applying,
     shown: Plan,
     *,
     saved: Plan | None,
-    lock_timeout_s: float,
     agreed: bool,
     stop: threading.Event,
 ) -> Part:
@@ -161,7 +161,7 @@ def _applied(
             asked,
             uid=saved.uid if saved else manifest.account_uid,
             runs=manifest.runs,
-            lock_timeout_s=lock_timeout_s,
+            how=how,
             stop=stop,
         )
         loop.tell = lambda text: output.say(f"{name}: {text}")

@@ -54,6 +54,15 @@ class Planning:
     detailed_exitcode: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Applying:
+    """What only `apply` has."""
+
+    lock_timeout_s: float = 0.0
+    strict_runs: bool = False
+    allow_older: bool = False
+
+
 class Finite(click.FloatRange):
     """A number within bounds; `nan`, which no comparison refuses, is none."""
 
@@ -202,6 +211,28 @@ def planning(function: Function) -> Function:
             paths, prune, max_deletes, allow, parallelism, settle, landing, runs, format_, out, detailed_exitcode
         )
         return function(*args, shared, **rest)
+
+    return wrapper
+
+
+def applying(function: Function) -> Function:
+    """Add the options that only `apply` has; they arrive as `applying`."""
+
+    @seconds(
+        "--lock-timeout",
+        most=DAY_S,
+        default=300,
+        told="Seconds to wait while another apply holds the account; then exit with 5.",
+    )
+    @click.option(
+        "--strict-runs",
+        is_flag=True,
+        help="Record each create in the run store before it is sent, and never send it again unless you allow it.",
+    )
+    @click.option("--allow-older", is_flag=True, help="Apply a commit that is older than the one applied last.")
+    @functools.wraps(function)
+    def wrapper(*args: Any, lock_timeout: float, strict_runs: bool, allow_older: bool, **rest: Any) -> Any:
+        return function(*args, Applying(lock_timeout, strict_runs, allow_older), **rest)
 
     return wrapper
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from acrsync.cli import ci, output
-from acrsync.cli.options import Common, Planning
+from acrsync.cli.options import Applying, Common, Planning
 from acrsync.diagnostics import AcrsyncError, Diagnostic
 from acrsync.model import Manifest, Prune
 from acrsync.report import FORMATS, Style, plan_text
@@ -61,7 +61,7 @@ def loop_for(
     *,
     uid: int | None,
     runs: str | None = None,
-    lock_timeout_s: float = 0.0,
+    how: Applying | None = None,
     stop: threading.Event | None = None,
 ) -> Reconciler:
     """Return the loop for one account, as the flags ask for it; `runs`: what the manifest says of where they are."""
@@ -69,11 +69,13 @@ def loop_for(
     from acrsync.apply.waves import Settings
     from acrsync.cli.endpoint import source_of_token
 
+    how = how or Applying()
+    memory = memory_of(asked.runs, None if account.read_only else source_of_token(where), in_manifest=runs)
     return reconciler(
         account,
-        memory=memory_of(asked.runs, None if account.read_only else source_of_token(where), in_manifest=runs),
+        memory=replace(memory, strict=how.strict_runs, allow_older=how.allow_older),
         uid=uid,
-        settings=Settings(asked.parallelism, asked.settle_s, asked.landing_s, lock_timeout_s),
+        settings=Settings(asked.parallelism, asked.settle_s, asked.landing_s, how.lock_timeout_s),
         stop=stop,
         tell=output.say,
     )

@@ -25,13 +25,14 @@ from acrsync.diagnostics import Diagnostic, Severity
 from acrsync.model import JSON, MARK, Approval, Manifest
 from acrsync.plan.changes import Action, Change, Delete, Keep, Kept, Objection, Replace, Work, action_of, live_of
 from acrsync.plan.codec import each, maybe
+from acrsync.plan.earlier import Unsettled
 from acrsync.plan.outcome import End, ExitCode, Outcome, Run, exit_code
-from acrsync.plan.parts import APPROVAL, CHANGES, DIAGNOSTIC, LIVE, MANIFEST, NO_PARTS, OBJECTION, SPAN
+from acrsync.plan.parts import APPROVAL, CHANGES, DIAGNOSTIC, LIVE, MANIFEST, NO_PARTS, OBJECTION, SPAN, UNSETTLED
 from acrsync.visible import harmless_json
 
 FORMAT_VERSION = "1.0"
 TYPE = "acrcloud_bucket"
-OF_ONE_BUCKET = frozenset({"E211"})  # errors that stop no change to another bucket
+OF_ONE_BUCKET = frozenset({"E211", "E212"})  # errors that stop no change to another bucket
 
 # Terraform's words: looking for "delete" finds everything that destroys.
 ACTIONS: Mapping[Action, tuple[str, ...]] = {
@@ -58,6 +59,7 @@ class Plan:
     objections: tuple[Objection, ...] = ()
     approved: tuple[Approval, ...] = ()  # approvals that answer an objection to this plan
     notes: tuple[str, ...] = ()  # facts to show with the plan, for people
+    open: tuple[Unsettled, ...] = ()  # what earlier runs had left open when this was planned
     made_at: datetime | None = field(default=None, compare=False)
 
     @property
@@ -145,6 +147,7 @@ def plan_document(plan: Plan | None, run: Run) -> dict[str, JSON]:
         "approved": each(APPROVAL).write(shown.approved),
         "diagnostics": each(DIAGNOSTIC).write(told),
         "notes": list(shown.notes),
+        "open": each(UNSETTLED).write(shown.open),
         "summary": _summary(shown),
         "requests": dict(run.requests),
     }

@@ -20,6 +20,17 @@ class Pending:
     marks: tuple[str, ...] = ()
     listed: frozenset[int] = frozenset()  # ids that were listed before that run, so none is what it created
     run: str = ""  # its id
+    claimed: bool = False  # it may have been sent, and only a person decides that it is sent again
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A change that an earlier run left open, as a saved plan names it."""
+
+    run: str
+    action: Action
+    name: str
+    id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +45,7 @@ class Earlier:
         """Return the replacement that deleted the bucket of this name and may not have created it again."""
         found = (left for left in reversed(self.pending) if left.action is Action.REPLACE and left.name == name)
         return next(found, None)
+
+    def claimed(self, name: str) -> Pending | None:
+        """Return the create of this name that only a person may send again."""
+        return next((left for left in self.pending if left.claimed and left.name == name), None)

@@ -20,7 +20,7 @@ from acrsync.model import JSON
 from acrsync.plan.changes import Action, Keep, Kept, Work
 from acrsync.plan.codec import NUMBER, TEXT, At, Mismatch, choice, each, maybe
 from acrsync.plan.document import FORMAT_VERSION, Plan, checksum, digest
-from acrsync.plan.parts import APPROVAL, CHANGES, DIAGNOSTIC, LIVE, MANIFEST, OBJECTION, TEXTS
+from acrsync.plan.parts import APPROVAL, CHANGES, DIAGNOSTIC, LIVE, MANIFEST, OBJECTION, TEXTS, UNSETTLED
 
 AGAIN = "save the plan anew with `acrsync plan --out plan.json`."
 
@@ -111,6 +111,7 @@ def _saved(at: At) -> SavedPlan:
         objections=each(OBJECTION).read(at["objections"]),
         approved=each(APPROVAL).read(at["approved"]),
         notes=TEXTS.read(at["notes"]),
+        open=each(UNSETTLED).read(at["open"]),
     )
     return SavedPlan(plan, _time(at["timestamp"]), TEXT.read(at["digest"]), TEXT.read(at["acrsync_version"]))
 

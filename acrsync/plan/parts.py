@@ -12,6 +12,7 @@ from acrsync.diagnostics import Diagnostic, Severity, Span
 from acrsync.model import JSON, Approval, Attrs, Desired, Limit, Live, Manifest, Prune, Removed
 from acrsync.plan.changes import Action, Create, Delete, Keep, Kept, Marks, Objection, Replace, Update
 from acrsync.plan.codec import FLAG, MAPPING, NUMBER, TEXT, At, Codec, choice, each, maybe, record
+from acrsync.plan.earlier import Unsettled
 from acrsync.visible import visible
 
 
@@ -100,6 +101,7 @@ OBJECTION = record(
     stack=maybe(TEXT),
     diagnostic=DIAGNOSTIC,
 )
+UNSETTLED = record(Unsettled, run=TEXT, action=choice(Action), name=TEXT, id=maybe(NUMBER))
 MARKS = record(Marks, add=TEXTS, remove=TEXTS)
 # What each sort of change is made of; `previous_address`, `change` and the like are derived from it, for readers.
 _REASON = ("reason", TEXT)

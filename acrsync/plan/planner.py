@@ -15,6 +15,7 @@ The first row that fits decides; "named" is by `id`, else by `was`, else by `nam
 | names it | as wanted | | in sync, left alone |
 | names none | | the server stored it under another name | E210 with the `id` |
 | names none | new, and nothing explains it | a create without a known end may have made it | E210 with the `id` |
+| names none | | a strict run may have sent its create | E212: only a person decides |
 | names none | | a replacement deleted it and did not end | create, with all that it had |
 | names none | one that nothing explains resembles it | | create, with an objection or a warning (`renames.py`) |
 | names none | | | create |
@@ -30,6 +31,7 @@ and the rest is put into waves.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
@@ -88,6 +90,8 @@ def make_plan(manifest: Manifest, snapshot: Snapshot, *, earlier: Earlier | None
             decisions.diagnostics.append(stored_elsewhere(desired, *stored))
         elif made := _may_be_made(desired, new, earlier):
             decisions.diagnostics.append(_may_be_made_of(desired, made))
+        elif claim := earlier.claimed(desired.name):
+            decisions.diagnostics.append(_may_be_sent(desired, claim))
         else:
             _decide_create(decisions, manifest, desired, earlier.lost(desired.name))
     _decide_removed(decisions, manifest, own, unreadable)
@@ -198,6 +202,16 @@ def _may_be_made_of(desired: Desired, row: Live) -> Diagnostic:
     )
     fix = f"write `id: {row.id}` in the entry; or, if it is another bucket, close that run with `acrsync runs close`."
     return error("E210", detail, fix=fix, span=desired.span)
+
+
+def _may_be_sent(desired: Desired, claim: Pending) -> Diagnostic:
+    detail = (
+        f"Run {claim.run} was about to create {visible(desired.name)}, and it is not known if the request was sent. "
+        "The list does not show the bucket. Because that run was strict, the request is not sent again."
+    )
+    reason = f"{desired.name} was not created"
+    fix = f"if it is not in the console either, run: acrsync runs close {claim.run} --reason {shlex.quote(reason)}"
+    return error("E212", detail, fix=fix, span=desired.span)
 
 
 def _decide_removed(decisions: _Decisions, manifest: Manifest, own: Sequence[Live], unreadable: Sequence[Live]) -> None:

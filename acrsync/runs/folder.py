@@ -80,11 +80,12 @@ class FolderRuns:
         who: Who,
         settle_s: float,
         landing_s: float = LANDING_S,
+        strict: bool = False,
     ) -> None:
         self.where = str(folder)
         self.folder, self.clock, self.who = folder, clock, who
         self.account = account
-        self.settle_s, self.landing_s = settle_s, landing_s
+        self.settle_s, self.landing_s, self.strict = settle_s, landing_s, strict
         self.locks = Locks(folder, account)
         self._seen: tuple[tuple[Past, Lines], ...] = ()  # as `take` saw it last
         self._run: FolderRun | None = None
@@ -212,7 +213,9 @@ class FolderRun:
     def intent(self, verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...]) -> None:
         if self._broken is not None:
             raise cannot_write(self.path, self._broken)
-        self.write(intent_line(verb, change, attrs=attrs, marks=marks, now=self._runs.clock.wall()), sync=True)
+        claim = self._runs.strict and verb == "create"
+        now = self._runs.clock.wall()
+        self.write(intent_line(verb, change, attrs=attrs, marks=marks, now=now, claim=claim), sync=True)
 
     def outcome(self, outcome: Outcome) -> None:
         with suppress(AcrsyncError):

@@ -28,7 +28,9 @@ Ten rules follow. Each was left out once in a simulation of many runners, and ea
 10. Nothing is held while a run lists and plans. Its first swap names the version that was read before the list, so
     that if it succeeds nobody held the account in between, and the list counts.
 
-What remains: a process that is suspended between its last look and the socket sends what it was about to send.
+What remains: a process that is suspended between its last look and the socket sends what it was about to send. A
+*strict* run leaves nothing of that: it swaps in a claim before each create, and no run sends a create again of which
+a claim is open. A swap fails once another run has taken over, so nothing is claimed, and sent, after that.
 """
 
 from __future__ import annotations
@@ -60,6 +62,7 @@ from acrsync.runs.record import (
     decoded,
     encoded,
     end_line,
+    intent_line,
     intents_of,
     key_of,
     new_id,
@@ -67,6 +70,7 @@ from acrsync.runs.record import (
     run_line,
 )
 from acrsync.runs.store import NO_RECORDS, Conflict, Store, StoreError, Unanswered
+from acrsync.visible import visible
 
 FORMAT_VERSION = "1.0"
 MARGIN = 0.95  # of the ttl that the holder uses: clocks differ a little in their pace
@@ -142,10 +146,11 @@ class LeasedRuns:
         settle_s: float,
         landing_s: float = LANDING_S,
         ttl_s: float = 60.0,
+        strict: bool = False,
     ) -> None:
         self.where = store.where
         self.store, self.clock, self.who = store, clock, who
-        self.settle_s, self.landing_s, self.ttl_s = settle_s, landing_s, ttl_s
+        self.settle_s, self.landing_s, self.ttl_s, self.strict = settle_s, landing_s, ttl_s, strict
         self._seen: tuple[Object, str | None] = (Object(), None)  # as `take` saw it last, with its version
         self._run: LeasedRun | None = None
 
@@ -180,7 +185,7 @@ class LeasedRuns:
     def begin(self, wanted: Wanted, *, rows: Sequence[Live]) -> LeasedRun:
         now, (seen, version) = self.clock.wall(), self._seen
         run_id = new_id(now)
-        lines = (run_line(run_id, wanted, self.who, now=now), *intents_of(wanted.plan, now=now))
+        lines = (run_line(run_id, wanted, self.who, now=now), *intents_of(wanted.plan, now=now, claims=self.strict))
         holder = Holder(run_id, str(self.who), now.isoformat(timespec="seconds"), self.ttl_s)
         settled = seen.known().settled(rows, by=run_id, now=now)
         held_now = replace(seen.adding({**settled, run_id: lines}), holder=holder)
@@ -289,13 +294,28 @@ class LeasedRun:
 
     def __init__(self, run_id: str, lease: Lease) -> None:
         self.id, self.where = run_id, f"run {run_id} in {lease.runs.where}"
-        self._lease, self._clock = lease, lease.runs.clock
+        self._lease, self._clock, self._strict = lease, lease.runs.clock, lease.runs.strict
         self._lines: deque[Line] = deque()  # outcomes that no swap has brought yet
         self._lock = threading.Lock()  # one swap at a time
         self.stop = self._clock.repeat(self.renew, every_s=lease.runs.ttl_s / 3, name=f"renewal of {run_id}")
 
     def intent(self, verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...]) -> None:
-        """Do nothing: the plan that the object holds is the intent of all its changes."""
+        """Claim a create of a strict run; otherwise the plan that the object holds is the intent of all its changes.
+
+        Raises: LeaseLost, StoreError; then nothing may be sent.
+        """
+        if not (self._strict and verb == "create"):
+            return
+        line = intent_line(verb, change, attrs=attrs, marks=marks, now=self._clock.wall(), claim=True)
+        with self._lock:
+            try:
+                if self._lease.gone:
+                    raise Moved("E077", f"{self._lease.runs.where} was changed meanwhile.")
+                self._lines.append(line)
+                self._add_lines()
+                self._lease.put(note=f"{self.id}: claims {visible(change.name)}")
+            except Moved as e:
+                raise _lost("It was not sent: another run has taken over.") from e
 
     def outcome(self, outcome: Outcome) -> None:
         self._lines.append(outcome_line(outcome, now=self._clock.wall()))

@@ -1,11 +1,12 @@
 """What earlier runs left behind, from their lines: pure, and the same for every store.
 
 A change is *open* if a run set out to make it and nobody knows yet how that ended, or if it ended so that later runs
-must know. There are three cases:
+must know. There are four cases:
 
 - *undecided*: the request may have been carried out, or may still be. Nothing is created on a list before that is over
 - *lost*: a replacement deleted a bucket and did not create it again. Its attributes are here and nowhere else
 - *elsewhere*: the server stored a create under another name. While that bucket lives its entry is not created again
+- *claimed*: a create of a strict run may have been sent, and no list showed its bucket. Only a person gives it up
 
 A list that was read when no request can land any more (rule 7 of `lease.py`) settles what is undecided: the bucket is
 listed, or there is none. A lost bucket is settled when it is live again with its attributes, one that is elsewhere
@@ -21,7 +22,7 @@ from datetime import datetime, timedelta
 from acrsync.diagnostics import AcrsyncError, Diagnostic, error
 from acrsync.model import JSON, Attrs, Live
 from acrsync.plan.changes import Action
-from acrsync.plan.earlier import Earlier, Pending
+from acrsync.plan.earlier import Earlier, Pending, Unsettled
 from acrsync.plan.likeness import resembles, same_place
 from acrsync.plan.outcome import WELL, Status
 from acrsync.runs.record import KNOWN_EVENTS, Key, Line, Lines, closed_line, key_of, settled_line, shown
@@ -40,6 +41,7 @@ class Open:
     attrs: Attrs = field(default_factory=dict)  # of a create or replacement: what the new bucket was to have
     marks: tuple[str, ...] = ()
     elsewhere: tuple[int, str] | None = None  # id and name of what the server stored instead
+    claimed: bool = False  # a create that is not sent again unless a person says so
 
     @property
     def action(self) -> Action:
@@ -55,6 +57,8 @@ class Open:
         if self.elsewhere:
             bucket_id, name = self.elsewhere
             return f"{self.name} was stored as {name} (id {bucket_id}); no second one is created while that exists"
+        if self.claimed and not self.undecided:
+            return f"{self.action} {self.name}: it may have been sent, and no list showed the bucket"
         if self.undecided:
             return f"{self.action} {self.name}: it is not known whether it was carried out"
         return f"{self.name} was deleted to be replaced and is not there again: {dict(self.attrs)}"
@@ -166,10 +170,20 @@ class Known:
                 if status is Status.FAILED and found:
                     aliases[left.name] = (found.id, found.name)
                 elif status is Status.FAILED or left.undecided:
-                    of_it = Pending(left.action, left.name, left.key[2], left.attrs, left.marks, run.listed, run.id)
-                    pending.append(of_it)
+                    key = left.action, left.name, left.key[2]
+                    pending.append(Pending(*key, left.attrs, left.marks, run.listed, run.id, left.claimed))
         of_stack = (run.managed for run in reversed(self.runs) if run.managed and run.manifest == manifest)
         return Earlier(tuple(pending), aliases, next(of_stack, {}))
+
+    def last_verified(self, *, repository: str, manifest: tuple[str, ...]) -> Past | None:
+        """Return the last run that ended verified, of one manifest of one repository."""
+        of_it = (run for run in reversed(self.runs) if run.manifest == manifest and run.end and run.end["verified"])
+        return next((run for run in of_it if run.header["who"]["repository"] == repository), None)
+
+    def unsettled(self, *, but: str = "") -> tuple[Unsettled, ...]:
+        """Return what is open as a saved plan names it, without what runs of the plan with the digest `but` left."""
+        runs = (run for run in self.unfinished if not but or run.header.get("plan", {}).get("digest") != but)
+        return tuple(Unsettled(run.id, left.action, left.name, left.key[2]) for run in runs for left in run.open)
 
     def shown_by(self, rows: Iterable[Live], *, now: datetime) -> bool:
         """Tell whether a list shows what the last runs wrote; if not, it may be older than that."""
@@ -237,8 +251,9 @@ def _open(key: Key, intent: Line, outcome: Line | None) -> Open | None:
     """Return what is open of one change, None if nothing is."""
     action, name, _ = key
     attrs, marks = (intent["attrs"], tuple(intent["marks"])) if action in (Action.CREATE, Action.REPLACE) else ({}, ())
+    claimed = bool(intent.get("claim"))
     if outcome is None:
-        return Open(key, undecided=True, attrs=attrs, marks=marks)
+        return Open(key, undecided=True, attrs=attrs, marks=marks, claimed=claimed)
     status, after = outcome["status"], outcome["after"]
     if status in WELL or status in (Status.SKIPPED, Status.STALE, Status.REFUSED):  # done, or nothing was sent
         return None
@@ -247,9 +262,10 @@ def _open(key: Key, intent: Line, outcome: Line | None) -> Open | None:
     was = outcome["before"]["attrs"].get("name") if action == Action.RENAME else name
     if stored not in (name, was) and action in (Action.CREATE, Action.REPLACE, Action.RENAME):
         return Open(key, undecided=False, attrs=attrs, marks=marks, elsewhere=(after["id"], stored))
+    looked_for = claimed and "by" in outcome  # a later run did not find it
     # Also if the delete of a replacement was refused: a proxy may have delivered it twice and shown the second answer.
-    if undecided or action == Action.REPLACE:
-        return Open(key, undecided=undecided, attrs=attrs, marks=marks)
+    if undecided or looked_for or action == Action.REPLACE:
+        return Open(key, undecided=undecided, attrs=attrs, marks=marks, claimed=claimed and (undecided or looked_for))
     return None
 
 
@@ -295,7 +311,7 @@ def _found(left: Open, run: Past, rows: Sequence[Live]) -> tuple[Status, Live | 
     near = [row for row in new if row.id not in explained and _may_be(row, left)]
     if near and left.undecided:
         return Status.FAILED, near[0]
-    return (Status.FAILED if left.lost else Status.SKIPPED), None
+    return (Status.FAILED if left.lost or left.claimed else Status.SKIPPED), None
 
 
 def _may_be(row: Live, left: Open) -> bool:

@@ -10,6 +10,8 @@ from getpass import getuser
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from acrsync.diagnostics import Diagnostic, error
+from acrsync.runs.memory import Past
 from acrsync.runs.record import Who
 
 
@@ -36,6 +38,24 @@ def repository(url: str) -> str:
     short = re.fullmatch(r"(?:[^@/]+@)?([^:/]{2,}):(?!//)(.+)", url)  # git's short form of an ssh URL
     host, path = short.groups() if short else (urlsplit(url).hostname or "", urlsplit(url).path)
     return f"{host.lower()}/{path.strip('/').removesuffix('.git')}" if host else ""
+
+
+def compared(commit: str, last: Past, *, project: Path) -> tuple[Diagnostic, ...]:
+    """Return an error if a commit is older than the one of the run `last`, a warning if git cannot tell."""
+    than = last.header["who"]["commit"]
+    older = is_older(commit, than, project=project) if than else False
+    if older is None:
+        detail = f"Run {last.id} applied commit {than[:12]}, and git cannot tell if this one, {commit[:12]}, is older."
+        fix = "fetch the whole history before: `git fetch --unshallow` (on GitHub: `fetch-depth: 0` for the checkout)."
+        return (error("W087", detail, fix=fix),)
+    if not older:
+        return ()
+    detail = (
+        f"Commit {commit[:12]} comes before {than[:12]}, which run {last.id} applied, so this would take back what was "
+        "changed since."
+    )
+    fix = "apply the newest commit; if you mean to go back, add `--allow-older`, or revert the later commits."
+    return (error("E086", detail, fix=fix),)
 
 
 def is_older(commit: str, than: str, *, project: Path) -> bool | None:

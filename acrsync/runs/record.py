@@ -81,14 +81,23 @@ def run_line(run_id: str, wanted: Wanted, who: Who, *, now: datetime) -> Line:
     )
 
 
-def intent_line(verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...], now: datetime) -> Line:
-    """Return the line of a write that is about to be sent; of a replacement, with all that the new bucket must have."""
-    return _line("intent", now, **_named(change), verb=verb, attrs=dict(attrs), marks=list(marks))
+def intent_line(
+    verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...], now: datetime, claim: bool = False
+) -> Line:
+    """Return the line of a write that is about to be sent; of a replacement, with all that the new bucket must have.
+
+    `claim`: only a person decides that it is sent again, if nobody knows how it ended.
+    """
+    claimed = {"claim": True} if claim else {}
+    return _line("intent", now, **_named(change), verb=verb, attrs=dict(attrs), marks=list(marks), **claimed)
 
 
-def intents_of(plan: Plan, *, now: datetime) -> Lines:
-    """Return the intents of all changes of a plan, for a record that cannot grow before each write."""
-    return tuple(_intent_of(change, now) for change in plan.work)
+def intents_of(plan: Plan, *, now: datetime, claims: bool) -> Lines:
+    """Return the intents of all changes of a plan, for a record that cannot grow before each write.
+
+    With `claims` each create has a line of its own before it is sent, so it is not among them.
+    """
+    return tuple(_intent_of(change, now) for change in plan.work if not (claims and isinstance(change, Create)))
 
 
 def outcome_line(outcome: Outcome, *, now: datetime) -> Line:

@@ -9,10 +9,13 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from acrsync.clock import Clock
-from acrsync.diagnostics import AcrsyncError
+from acrsync.diagnostics import AcrsyncError, Diagnostic, error
+from acrsync.model import Manifest
 from acrsync.runs import Runs
 from acrsync.runs.folder import Account, FolderRuns
 from acrsync.runs.lease import LeasedRuns
+from acrsync.runs.memory import Known, manifest_key
+from acrsync.runs.origin import compared
 from acrsync.runs.record import NOBODY, Who
 from acrsync.runs.store import Store
 from acrsync.visible import visible
@@ -108,6 +111,8 @@ class Memory:
     who: Who = NOBODY
     project: Path = Path()
     environment: Mapping[str, str] = field(default_factory=dict)  # for the credentials of git and of object stores
+    strict: bool = False  # creates are claimed
+    allow_older: bool = False  # a commit that is older than the one applied last
 
     def opened(self, clock: Clock, *, endpoint: str | None, uid: int | None, settle_s: float, landing_s: float) -> Runs:
         """Return the runs of one account; in a folder without an endpoint, of all accounts. Nothing is sent yet.
@@ -119,13 +124,34 @@ class Memory:
                 account = Account(endpoint, uid)
                 return FolderRuns(
                     self.project / Path(path).expanduser(), clock, account, who=self.who, settle_s=settle_s,
-                    landing_s=landing_s,
+                    landing_s=landing_s, strict=self.strict,
                 )  # fmt: skip
             case Git() | Objects() as where:
                 key = account_key(endpoint or "", uid)
                 store = open_store(where, key, project=self.project, environment=self.environment)
                 ttl_s = TTL_S[type(where)]
-                return LeasedRuns(store, clock, who=self.who, settle_s=settle_s, landing_s=landing_s, ttl_s=ttl_s)
+                return LeasedRuns(
+                    store, clock, who=self.who, settle_s=settle_s, landing_s=landing_s, ttl_s=ttl_s, strict=self.strict
+                )
+
+    def hints(self, endpoint: str) -> tuple[Diagnostic, ...]:
+        """Return what people must know of where runs are kept: a pipeline's runner forgets a folder."""
+        in_ci = self.environment.get("CI", "").lower() not in ("", "0", "false")
+        if not in_ci or not isinstance(self.where, Folder) or endpoint.startswith("emulator:"):
+            return ()
+        detail = (
+            f"They are in the folder {visible(self.where.path)}, which is lost when the job ends. Then later runs do "
+            "not know what this one did, and two runs can write at the same time."
+        )
+        return (error("W085", detail, fix="keep them in the repository; add to the manifest: runs: git:origin"),)
+
+    def older(self, known: Known, manifest: Manifest) -> tuple[Diagnostic, ...]:
+        """Return why this commit must not be applied, if it is older than the one that was applied last."""
+        if self.allow_older or not self.who.commit:
+            return ()
+        key = manifest_key(manifest.stack, manifest.environment, manifest.files)
+        last = known.last_verified(repository=self.who.repository, manifest=key)
+        return () if last is None else compared(self.who.commit, last, project=self.project)
 
 
 def account_key(endpoint: str, uid: int | None, *, seen: int | None = None) -> str:

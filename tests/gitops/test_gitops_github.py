@@ -225,6 +225,8 @@ OPTIONS = [
     ("an option in the place of a value", {"settle": "--prune"}, "--settle=--prune --yes -- acrsync.yaml"),
     ("runs", {"runs": "git:origin"}, "--runs=git:origin --yes -- acrsync.yaml"),
     ("environments", {"env": "staging prod"}, "--env=staging --env=prod --yes -- acrsync.yaml"),
+    ("strict runs of an older commit", {"strict-runs": "true", "allow-older": "true"},
+     "--strict-runs --allow-older --yes -- acrsync.yaml"),
     ("a saved plan", {"plan": "plan.json", "expect": "sha256:0", "runs": "git:origin"},
      "--runs=git:origin --yes --plan=plan.json --expect=sha256:0"),
 ]  # fmt: skip

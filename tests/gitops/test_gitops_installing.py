@@ -141,7 +141,7 @@ def test_the_commands_of_the_dockerfile_make_an_acrsync_that_runs(tmp_path: Path
     source, place = shipped(tmp_path / "src"), tmp_path / "opt"
     place.mkdir()
     settings = dict(re.findall(r"([A-Z_]+)=(\S+)", re.findall(r"^ENV (PIP.*)$", dockerfile, re.MULTILINE)[0]))
-    commands = re.findall(r"^RUN (.*)$", dockerfile, re.MULTILINE)
+    commands = re.findall(r"^RUN (.*)$", dockerfile.rpartition("\nFROM ")[0], re.MULTILINE)
     assert len(commands) == 2
     for command in commands:
         script = command.replace("/opt/acrsync", str(place / "acrsync")).replace(
@@ -220,6 +220,17 @@ def test_the_image_works_on_a_folder_of_any_owner_who_is_named_and_else_says_who
     assert (code, "Verified: " in said) == (0, True), said
     assert in_container(container, folder, "plan", "--out", "plan.json", user=user)[0] == 0
     assert {path.stat().st_uid for path in folder.rglob("*") if path.name != "acrsync.yaml"} == {owner}
+
+
+def test_the_image_keeps_runs_in_a_git_repository(container: str, tmp_path: Path):
+    folder = tmp_path / "repo"
+    folder.mkdir()
+    (folder / "acrsync.yaml").write_text(GOOD.replace("version: 1\n", "version: 1\naccount: {uid: 19}\n"))
+    assert run(["git", "init", "--quiet", "--bare", folder / "store.git"], folder).returncode == 0
+    os.chown(folder, 65532, 65532)
+    code, said = in_container(container, folder, "apply", "--yes", "--runs", "git:./store.git", user="0:0")
+    assert (code, "Verified: " in said) == (0, True), said
+    assert "refs/acrsync/" in run(["git", "for-each-ref"], folder / "store.git").stdout
 
 
 def test_the_image_says_what_it_is(container: str, tmp_path: Path):

@@ -47,6 +47,10 @@ class Time:
         self.seconds += seconds
         return True
 
+    def beside(self, task):
+        done = task()
+        return lambda: done
+
     def repeat(self, task, *, every_s, name):
         raise NotImplementedError
 

@@ -163,6 +163,8 @@ class Play:
     scenario: Scenario
     apply: Apply
     in_peace: bool = True  # whether what comes of it in the end is judged, too
+    strict: bool = False  # creates are claimed
+    stalls: bool = False  # processes are suspended between the last look and the socket; only creates are judged
     world: World = field(init=False)
     server: Server = field(init=False)
     store: Shared = field(default_factory=Shared)
@@ -173,7 +175,7 @@ class Play:
 
     def __post_init__(self) -> None:
         scenario = self.scenario
-        self.world = World(scenario.seed, scenario.troubles, pace_s=scenario.pace_s)
+        self.world = World(scenario.seed, scenario.troubles, pace_s=scenario.pace_s, stalls=self.stalls)
         account = MemoryAccount()
         for number, (name, files) in enumerate(scenario.seeded):
             account.seed(id=100 + number, name=name, num=files, **BEFORE)
@@ -256,7 +258,7 @@ class Play:
         if self.world.failure is not None:
             self.world.tell("".join(format_exception(self.world.failure)))
             self.broken.append(f"a bug: {self.world.failure.__cause__ or self.world.failure!r}")
-        return tuple(dict.fromkeys(self.broken))
+        return tuple(never_twice(self.server) if self.stalls else dict.fromkeys(self.broken))
 
     def _only_read(self) -> Iterator[str]:
         """Yield each plan that changed anything, in the account or in the run store."""
@@ -306,6 +308,7 @@ class WatchedRuns(LeasedRuns):
             who=Who(user=process.name),
             settle_s=SETTLE_S,
             ttl_s=TTL_S,
+            strict=play.strict,
         )
         self.play = play
 

@@ -14,6 +14,7 @@ from doubles import MemoryAccount
 from simulate.world import Process, Trouble, World
 
 TIMEOUT_S = 10.0  # after which a client gives an answer up
+STALL_S = 200.0  # longer than a lease and all that others wait for
 LANDING_S = 27.0  # at most so late does a request land: clocks that differ in pace must not make it 30
 Answer = TypeVar("Answer")
 
@@ -151,7 +152,9 @@ class Network:
         if writes and to == "api":
             pause_s += world.pace_s * world.chance(process.name, number, "pace")
         self.connecting(lambda: self._connect(number, suspended if early else [], pause_s), before)
-        # From here to `sent` nothing waits: what is suspended exactly here is beyond any lease.
+        # From here to `sent` nothing waits: what is suspended exactly here is beyond any lease, not beyond a claim.
+        if writes and to == "api" and world.stalls and world.chance(process.name, number, "stall") < 0.3:
+            world.suspend(process, Trouble(process.name, number, "stop", STALL_S))
         dies = troubles["kill"].size if "kill" in troubles else None
         if dies is not None and dies < 0.5:
             world.kill(process)

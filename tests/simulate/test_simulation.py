@@ -12,6 +12,7 @@ from simulate.faults import FAULTS
 from simulate.play import Play, scenario, shrunk, story
 
 SEEDS = 5000
+STALLED = 1  # a seed in which a process that is suspended right before it sends doubles a bucket
 # Where each fault was found first; `test_every_planted_fault_is_found_again` looks anew from the beginning.
 FOUND = {
     "rule 1": 0, "rule 2": 698, "rule 3": 14, "rule 4": 11, "rule 5: sent": 13, "rule 5: clocks": 132,
@@ -34,6 +35,21 @@ def test_the_loop_keeps_every_promise(first):
 def test_the_lease_by_itself_keeps_every_promise(first):
     plain = [replace(scenario(seed), respelled=(), merged=()) for seed in range(first, first + 100)]
     assert [found.seed for found in plain if Play(found, bare.apply, in_peace=False).run()] == []
+
+
+def twice(seed: int, *, strict: bool) -> tuple[str, ...]:
+    """Play a seed in which processes are suspended right before a body is sent; return what was created twice."""
+    calm = replace(scenario(seed), respelled=(), merged=(), unique=False)
+    return Play(calm, whole.apply, strict=strict, stalls=True).run()
+
+
+@pytest.mark.parametrize("first", range(0, 200, 50))
+def test_a_strict_run_creates_nothing_twice_even_if_it_is_suspended_right_before_it_sends(first):
+    assert [seed for seed in range(first, first + 50) if twice(seed, strict=True)] == []
+
+
+def test_without_claims_that_can_happen():
+    assert twice(STALLED, strict=False)
 
 
 def test_each_fault_is_planted_once_and_has_its_seed():

@@ -12,8 +12,11 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import TypeVar
 
 from greenlet import GreenletExit, getcurrent, greenlet
+
+Done = TypeVar("Done")
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 HORIZON_S = 20_000.0
@@ -76,9 +79,12 @@ class Wake:
 class World:
     """The scheduler: the one place where time goes on."""
 
-    def __init__(self, seed: int, troubles: Iterable[Trouble] = (), *, pace_s: float = 0.0) -> None:
+    def __init__(
+        self, seed: int, troubles: Iterable[Trouble] = (), *, pace_s: float = 0.0, stalls: bool = False
+    ) -> None:
         self.seed = seed
         self.pace_s = pace_s
+        self.stalls = stalls
         self.t = 0.0
         self.story: list[tuple[float, str, str]] = []
         self.troubles: dict[tuple[str, int], list[Trouble]] = {}
@@ -246,6 +252,10 @@ class SimClock:
             return False
         self.world.sleep(seconds / self.process.rate)
         return not self.process.interrupted
+
+    def beside(self, task: Callable[[], Done]) -> Callable[[], Done]:
+        done = task()
+        return lambda: done
 
     def repeat(self, task: Callable[[], None], *, every_s: float, name: str) -> Callable[[], None]:
         stopped, busy = False, False

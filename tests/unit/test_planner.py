@@ -477,3 +477,13 @@ def test_a_bucket_that_the_server_stored_under_another_name_is_not_created_again
     assert (told.code, "`id: 20`" in told.fix) == ("E210", True)
     named = make_plan(Manifest((replace(entry, id=20),)), Snapshot((live(20, "talk-1"),), ENDPOINT), earlier=earlier)
     assert named.can_apply
+
+
+def test_a_claimed_create_that_no_list_shows_is_left_to_a_person_and_stops_nothing_else():
+    earlier = Earlier((Pending(Action.CREATE, "talk", attrs=PLACE, run="r1", claimed=True),))
+    plan = planned(Manifest((wanted("talk"), wanted("news"))), earlier=earlier)
+    assert [change.name for change in plan.work] == ["news"]
+    (told,) = plan.errors
+    assert (told.code, plan.can_apply) == ("E212", True)
+    assert "acrsync runs close r1 --reason 'talk was not created'" in told.fix
+    assert planned(Manifest((wanted("talk"),)), live(20, "talk", **PLACE), earlier=earlier).errors == ()

@@ -181,7 +181,7 @@ def test_what_does_not_fit_the_format_is_refused_with_its_place(reason: str, edi
 
 # What a document carries of each noun. Where a noun grows, the document, the digest and the schema must decide on it.
 CARRIED: dict[type[DataclassInstance], str] = {
-    Plan: "waves kept manifest uid endpoint diagnostics objections approved notes made_at",
+    Plan: "waves kept manifest uid endpoint diagnostics objections approved notes open made_at",
     Create: "desired reason marks",
     Update: "desired live fields reason marks needs",
     Replace: "desired live fields reason marks",

@@ -26,9 +26,10 @@ WELL = {"exit_code": 0, "verified": True, "managed": {20: "talk"}}
 class Machine:
     """One machine with a clock of its own."""
 
-    def __init__(self, store, name="one"):
+    def __init__(self, store, name="one", *, strict=False):
         self.clock, self.store, self.said = StepClock(), store, []
-        self.runs = LeasedRuns(store, self.clock, who=Who(user=name, host="host"), settle_s=SETTLE_S, ttl_s=TTL_S)
+        who = Who(user=name, host="host")
+        self.runs = LeasedRuns(store, self.clock, who=who, settle_s=SETTLE_S, ttl_s=TTL_S, strict=strict)
 
     def take(self, lock_timeout_s=300.0):
         return self.runs.take(lock_timeout_s=lock_timeout_s, tell=self.said.append)
@@ -324,3 +325,78 @@ def test_a_run_that_is_given_up_renews_no_more(one):
     one.run()
     one.runs.release()
     assert one.clock.tasks == []
+
+
+@pytest.fixture
+def strict(store):
+    return Machine(store, "strict", strict=True)
+
+
+def claim(run, change=CREATE):
+    run.intent("create", change, attrs=change.desired.attrs, marks=())
+
+
+def test_a_strict_run_claims_each_create_with_one_request(store, strict, two):
+    run = strict.run()
+    assert two.runs.look().open == ()
+    swaps = store.swaps
+    claim(run)
+    assert store.swaps == swaps + 1
+    assert [(left.name, left.undecided, left.claimed) for left in two.runs.look().open] == [("talk", True, True)]
+
+
+def test_what_a_strict_run_did_not_claim_was_not_sent(strict, two):
+    strict.run()
+    two.take()
+    assert sum(two.clock.waited) == pytest.approx(TTL_S)
+
+
+def test_a_claim_that_no_list_shows_stays_open_through_any_number_of_runs(store, strict, two):
+    claim(strict.run())
+    assert two.take().undecided
+    for machine in (two, Machine(store), Machine(store)):
+        known = machine.take()
+        assert [pending.claimed for pending in known.earlier([]).pending] == [True]
+        machine.runs.settle(rows=[])
+    later = Machine(store)
+    assert [left.undecided for left in later.take().open] == [False]
+    assert later.clock.waited == []
+
+
+def test_a_claim_is_settled_by_the_list_that_shows_its_bucket(store, strict, two):
+    claim(strict.run())
+    two.take()
+    two.runs.settle(rows=[])
+    two.take()
+    two.runs.settle(rows=[TALK])
+    assert Machine(store).take().unfinished == ()
+
+
+def test_a_claim_is_given_up_by_hand(store, strict, two):
+    run = strict.run()
+    claim(run)
+    two.take()
+    two.runs.settle(rows=[])
+    two.take()
+    two.runs.close(run.id, reason="it was not created")
+    assert Machine(store).take().open == ()
+
+
+def test_nothing_is_claimed_once_another_run_has_taken_over(strict, two):
+    run = strict.run()
+    two.run()
+    with pytest.raises(LeaseLost, match="another run has taken over"):
+        claim(run)
+    with pytest.raises(LeaseLost):
+        claim(run)
+
+
+def test_a_claim_that_the_store_does_not_answer_is_not_sent_and_not_open(store, strict, two):
+    run = strict.run()
+    store.trouble = lambda: "before"
+    with pytest.raises(StoreError):
+        claim(run)
+    store.trouble = lambda: ""
+    run.outcome(Outcome(CREATE, Status.FAILED))
+    run.end(rows=[], **WELL)
+    assert two.take().open == ()

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from acrsync.diagnostics import AcrsyncError
-from acrsync.plan.changes import Create, Delete, Replace, Update
+from acrsync.plan.changes import Action, Create, Delete, Replace, Update
+from acrsync.plan.earlier import Unsettled
 from acrsync.plan.outcome import Outcome, Status
 from acrsync.runs.memory import Known, manifest_key, past, reduced
 from acrsync.runs.record import (
@@ -38,10 +39,16 @@ MOVED = replace(MUSIC, id=21, attrs=dict(MOVE.desired.attrs))
 END: dict[str, Any] = {"exit_code": 6, "verified": False, "left": 0, "changed": {}, "managed": {}, "now": NOW}
 
 
+def known_by_commit(repository, commit, *, verified=True, manifest="a.yaml"):
+    lines = lines_of(CREATE)
+    run = {**lines[0], "who": {"repository": repository, "commit": commit}, "files": [manifest]}
+    return past((run, end_line(**{**END, "verified": verified})))
+
+
 def lines_of(*changes, outcomes=(), ends=False, listed=(7, 8)):
     plan = plan_of(changes)
     wanted = Wanted(plan, {}, frozenset(listed))
-    lines = (run_line("r1", wanted, Who(), now=NOW), *intents_of(plan, now=NOW))
+    lines = (run_line("r1", wanted, Who(), now=NOW), *intents_of(plan, now=NOW, claims=False))
     lines += tuple(outcome_line(outcome, now=NOW) for outcome in outcomes)
     return (*lines, end_line(**END)) if ends else lines
 
@@ -293,3 +300,26 @@ def test_a_hint_says_what_is_open_and_where_to_look():
     assert (hint.code, "1 without a known end" in hint.detail) == ("H511", True)
     assert "acrsync runs show r1" in hint.fix
     assert known(CREATE, outcomes=[Outcome(CREATE, Status.FAILED)], ends=True).hints == ()
+
+
+def test_the_last_verified_run_is_of_the_same_repository_and_manifest():
+    runs = (
+        known_by_commit("h/radio", "aaa"),
+        known_by_commit("h/radio", "bbb"),
+        known_by_commit("h/radio", "ccc", verified=False),
+        known_by_commit("h/radio", "ddd", manifest="b.yaml"),
+        known_by_commit("h/other", "eee"),
+    )
+    key = manifest_key(None, None, ["a.yaml"])
+    last = Known(runs).last_verified(repository="h/radio", manifest=key)
+    assert last is not None
+    assert last.header["who"]["commit"] == "bbb"
+    assert Known(runs).last_verified(repository="h/none", manifest=key) is None
+
+
+def test_what_is_open_is_named_but_for_runs_of_one_plan():
+    lines = lines_of(CREATE)
+    of_plan = past(({**lines[0], "plan": {"digest": "sha256:1"}}, *lines[1:]))
+    assert Known((of_plan,)).unsettled() == (Unsettled("r1", Action.CREATE, "talk"),)
+    assert Known((of_plan,)).unsettled(but="sha256:2") == (Unsettled("r1", Action.CREATE, "talk"),)
+    assert Known((of_plan,)).unsettled(but="sha256:1") == ()
