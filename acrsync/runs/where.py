@@ -181,7 +181,7 @@ def open_store(where: Git | Objects, key: str, *, project: Path, environment: Ma
             from acrsync.runs.git import GitStore
 
             if ":" not in remote and re.search(r"[/\\]", remote):
-                remote = str(project / Path(remote).expanduser())
+                remote = str((project / Path(remote).expanduser()).absolute())
             return GitStore(remote, f"refs/acrsync/{key}", project=project, environment=environment)
         case Objects(url):
             from acrsync.runs.objects import ObjectStore

@@ -191,3 +191,10 @@ def test_the_store_is_read_while_the_list_is(place: Place, api: Api, tmp_path):
     place.write("listed", "")
     assert place.ended(process).code == 0
     assert (place.folder / "fetched").exists()
+
+
+def test_a_store_can_be_named_by_its_path_from_here(place: Place, api: Api):
+    place.write("acrsync.yaml", IDENTIFIED)
+    git("init", "--quiet", "--bare", str(place.folder / "store.git"), folder=place.folder)
+    assert place.acrsync("apply", *QUICK, "--runs", "git:./store.git").code == 0
+    assert place.acrsync("plan", "--runs", "git:../work/store.git").codes == []
