@@ -20,12 +20,12 @@ if TYPE_CHECKING:  # `--help` imports every command
     from acrsync import Account, ExitCode
     from acrsync.model import Live
     from acrsync.probe import Report
-    from acrsync.probe.profile import Turned
+    from acrsync.probe.profile import Changed
     from acrsync.runs import Runs
     from acrsync.runs.where import Memory
 
-STRANGER = "acrsync-probe-a-token-that-nobody-has"
-PATIENCE_S = 30.0
+UNAUTHORIZED = "acrsync-probe-a-token-that-nobody-has"
+TIMEOUT_S = 30.0
 
 
 @click.command("probe")
@@ -64,7 +64,7 @@ def command(  # noqa: PLR0913 - one for each option
     """
     from acrsync.cli.looking import uid_of_manifest
     from acrsync.diagnostics import AcrsyncError
-    from acrsync.probe.profile import load, turned
+    from acrsync.probe.profile import changed_switches, load
 
     before = load(compare) if compare else None
     uid = account or uid_of_manifest(paths)
@@ -78,7 +78,7 @@ def command(  # noqa: PLR0913 - one for each option
         _ask(uid)
     return _probe(
         where, uid, write=write, out=out, format_=format_, runs=runs, lock_timeout_s=lock_timeout,
-        changed=None if before is None else lambda report: tuple(turned(before, report.findings)),
+        changed=None if before is None else lambda report: tuple(changed_switches(before, report.findings)),
     )  # fmt: skip
 
 
@@ -102,14 +102,14 @@ def _probe(
     format_: str,
     runs: str | None,
     lock_timeout_s: float,
-    changed: Callable[[Report], tuple[Turned, ...]] | None,
+    changed: Callable[[Report], tuple[Changed, ...]] | None,
 ) -> ExitCode:
     from acrsync import ExitCode
     from acrsync.cli import output
     from acrsync.cli.endpoint import opened
     from acrsync.cli.interrupt import in_two_stages
     from acrsync.clock import WallClock
-    from acrsync.probe import ClientAsker, probe
+    from acrsync.probe import ClientSender, probe
     from acrsync.probe.profile import profile_text
     from acrsync.probe.report import probe_document, probe_text
     from acrsync.report import PLAIN, diagnostics_text
@@ -118,18 +118,18 @@ def _probe(
     clock = WallClock(stop)
     with ExitStack() as stack:
         account = stack.enter_context(opened(where, read_only=not write, cancel=stop, retries=False))
-        strange = replace(where, endpoint=account.client.base_url)
-        stranger = stack.enter_context(opened(strange, read_only=True, cancel=stop, retries=False, token=STRANGER))
+        same = replace(where, endpoint=account.client.base_url)
+        bad_token = stack.enter_context(opened(same, read_only=True, cancel=stop, retries=False, token=UNAUTHORIZED))
         hold, folder = None, Path()
         if write:
             memory, folder = _memory(where, runs)
-            store = memory.opened(clock, endpoint=account.endpoint, uid=uid, settle_s=PATIENCE_S, landing_s=PATIENCE_S)
+            store = memory.opened(clock, endpoint=account.endpoint, uid=uid, settle_s=TIMEOUT_S, landing_s=TIMEOUT_S)
             stack.callback(store.release)
             store.take(lock_timeout_s=lock_timeout_s, tell=output.say)
             stack.enter_context(in_two_stages(stop))
             hold = lambda: _held(store, account, uid)  # noqa: E731
-        asker = ClientAsker(account.client, stranger.client)
-        report = probe(asker, clock, endpoint=account.endpoint, runs=folder, uid=uid, hold=hold, patience_s=PATIENCE_S)
+        sender = ClientSender(account.client, bad_token.client)
+        report = probe(sender, clock, endpoint=account.endpoint, runs=folder, uid=uid, hold=hold, timeout_s=TIMEOUT_S)
     found = None if changed is None else changed(report)
     code = ExitCode.CHANGES if found else ExitCode.DONE
     code = ExitCode.INTERRUPTED if stop.is_set() else code if report.clean else ExitCode.INCOMPLETE

@@ -1,4 +1,4 @@
-"""All that a probe has seen, by what it was asked for. Deciders read it, and nothing else."""
+"""All answers that a probe received, by purpose. Deciders read nothing else."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Row = Mapping[str, JSON]
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """A search, and which ids each rule would find."""
+    """A search, and the ids that each rule would find."""
 
     term: str
     answer: Answer
@@ -22,7 +22,7 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Narrowed:
-    """A list that was asked for with filters, and how many rows of the whole list pass them."""
+    """A filtered list, and how many rows of the whole list pass the filters."""
 
     answer: Answer
     count: int
@@ -30,7 +30,7 @@ class Narrowed:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a bucket says it holds, and the first pages of its lists of it."""
+    """A bucket's row, and the first pages of its files and channels."""
 
     row: Row
     files: Answer
@@ -39,7 +39,7 @@ class Content:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One write to a throw-away bucket, and how that bucket read before it and after it.
+    """One write to a throw-away bucket, and the bucket before and after it.
 
     `before` and `after` are None if the bucket could not be read, or if reads may still lag behind the write.
     """
@@ -60,8 +60,8 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """Whether one reading, after a write, showed that write."""
+class Reading:
+    """One reading after a write, and whether it shows that write."""
 
     answer: Answer
     shows: bool
@@ -73,17 +73,17 @@ class Series:
 
     write: str  # create, update or delete
     written: Answer
-    readings: tuple[Seen, ...]
+    readings: tuple[Reading, ...]
 
     @property
     def late(self) -> int:
-        """How many readings did not show the write before the first that did; -1: none ever did."""
-        shown = [place for place, seen in enumerate(self.readings) if seen.shows]
+        """The number of readings before the first that showed the write; -1: none did."""
+        shown = [place for place, reading in enumerate(self.readings) if reading.shows]
         return shown[0] if shown else -1
 
 
 class Pages(dict[str, Answer]):
-    """Pages of the list by what they were asked for; one that was not asked shows nothing."""
+    """Pages of the list by purpose; a page that was not requested is an empty answer."""
 
     def __missing__(self, _: str) -> Answer:
         return Answer(0, "GET", "")
@@ -91,15 +91,15 @@ class Pages(dict[str, Answer]):
 
 @dataclass(slots=True)
 class Evidence:
-    """All that was seen, by what it was asked for."""
+    """All answers, by purpose."""
 
     uid: int | None = None
     pages: Pages = field(default_factory=Pages)  # first, plain, single, many, beyond, second, after
-    again: list[Answer] = field(default_factory=list)  # the first page, read more than once
+    again: list[Answer] = field(default_factory=list)  # more readings of the first page
     rows: list[Row] = field(default_factory=list)  # the whole list, as far as it was read
-    whole: bool = False  # it was read to its end
-    unknown: Answer | None = None
-    strangers: list[Answer] = field(default_factory=list)  # asking for JSON, and not
+    whole: bool = False  # the list was read to its end
+    unknown: Answer | None = None  # for an id that does not exist
+    bad_token: list[Answer] = field(default_factory=list)  # accepting JSON only, then anything
     searches: list[Search] = field(default_factory=list)
     narrowed: list[Narrowed] = field(default_factory=list)
     contents: list[Content] = field(default_factory=list)
@@ -108,26 +108,24 @@ class Evidence:
     trials: dict[str, Trial] = field(default_factory=dict)
     lists: list[Series] = field(default_factory=list)  # readings of the list after writes
     gets: list[Series] = field(default_factory=list)  # readings of the bucket after writes
-    # A query that was new, a create, and the query again until it shows that.
+    # A new query, a create, and the same query until it shows the create.
     cached: list[tuple[Answer, Answer, list[Answer]]] = field(default_factory=list)
     orders: list[Answer] = field(default_factory=list)  # lists in which an older bucket was changed last
-    refused: list[Answer] = field(default_factory=list)  # writes that the server did not take
+    refused: list[Answer] = field(default_factory=list)  # writes that the server refused
     deleted: list[Answer] = field(default_factory=list)
     deleted_again: Answer | None = None
-    named: dict[str, str | None] = field(default_factory=dict)  # a name that was sent, and what it is stored as
+    named: dict[str, str | None] = field(default_factory=dict)  # the stored name by the name that was sent
     own: set[int] = field(default_factory=set)  # ids of throw-away buckets
 
     def shown(self) -> Iterator[tuple[Row, Answer]]:
-        """Yield every row that a list or a read showed, with the answer that it stood in."""
+        """Yield every row of a list or a read, with its answer."""
         for answer in (*self.pages.values(), *self.again, *self.orders):
             for row in answer.rows or ():
                 yield row, answer
-        for trial in self.trials.values():
-            if trial.read is not None and trial.after is not None:
-                yield trial.after, trial.read
+        yield from self.fresh()
 
     def fresh(self) -> Iterator[tuple[Row, Answer]]:
-        """Yield the rows of throw-away buckets: nobody else has set anything of them."""
+        """Yield the rows of throw-away buckets, which only the probe has changed."""
         for trial in self.trials.values():
             if trial.read is not None and trial.after is not None:
                 yield trial.after, trial.read
@@ -139,7 +137,7 @@ class Evidence:
 
 
 def id_of(row: Row) -> int | None:
-    """Return the id of a row in whatever form the server shows it."""
+    """Return the id of a row, as a number, text or float."""
     value = row.get("id")
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return None
@@ -151,7 +149,7 @@ def id_of(row: Row) -> int | None:
 
 
 def whole_number(value: JSON) -> int | None:
-    """Return the whole number that a value is or says."""
+    """Return the whole number that a value holds, as a number or as text."""
     if isinstance(value, str) and value.removeprefix("-").isdecimal() and value.isascii():
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) else None

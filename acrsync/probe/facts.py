@@ -1,4 +1,4 @@
-"""What was measured and is not a switch: page sizes, limits, the look of ids, how texts are kept, how errors look."""
+"""Measured facts that are not switches: page sizes, limits, ids, stored texts, errors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ SHOWN = 160  # characters of an error
 
 
 def facts(seen: Evidence, answers: Sequence[Answer]) -> Iterator[Fact]:
-    """Yield what was measured, for people and for who reports it to us."""
+    """Yield the facts, in the order of the report."""
     yield from _pages(seen)
     yield from _limits(answers)
     ids = [bucket_id for row in seen.rows if (bucket_id := id_of(row)) is not None]
@@ -43,27 +43,27 @@ def _pages(seen: Evidence) -> Iterator[Fact]:
             asked = answer.params.get("per_page", "nothing")
             echoed = (answer.meta or {}).get("per_page")
             yield Fact(
-                f"page size, {asked} asked",
+                f"page size, {asked} requested",
                 {"rows": len(answer.rows), "meta.per_page": echoed, "total": (answer.meta or {}).get("total")},
                 (answer.number,),
             )
 
 
 def _limits(answers: Sequence[Answer]) -> Iterator[Fact]:
-    """Yield each header that says something of rate limits, once."""
-    said: dict[str, tuple[str, int]] = {}
+    """Yield each header about rate limits once."""
+    headers: dict[str, tuple[str, int]] = {}
     for answer in answers:
         for name in LIMITS:
-            if name in answer.headers and name not in said:
-                said[name] = answer.headers[name], answer.number
-    for name, (value, number) in said.items():
+            if name in answer.headers:
+                headers.setdefault(name, (answer.headers[name], answer.number))
+    for name, (value, number) in headers.items():
         yield Fact(f"header {name}", value, (number,))
-    if not said:
-        yield Fact("rate limits", "no header of any answer says something of them")
+    if not headers:
+        yield Fact("rate limits", "no answer has a header about them")
 
 
 def _texts(seen: Evidence) -> Iterator[Fact]:
-    """Yield how names, labels and a template that were set read back."""
+    """Yield names, labels and templates that read back differently."""
     for role, trial in seen.trials.items():
         if trial.after is None or trial.answer.method != "PUT" or not trial.answer.ok:
             continue
@@ -74,11 +74,11 @@ def _texts(seen: Evidence) -> Iterator[Fact]:
 
 
 def _errors(answers: Sequence[Answer]) -> Iterator[Fact]:
-    said: dict[tuple[str, int], Answer] = {}
+    first: dict[tuple[str, int], Answer] = {}
     for answer in answers:
         if answer.status in ERRORS:
-            said.setdefault((answer.method, answer.status or 0), answer)
-    for (method, status), answer in said.items():
+            first.setdefault((answer.method, answer.status or 0), answer)
+    for (method, status), answer in first.items():
         text = answer.body[:SHOWN].decode(errors="replace")
         yield Fact(f"error {status} to {method} {answer.path}", text, (answer.number,))
 

@@ -1,7 +1,7 @@
-"""What evidence says of one switch of a profile: every value that it leaves possible.
+"""What the evidence shows about one switch of a profile: every value that is still possible.
 
-A value is said only if all others contradict what was answered, whatever the other switches are. If several values
-answer alike, the first of them is shown as `like`: a server that behaves so, not a claim.
+A value is certain only if every other value contradicts an answer, whatever the other switches are. If several values
+fit, the report shows the first as `like`: a server that behaves this way, not a claim.
 """
 
 from __future__ import annotations
@@ -19,31 +19,35 @@ Sureness = Literal["certain", "alike", "nothing"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """The values of a switch that explain what was seen, the plainest first; none: nothing was seen of it."""
+    """The values of a switch that fit the answers, the simplest first; empty if there is no evidence."""
 
     possible: tuple[JSON, ...] = ()
     why: str = ""
     seen: tuple[int, ...] = ()  # numbers of requests
-    more: bool = False  # values that are not listed are possible, too
-    at_least: int | None = None  # so is every number from here on
+    more: bool = False  # unlisted values are possible, too
+    at_least: int | None = None  # every number from this one on is possible, too
 
     @property
-    def told(self) -> bool:
+    def is_certain(self) -> bool:
         return len(self.possible) == 1 and not self.more and self.at_least is None
+
+    @property
+    def is_ambiguous(self) -> bool:
+        return bool(self.possible) and not self.is_certain
 
     @property
     def value(self) -> JSON:
         """The value. Raises: ValueError if it is unknown."""
-        if not self.told:
-            raise ValueError("this switch is untold")
+        if not self.is_certain:
+            raise ValueError("this switch is not certain")
         return self.possible[0]
 
     @property
     def sure(self) -> Sureness:
-        return "certain" if self.told else "alike" if self.possible else "nothing"
+        return "certain" if self.is_certain else "alike" if self.possible else "nothing"
 
     def allows(self, value: JSON) -> bool:
-        """Tell whether a server with this value could have answered so."""
+        """Return whether this value fits the answers."""
         if not self.possible or self.more or value in self.possible:
             return True
         return self.at_least is not None and isinstance(value, int) and value >= self.at_least
@@ -55,13 +59,13 @@ class Switch:
 
     name: str
     meaning: str
-    values: tuple[JSON, ...]  # of a choice, or those that a list may hold; none for a number
+    values: tuple[JSON, ...]  # the choices, or the items that a list may hold; empty for a number
     is_list: bool
     usual: JSON  # its value in the profile `documented`
 
 
 def switches() -> Mapping[str, Switch]:
-    """Return all switches of an emulator's profile, in the order of the schema."""
+    """Return all switches of a profile, in the order of the schema."""
     properties: Mapping[str, Mapping[str, JSON]] = schema("profile")["properties"]
     return {name: _switch(name, described) for name, described in properties.items() if name != "base"}
 
@@ -74,44 +78,44 @@ def _switch(name: str, described: Mapping[str, JSON]) -> Switch:
 
 @dataclass(frozen=True, slots=True)
 class Sieve:
-    """Values of a switch that are struck out as evidence contradicts them."""
+    """The values of a switch that no evidence contradicts so far."""
 
     left: tuple[JSON, ...]
     seen: tuple[int, ...] = ()
     used: bool = False
 
     def strike(self, keep: Callable[[JSON], bool], *answers: Answer) -> Sieve:
-        """Return what is left of the values after these answers."""
+        """Return the sieve without the values that these answers contradict."""
         left = tuple(value for value in self.left if keep(value))
         return Sieve(left, (*self.seen, *(answer.number for answer in answers)), used=True)
 
     def found(self, why: str) -> Finding:
-        """Return the finding; values that all contradict the evidence mean that something else was going on."""
-        if not self.used or not self.left:
-            return UNSEEN if not self.used else Finding(why=f"what was answered fits no value: {why}", seen=self.seen)
-        return Finding(self.left, why, self.seen)
+        """Return the finding. If the evidence contradicts every value, none is possible and `why` says so."""
+        if not self.used:
+            return UNSEEN
+        return Finding(self.left, why if self.left else f"the answers fit no value: {why}", self.seen)
 
 
 UNSEEN = Finding()
 
 
 def one(value: JSON, why: str, *answers: Answer) -> Finding:
-    """Return the finding of the only value that is possible."""
+    """Return a finding with one possible value."""
     return Finding((value,), why, numbers(answers))
 
 
 def some(values: Iterable[JSON], why: str, *answers: Answer, more: bool = False) -> Finding:
-    """Return the finding of several possible values, the plainest first."""
+    """Return a finding with several possible values, the simplest first."""
     return Finding(tuple(values), why, numbers(answers), more)
 
 
 def numbers(answers: Iterable[Answer]) -> tuple[int, ...]:
-    """Return the numbers of requests, each once."""
+    """Return the request numbers, without duplicates."""
     return tuple(dict.fromkeys(answer.number for answer in answers))
 
 
 def both(first: Finding, second: Finding) -> Finding:
-    """Return what two findings of one switch say together; if they contradict each other, nothing."""
+    """Return the values that two findings of one switch allow; none if they contradict each other."""
     if not first.possible or not second.possible:
         return first if first.possible else second
     left = tuple(value for value in second.possible if first.allows(value))
@@ -122,7 +126,7 @@ def both(first: Finding, second: Finding) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """Something measured that is not a switch: for people, and for who reports it to us."""
+    """Something measured that is not a switch."""
 
     name: str
     value: JSON

@@ -1,7 +1,7 @@
-"""Forms in which a server may store a text: what each makes of it, and which of them explain what was stored.
+"""The ways in which a server may transform a text before storing it, and which of them explain a stored text.
 
-The names are those of the emulator's switches `name_stored`, `label_stored` and `template_stored`. What each does is
-written down here once more, because a mistake that the two shared would never be found.
+The names are those of the emulator's switches `name_stored`, `label_stored` and `template_stored`. The code is a
+second implementation, because no test would find a mistake in shared code.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from itertools import permutations
 
-LONGEST_CHAIN = 3  # the longest sequence of forms that is considered
+LONGEST_CHAIN = 3  # forms that are applied one after the other
 
 
 def _bare(text: str) -> str:
@@ -48,22 +48,22 @@ FORMS: Mapping[str, Callable[[str], str]] = {
     "four_bytes_replaced": lambda text: "".join("?" if char > "\uffff" else char for char in text),
 }
 
-# Of each form something that it changes and the others do not; no comma, which may part a label in two.
+# Something that each form changes and the others do not. No comma, which may split a label.
 SAMPLES = (
     'Aa  &amp; <i>q</i> "z" o\'k b\\s',  # case, spaces, escapes, tags, quotes
-    "é e\u0301 Ａ",  # composed, in two parts, full-width
+    "é e\u0301 Ａ",  # composed, decomposed, full-width
     "na\u200dn \U0001f4fb",  # an invisible joiner, four bytes
 )
 
 
 def stored(text: str, forms: Iterable[str]) -> str:
-    """Return what forms, one after the other, make of a text."""
+    """Return a text after these forms, in order."""
     for form in forms:
         text = _formed(text, form)
     return text
 
 
-@lru_cache(maxsize=100_000)  # chains that begin alike make the same of a text
+@lru_cache(maxsize=100_000)  # chains share their beginnings
 def _formed(text: str, form: str) -> str:
     return FORMS[form](text)
 
@@ -75,12 +75,12 @@ def chains(longest: int = LONGEST_CHAIN) -> tuple[tuple[str, ...], ...]:
 
 
 def explaining(pairs: Sequence[tuple[str, str]], *, before: Callable[[str], str] = str) -> tuple[tuple[str, ...], ...]:
-    """Return the chains that make the second text of each pair out of the first; `before` is applied first."""
+    """Return the chains that turn the first text of each pair into the second, after `before`."""
     return tuple(_explaining(tuple((before(sent), kept) for sent, kept in pairs), LONGEST_CHAIN))
 
 
 def _explaining(pairs: tuple[tuple[str, str], ...], longest: int) -> Iterator[tuple[str, ...]]:
-    """Yield the chains, built step by step so that what two chains begin with is computed once."""
+    """Yield the chains, built step by step: a common beginning is computed once."""
     found: list[tuple[str, ...]] = []
     made: dict[tuple[str, ...], tuple[str, ...]] = {(): tuple(sent for sent, _ in pairs)}
     wanted = tuple(kept for _, kept in pairs)
@@ -97,9 +97,9 @@ def _explaining(pairs: tuple[tuple[str, str], ...], longest: int) -> Iterator[tu
 
 
 def may_be(kept: str, sent: str, *, least: int) -> bool:
-    """Tell whether a name is one that was sent, in a form in which a server may have stored it.
+    """Return whether a server may have stored the name `sent` as `kept`.
 
-    That is the name itself, changed by one or two known forms, cut after at least `least` characters, or numbered.
+    That is: unchanged, changed by one or two known forms, cut after at least `least` characters, or numbered.
     """
     if kept == sent or (len(kept) >= least and sent.startswith(kept)):
         return True

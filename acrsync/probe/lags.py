@@ -1,7 +1,7 @@
-"""Deciders: how late reads are, how long answers are kept, and which clock the server goes by.
+"""Deciders: how far reads lag, how long answers are cached, and how far the server's clock is off.
 
-A write is hidden from a view until some seconds have passed and the view was read a number of times. Each series of
-readings after a write is compared with every pair of whole numbers; what is left explains all of them.
+The model: a view hides a write until some seconds have passed and the view was read some number of times. Every pair of
+whole numbers that explains all series of readings is possible.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from acrsync.probe.shapes import ISO_STAMP, PLAIN_STAMP
 from acrsync.probe.wire import Answer
 
 WRITES = ("create", "update", "delete")
-MOST = 64  # seconds and readings that are thought of
-PARITIES = (None, 0, 1)  # all readings lag, or those whose number is even, or odd
+MOST = 64  # seconds, and readings, that are considered
+PARITIES = (None, 0, 1)  # the readings that do not lag: none, those with an even number, those with an odd number
 BUCKETS = "/buckets"
 
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """One reading after a write: its place among them, since when, and whether it showed the write."""
+    """One reading after a write: its place, its age, and whether it shows the write."""
 
-    places: Mapping[int | None, int]  # its place, from 1: among all, and among those that an even, or odd, one is not
+    places: Mapping[int | None, int]  # its place, from 1, among the readings that lag, by parity
     least_s: float
     most_s: float
     shows: bool
@@ -59,33 +59,33 @@ def _readings(series: Series, answers: Sequence[Answer]) -> list[_Reading]:
 
 
 def _explains(readings: Sequence[_Reading], seconds: int, reads: int, parity: int | None) -> bool:
-    """Tell whether a lag of this length, in seconds and readings, explains what was shown."""
-    for one_ in readings:
-        fresh = parity is not None and one_.parity == parity
-        may_show = fresh or (one_.places[parity] > reads and one_.most_s >= seconds)
-        may_hide = not fresh and (one_.places[parity] <= reads or one_.least_s < seconds)
-        if not (may_show if one_.shows else may_hide):
+    """Return whether a lag of this length, in seconds and readings, explains what was shown."""
+    for reading in readings:
+        fresh = parity is not None and reading.parity == parity
+        may_show = fresh or (reading.places[parity] > reads and reading.most_s >= seconds)
+        may_hide = not fresh and (reading.places[parity] <= reads or reading.least_s < seconds)
+        if not (may_show if reading.shows else may_hide):
             return False
     return True
 
 
 def _least(numbers_: Iterable[int], top: int) -> tuple[tuple[int, ...], bool]:
-    """Return the numbers that are possible, and whether those that were not thought of are, too."""
+    """Return the possible numbers, and whether others are possible, too."""
     left = tuple(sorted(set(numbers_)))
     return left[:12], len(left) > 12 or top in left  # noqa: PLR2004
 
 
 def list_lags(seen: Evidence, answers: Sequence[Answer]) -> dict[str, Finding]:
-    """Return how late the list is, after which writes, and in which readings."""
-    series = [one_ for one_ in seen.lists if one_.readings and one_.late >= 0]
-    # What never showed a bucket may be late, or it stands on another page: that does not show when it is gone.
-    if not any(one_.write == "create" for one_ in series) or not is_stable(seen):
+    """Return how far the list lags, after which writes, and in which readings."""
+    series = [s for s in seen.lists if s.readings and s.late >= 0]
+    # A list that never showed the bucket may lag, or the bucket is on another page: then its deletion shows nothing.
+    if not any(s.write == "create" for s in series) or not is_stable(seen):
         series = []
     if not series:
         return {}
-    read = [_readings(one_, answers) for one_ in series]
-    source = [one_.readings[-1].answer for one_ in series]
-    kinds = tuple(dict.fromkeys(one_.write for one_ in series))
+    read = [_readings(s, answers) for s in series]
+    source = [s.readings[-1].answer for s in series]
+    kinds = tuple(dict.fromkeys(s.write for s in series))
     prompt = {
         kind: all(_explains(r, 0, 0, None) for s, r in zip(series, read, strict=True) if s.write == kind)
         for kind in kinds
@@ -100,7 +100,7 @@ def list_lags(seen: Evidence, answers: Sequence[Answer]) -> dict[str, Finding]:
             "list_lag_shown": some(("always", "every_other_reading"), why, *source),
         }
     late = [r for s, r in zip(series, read, strict=True) if not prompt[s.write]]
-    top = min(MOST, 2 + max(max(math.ceil(one_.most_s), one_.places[None]) for r in late for one_ in r))
+    top = _top(late)
     ways = [
         (seconds, reads, parity)
         for seconds, reads, parity in product(range(top + 1), range(top + 1), PARITIES)
@@ -109,7 +109,7 @@ def list_lags(seen: Evidence, answers: Sequence[Answer]) -> dict[str, Finding]:
     if not ways:
         return {}
     why = f"the list was late after each {', '.join(kind for kind in kinds if not prompt[kind])}"
-    # A kind of write that was shown at once may lag, too, if that reading was of the replica that is up to date.
+    # A kind of write that was shown at once may lag, too, if that reading came from the up-to-date replica.
     writes = {
         tuple(kind for kind in WRITES if kind in chosen)
         for way in ways
@@ -133,7 +133,7 @@ def _lagging(
     read: Sequence[Sequence[_Reading]],
     prompt: dict[str, bool],
 ) -> Iterator[frozenset[str]]:
-    """Yield the sets of writes that may lag in this way: those that were late, with and without others that may be."""
+    """Yield the sets of writes that may lag this way: all that were late, with any of those that may be."""
     may = [
         kind
         for kind, at_once in prompt.items()
@@ -145,20 +145,20 @@ def _lagging(
 
 
 def get_lags(seen: Evidence, answers: Sequence[Answer]) -> dict[str, Finding]:
-    """Return how late reads of one bucket are."""
-    series = [one_ for one_ in seen.gets if one_.readings and one_.late >= 0]
+    """Return how far reads of one bucket lag."""
+    series = [s for s in seen.gets if s.readings and s.late >= 0]
     if not series:
         return {}
-    read = [_readings(one_, answers) for one_ in series]
-    top = min(MOST, 2 + max(max(math.ceil(one_.most_s), one_.places[None]) for r in read for one_ in r))
+    read = [_readings(s, answers) for s in series]
+    top = _top(read)
     ways = [
         (seconds, reads)
         for seconds, reads in product(range(top + 1), repeat=2)
         if all(_explains(r, seconds, reads, None) for r in read)
     ]
-    late = max(one_.late for one_ in series)
+    late = max(s.late for s in series)
     why = "a bucket could be read at once" if late == 0 else "a bucket could not be read at once"
-    source = [one_.readings[-1].answer for one_ in series]
+    source = [s.readings[-1].answer for s in series]
     seconds, many_seconds = _least((way[0] for way in ways), top)
     reads, many_reads = _least((way[1] for way in ways), top)
     return {
@@ -167,33 +167,42 @@ def get_lags(seen: Evidence, answers: Sequence[Answer]) -> dict[str, Finding]:
     }
 
 
-# Answers that are kept.
+def _top(read: Sequence[Sequence[_Reading]]) -> int:
+    """Return the greatest number of seconds, or readings, to consider."""
+    return min(MOST, 2 + max(max(math.ceil(reading.most_s), reading.places[None]) for r in read for reading in r))
+
+
+# Caches.
 
 
 def caches(seen: Evidence) -> dict[str, Finding]:
-    """Return how long a page, and a total, are kept: a query, a create, and the same query until it shows that."""
+    """Return how long a page and a total are cached, from a query before and after a create."""
     found: dict[str, Finding] = {}
     for before, written, after in seen.cached:
         bucket_id = _created(seen, written)
         if bucket_id is None:
             continue
         pages = [any(id_of(row) == bucket_id for row in answer.rows or ()) for answer in after]
-        found["page_cache_seconds"] = _kept(before, after, pages, "a page")
+        found["page_cache_seconds"] = _cached(before, after, pages, "a page")
         total = _total(before)
         risen = [total is not None and _total(answer) == total + 1 for answer in after]
-        if found["page_cache_seconds"].possible == (0,) and found["page_cache_seconds"].told and total is not None:
-            found["total_cached_seconds"] = _kept(before, after, risen, "a total") if any(risen) else UNSEEN
+        if (
+            found["page_cache_seconds"].possible == (0,)
+            and found["page_cache_seconds"].is_certain
+            and total is not None
+        ):
+            found["total_cached_seconds"] = _cached(before, after, risen, "a total")
     return found
 
 
-def _kept(before: Answer, after: Sequence[Answer], shows: Sequence[bool], what: str) -> Finding:
+def _cached(before: Answer, after: Sequence[Answer], shows: Sequence[bool], what: str) -> Finding:
     if True not in shows:
         return UNSEEN
     place = shows.index(True)
     most = math.floor(after[place].ended - before.begun + 1e-6)
     least = 0 if place == 0 else math.floor(after[place - 1].begun - before.ended) + 1
     ways = tuple(range(max(0, least), most + 1))
-    return some(ways, f"{what} that was asked for before a create", before, after[place])
+    return some(ways, f"{what} that was requested before a create", before, after[place])
 
 
 def _created(seen: Evidence, written: Answer) -> int | None:
@@ -209,24 +218,24 @@ def _total(answer: Answer) -> int | None:
 
 
 def date_off(answers: Sequence[Answer]) -> Finding:
-    """Return how far the Date header is ahead, by this machine's clock."""
+    """Return how many seconds the Date header is ahead of this machine's clock."""
     stamps = [(answer, when) for answer in answers if (when := _date(answer.headers.get("date", ""))) is not None]
-    return _ahead(stamps, "the Date header, by this machine's clock")
+    return _ahead(stamps, "the Date header, compared with this machine's clock")
 
 
 def stamps_off(seen: Evidence) -> Finding:
-    """Return how far stamps are ahead of UTC, by this machine's clock."""
+    """Return how many seconds timestamps are ahead of this machine's clock, in UTC."""
     stamps: list[tuple[Answer, int]] = []
     for trial in seen.trials.values():
         key = "created_at" if trial.answer.method == "POST" else "updated_at"
         moved = trial.after is not None and (trial.before or {}).get(key) != trial.after.get(key)
         if trial.answer.ok and trial.after is not None and moved and (when := _stamp(trial.after, key)) is not None:
             stamps.append((trial.answer, when))
-    return _ahead(stamps, "stamps of throw-away buckets, by this machine's clock")
+    return _ahead(stamps, "timestamps of throw-away buckets, compared with this machine's clock")
 
 
 def _ahead(stamps: Sequence[tuple[Answer, int]], what: str) -> Finding:
-    """Return the whole seconds that explain every stamp: each is when its request was answered, cut to seconds."""
+    """Return the offsets that explain every stamp. A stamp is the time of its request, rounded down to seconds."""
     if not stamps:
         return UNSEEN
     low = max(math.ceil(when - answer.ended - 1e-6) for answer, when in stamps)
@@ -256,7 +265,7 @@ def _stamp(row: Row, key: str) -> int | None:
 
 
 def settle_s(seen: Evidence) -> int:
-    """Return what to give as `--settle`: twice what was seen to lag, and never less than 30 seconds."""
+    """Return a value for `--settle`: twice the longest lag, at least 30 seconds."""
     late = [
         series.readings[max(0, series.late)].answer.ended - series.written.begun
         for series in (*seen.lists, *seen.gets)
@@ -266,6 +275,6 @@ def settle_s(seen: Evidence) -> int:
 
 
 def decide(seen: Evidence, answers: Sequence[Answer]) -> dict[str, Finding]:
-    """Return what times tell."""
+    """Return the findings about lag, caches and clocks."""
     found = list_lags(seen, answers) | get_lags(seen, answers) | caches(seen)
     return found | {"date_off_seconds": date_off(answers), "stamps_off_seconds": stamps_off(seen)}

@@ -1,4 +1,4 @@
-"""Deciders: what lists do: pages and their end, the order of rows, the total, searches, rows of other accounts."""
+"""Deciders: how lists behave: pages and their end, order, total, search, buckets of other accounts."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from acrsync.probe.finding import UNSEEN, Finding, Sieve, numbers, one, some
 from acrsync.probe.reading import FAR, MANY, PER_PAGE
 from acrsync.probe.wire import Answer
 
-CHANCE_BITS = 20  # an order that is drawn anew each time passes for another one once in a million probes
-ROOM = 3  # rows on a page that no run of hidden rows is likely to fill
+CHANCE_BITS = 20  # a random order looks like a fixed one once in a million probes
+ROOM = 3  # rows on a page that hidden rows are unlikely to fill
 
 
 def _meta_shown(seen: Evidence) -> Finding:
@@ -41,11 +41,11 @@ def _per_page_shown(seen: Evidence) -> Finding:
     if isinstance(shown, int):
         return one("integer", f"per_page=1 is answered as the number {shown}", single)
     if isinstance(at_many, int):
-        return one("text_when_sent", f"per_page=1 comes back as text, a lowered one as {at_many}", single, many)
+        return one("text_when_sent", f"per_page=1 is answered as text, a lowered one as {at_many}", single, many)
     rows, first = len(seen.rows), seen.pages["first"]
     if second is not None and is_stable(seen) and _new(second, first) and rows < PER_PAGE:
         return one("as_asked", "pages are smaller than meta.per_page says", first, second)
-    return some(("text_when_sent", "as_asked"), "per_page comes back as text, and no page was made smaller", single)
+    return some(("text_when_sent", "as_asked"), "per_page is answered as text, and no page was made smaller", single)
 
 
 def _per_page_cap(seen: Evidence) -> Finding:
@@ -55,27 +55,27 @@ def _per_page_cap(seen: Evidence) -> Finding:
         return one(shown, f"per_page={MANY} was lowered to {shown}", many)
     if _per_page_shown(seen).possible == ("as_asked",):
         size = len(seen.pages["first"].rows or ())
-        return some((size,), "pages are smaller than what was asked for", seen.pages["first"], more=True)
+        return some((size,), "pages are smaller than requested", seen.pages["first"], more=True)
     truthful = isinstance(_per_page(many), int) or _per_page_shown(seen).possible == ("text_when_sent",)
     least = MANY if shown == MANY and truthful else max(1, _largest_page(seen))
-    return Finding((0,), f"nothing up to {least} was lowered", numbers([many]), at_least=least)
+    return Finding((0,), f"per_page up to {least} was not lowered", numbers([many]), at_least=least)
 
 
 def _page_rows_cap(seen: Evidence) -> Finding:
     first, after, second = seen.pages["first"], seen.pages["after"], seen.pages.get("second")
     size = len(first.rows or ())
-    if size and is_stable(seen) and _new(after, first) and not (second and not _new_to(after, second)):
-        return one(size, f"a page of {PER_PAGE} holds {size} rows, and the row after them is on no page", first, after)
+    if size and is_stable(seen) and _new(after, first) and not (second and not _new(after, second)):
+        return one(size, f"a page of {PER_PAGE} has {size} rows, and the next row is on no page", first, after)
     if not size:
         return UNSEEN
     least = _largest_page(seen)
-    return Finding((0,), f"pages hold up to {least} rows", numbers([first]), at_least=least)
+    return Finding((0,), f"pages have up to {least} rows", numbers([first]), at_least=least)
 
 
 def _page_past_end(seen: Evidence) -> Finding:
     beyond, single = seen.pages["beyond"], seen.pages["single"]
     if beyond.status == 404:  # noqa: PLR2004
-        return one("refuse_404", "a page past the end is answered 404", beyond)
+        return one("refuse_404", "a page past the end is answered with 404", beyond)
     rows = beyond.rows
     if rows is None:
         return UNSEEN
@@ -103,7 +103,7 @@ def _list_order(seen: Evidence) -> Finding:
     if sieve.left != ("unstable",) and bits >= CHANCE_BITS:
         sieve = sieve.strike(lambda order: order != "unstable")
     if sieve.left == ("unstable",) and not _is_shuffled(lists):
-        return Finding(why="rows come in an unknown order", seen=sieve.seen)
+        return Finding(why="rows are in an unknown order", seen=sieve.seen)
     return sieve.found(f"{len(lists)} readings of page 1")
 
 
@@ -118,7 +118,7 @@ def _search_rule(seen: Evidence) -> Finding:
         if search.answer.rows is None:
             return UNSEEN
         if found != plain and len(found) >= largest:
-            return Finding(why="a search fills the page, so it may have found more", seen=numbers([search.answer]))
+            return Finding(why="a search fills a page, so it may find more rows", seen=numbers([search.answer]))
         sieve = sieve.strike(partial(_finds, search, found, plain), search.answer)
     return sieve.found(f"a search for {' and for '.join(repr(search.term) for search in seen.searches)}")
 
@@ -133,15 +133,15 @@ def _foreign_rows(seen: Evidence) -> Finding:
         return one("listed", f"the list shows bucket {foreign[0].get('id')} of account {foreign[0]['uid']}", first)
     if single.rows == [] and first.rows:
         return one("filtered", "page 1 of one row is empty, though there are rows", single, first)
-    # Pages that are cut short, and lists that lag, may hide the rows of others.
+    # Short pages and a list that lags may hide the rows of others.
     return some(("hidden", "filtered", "listed"), "no row of another account is shown", first)
 
 
 def totals(seen: Evidence) -> dict[str, Finding]:
-    """Return total_off, total_cap and total_counts: which sums explain every total that was said."""
+    """Return total_off, total_cap and total_counts: the sums that explain every total."""
     first, second = seen.pages["first"], seen.pages.get("second")
-    said = [(len(seen.rows), first), *((part.count, part.answer) for part in seen.narrowed)]
-    known = [(count, whole_number((answer.meta or {}).get("total")), answer) for count, answer in said]
+    lists = [(len(seen.rows), first), *((part.count, part.answer) for part in seen.narrowed)]
+    known = [(count, whole_number((answer.meta or {}).get("total")), answer) for count, answer in lists]
     complete = seen.whole and is_stable(seen) and not _new(seen.pages["after"], first)
     is_all = len(seen.rows) == len(first.rows or ())
     roomy = len(first.rows or ()) >= ROOM
@@ -164,9 +164,8 @@ def totals(seen: Evidence) -> dict[str, Finding]:
     found = {"total_counts": some(counts, "lists with and without filters", *answers)} if counts else {}
     if offs:
         sure = len(offs) == 1 and "before_filters" not in counts
-        why = (
-            f"totals {', '.join(str(total) for _, total in observed)} of rows {', '.join(str(c) for c, _ in observed)}"
-        )
+        totals_, rows = zip(*((str(total), str(count)) for count, total in observed), strict=True)
+        why = f"totals {', '.join(totals_)} for {', '.join(rows)} rows"
         found["total_off"] = some(offs, why, *answers, more=not sure)
         if caps == {None}:
             found["total_cap"] = Finding((0,), why, numbers(answers), at_least=max(1, observed[0][0]))
@@ -176,7 +175,7 @@ def totals(seen: Evidence) -> dict[str, Finding]:
 
 
 def _sums(observed: Sequence[tuple[int, int]]) -> Iterator[tuple[str, int, int | None]]:
-    """Yield each way to count, number added, and cap that explain the totals: the first is of all rows."""
+    """Yield each mode of counting, offset and cap that explain the totals, of which the first counts all rows."""
     everything = observed[0][0]
     nearby = {*range(-3, 4), *(total - count for count, total in observed), *(total for _, total in observed)}
     for off in sorted(nearby, key=abs):
@@ -186,18 +185,18 @@ def _sums(observed: Sequence[tuple[int, int]]) -> Iterator[tuple[str, int, int |
                 if all(total == max(0, min(n, cap or n) + off) for n, (_, total) in zip(base, observed, strict=True)):
                     yield mode, off, cap
                     if mode == "matching":
-                        yield "with_filtered", off, cap  # where nothing is filtered
+                        yield "with_filtered", off, cap  # if nothing is filtered
         hidden = [total - off - count for count, total in observed]
-        # Rows that are taken out of pages: never fewer than none, and all of them at least those of distinct types.
+        # Rows hidden from pages: never negative, and in all at least the sum over distinct types.
         if min(hidden) >= 0 and hidden[0] >= sum(hidden[1:]) and all(total > 0 or not off for _, total in observed):
             yield "with_filtered", off, None
 
 
 def _finds(search: Search, found: frozenset[int | None], plain: frozenset[int | None], rule: JSON) -> bool:
-    """Tell whether a rule finds these rows, which are not by chance those of the list without a search."""
+    """Return whether a rule finds these rows."""
     if rule == "ignored":
         return found == plain
-    # A page that is cut short may hold, by chance, only rows that the search finds.
+    # A short page may hold, by chance, only rows that the search finds.
     return found <= search.predicted[rule] if found == plain else found == search.predicted[rule]
 
 
@@ -221,15 +220,15 @@ def _is_in(order: JSON, rows: Sequence[Row]) -> bool:
 
 
 def _is_shuffled(lists: Sequence[Answer]) -> bool:
-    """Tell whether two readings show the same rows in another order."""
+    """Return whether two readings show the same rows in different order."""
     orders = [tuple(id_of(row) for row in answer.rows or ()) for answer in lists]
     return any(left != right and sorted(left, key=str) == sorted(right, key=str) for left, right in pairwise(orders))
 
 
 def is_stable(seen: Evidence) -> bool:
-    """Tell whether each reading of page 1 showed the same rows in the same order."""
+    """Return whether each reading of page 1 showed the same rows in the same order."""
     orders = [tuple(id_of(row) for row in answer.rows or ()) for answer in (seen.pages["first"], *seen.again)]
-    longest = max(orders, key=len)  # pages are of several sizes, none of which matters if all rows fit
+    longest = max(orders, key=len)  # the page sizes differ, which does not matter if all rows fit
     return all(order == longest[: len(order)] for order in orders)
 
 
@@ -238,13 +237,9 @@ def _per_page(answer: Answer) -> JSON:
 
 
 def _new(answer: Answer, before: Answer) -> bool:
-    """Tell whether a page has a row that another one has not."""
+    """Return whether `answer` has a row that `before` does not have."""
     known = {id_of(row) for row in before.rows or ()}
     return any(id_of(row) not in known for row in answer.rows or ())
-
-
-def _new_to(answer: Answer, other: Answer) -> bool:
-    return _new(answer, other)
 
 
 def _largest_page(seen: Evidence) -> int:
@@ -252,7 +247,7 @@ def _largest_page(seen: Evidence) -> int:
 
 
 def decide(seen: Evidence) -> dict[str, Finding]:
-    """Return what lists tell."""
+    """Return the findings about lists."""
     found = {
         "meta_shown": _meta_shown(seen),
         "per_page_shown": _per_page_shown(seen),

@@ -1,4 +1,4 @@
-"""A profile of the emulator, as a file: what a probe writes, and what a later one is compared with."""
+"""Profile files of the emulator: a probe writes one, and a later probe compares its findings with it."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ BASES = ("documented", "strict", "lenient")
 
 
 @dataclass(frozen=True, slots=True)
-class Turned:
-    """A switch whose value in a profile cannot be the API's any more."""
+class Changed:
+    """A switch whose value in a profile contradicts the new findings."""
 
     name: str
     before: JSON
@@ -29,22 +29,21 @@ class Turned:
 
 
 def profile_text(findings: Mapping[str, Finding], *, where: str) -> str:
-    """Return the profile that behaves as the API was seen to: `acrsync emulator --profile FILE` takes it."""
+    """Return a profile for `acrsync emulator --profile FILE` that behaves as measured."""
     lines = [f"# Measured at {visible(where)} by acrsync probe.", "base: documented"]
-    told = {name: finding for name, finding in findings.items() if finding.told}
-    alike = {name: finding for name, finding in findings.items() if finding.possible and not finding.told}
-    lines += [f"{name}: {written(finding.value)}" for name, finding in told.items()]
-    if alike:
-        lines.append("# Untold. Other values would answer alike; these are the plainest.")
-        lines += [f"{name}: {written(finding.possible[0])}" for name, finding in alike.items()]
+    lines += [f"{name}: {written(finding.value)}" for name, finding in findings.items() if finding.is_certain]
+    ambiguous = {name: finding for name, finding in findings.items() if finding.is_ambiguous}
+    if ambiguous:
+        lines.append("# Not certain: other values fit the answers, too. These are the simplest.")
+        lines += [f"{name}: {written(finding.possible[0])}" for name, finding in ambiguous.items()]
     unseen = [name for name, finding in findings.items() if not finding.possible]
     if unseen:
-        lines.append("# Untold, because nothing was seen of them: " + ", ".join(unseen))
+        lines.append("# Not measured: " + ", ".join(unseen))
     return "\n".join(lines) + "\n"
 
 
 def written(value: JSON) -> str:
-    """Return a value as YAML writes it."""
+    """Return a value as YAML."""
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(written, value))}]"
     bare = isinstance(value, str) and _BARE.fullmatch(value) and value not in _NOT_BARE
@@ -57,7 +56,7 @@ def load(path: Path) -> Mapping[str, JSON]:
 
 
 def document(path: Path) -> Mapping[str, JSON]:
-    """Return what a profile file says: its base, and the switches that it sets. Raises: AcrsyncError."""
+    """Return the base of a profile file and the switches that it sets. Raises: AcrsyncError."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as e:
@@ -80,14 +79,14 @@ def document(path: Path) -> Mapping[str, JSON]:
     return {"base": base, **{name: _listed(known[name], value) for name, value in data.items()}}
 
 
-def turned(profile: Mapping[str, JSON], findings: Mapping[str, Finding]) -> Iterator[Turned]:
-    """Yield the switches of a profile whose value would not have answered so."""
+def changed_switches(profile: Mapping[str, JSON], findings: Mapping[str, Finding]) -> Iterator[Changed]:
+    """Yield the switches of a profile whose value contradicts the findings."""
     for name, value in profile.items():
         finding, order_counts = findings[name], name.endswith("_stored")
         if not any(_same(value, one, order_counts=order_counts) for one in finding.possible) and not finding.allows(
             value
         ):
-            yield Turned(name, value, finding)
+            yield Changed(name, value, finding)
 
 
 def _same(left: JSON, right: JSON, *, order_counts: bool) -> bool:
@@ -112,5 +111,5 @@ def _unreadable(path: Path, why: str) -> AcrsyncError:
     return AcrsyncError(
         "E609",
         f"{visible(str(path))}: {why}",
-        fix="name a file that `acrsync probe --out FILE` wrote, or correct it.",
+        fix="use a file that `acrsync probe --out FILE` wrote, or correct this one.",
     )

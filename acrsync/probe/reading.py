@@ -1,4 +1,4 @@
-"""What GET alone tells: about twenty requests, none of which can change anything."""
+"""The read-only part of a probe: about twenty GET requests."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from acrsync.probe.evidence import Content, Evidence, Narrowed, Row, Search, id_
 from acrsync.probe.wire import ANY_TYPE, Answer, Wire
 
 PER_PAGE = 100
-MANY = 1000  # a page size that no account needs; asked once, to see whether it is lowered
+MANY = 1000  # requested once, to see whether the server lowers it
 FAR = 1_000_000  # a page that no list has
-UNKNOWN_ID = 2_147_483_647  # the greatest that 32 bits hold: servers that count in them find nothing there
+UNKNOWN_ID = 2_147_483_647  # the greatest 32-bit number: no server has used it
 PAGES_MAX = 1000
-READINGS = 4  # more of page 1, which no cache knows: an order that changes must not pass for one that does not
+READINGS = 4  # more readings of page 1, with new page sizes: a random order must not look stable
 USERS = ("base-projects", "bm-cs-projects", "bm-bd-projects", "fs-containers")
 CONTENTS = 3
 
 
 def read(wire: Wire, evidence: Evidence) -> None:
-    """Ask all that can be asked without writing."""
+    """Send all requests that only read, and keep the answers in `evidence`."""
     pages = evidence.pages
     pages["first"] = wire.get("/buckets", page=1, per_page=PER_PAGE)
     if pages["first"].rows is None:
@@ -34,9 +34,9 @@ def read(wire: Wire, evidence: Evidence) -> None:
     pages["after"] = wire.get("/buckets", page=count + 1, per_page=1)
     evidence.again = [wire.get("/buckets", page=1, per_page=wire.fresh_size()) for _ in range(READINGS)]
     evidence.unknown = wire.get(f"/buckets/{UNKNOWN_ID}")
-    evidence.strangers = [
-        wire.ask("GET", "/buckets", params={"per_page": 1}, stranger=True),
-        wire.ask("GET", "/buckets", params={"per_page": 1}, stranger=True, accept=ANY_TYPE),
+    evidence.bad_token = [
+        wire.send("GET", "/buckets", params={"per_page": 1}, bad_token=True),
+        wire.send("GET", "/buckets", params={"per_page": 1}, bad_token=True, accept=ANY_TYPE),
     ]
     evidence.narrowed = [_narrowed(wire, evidence.rows, filters) for filters in _filters(evidence.rows)]
     evidence.searches = searches(wire, evidence.rows)
@@ -45,7 +45,7 @@ def read(wire: Wire, evidence: Evidence) -> None:
 
 
 def _walked(wire: Wire, evidence: Evidence) -> tuple[list[Row], bool]:
-    """Return the rows of all pages, and whether the end was seen; what is not proven here is not needed to be."""
+    """Return the rows of all pages, and whether the end was reached. The list is not proven to be complete."""
     rows = list(evidence.pages["first"].rows or ())
     known = {id_of(row) for row in rows}
     for number in range(2, PAGES_MAX):
@@ -60,7 +60,7 @@ def _walked(wire: Wire, evidence: Evidence) -> tuple[list[Row], bool]:
 
 
 def _filters(rows: Sequence[Row]) -> list[Mapping[str, JSON]]:
-    """Return filters that let some, and none, of the rows pass."""
+    """Return filters that match some of the rows, and one that matches none."""
     types = Counter(str(row.get("type")) for row in rows)
     found: list[Mapping[str, JSON]] = [{"type": name} for name, _ in types.most_common(2)]
     absent = next((name for name in ("DedupFile", "LiveTimeshift", "LiveRec") if name not in types), None)
@@ -73,7 +73,7 @@ def _narrowed(wire: Wire, rows: Sequence[Row], filters: Mapping[str, JSON]) -> N
 
 
 def searches(wire: Wire, rows: Sequence[Row]) -> list[Search]:
-    """Search for the middle of a name, then for its beginning: each of the known rules finds something else."""
+    """Search for the middle of a name, then for its beginning: each known rule finds different rows."""
     names = {id_of(row): str(row.get("name")) for row in rows if isinstance(row.get("name"), str)}
     for name in sorted(names.values(), key=len, reverse=True):
         middle, beginning = name[1:-1].strip(), name[:-1].strip()
@@ -99,7 +99,7 @@ def _predicted(term: str, names: Mapping[int | None, str]) -> Mapping[str, froze
 
 
 def _of_interest(rows: Sequence[Row]) -> list[Row]:
-    """Return a few buckets whose content lists say something: those for channels, and of these the full ones first."""
+    """Return a few buckets for channels, the fullest first."""
     live = [row for row in rows if str(row.get("type")).startswith("Live") and id_of(row) is not None]
     return sorted(live, key=lambda row: -(whole_number(row.get("num")) or 0))[:CONTENTS]
 
@@ -111,7 +111,7 @@ def _content(wire: Wire, row: Row) -> Content:
 
 
 def account_of(answers: Sequence[Answer]) -> tuple[int, ...]:
-    """Return the uids by which lists tell whose account it is: those of buckets that nobody shares."""
+    """Return the uids of the private buckets in these lists, which belong to the account."""
     uids = {
         row.get("uid")
         for answer in answers

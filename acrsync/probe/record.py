@@ -1,6 +1,6 @@
-"""What a probe created, or was about to: on disk before it happens, so that the next probe can clean up.
+"""The record of what a probe creates. It is on disk before each request, so that the next probe can clean up.
 
-`RUNS/probes/NONCE.jsonl`, one JSON object a line, without secrets. A line that a crash cut short is none.
+`RUNS/probes/NONCE.jsonl`, one JSON object per line, without secrets. An incomplete last line is ignored.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ NAME = re.compile(PREFIX + "([0-9a-f]{8})-([0-9]{1,4})")
 
 
 @dataclass(slots=True)
-class Thrown:
-    """One throw-away bucket: the name it was created with, and each name that it may have by now."""
+class Throwaway:
+    """One throw-away bucket: the name it was created with, and every name that it may have now."""
 
     name: str
-    base: str = ""  # the probe's own name of it, which is `name` unless it was created with the name of another
+    base: str = ""  # the probe's own name for it; differs from `name` if it was created with the name of another
     region: str = ""
-    id: int | None = None  # None: the create was sent, and nobody knows what became of it
+    id: int | None = None  # None: the create was sent, and its effect is unknown
     names: list[str] = field(default_factory=list)
     deleting: bool = False  # a DELETE was sent
     gone: bool = False  # deleted, or refused by the server
-    lost: bool = False  # looked for in the list, and not found
+    lost: bool = False  # not found in the list
 
 
 @dataclass(slots=True)
@@ -44,53 +44,53 @@ class Record:
     nonce: str
     endpoint: str
     uid: int
-    thrown: list[Thrown] = field(default_factory=list)
+    buckets: list[Throwaway] = field(default_factory=list)
     ended: bool = False
     begun_at: datetime | None = None
 
     @property
-    def left(self) -> tuple[Thrown, ...]:
+    def left(self) -> tuple[Throwaway, ...]:
         """The buckets that may still exist."""
-        return tuple(one for one in self.thrown if not one.gone)
+        return tuple(one for one in self.buckets if not one.gone)
 
-    def creating(self, thrown: Thrown) -> None:
+    def creating(self, bucket: Throwaway) -> None:
         """Record a create that is about to be sent."""
-        self.thrown.append(thrown)
-        thrown.names.append(thrown.name)
-        self._write("creating", name=thrown.name, base=thrown.base, region=thrown.region)
+        self.buckets.append(bucket)
+        bucket.names.append(bucket.name)
+        self._write("creating", name=bucket.name, base=bucket.base, region=bucket.region)
 
-    def created(self, thrown: Thrown, bucket_id: int) -> None:
+    def created(self, bucket: Throwaway, bucket_id: int) -> None:
         """Record the id of a bucket that was created."""
-        thrown.id, thrown.lost = bucket_id, False
-        self._write("created", place=self.thrown.index(thrown), id=bucket_id)
+        bucket.id, bucket.lost = bucket_id, False
+        self._write("created", place=self.buckets.index(bucket), id=bucket_id)
 
-    def disowned(self, thrown: Thrown) -> None:
-        """Record that the id that was answered is another bucket's."""
-        self._write("disowned", place=self.thrown.index(thrown))
+    def disowned(self, bucket: Throwaway) -> None:
+        """Record that the answered id belongs to another bucket."""
+        self._write("disowned", place=self.buckets.index(bucket))
 
-    def naming(self, thrown: Thrown, name: str) -> None:
-        """Record a name that a bucket is about to get, or was seen to have."""
-        if name not in thrown.names:
-            thrown.names.append(name)
-            self._write("naming", place=self.thrown.index(thrown), name=name)
+    def naming(self, bucket: Throwaway, name: str) -> None:
+        """Record a name that a bucket is about to get, or has."""
+        if name not in bucket.names:
+            bucket.names.append(name)
+            self._write("naming", place=self.buckets.index(bucket), name=name)
 
-    def deleting(self, thrown: Thrown) -> None:
+    def deleting(self, bucket: Throwaway) -> None:
         """Record a DELETE that is about to be sent."""
-        thrown.deleting = True
-        self._write("deleting", place=self.thrown.index(thrown))
+        bucket.deleting = True
+        self._write("deleting", place=self.buckets.index(bucket))
 
-    def gone(self, thrown: Thrown) -> None:
+    def gone(self, bucket: Throwaway) -> None:
         """Record that a bucket was deleted, or was never created."""
-        thrown.gone = True
-        self._write("gone", place=self.thrown.index(thrown))
+        bucket.gone = True
+        self._write("gone", place=self.buckets.index(bucket))
 
-    def lost(self, thrown: Thrown) -> None:
+    def lost(self, bucket: Throwaway) -> None:
         """Record that a create was not found in the list."""
-        thrown.lost = True
-        self._write("lost", place=self.thrown.index(thrown))
+        bucket.lost = True
+        self._write("lost", place=self.buckets.index(bucket))
 
     def end(self) -> None:
-        """Record that nothing is left, or that nothing more can be done about it."""
+        """Record that nothing is left."""
         self.ended = True
         self._write("end")
 
@@ -103,7 +103,7 @@ class Record:
         self._write("probe", nonce=self.nonce, endpoint=self.endpoint, uid=self.uid)
 
     def _write(self, event: str, **entry: JSON) -> None:
-        """Append a line and wait for the disk. Raises: AcrsyncError, and then nothing may be sent."""
+        """Append a line and flush it to disk. Raises: AcrsyncError; then nothing may be sent."""
         line = {"event": event, "time": datetime.now(UTC).isoformat(timespec="seconds"), **entry}
         try:
             with os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "ab") as file:
@@ -125,8 +125,8 @@ def unfinished(runs: Path, *, endpoint: str, uid: int) -> tuple[Record, ...]:
         except (OSError, LookupError, TypeError, ValueError) as e:
             raise AcrsyncError(
                 "E603",
-                f"{path}: {e}. It may tell of buckets that an earlier probe left.",
-                fix=f"look for buckets whose names begin with {PREFIX}, delete them, and move the file away.",
+                f"{path}: {e}. An earlier probe may have left buckets that are recorded there.",
+                fix=f"delete the buckets whose names begin with {PREFIX}, then move the file away.",
             ) from e
         if record is not None and not record.ended and (record.endpoint, record.uid) == (endpoint, uid):
             found.append(record)
@@ -134,7 +134,7 @@ def unfinished(runs: Path, *, endpoint: str, uid: int) -> tuple[Record, ...]:
 
 
 def _read(path: Path) -> Record | None:
-    """Return the record in a file; None if a crash left nothing in it. Raises: LookupError, TypeError, ValueError."""
+    """Return the record in a file; None if it holds no line. Raises: LookupError, TypeError, ValueError."""
     lines = list(_lines(path.read_bytes()))
     if not lines:
         return None
@@ -147,37 +147,37 @@ def _read(path: Path) -> Record | None:
 
 
 def _replay(record: Record, line: Mapping[str, JSON]) -> None:
-    """Do to a record what one of its lines says. Raises: LookupError, TypeError, ValueError."""
+    """Apply one line to a record. Raises: LookupError, TypeError, ValueError."""
     if line["event"] == "end":
         record.ended = True
     elif line["event"] == "creating":
         if not NAME.fullmatch(line["base"]) or record.nonce not in line["base"]:
             raise ValueError("it names a bucket that no probe creates")
-        record.thrown.append(Thrown(line["name"], line["base"], line["region"], names=[line["name"]]))
+        record.buckets.append(Throwaway(line["name"], line["base"], line["region"], names=[line["name"]]))
     else:
-        _replay_one(record.thrown[line["place"]], line)
+        _replay_one(record.buckets[line["place"]], line)
 
 
-def _replay_one(thrown: Thrown, line: Mapping[str, JSON]) -> None:
+def _replay_one(bucket: Throwaway, line: Mapping[str, JSON]) -> None:
     match line["event"]:
         case "created":
-            thrown.id = int(line["id"])
+            bucket.id = int(line["id"])
         case "disowned":
-            thrown.id = None
+            bucket.id = None
         case "naming":
-            thrown.names.append(str(line["name"]))
+            bucket.names.append(str(line["name"]))
         case "deleting":
-            thrown.deleting = True
+            bucket.deleting = True
         case "gone":
-            thrown.gone = True
+            bucket.gone = True
         case "lost":
-            thrown.lost = True
+            bucket.lost = True
         case other:
-            raise ValueError(f"it has a line of an unknown kind, {other!r}")
+            raise ValueError(f"it has an unknown event, {other!r}")
 
 
 def _lines(data: bytes) -> Iterator[Mapping[str, JSON]]:
-    """Yield the lines; one that is not JSON was cut short by a crash, and what it announced was not sent."""
+    """Yield the lines. One that is not JSON was cut short by a crash before its request was sent."""
     for text in data.splitlines():
         try:
             value = json.loads(text)
@@ -188,10 +188,10 @@ def _lines(data: bytes) -> Iterator[Mapping[str, JSON]]:
         yield value
 
 
-def _unwritable(path: Path, trouble: OSError) -> AcrsyncError:
+def _unwritable(path: Path, reason: OSError) -> AcrsyncError:
     return AcrsyncError(
         "E602",
-        f"{path}: {trouble.strerror or trouble}. Without a record of it, a bucket that a crash left could not be "
-        "deleted, so none is created.",
+        f"{path}: {reason.strerror or reason}. No bucket is created without a record, because it could not be deleted "
+        "after a crash.",
         fix="free some space, or work in a folder that you may write to.",
     )

@@ -1,4 +1,4 @@
-"""Deciders: how the API says no. Nothing here is provoked but what each of these requests is for."""
+"""Deciders: how the API refuses requests."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from acrsync.model import JSON
 from acrsync.probe.evidence import Evidence
 from acrsync.probe.finding import UNSEEN, Finding, one, some
-from acrsync.probe.wire import Answer
+from acrsync.probe.wire import INVALID, Answer
 
 DENIED = (401, 403)
 REDIRECTS = range(300, 400)
 THROTTLED = 429
-INVALID = 422
 
 
 def _unknown_id(seen: Evidence) -> Finding:
@@ -27,34 +26,34 @@ def _unknown_id(seen: Evidence) -> Finding:
         case 404, {"message": _}:
             return one("message_404", "an id that does not exist: 404 with `message`", answer)
         case _:
-            return Finding(why=f"an id that does not exist is answered {answer.status}", seen=(answer.number,))
+            return Finding(why=f"an id that does not exist: {answer.status}", seen=(answer.number,))
 
 
 def _auth_failure(seen: Evidence) -> Finding:
-    if not seen.strangers:
+    if not seen.bad_token:
         return UNSEEN
-    asking, other = seen.strangers
+    asking, other = seen.bad_token
     match asking.status, asking.json:
         case 403, {"error": _}:
-            return one("error_403", "a token that nobody has: 403 with `error`", asking)
+            return one("error_403", "an invalid token: 403 with `error`", asking)
         case 401, {"message": _} if other.status in REDIRECTS:
-            return one("redirect_302", "a token that nobody has: a redirect, unless JSON is asked for", asking, other)
+            return one("redirect_302", "an invalid token: a redirect, unless JSON is asked for", asking, other)
         case 401, {"message": _} if other.status in DENIED:
-            return one("message_401", "a token that nobody has: 401 with `message`", asking, other)
+            return one("message_401", "an invalid token: 401 with `message`", asking, other)
         case 401, {"message": _}:
-            return some(("message_401", "redirect_302"), "a token that nobody has: 401 with `message`", asking)
+            return some(("message_401", "redirect_302"), "an invalid token: 401 with `message`", asking)
         case _:
-            return Finding(why=f"a token that nobody has is answered {asking.status}", seen=(asking.number,))
+            return Finding(why=f"an invalid token: {asking.status}", seen=(asking.number,))
 
 
 def missing_scope(seen: Evidence) -> Finding:
-    """Return how a token without a scope is answered: only if this one lacks one, as for the lists of projects."""
+    """Return the answer to a token without a scope, if this token lacks one, for example for the lists of projects."""
     closed = [answer for answer in (*seen.users, *_content_lists(seen), *seen.refused) if answer.status in DENIED]
     for answer in closed:
         if "scope" in _words(answer.json) and seen.pages["first"].ok:
             return one("message_403", "this token lacks a scope, and the answer says so", answer)
-        if seen.strangers and (answer.status, answer.json) == (seen.strangers[0].status, seen.strangers[0].json):
-            return one("as_auth_failure", "what this token may not read is answered as a wrong token is", answer)
+        if seen.bad_token and (answer.status, answer.json) == (seen.bad_token[0].status, seen.bad_token[0].json):
+            return one("as_auth_failure", "a missing scope is answered like an invalid token", answer)
     return UNSEEN
 
 
@@ -75,10 +74,10 @@ def _throttle_body(answers: Sequence[Answer]) -> Finding:
 
 
 def trouble(answers: Sequence[Answer]) -> Finding:
-    """Return nothing but what was met: passing trouble proves no rule, and its absence neither."""
-    met = [answer for answer in answers if answer.status is None or answer.status >= 500]  # noqa: PLR2004
-    why = f"{len(met)} requests met trouble: {', '.join(map(str, met[:3]))}" if met else "no request met trouble"
-    return Finding(why=why, seen=tuple(answer.number for answer in met[:3]))
+    """Return the failed requests in `why`, and no value: passing failures prove no rule, nor does their absence."""
+    failed = [answer for answer in answers if answer.status is None or answer.status >= 500]  # noqa: PLR2004
+    why = f"{len(failed)} requests failed: {', '.join(map(str, failed[:3]))}" if failed else "no request failed"
+    return Finding(why=why, seen=tuple(answer.number for answer in failed[:3]))
 
 
 def _validation_body(seen: Evidence) -> Finding:
@@ -105,7 +104,7 @@ def _validation_without_accept(seen: Evidence) -> Finding:
 
 
 def decide(seen: Evidence, answers: Sequence[Answer]) -> dict[str, Finding]:
-    """Return what refusals tell."""
+    """Return the findings about refusals."""
     return {
         "unknown_id": _unknown_id(seen),
         "auth_failure": _auth_failure(seen),

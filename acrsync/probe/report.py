@@ -1,4 +1,4 @@
-"""What a probe found out, as text for people and as JSON for programs."""
+"""The report of a probe, as text for people and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -9,29 +9,28 @@ from textwrap import shorten
 from acrsync.model import JSON
 from acrsync.probe import Report
 from acrsync.probe.finding import Finding
-from acrsync.probe.profile import Turned, written
+from acrsync.probe.profile import Changed, written
 from acrsync.visible import visible
 
 FORMAT_VERSION = "1.0"
-UNTOLD = "untold"
+UNKNOWN = "untold"
 WIDTH = 76
 
 
-def probe_text(report: Report, changed: Sequence[Turned] | None = None) -> str:
-    """Return the report for people; `changed` is what `--compare` found, None without it."""
-    told = {name: f for name, f in report.findings.items() if f.told}
-    alike = {name: f for name, f in report.findings.items() if f.possible and not f.told}
+def probe_text(report: Report, changed: Sequence[Changed] | None = None) -> str:
+    """Return the report for people; `changed` is the result of `--compare`, None without it."""
+    ambiguous = {name: f for name, f in report.findings.items() if f.is_ambiguous}
     unseen = {name: f for name, f in report.findings.items() if not f.possible}
-    account = "an account whose uid no bucket tells" if report.uid is None else f"account {report.uid}"
+    account = "Account with unknown uid" if report.uid is None else f"Account {report.uid}"
     sent = ", ".join(f"{count} {method}" for method, count in report.requests.items())
     lines = [f"{account} at {visible(report.endpoint)}; requests: {sent}.", ""]
-    lines += [f"Told: {len(told)} of {len(report.findings)} switches", *_findings(told), ""]
-    if alike:
-        lines += [f"Untold, as other values would answer alike: {len(alike)}", *_findings(alike), ""]
+    lines += [f"Certain: {len(report.certain)} of {len(report.findings)} switches", *_findings(report.certain), ""]
+    if ambiguous:
+        lines += [f"Not certain, several values fit: {len(ambiguous)}", *_findings(ambiguous), ""]
     if unseen:
-        why = "nothing was seen of them" if report.wrote else "nothing was seen of them; `--write` tries more"
-        lines += [f"Untold, {why}: {len(unseen)}", *_wrapped(unseen), ""]
-    lines += ["Measured:", *(f"  {visible(fact.name)}: {_plain(fact.value)}" for fact in report.facts), ""]
+        more = "" if report.wrote else " (`--write` measures more)"
+        lines += [f"Not measured{more}: {len(unseen)}", *_wrapped(unseen), ""]
+    lines += ["Facts:", *(f"  {visible(fact.name)}: {_plain(fact.value)}" for fact in report.facts), ""]
     if changed is not None:
         lines += _compared(changed)
     if report.wrote:
@@ -42,13 +41,13 @@ def probe_text(report: Report, changed: Sequence[Turned] | None = None) -> str:
 def _findings(findings: Mapping[str, Finding]) -> Iterable[str]:
     width = max(map(len, findings), default=0)
     for name, finding in findings.items():
-        value = written(finding.value) if finding.told else f"like {_possible(finding)}"
+        value = written(finding.value) if finding.is_certain else f"like {_possible(finding)}"
         source = f" ({', '.join(f'#{number}' for number in finding.seen[:3])})" if finding.seen else ""
         yield f"  {name:<{width}}  {visible(value)}: {shorten(visible(finding.why), 90)}{source}"
 
 
 def _possible(finding: Finding) -> str:
-    """Return the possible values for people, the plainest first."""
+    """Return the possible values for people, the simplest first."""
     values = [written(value) for value in finding.possible[:3]]
     if finding.at_least is not None:
         values.append(f"{finding.at_least} or more")
@@ -67,13 +66,13 @@ def _wrapped(names: Iterable[str]) -> list[str]:
     return [*lines, line]
 
 
-def _compared(changed: Sequence[Turned]) -> list[str]:
+def _compared(changed: Sequence[Changed]) -> list[str]:
     if not changed:
-        return ["Compared with the profile: nothing has changed.", ""]
-    lines = [f"Compared with the profile, {len(changed)} changed:"]
+        return ["Compared with the profile: no changes.", ""]
+    lines = [f"Compared with the profile: {len(changed)} changed"]
     for one in changed:
         finding = one.finding
-        now = written(finding.value) if finding.told else _possible(finding)
+        now = written(finding.value) if finding.is_certain else _possible(finding)
         lines.append(f"  {one.name}: {visible(written(one.before))} before, {visible(now)} now")
     return [*lines, ""]
 
@@ -84,7 +83,7 @@ def _plain(value: JSON) -> str:
     return visible(value if isinstance(value, str) else json.dumps(value))
 
 
-def probe_document(report: Report, *, exit_code: int, changed: Sequence[Turned] | None = None) -> JSON:
+def probe_document(report: Report, *, exit_code: int, changed: Sequence[Changed] | None = None) -> JSON:
     """Return the report for programs."""
     used = sorted({number for finding in report.findings.values() for number in finding.seen})
     return {
@@ -98,7 +97,7 @@ def probe_document(report: Report, *, exit_code: int, changed: Sequence[Turned] 
         "switches": {name: _switch(finding) for name, finding in report.findings.items()},
         "evidence": {str(number): str(report.answers[number - 1]) for number in used if number},
         "facts": [{"name": fact.name, "value": fact.value, "seen": list(fact.seen)} for fact in report.facts],
-        "changed": None if changed is None else [_turned(one) for one in changed],
+        "changed": None if changed is None else [_changed(one) for one in changed],
         "messages": [
             {"severity": m.severity, "code": m.code, "summary": m.summary, "detail": m.detail, "fix": m.fix}
             for m in report.messages
@@ -109,7 +108,7 @@ def probe_document(report: Report, *, exit_code: int, changed: Sequence[Turned] 
 
 def _switch(finding: Finding) -> JSON:
     return {
-        "value": finding.value if finding.told else UNTOLD,
+        "value": finding.value if finding.is_certain else UNKNOWN,
         "sure": finding.sure,
         "possible": list(finding.possible),
         "at_least": finding.at_least,
@@ -119,5 +118,5 @@ def _switch(finding: Finding) -> JSON:
     }
 
 
-def _turned(one: Turned) -> JSON:
+def _changed(one: Changed) -> JSON:
     return {"switch": one.name, "before": one.before, **_switch(one.finding)}

@@ -1,4 +1,4 @@
-"""Deciders: the keys of a row, and the JSON type of each value."""
+"""Deciders: the keys of a bucket's row, and the JSON type of each value."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ Rows = Iterable[tuple[Row, Answer]]
 
 
 def _sifted(values: tuple[JSON, ...], key: str, rows: Rows, fits: Callable[[JSON, JSON], bool]) -> Finding:
-    """Return the values of a switch that every row allows; `fits` gets one of them and what the row shows."""
+    """Return the values of a switch that fit every row; `fits` gets a value and what the row shows."""
     sieve = Sieve(values)
     for row, answer in rows:
         sieve = sieve.strike(partial(_suits, fits, row.get(key, ABSENT)), answer)
         sieve = Sieve(sieve.left, sieve.seen[:1], sieve.used)
-    return sieve.found(f"{key} of every row that was shown")
+    return sieve.found(f"{key} of every row")
 
 
 def _suits(fits: Callable[[JSON, JSON], bool], shown: JSON, value: JSON) -> bool:
@@ -84,7 +84,7 @@ def _tracker(value: JSON, shown: JSON) -> bool:
 
 
 def _node(value: JSON, shown: JSON) -> bool:
-    """Tell whether a row may show this; one that has a node, also an empty one, shows it under every value."""
+    """Return whether a row may show this. A bucket that already has a node, also an empty one, always shows it."""
     match value:
         case "absent":
             return True
@@ -111,14 +111,14 @@ def _extra_fields(seen: Evidence) -> Finding:
         extra = {key: value for key, value in row.items() if key not in DOCUMENTED}
         kinds = {type(value) for value in extra.values()}
         if not extra:
-            return one("none", "a row has the documented keys and no other", answer)
+            return one("none", "rows have only the documented keys", answer)
         way = "every_type" if {bool, float, list} <= kinds else "some"
         return one(way, f"rows have {', '.join(sorted(extra)[:6])}", answer)
     return UNSEEN
 
 
 def labels_shown(seen: Evidence) -> Finding:
-    """Return the form of labels. Null tells nothing by itself: that may be what a bucket without labels stores."""
+    """Return the form of labels. Null alone shows nothing: a bucket without labels may store it."""
     sieve = Sieve(("list", "comma_text", "json_text", "object", "null"))
     texts: list[tuple[str, Answer]] = []
     for row, answer in seen.shown():
@@ -137,7 +137,7 @@ def labels_shown(seen: Evidence) -> Finding:
         if _list_in(text) is None:
             return one("comma_text", "labels are text that is not a JSON list", answer)
     if texts:
-        # A label may itself look like a JSON list; one of a throw-away bucket does not.
+        # A label itself may look like a JSON list, but not one of a throw-away bucket.
         certain = any(isinstance(row.get("labels"), str) for row, _ in seen.fresh())
         ways = ("json_text",) if certain else ("json_text", "comma_text")
         return some(ways, "labels are the text of a JSON list", *(answer for _, answer in texts[:3]))
@@ -145,7 +145,7 @@ def labels_shown(seen: Evidence) -> Finding:
 
 
 def labels_of(shown: JSON) -> tuple[str, ...] | None:
-    """Return labels in whatever form they are shown; None if that cannot be said."""
+    """Return the labels, whatever form they have; None if there are none."""
     match shown:
         case list():
             return tuple(map(str, shown))
@@ -200,7 +200,7 @@ def _num_counts(seen: Evidence) -> Finding:
 
 
 def decide(seen: Evidence) -> dict[str, Finding]:
-    """Return what rows tell."""
+    """Return the findings about rows."""
     return {
         "id_shown": _sifted(("integer", "text", "float"), "id", seen.shown(), _id),
         "num_shown": _sifted(("integer", "text", "null", "absent", "negative"), "num", seen.shown(), _num),

@@ -1,4 +1,4 @@
-"""Requests of a probe and what answered them, word for word: also refusals, and bodies that make no sense."""
+"""The requests of a probe and their raw answers, also refusals and invalid bodies."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from acrsync.model import JSON
 Method = Literal["GET", "POST", "PUT", "DELETE"]
 SUCCESS = range(200, 300)
 AGAIN = (429, 500, 502, 503, 504)
+INVALID = 422
 TRIES = 4
-PAUSE_MAX_S = 60.0  # longer than a server of a request limit a minute asks for
-ANY_TYPE = "*/*"  # what a program sends that does not ask for JSON
+PAUSE_MAX_S = 60.0  # enough for a limit of requests per minute
+ANY_TYPE = "*/*"  # the Accept header of a program that does not ask for JSON
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +50,7 @@ class Answer:
 
     @property
     def rows(self) -> list[Mapping[str, JSON]] | None:
-        """The rows of a list; None if this is none."""
+        """The rows of a list; None if the answer is not a list."""
         match self.json:
             case {"data": list(rows)} if self.ok and all(isinstance(row, dict) for row in rows):
                 return rows
@@ -58,7 +59,7 @@ class Answer:
 
     @property
     def row(self) -> Mapping[str, JSON] | None:
-        """The one bucket that is answered; None if there is none."""
+        """The bucket in the answer; None if there is none."""
         match self.json:
             case {"data": dict(row)} if self.ok:
                 return row
@@ -67,7 +68,7 @@ class Answer:
 
     @property
     def meta(self) -> Mapping[str, JSON] | None:
-        """What a list states about itself; None if nothing."""
+        """The `meta` object of a list; None if there is none."""
         match self.json:
             case {"meta": dict(meta)}:
                 return meta
@@ -79,10 +80,10 @@ class Answer:
         return f"#{self.number} {self.method} {self.path}{'?' if query else ''}{query}: {self.status or 'no answer'}"
 
 
-class Asker(Protocol):
+class Sender(Protocol):
     """Sends one request, once."""
 
-    def ask(
+    def send(
         self,
         method: Method,
         path: str,
@@ -90,20 +91,20 @@ class Asker(Protocol):
         params: Mapping[str, JSON] | None = None,
         body: Mapping[str, JSON] | None = None,
         accept: str = "application/json",
-        stranger: bool = False,
+        bad_token: bool = False,
     ) -> tuple[int | None, Mapping[str, str], bytes]:
-        """Return status, headers and body. `stranger`: with a token that nobody has; None: no answer came."""
+        """Return status, headers and body; the status is None if no answer came. `bad_token`: use an invalid token."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class ClientAsker:
-    """Asks through clients that never retry, so that a probe sees what is answered to each request."""
+class ClientSender:
+    """Sends through clients that never retry, so that a probe sees the answer to each request."""
 
     client: Client
-    stranger: Client
+    bad_token_client: Client
 
-    def ask(
+    def send(
         self,
         method: Method,
         path: str,
@@ -111,9 +112,9 @@ class ClientAsker:
         params: Mapping[str, JSON] | None = None,
         body: Mapping[str, JSON] | None = None,
         accept: str = "application/json",
-        stranger: bool = False,
+        bad_token: bool = False,
     ) -> tuple[int | None, Mapping[str, str], bytes]:
-        client = self.stranger if stranger else self.client
+        client = self.bad_token_client if bad_token else self.client
         try:
             if method == "GET":
                 response = client.get(f"/api{path}", params, headers={"Accept": accept})
@@ -128,38 +129,37 @@ class ClientAsker:
         return response.status_code, {key.lower(): value for key, value in response.headers.items()}, response.content
 
 
-class OutOfPatience(Exception):
-    """Waiting takes too long, or was interrupted: nothing more is measured."""
+class Stopped(Exception):
+    """Waiting took too long, or was interrupted: nothing more is measured."""
 
 
 @dataclass(slots=True)
 class Wire:
-    """Sends requests one after the other, and keeps all that was answered.
+    """Sends requests one after the other, and keeps all answers.
 
-    What only reads, and PUT and DELETE, are sent again after a lost answer, 429 and 5xx; a POST only after a 429. Rate
-    limits are honoured: after 429 the pause that the server asks for is kept.
+    Sends a request again after a lost answer, 429 or 5xx; a POST only after 429. After 429 it waits as the server asks.
     """
 
-    asker: Asker
+    sender: Sender
     clock: Clock
     answers: list[Answer] = field(default_factory=list)
     budget_s: float | None = None  # for all waiting together; None: as long as it takes
     waited_s: float = 0.0
 
     def wait(self, seconds: float) -> bool:
-        """Wait; False if that was interrupted. Raises: OutOfPatience if it is interrupted or too long in a measurement.
+        """Wait; return whether the wait was not interrupted.
 
-        Without a budget, when what was created is deleted, it goes on.
+        Raises: Stopped if there is a budget, and the wait exceeds it or is interrupted.
         """
         if self.budget_s is not None and self.waited_s + seconds > self.budget_s:
-            raise OutOfPatience
+            raise Stopped
         self.waited_s += seconds
         waited = self.clock.wait(seconds)
         if not waited and self.budget_s is not None:
-            raise OutOfPatience
+            raise Stopped
         return waited
 
-    def ask(
+    def send(
         self,
         method: Method,
         path: str,
@@ -167,13 +167,13 @@ class Wire:
         params: Mapping[str, JSON] | None = None,
         body: Mapping[str, JSON] | None = None,
         accept: str = "application/json",
-        stranger: bool = False,
+        bad_token: bool = False,
     ) -> Answer:
-        """Return the last answer; the ones before it are kept, too."""
+        """Return the answer to the last attempt; `answers` has all of them."""
         for attempt in range(TRIES):
             begun = self.clock.wall().timestamp()
-            status, headers, content = self.asker.ask(
-                method, path, params=params, body=body, accept=accept, stranger=stranger
+            status, headers, content = self.sender.send(
+                method, path, params=params, body=body, accept=accept, bad_token=bad_token
             )
             answer = Answer(
                 len(self.answers) + 1, method, path, params or {}, body, status, headers, content, begun,
@@ -187,10 +187,10 @@ class Wire:
 
     def get(self, path: str, **params: JSON) -> Answer:
         """Return the answer to a GET."""
-        return self.ask("GET", path, params=params)
+        return self.send("GET", path, params=params)
 
     def fresh_size(self) -> int:
-        """Return a page size that was not asked for yet, so that no cache of pages knows the page."""
+        """Return a page size that was not requested yet, so that no cache of pages answers."""
         used = {answer.params.get("per_page") for answer in self.answers}
         return next((size for size in (*range(98, 59, -1), *range(101, 600)) if size not in used), 97)
 

@@ -1,4 +1,4 @@
-"""Deciders: what writes do. Statuses and answers, fields that are ignored or reset, taken names, deletions."""
+"""Deciders: how writes behave: statuses and answers, fields that are ignored or reset, taken names, deletions."""
 
 from __future__ import annotations
 
@@ -9,15 +9,16 @@ from itertools import product
 
 from acrsync.probe.evidence import Evidence, Row, Trial, id_of, whole_number
 from acrsync.probe.finding import UNSEEN, Finding, both, one, some
+from acrsync.probe.labels import set_labels
+from acrsync.probe.names import name_of
+from acrsync.probe.samples import LABELS
 from acrsync.probe.shapes import labels_of, labels_shown
-from acrsync.probe.texts import name_of, set_labels
-from acrsync.probe.wire import Answer
-from acrsync.probe.writing import LABELS
+from acrsync.probe.wire import INVALID, Answer
 
 SETTABLE = ("name", "region", "type", "labels", "metadata_template", "net_type")
 CREATES = ("minimal", "rich", "bare")
 STATUSES = (200, 201, 202, 204)
-NET_TYPE = 2  # what trials set, because it is not a default
+NET_TYPE = 2  # what trials set; not a default value
 
 
 def _status(answers: Sequence[Answer], allowed: Sequence[int]) -> Finding:
@@ -31,11 +32,11 @@ def _puts(seen: Evidence) -> list[Trial]:
     return [trial for trial in seen.trials.values() if trial.answer.method == "PUT"]
 
 
-# What answers to writes show.
+# Answers to writes.
 
 
 def _without_row(answer: Answer) -> str | None:
-    """Return the kind of an answer that shows no bucket, None if it shows one."""
+    """Return the kind of an answer without a bucket; None if it has one."""
     if not answer.body.strip():
         return "empty"
     match answer.json:
@@ -63,20 +64,21 @@ def _create_answer(seen: Evidence) -> Finding:
 def _one_create(seen: Evidence, trial: Trial) -> Finding:
     kind, shown = _without_row(trial.answer), trial.answer.row
     if kind is not None:
-        return one(kind, f"a create is answered with {trial.answer.body[:60].decode(errors='replace')!r}", trial.answer)
+        body = trial.answer.body[:60].decode(errors="replace")
+        return one(kind, f"a create is answered with {body!r}", trial.answer)
     if shown is None or trial.after is None:
         return UNSEEN
     if id_of(shown) != id_of(trial.after):
         known = id_of(shown) in {id_of(row) for row in seen.rows} | seen.own
         return one("another_row", "a create is answered with another bucket", *trial.answers) if known else UNSEEN
     plain = [trial.after]
-    if isinstance(trial.sent.get("net_type"), str):  # some servers repeat the text, and show a number from then on
+    if isinstance(trial.sent.get("net_type"), str):  # some servers repeat the text, and show a number afterwards
         plain.append({**trial.after, "net_type": trial.sent["net_type"]})
     ways = ["row"] if shown in plain else []
     ways += ["as_sent"] if shown == _as_sent(trial.after, trial.sent) else []
     alone = trial.role == "minimal" and not any(row.get("uid") == seen.uid for row in seen.rows)
-    ways += ["another_row"] if alone and ways else []  # there is no other one that could be answered
-    return some(ways, "the answer to a create, beside the bucket that was read", *trial.answers)
+    ways += ["another_row"] if alone and ways else []  # there is no other bucket that the answer could show
+    return some(ways, "the answer to a create, compared with the bucket that was read", *trial.answers)
 
 
 def _update_answer(seen: Evidence) -> Finding:
@@ -100,14 +102,14 @@ def _one_update(trial: Trial) -> Finding:
         return one("another_row", "a PUT is answered with another bucket", trial.answer)
     predicted = {"row": trial.after, "as_sent": _as_sent(trial.after, trial.sent), "old_row": trial.before}
     ways = [way for way, row in predicted.items() if shown == row]
-    return some(ways, "answers to PUTs, beside the bucket before and after", *trial.answers)
+    return some(ways, "answers to PUTs, compared with the bucket before and after", *trial.answers)
 
 
-# Which fields are taken.
+# Fields that are accepted.
 
 
 def net_type_shown(seen: Evidence) -> Finding:
-    """Return how net_type reads, and whether the answer to a create repeats a text."""
+    """Return the JSON type of net_type, and whether the answer to a create repeats a text."""
     found = UNSEEN
     for row, answer in seen.shown():
         shown = row.get("net_type")
@@ -138,7 +140,7 @@ def _net_type_default(seen: Evidence) -> Finding:
 
 
 def _set(known: Mapping[str, bool | None], why: str, answers: Sequence[Answer]) -> Finding:
-    """Return every set of keys that agrees with what is known of each; None: it may be in or not."""
+    """Return every set of keys that fits `known`; None there: unknown whether the key is in the set."""
     if not answers or all(value is None for value in known.values()):
         return UNSEEN
     choices = [((True, False) if value is None else (value,)) for value in known.values()]
@@ -161,12 +163,12 @@ def _create_ignores(seen: Evidence) -> Finding:
 
 
 def _ignored_labels(seen: Evidence, before: Row, after: Row) -> bool | None:
-    """Tell whether three labels that were sent were ignored; None if labels cannot be seen."""
+    """Return whether labels that were sent were ignored; None if rows do not show labels."""
     labels = labels_of(after.get("labels"))
     if labels is not None and set(LABELS) & set(labels):
         return False
     shown = labels_shown(seen)
-    visible = shown.told and shown.value != "null"
+    visible = shown.is_certain and shown.value != "null"
     return True if visible and before.get("labels") == after.get("labels") else None
 
 
@@ -189,7 +191,7 @@ def _put_ignores(seen: Evidence) -> Finding:
 
 
 def put_resets(seen: Evidence) -> Finding:
-    """Return which fields a PUT of the name alone sets back; one that had its default already tells nothing."""
+    """Return which fields a PUT of the name alone resets. A field that had its default value shows nothing."""
     bare = seen.trial("minimal")
     trials = [trial for role in ("renamed", "only_name") if (trial := seen.trial(role)) is not None and trial.answer.ok]
     if bare is None or bare.after is None or not trials:
@@ -199,7 +201,7 @@ def put_resets(seen: Evidence) -> Finding:
         for key, value in known.items():
             before, after = (trial.before or {}).get(key), (trial.after or {}).get(key)
             usual = None if key == "metadata_template" else bare.after.get(key)
-            # What lists show as nothing may be what an old template is set back to, or what it always was.
+            # An empty template may be the result of a reset, or may never have been set.
             if value is None and before not in (usual, None, ""):
                 known[key] = True if after == usual else False if after == before else None
     return _set(known, "PUTs of the name alone", [answer for trial in trials for answer in trial.answers])
@@ -212,7 +214,7 @@ def _put_immutable(seen: Evidence) -> Finding:
     before, after = (whole_number(row.get("net_type")) for row in (trial.before, trial.after))
     if before == NET_TYPE:
         return UNSEEN
-    if trial.answer.status == 422:  # noqa: PLR2004
+    if trial.answer.status == INVALID:
         return one("refuse_422", "a PUT of net_type is refused", trial.answer)
     if trial.answer.ok and after == NET_TYPE:
         return one("apply_net_type", "a PUT of net_type changes it", *trial.answers)
@@ -228,21 +230,21 @@ def _updated_at_moves(seen: Evidence) -> Finding:
     if any(trial.before.get(key) != trial.after.get(key) for key in SETTABLE):
         return UNSEEN
     if trial.before.get("updated_at") != trial.after.get("updated_at"):
-        return one("on_any_put", "the same PUT once more moves updated_at", *trial.answers)
-    return some(("on_changing_put", "on_content_too"), "the same PUT once more leaves updated_at", *trial.answers)
+        return one("on_any_put", "repeating a PUT changes updated_at", *trial.answers)
+    return some(("on_changing_put", "on_content_too"), "repeating a PUT does not change updated_at", *trial.answers)
 
 
-# Names that are taken, and deletions.
+# Taken names, and deletions.
 
 
 def _twin_way(seen: Evidence, role: str) -> str | None:
-    """Return what became of a create with a name that is taken."""
+    """Return the effect of a create with a taken name."""
     trial, name = seen.trials.get(role), (seen.trials[role].sent.get("name") if role in seen.trials else None)
     if trial is None:
         return None
     if f"{role}_existing" in seen.trials:
         return "answer_existing"
-    if trial.answer.status == 422:  # noqa: PLR2004
+    if trial.answer.status == INVALID:
         return "refuse"
     if trial.answer.status == 409:  # noqa: PLR2004
         return "refuse_409"
@@ -256,14 +258,14 @@ def _duplicate_names(seen: Evidence) -> Finding:
     way, first = _twin_way(seen, "twin"), seen.trial("minimal")
     if way is None or first is None or name_of(first) != first.sent.get("name"):
         return UNSEEN
-    return one(way, "a second bucket of one name", *seen.trials["twin"].answers)
+    return one(way, "a second bucket with the same name", *seen.trials["twin"].answers)
 
 
 def name_scope(seen: Evidence) -> Finding:
-    """Return within what a name must be unique. Type is not tried: a probe creates buckets of one type only."""
+    """Return the scope in which a name must be unique. Type is not tried: a probe creates one type only."""
     twin, other = seen.trials.get("twin"), seen.trials.get("elsewhere")
     way, there = _twin_way(seen, "twin"), _twin_way(seen, "elsewhere")
-    if twin is None or other is None or way in (None, "allow") or not _duplicate_names(seen).told:
+    if twin is None or other is None or way in (None, "allow") or not _duplicate_names(seen).is_certain:
         return UNSEEN
     if there == "allow":
         return one("account_and_region", "the name is free in another region", *other.answers)
@@ -278,12 +280,12 @@ def _bucket_quota(seen: Evidence) -> Finding:
         if answer.method == "POST" and answer.status == 403:  # noqa: PLR2004
             number = re.search(r"([0-9]+) buckets?\b", json.dumps(answer.json))
             if number and 0 < int(number[1]) <= own + 1:
-                return one(int(number[1]), "a create was refused, and the answer says how many are allowed", answer)
+                return one(int(number[1]), "a create was refused, and the answer contains the limit", answer)
     created = [trial.answer for role, trial in seen.trials.items() if role in CREATES and trial.answer.ok]
     if not created:
         return UNSEEN
     at_once = 2 if len(created) > 1 else 1
-    return Finding((0,), "no create was refused for their number", (created[-1].number,), at_least=own + at_once)
+    return Finding((0,), "no create was refused because of a limit", (created[-1].number,), at_least=own + at_once)
 
 
 def _delete_unknown_id(seen: Evidence) -> Finding:
@@ -291,13 +293,12 @@ def _delete_unknown_id(seen: Evidence) -> Finding:
     if answer is None or answer.status is None:
         return UNSEEN
     if answer.ok:
-        return one("succeed_204", "deleting a bucket that is gone succeeds", answer)
-    known = {404, 403}
-    return one("refuse", "deleting a bucket that is gone is refused", answer) if answer.status in known else UNSEEN
+        return one("succeed_204", "deleting a deleted bucket succeeds", answer)
+    return one("refuse", "deleting a deleted bucket is refused", answer) if answer.status in (404, 403) else UNSEEN
 
 
 def decide(seen: Evidence) -> dict[str, Finding]:
-    """Return what writes tell."""
+    """Return the findings about writes."""
     creates = [seen.trials[role].answer for role in CREATES if role in seen.trials]
     return {
         "create_status": _status(creates, STATUSES[:3]),

@@ -85,15 +85,15 @@ class Oracle:
     def buckets(self) -> Mapping[int, Bucket]:
         return dict(self.emulator.store.buckets())
 
-    def ask(
-        self, method, path, *, params=None, body=None, accept="application/json", stranger=False
+    def send(
+        self, method, path, *, params=None, body=None, accept="application/json", bad_token=False
     ) -> tuple[int | None, Mapping[str, str], bytes]:
         self.asked += 1
         dies = self.dies_at == self.asked
         if (dies and not self.acts) or (self.dies_at or self.asked) < self.asked:
             raise Killed  # also all that a dead probe would still ask
         self.time.seconds += 0.003
-        sent: Any = {"Accept": accept, "Authorization": f"Bearer {'nobody' if stranger else TOKEN}"}
+        sent: Any = {"Accept": accept, "Authorization": f"Bearer {'nobody' if bad_token else TOKEN}"}
         query = {key: str(value) for key, value in (params or {}).items()}
         builder = EnvironBuilder(path=f"/api{path}", method=method, query_string=query, json=body, headers=sent)
         environ: dict[str, Any] = builder.get_environ()
@@ -152,7 +152,7 @@ def values_of(name: str) -> list[Any]:
 
 
 def is_right(said: Any, actual: Any, name: str) -> bool:
-    """Tell whether a value is the one of the profile; the order of writes and fields in a list means nothing."""
+    """Return whether a value is the one of the profile; the order of writes and fields in a list means nothing."""
     if isinstance(actual, list | tuple) and not name.endswith("_stored"):
         return sorted(said) == sorted(actual)
     return bool(said == (list(actual) if isinstance(actual, tuple) else actual))

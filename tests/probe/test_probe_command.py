@@ -21,12 +21,12 @@ def probing(bare: Place) -> Place:
     return bare
 
 
-def test_it_reads_only_and_says_what_it_saw(probing: Place):
+def test_it_sends_only_get_and_prints_findings(probing: Place):
     done = probing.acrsync("probe")
     assert done.code == 0
-    assert "Told: " in done.out
+    assert "Certain: " in done.out
     assert "GET." in done.out
-    assert "POST" not in done.out.partition("Told")[0]
+    assert "POST" not in done.out.partition("Certain")[0]
     assert not (probing.folder / "account.db").exists()
 
 
@@ -36,12 +36,12 @@ def test_with_write_it_leaves_nothing_and_its_profile_runs_the_emulator(probing:
     document = json.loads(done.out)
     assert document["clean"]
     assert document["exit_code"] == 0
-    told = {name: switch["value"] for name, switch in document["switches"].items() if switch["value"] != "untold"}
-    assert len(told) >= 50
-    assert all(document["switches"][name]["seen"] for name in told if name != "put_resets")
+    certain = {name: switch["value"] for name, switch in document["switches"].items() if switch["value"] != "untold"}
+    assert len(certain) >= 50
+    assert all(document["switches"][name]["seen"] for name in certain if name != "put_resets")
     assert "acrsync-probe" not in probing.acrsync("list").out
     measured = load(probing.folder / "profile.yaml")
-    assert all(is_right(value, to_document(measured)[name], name) for name, value in told.items())
+    assert all(is_right(value, to_document(measured)[name], name) for name, value in certain.items())
     with serve(profile=probing.folder / "profile.yaml"):
         pass
     (record,) = (probing.folder / ".acrsync" / "runs" / "probes").iterdir()
@@ -49,19 +49,19 @@ def test_with_write_it_leaves_nothing_and_its_profile_runs_the_emulator(probing:
     assert probing.acrsync("probe", "--compare", "profile.yaml").code == 0
 
 
-def test_a_switch_that_was_turned_is_found(bare: Place):
+def test_a_changed_switch_is_found(bare: Place):
     with serve() as before:
         bare.environment |= {"ACRSYNC_ENDPOINT": before.url, "ACRSYNC_TOKEN": before.token}
         assert bare.acrsync("probe", "--out", "profile.yaml").code == 0
-    (bare.folder / "turned.yaml").write_text("page_past_end: last\n")
-    with serve(profile=bare.folder / "turned.yaml") as after:
+    (bare.folder / "changed.yaml").write_text("page_past_end: last\n")
+    with serve(profile=bare.folder / "changed.yaml") as after:
         bare.environment |= {"ACRSYNC_ENDPOINT": after.url, "ACRSYNC_TOKEN": after.token}
         done = bare.acrsync("probe", "--compare", "profile.yaml")
     assert done.code == 2
     assert "page_past_end: empty before, last now" in done.out
 
 
-def test_it_does_not_write_to_an_account_that_nobody_named(probing: Place):
+def test_it_does_not_write_to_an_account_that_is_not_set(probing: Place):
     done = probing.acrsync("probe", "--write", "--yes")
     assert (done.code, done.codes) == (1, ["E608"])
     probing.write("acrsync.yaml", "version: 1\naccount: {uid: 7}\n")
@@ -84,7 +84,7 @@ def test_it_asks_before_it_writes(probing: Place):
         ("a: [\n", "no YAML"),
     ],
 )
-def test_a_profile_that_makes_no_sense_is_refused_before_anything_is_sent(probing: Place, text, reason):
+def test_an_invalid_profile_is_refused_before_anything_is_sent(probing: Place, text, reason):
     probing.write("profile.yaml", text)
     assert probing.acrsync("probe", "--compare", "profile.yaml").codes == ["E609"], reason
 

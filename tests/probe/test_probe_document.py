@@ -50,23 +50,23 @@ def _guesses() -> str:
 
 
 def _unknowns(runs: Path) -> str:
-    told = {}
+    found_by = {}
     for write in (True, False):
         with oracle(under("documented")) as one:
             findings = one.probed(runs, write=write).findings
         for name, finding in findings.items():
-            if finding.told:
-                told[name] = "`probe --write`" if write else "`probe`"
+            if finding.is_certain:
+                found_by[name] = "`probe --write`" if write else "`probe`"
             elif write:
-                told[name] = "alike" if finding.possible else "-"
+                found_by[name] = "several fit" if finding.possible else "-"
     rows = "".join(
-        f"| `{name}` | {switch.meaning.replace('|', '/')} | `{written(switch.usual)}` | {told[name]} |\n"
+        f"| `{name}` | {switch.meaning.replace('|', '/')} | `{written(switch.usual)}` | {found_by[name]} |\n"
         for name, switch in switches().items()
     )
-    return f"| switch | what it is about | believed | told by |\n| --- | --- | --- | --- |\n{rows}"
+    return f"| switch | what it is about | believed | measured by |\n| --- | --- | --- | --- |\n{rows}"
 
 
-def test_the_document_names_what_the_code_believes_and_what_a_probe_tells(golden, tmp_path):
+def test_the_document_names_what_the_code_assumes_and_what_a_probe_measures(golden, tmp_path):
     parts = {"guesses": _guesses(), "unknowns": _unknowns(tmp_path)}
     golden(DOCUMENT, BLOCK.sub(lambda found: f"{found[1]}{parts[found[2]]}{found[3]}", DOCUMENT.read_text()))
 
