@@ -12,7 +12,7 @@ from acrsync.cli.options import Common, Finite, common
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.plan.outcome import ExitCode
-    from acrsync.rehearse.copying import Copied
+    from acrsync.rehearse.copying import AccountCopy
 
 
 MEMORY = ":memory:"
@@ -63,20 +63,20 @@ def command(
     return ExitCode.DONE
 
 
-def _copied(where: Common) -> Copied:
+def _copied(where: Common) -> AccountCopy:
     """Return a copy of the account, and say what could not be copied."""
     from acrsync.cli import output
     from acrsync.cli.endpoint import opened
     from acrsync.cli.looking import uid_of_manifest
     from acrsync.diagnostics import error
-    from acrsync.rehearse.copying import copied
+    from acrsync.rehearse.copying import copy_account
     from acrsync.report import PLAIN, diagnostics_text
 
     with opened(where, read_only=True) as account:
-        copy = copied(account.client, uid=uid_of_manifest())
+        copy = copy_account(account.client, uid=uid_of_manifest())
         sent = account.sent.get("GET", 0)
     buckets = len(copy.document["buckets"])
-    output.say(f"Copied {buckets} buckets of account {copy.document['uid']} with {sent} requests.")
+    output.say(f"AccountCopy {buckets} buckets of account {copy.document['uid']} with {sent} requests.")
     if copy.missing:
         detail = f"These lists could not be read, so the copy has none: {'; '.join(copy.missing)}."
         fix = "use a token that may read them, if your plan deletes, renames or replaces buckets."

@@ -1,4 +1,4 @@
-"""`acrsync rehearse`: applies a plan to a copy of the account, once for each misfortune at each request."""
+"""`acrsync rehearse`: applies a plan to a copy of the account, once for each disruption at each request."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ if TYPE_CHECKING:  # `--help` imports every command
     from acrsync import Account, ExitCode, Manifest, Plan
     from acrsync.model import JSON, Approval, Limit
     from acrsync.rehearse.cases import Case
-    from acrsync.rehearse.copying import Copied
-    from acrsync.rehearse.play import Verdict
-    from acrsync.rehearse.report import Rehearsed
+    from acrsync.rehearse.copying import AccountCopy
+    from acrsync.rehearse.report import Rehearsal
+    from acrsync.rehearse.run import CaseResult
 
 FAILURES = "rehearsals"
 SMALLER_TRIES = 150  # cases that are played to find a smaller one that fails
@@ -58,7 +58,7 @@ def command(  # noqa: PLR0913 - one for each option
     """Try the plan on a copy of the account.
 
     Sends the account nothing but GET. The copy is an emulator on this machine. The plan is applied there once for each
-    misfortune at each request: the apply is killed, loses its answers, is throttled, and sees lists that lag. Each time
+    disruption at each request: the apply is killed, loses its answers, is throttled, and sees lists that lag. Each time
     at most two further runs must put all right: no bucket twice, no content lost, nothing changed that the manifest
     does not mention.
 
@@ -92,14 +92,14 @@ def _profile(named: str) -> JSON:
 def _replay(case: Case) -> ExitCode:
     from acrsync import ExitCode, cli
     from acrsync.cli import output
-    from acrsync.rehearse.players import player
+    from acrsync.rehearse.workers import worker
 
-    with player(cli.run) as play:
-        verdict = play(case)
-    output.answer(f"{case}: exit codes {', '.join(map(str, verdict.codes))}\n")
-    for promise in verdict.broken:
+    with worker(cli.run) as run:
+        result = run(case)
+    output.answer(f"{case}: exit codes {', '.join(map(str, result.codes))}\n")
+    for promise in result.broken:
         output.answer(f"  {promise}\n")
-    return ExitCode.FAILED if verdict.broken else ExitCode.DONE
+    return ExitCode.FAILED if result.broken else ExitCode.DONE
 
 
 def _rehearse(where: Common, planning: Planning, profile: JSON, *, workers: int) -> ExitCode:
@@ -108,7 +108,7 @@ def _rehearse(where: Common, planning: Planning, profile: JSON, *, workers: int)
     from acrsync.cli.endpoint import opened
     from acrsync.cli.planning import show_plan, targets_of
     from acrsync.diagnostics import error
-    from acrsync.rehearse.copying import copied
+    from acrsync.rehearse.copying import copy_account
     from acrsync.report import PLAIN, diagnostics_text
 
     targets = targets_of(where, planning)
@@ -124,14 +124,14 @@ def _rehearse(where: Common, planning: Planning, profile: JSON, *, workers: int)
             nothing = error("E655", "The account is as the manifest says.", fix="change the manifest, or do nothing.")
             output.say(diagnostics_text((nothing,), style=PLAIN).rstrip("\n"))
             return acrsync.ExitCode.DONE
-        copy = copied(account.client, uid=plan.uid)
+        copy = copy_account(account.client, uid=plan.uid)
         files = _files(manifest, plan, account, copy, profile)
-    case = _calm(files, copy, profile)
+    case = _case(files, copy, profile)
     done, smaller = _tried(case, plan, copy, account.endpoint, workers=workers, began=began)
     return _shown(done, smaller, format_=planning.format)
 
 
-def _files(manifest: Manifest, plan: Plan, account: Account, copy: Copied, profile: JSON) -> Mapping[str, str]:
+def _files(manifest: Manifest, plan: Plan, account: Account, copy: AccountCopy, profile: JSON) -> Mapping[str, str]:
     """Return the manifest as one file of plain data. Raises: AcrsyncError if the copy plans otherwise than the account.
 
     The plan on the copy is made for the account that was copied, so its digest is the one that a person approves.
@@ -163,47 +163,47 @@ def _named(profile: JSON) -> str:
     return profile if isinstance(profile, str) else str(profile["base"])
 
 
-def _calm(files: Mapping[str, str], copy: Copied, profile: JSON) -> Case:
+def _case(files: Mapping[str, str], copy: AccountCopy, profile: JSON) -> Case:
     from acrsync.rehearse.cases import Case, Scenario
 
     return Case(Scenario("this plan", files, copy=copy.document), profile)
 
 
 def _tried(
-    calm: Case, plan: Plan, copy: Copied, endpoint: str, *, workers: int, began: float
-) -> tuple[Rehearsed, Case | None]:
+    undisrupted: Case, plan: Plan, copy: AccountCopy, endpoint: str, *, workers: int, began: float
+) -> tuple[Rehearsal, Case | None]:
     """Play every case; of those that fail, return the smallest that still does."""
     from acrsync import cli
     from acrsync.cli import output
-    from acrsync.rehearse.players import player, rehearse
-    from acrsync.rehearse.report import Rehearsed
-    from acrsync.rehearse.trying import Summary, Tried, cases, smallest
+    from acrsync.rehearse.report import Rehearsal
+    from acrsync.rehearse.sweep import Summary, TriedCase, cases, smallest
+    from acrsync.rehearse.workers import rehearse, worker
 
-    with player(cli.run) as play:
-        undisturbed = play(calm)
-    every = list(cases(calm, undisturbed.sent))
-    tried = [Tried("nothing", "no request", undisturbed)]
-    if not undisturbed.broken:
+    with worker(cli.run) as run:
+        first = run(undisrupted)
+    every = list(cases(undisrupted, first.sent))
+    tried = [TriedCase("nothing", "no request", first)]
+    if not first.broken:
         output.say(f"Rehearsing {len(every)} cases.")
-        verdicts = _by_case(rehearse((case for _, _, case in every), workers=workers, command=cli.run))
-        tried = [Tried(trouble, request, verdicts[str(case.misfortune)]) for trouble, request, case in every]
+        results = _by_case(rehearse((case for _, _, case in every), workers=workers, command=cli.run))
+        tried = [TriedCase(disruption, request, results[str(case.disruption)]) for disruption, request, case in every]
     summary = Summary(tuple(tried))
     smaller = None
     if summary.broken:
-        with player(cli.run) as play:
-            smaller = smallest(summary.broken[0].verdict.case, play, tries=SMALLER_TRIES)
+        with worker(cli.run) as run:
+            smaller = smallest(summary.broken[0].result.case, run, tries=SMALLER_TRIES)
     uid, buckets = copy.document["uid"], len(copy.document["buckets"])
     seconds = time.monotonic() - began
-    done = Rehearsed(plan.digest, uid, endpoint, buckets, len(plan.work), undisturbed.requests, seconds, summary)
+    done = Rehearsal(plan.digest, uid, endpoint, buckets, len(plan.work), first.requests, seconds, summary)
     return done, smaller
 
 
-def _by_case(verdicts: Iterable[Verdict]) -> Mapping[str, Verdict]:
-    """Return the verdicts by what met the apply: they come in the order in which they end."""
-    return {str(verdict.case.misfortune): verdict for verdict in verdicts}
+def _by_case(results: Iterable[CaseResult]) -> Mapping[str, CaseResult]:
+    """Return the results by what met the apply: they come in the order in which they end."""
+    return {str(result.case.disruption): result for result in results}
 
 
-def _shown(done: Rehearsed, smaller: Case | None, *, format_: str) -> ExitCode:
+def _shown(done: Rehearsal, smaller: Case | None, *, format_: str) -> ExitCode:
     from acrsync import ExitCode
     from acrsync.cli import output
     from acrsync.connecting import STATE, private_folder
@@ -231,4 +231,4 @@ def _size(case: Case) -> Iterator[str]:
         if entries := document.get(key):
             yield f"{len(entries)} of `{key}`"
     yield f"{len(case.scenario.copy['buckets'])} buckets in the account"
-    yield str(case.misfortune.kind) if case.misfortune else "no misfortune"
+    yield str(case.disruption.kind) if case.disruption else "no misfortune"

@@ -1,1 +1,1 @@
-"""A plan rehearsed: the real command on an emulator, once for each misfortune at each request."""
+"""Runs the real command on an emulator, once for each disruption at each request."""

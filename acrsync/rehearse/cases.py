@@ -1,4 +1,4 @@
-"""What is rehearsed, as data: a manifest, an account, a profile, and the misfortune that meets the first run."""
+"""A case of a rehearsal, as data: a manifest, an account, a profile, and what disrupts the first run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ OWNER = 19  # the uid of the account that the emulator starts with
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault of the emulator that meets one request."""
+    """A fault of the emulator at one request."""
 
     rule: Mapping[str, JSON]
     at: int
@@ -27,7 +27,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """SIGKILL for the apply when a request has arrived: before it is acted upon, or after."""
+    """SIGKILL when a request has arrived, before or after the server acts on it."""
 
     acted: bool
     at: int
@@ -39,7 +39,7 @@ class Kill:
 
 @dataclass(frozen=True, slots=True)
 class Interrupt:
-    """A signal for the apply when a request has arrived; the second one, where there are two, follows at once."""
+    """A signal when a request has arrived, sent once or twice."""
 
     signal: Literal["SIGINT", "SIGTERM"]
     times: Literal[1, 2]
@@ -55,8 +55,8 @@ class Interrupt:
 
 
 @dataclass(frozen=True, slots=True)
-class Storm:
-    """Faults by chance all through the first run."""
+class RandomFaults:
+    """Faults by chance during the whole first run."""
 
     rules: tuple[Mapping[str, JSON], ...]
     seed: int = 0
@@ -64,7 +64,7 @@ class Storm:
     kind = "storm"
 
 
-Misfortune = Fault | Kill | Interrupt | Storm
+Disruption = Fault | Kill | Interrupt | RandomFaults
 SHOWN = (
     "status", "body", "answer", "retry_after_form", "reads", "form", "framing", "then", "where", "switches", "interim",
 )  # fmt: skip
@@ -86,15 +86,15 @@ def _word(value: JSON) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """A manifest and the account that it meets."""
+    """A manifest and the account that it is applied to."""
 
     name: str
     files: Mapping[str, str]  # the manifest's files, by name; each is a PATH
-    rows: JSON = "documented"  # as the emulator's `reset` takes them
+    rows: JSON = "documented"  # as for the emulator's `reset`
     references: Mapping[str, tuple[JSON, ...]] = field(default_factory=dict)  # by list
-    copy: JSON = None  # an account word for word, instead of rows and references
+    copy: JSON = None  # a copied account, instead of rows and references
     flags: tuple[str, ...] = ()  # of the command
-    second: Mapping[str, str] = field(default_factory=dict)  # files that join the manifest after the first run
+    second: Mapping[str, str] = field(default_factory=dict)  # files added to the manifest after the first run
 
     @property
     def uid(self) -> int:
@@ -102,7 +102,7 @@ class Scenario:
 
     @property
     def later(self) -> Scenario:
-        """The scenario as further runs meet it."""
+        """The scenario for the runs after the first."""
         return replace(self, files={**self.files, **self.second}, second={}) if self.second else self
 
 
@@ -112,52 +112,53 @@ class Case:
 
     scenario: Scenario
     profile: JSON = "documented"  # a name, or the content of a profile file
-    misfortune: Misfortune | None = None
+    disruption: Disruption | None = None
     parallelism: int = 4
     settle_s: float = SETTLE_S
     timeout_s: float = TIMEOUT_S
 
     def __str__(self) -> str:
         profile = self.profile if isinstance(self.profile, str) else "lagging"
-        what = self.misfortune.kind if self.misfortune else "nothing"
+        what = self.disruption.kind if self.disruption else "nothing"
         what += ", then another manifest" if self.scenario.second else ""
-        at = f" at request {self.misfortune.at}" if isinstance(self.misfortune, Fault | Kill | Interrupt) else ""
+        at = f" at request {self.disruption.at}" if isinstance(self.disruption, Fault | Kill | Interrupt) else ""
         return f"{self.scenario.name}, {profile}: {what}{at}"
 
 
-def is_beyond_the_assumptions(case: Case) -> bool:
-    """Tell whether a case is one that no client can master.
+def is_unsolvable(case: Case) -> bool:
+    """Return whether no client can solve this case.
 
-    A proxy that delivers a POST twice makes two buckets of it if the server allows two with one name. Nothing can tell
-    them apart afterwards, so acrsync must refuse to go on and show both.
+    If a proxy delivers a POST twice and the server allows two buckets with one name, there are two equal buckets
+    afterwards. acrsync must refuse to continue and show both.
     """
-    twice = isinstance(case.misfortune, Fault) and case.misfortune.rule["kind"] == "duplicate"
+    twice = isinstance(case.disruption, Fault) and case.disruption.rule["kind"] == "duplicate"
     return twice and case.profile == "lenient"
 
 
 def to_json(case: Case) -> str:
-    """Return the text from which `from_json` makes the same case."""
+    """Return the text that `from_json` reads."""
     document = asdict(case)
-    if case.misfortune is not None:
-        document["misfortune"]["is"] = type(case.misfortune).__name__
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    disruption = document.pop("disruption")
+    if case.disruption is not None:
+        disruption["is"] = type(case.disruption).__name__
+    return json.dumps({**document, "misfortune": disruption}, indent=2, ensure_ascii=False) + "\n"
 
 
 def from_json(text: str) -> Case:
-    """Return the case that a file holds."""
+    """Return the case in a file's text."""
     document = json.loads(text)
     given = document.pop("misfortune")
     case = Case(**{**document, "scenario": Scenario(**document["scenario"])})
     if given is None:
         return case
-    kinds = {kind.__name__: kind for kind in (Fault, Kill, Interrupt, Storm)}
-    return replace(case, misfortune=kinds[given.pop("is")](**given))
+    kinds = {kind.__name__: kind for kind in (Fault, Kill, Interrupt, RandomFaults)}
+    return replace(case, disruption=kinds[given.pop("is")](**given))
 
 
-def lasts(misfortune: Misfortune | None) -> bool:
-    """Tell whether a misfortune goes on until somebody ends it."""
-    match misfortune:
-        case Storm():
+def is_lasting(disruption: Disruption | None) -> bool:
+    """Return whether a disruption continues until it is cleared."""
+    match disruption:
+        case RandomFaults():
             return True
         case Fault(rule):
             return bool(rule["kind"] == "expire_token")
@@ -165,18 +166,18 @@ def lasts(misfortune: Misfortune | None) -> bool:
             return False
 
 
-def faults_of(misfortune: Misfortune | None) -> JSON:
-    """Return the fault plan that brings a misfortune about; a kill is a hang during which the signal is sent."""
-    match misfortune:
+def fault_plan(disruption: Disruption | None) -> JSON:
+    """Return the emulator's fault plan for a disruption. A kill is a hang during which the signal is sent."""
+    match disruption:
         case None | Interrupt():
             return {"faults": []}
         case Fault(rule, at):
             return {"faults": [{**rule, "at": [at]}]}
         case Kill(acted, at):
             return {"faults": [{"kind": "hang_after" if acted else "hang_before", "at": [at], "seconds": 30}]}
-        case Storm(rules, seed):
+        case RandomFaults(rules, seed):
             return {"seed": seed, "faults": list(rules)}
-    assert_never(misfortune)
+    assert_never(disruption)
 
 
 def load(path: Path) -> Case:

@@ -1,4 +1,4 @@
-"""An account copied by GET alone, word for word, as the emulator's `copy` takes it."""
+"""Copies an account, with GET only, into the document that the emulator's `copy` loads."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ NOTHING = "[left out of the copy]"
 
 
 @dataclass(frozen=True, slots=True)
-class Copied:
-    """A copy of an account, and what could not be copied, for people."""
+class AccountCopy:
+    """A copy of an account, and the names of the lists that could not be copied."""
 
     document: Mapping[str, JSON]
     missing: tuple[str, ...] = ()
 
 
-def copied(client: Client, *, uid: int | None) -> Copied:
-    """Return a copy of the account: its buckets, what each holds, and who refers to them. Sends nothing but GET.
+def copy_account(client: Client, *, uid: int | None) -> AccountCopy:
+    """Return a copy of the account: its buckets, their contents, and the projects and containers that use them.
 
-    `uid`: whose it is; if it is None, the buckets tell. Secrets of projects are left out.
-    Raises: AcrsyncError if the list of buckets cannot be proven complete, or does not tell whose account it is.
+    If `uid` is None, it is the uid of the private buckets. Secrets of projects are left out.
+    Raises: AcrsyncError if the list of buckets is not proven to be complete, or the uid is unknown.
     """
     rows: list[Mapping[str, JSON]] = [dict(row) for row in client.iter_buckets()]
     missing: list[str] = []
@@ -45,7 +45,7 @@ def copied(client: Client, *, uid: int | None) -> Copied:
         "contents": contents,
         "references": {name: found for name, found in users.items() if found},
     }
-    return Copied(document, tuple(missing))
+    return AccountCopy(document, tuple(missing))
 
 
 def _uid(rows: list[Mapping[str, JSON]]) -> int:
@@ -55,7 +55,7 @@ def _uid(rows: list[Mapping[str, JSON]]) -> int:
         return known[0]
     raise AcrsyncError(
         "E651",
-        f"Its buckets show {', '.join(map(str, sorted(known))) or 'no uid'}, so it is not known whose account it is.",
+        f"The buckets show {', '.join(map(str, sorted(known))) or 'no uid'}, so the uid of the account is unknown.",
         fix="add to the manifest: account: {uid: UID}",
     )
 
@@ -66,7 +66,7 @@ def _id(row: Mapping[str, JSON]) -> int | None:
 
 
 def _contents(client: Client, row: Mapping[str, JSON]) -> tuple[str, JSON]:
-    """Return the id of a bucket as text, and what its content list counts, or the status with which it answers."""
+    """Return the id of a bucket as text, and the length of its content list or the status of the error."""
     bucket_id, is_live = _id(row), str(row.get("type")).startswith("Live")
     size = canonical_number(row.get("size"))
     seconds = {"seconds": size} if isinstance(size, int) and size > 0 else {}
@@ -81,7 +81,7 @@ def _contents(client: Client, row: Mapping[str, JSON]) -> tuple[str, JSON]:
 
 
 def _counted(row: Mapping[str, JSON], *, is_live: bool) -> Mapping[str, int]:
-    """Return as content what the bucket itself says."""
+    """Return the content according to the bucket's `num`."""
     num = canonical_number(row.get("num"))
     return {"channels" if is_live else "files": num} if isinstance(num, int) and num > 0 else {}
 
@@ -99,7 +99,7 @@ def _count(answer: JSON, row: Mapping[str, JSON]) -> int:
 
 
 def _users(client: Client, name: str, missing: list[str]) -> list[Mapping[str, JSON]]:
-    """Return the rows of a list of projects or containers, without secrets; none if it cannot be read."""
+    """Return the rows of a list of projects or containers, without secrets; empty if it cannot be read."""
     try:
         return [_without_secrets(row) for row in _rows(lambda page: client.json(f"/api/{name}", page))]
     except NotFound:
@@ -122,9 +122,9 @@ def _rows(fetch: Callable[[Mapping[str, JSON]], JSON]) -> Iterator[Mapping[str, 
 
 
 def _without_secrets(row: Mapping[str, JSON]) -> Mapping[str, JSON]:
-    """Return a row of a project without its keys, and with the ids and names of its buckets only.
+    """Return a row of a project without its keys, and with only the ids and names of its buckets.
 
-    The emulator shows a project's buckets by itself; one of another account, such as ACRCloud's, it shows too.
+    The emulator adds the other fields of the buckets, also for buckets of other accounts, such as ACRCloud's.
     """
     used = row.get("buckets")
     group = str(row.get("bucket_group") or "")

@@ -1,4 +1,4 @@
-"""A manifest as one file of plain data, so that a rehearsal can leave entries out to find the smallest that fails."""
+"""Writes a manifest as one JSON file, so that a rehearsal can remove entries to find the smallest failing case."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from acrsync.model import JSON, Approval, Desired, Manifest, Prune, Removed
 
 
 def manifest_text(manifest: Manifest) -> str:
-    """Return a manifest that means the same, as JSON, which is YAML."""
+    """Return an equivalent manifest as JSON, which is also YAML."""
     document: dict[str, JSON] = {"version": 1}
     if manifest.account_uid is not None:
         document["account"] = {"uid": manifest.account_uid}
@@ -29,8 +29,8 @@ def manifest_text(manifest: Manifest) -> str:
 
 
 def _entry(desired: Desired) -> Mapping[str, JSON]:
-    said = {"id": desired.id, "was": desired.was, "protect": desired.protect}
-    return {**desired.attrs, **{key: value for key, value in said.items() if value is not None}}
+    keys = {"id": desired.id, "was": desired.was, "protect": desired.protect}
+    return {**desired.attrs, **{key: value for key, value in keys.items() if value is not None}}
 
 
 def _removed(entry: Removed) -> Mapping[str, JSON]:

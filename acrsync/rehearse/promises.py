@@ -1,6 +1,7 @@
-"""What must hold whatever happens: read off the account, the requests and the run records, without acrsync's own code.
+"""The promises that must hold after every disruption, checked against the account, the requests and the run records.
 
-Only which buckets a manifest leaves alone is asked of acrsync's planner, on the account as it was at the start.
+The checks do not use acrsync's code. Only the buckets that a manifest leaves alone come from its planner, for the
+account before the first run.
 """
 
 from __future__ import annotations
@@ -11,8 +12,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from acrsync.rehearse.cases import JSON, Case, Fault, Interrupt, Kill
-from acrsync.rehearse.stage import FELL, HUNG, Ran
+from acrsync.rehearse.cases import JSON, Disruption, Fault, Interrupt, Kill
+from acrsync.rehearse.harness import CRASHED, HUNG, RunResult
 
 VERBS = {"POST": "create", "PUT": "update", "DELETE": "delete"}
 WROTE = ("created", "adopted", "updated", "replaced", "deleted")
@@ -22,46 +23,46 @@ BUCKET = re.compile(r"/api/buckets(/[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
-class Aim:
-    """What the manifest asks of this account."""
+class Goal:
+    """The desired state of this account."""
 
-    alone: frozenset[int]  # ids of buckets that it leaves alone
+    alone: frozenset[int]  # ids of buckets that the manifest leaves alone
     wanted: tuple[Mapping[str, JSON], ...]  # its entries, defaults applied
-    origins: Mapping[str, int]  # which bucket an entry means, by the entry's name, where one was there at the start
-    gone: frozenset[str]  # names that must not be there in the end
+    origins: Mapping[str, int]  # the id of the existing bucket for an entry, by the entry's name
+    gone: frozenset[str]  # names that must not exist in the end
     mark: str | None
     uid: int  # of the account
 
 
-def broken_by(run: Ran, *, first: JSON, aim: Aim, case: Case, calm: bool) -> Iterator[str]:
-    """Yield every promise that one run broke. `first` is the account at the start; in a calm run nothing happens."""
-    if "Traceback" in run.output or run.code in (FELL, HUNG):
-        yield f"acrsync fell over ({run.code}): {run.output[-500:]}"
-    twice = isinstance(case.misfortune, Fault) and case.misfortune.rule["kind"] == "duplicate" and not calm
-    yield from _touched(run, first, aim)
+def broken_promises(run: RunResult, *, first: JSON, goal: Goal, disruption: Disruption | None) -> Iterator[str]:
+    """Yield every promise that one run broke. `first` is the account before the first run."""
+    if "Traceback" in run.output or run.code in (CRASHED, HUNG):
+        yield f"acrsync crashed ({run.code}): {run.output[-500:]}"
+    twice = isinstance(disruption, Fault) and disruption.rule["kind"] == "duplicate"
+    yield from _touched(run, first, goal)
     yield from _sent_twice(run)
-    yield from _recorded(run, may_be_cut=not calm and isinstance(case.misfortune, Kill | Interrupt), twice=twice)
+    yield from _recorded(run, may_be_cut=isinstance(disruption, Kill | Interrupt), twice=twice)
     writes = [entry for entry in run.log if entry["method"] in VERBS and entry["acted"]]
     if run.code == 1 and writes and not twice:
         yield f"exit code 1, but {writes[0]['method']} {writes[0]['path']} was carried out"
-    if run.code == 0 and (wrong := list(not_as_wanted(run.state, first, aim))):
-        yield f"exit code 0 says that all is as wanted: {'; '.join(wrong)}"
+    if run.code == 0 and (wrong := list(differences(run.state, first, goal))):
+        yield f"exit code 0, but the account is not as desired: {'; '.join(wrong)}"
 
 
-def _own(state: JSON, aim: Aim) -> list[JSON]:
-    return [row for row in state["buckets"] if row["uid"] == aim.uid]
+def _own(state: JSON, goal: Goal) -> list[JSON]:
+    return [row for row in state["buckets"] if row["uid"] == goal.uid]
 
 
 def shown(row: JSON, key: str) -> JSON:
-    """Return a field as the API shows it: word for word in a copy, until a PUT sets it."""
+    """Return a field as the API shows it: as copied, until a PUT sets it."""
     return row["show"].get(key, row[key])
 
 
-def _touched(run: Ran, first: JSON, aim: Aim) -> Iterator[str]:
-    """Yield what happened to buckets that are not ours to touch, and to contents."""
+def _touched(run: RunResult, first: JSON, goal: Goal) -> Iterator[str]:
+    """Yield changes to unmanaged buckets, and lost contents."""
     now = {row["id"]: row for row in run.state["buckets"]}
     for row in first["buckets"]:
-        if row["id"] in aim.alone and now.get(row["id"]) != row:
+        if row["id"] in goal.alone and now.get(row["id"]) != row:
             yield f"unmanaged bucket {row['name']} (id {row['id']}) was touched"
         kept = now.get(row["id"], {"files": None, "channels": None})
         if row["files"] + row["channels"] and (kept["files"], kept["channels"]) != (row["files"], row["channels"]):
@@ -71,16 +72,16 @@ def _touched(run: Ran, first: JSON, aim: Aim) -> Iterator[str]:
             yield f"{entry['method']} {entry['path']} is not a write to a bucket"
 
 
-def _sent_twice(run: Ran) -> Iterator[str]:
-    """Yield names for which a second POST was sent in one run; one that was throttled away was not carried out."""
+def _sent_twice(run: RunResult) -> Iterator[str]:
+    """Yield names for which a second POST was sent in one run. A throttled POST does not count."""
     posts = Counter(e["body"].get("name") for e in run.log if e["method"] == "POST" and e["status"] != THROTTLED)
     for name, times in posts.items():
         if times > 1:
             yield f"POST for {name} was sent {times} times in one run"
 
 
-def _recorded(run: Ran, *, may_be_cut: bool, twice: bool) -> Iterator[str]:
-    """Yield where the record and the requests do not tell the same story."""
+def _recorded(run: RunResult, *, may_be_cut: bool, twice: bool) -> Iterator[str]:
+    """Yield contradictions between the record and the requests."""
     intents = [line for line in run.record if line["event"] == "intent"]
     outcomes = {_change(line): line for line in run.record if line["event"] == "outcome"}
     ends = [line for line in run.record if line["event"] == "end"]
@@ -92,9 +93,9 @@ def _recorded(run: Ran, *, may_be_cut: bool, twice: bool) -> Iterator[str]:
         if line["wrote"] is False and done and not twice:
             yield f"the record says that {line['name']} was not written, but {done[0]['method']} was carried out"
         if line["status"] in WROTE and not done:
-            yield f"the record says that {line['name']} was {line['status']}, but no write for it was carried out"
+            yield f"the record says that {line['name']} was {line['status']}, but no write was carried out"
     if not may_be_cut and any(_change(intent) not in outcomes for intent in intents):
-        yield "the record has an intent without an outcome, though the run ended by itself"
+        yield "the record has an intent without an outcome, although nothing stopped the run"
     if run.record and not may_be_cut and [end["exit_code"] for end in ends] != [run.code]:
         yield f"the run ended with {run.code}, its record with {[end['exit_code'] for end in ends]}"
     if not run.record and any(entry["method"] in VERBS for entry in run.log):
@@ -106,7 +107,7 @@ def _change(line: JSON) -> tuple[JSON, ...]:
 
 
 def _is_of(entry: JSON, line: JSON) -> bool:
-    """Tell whether a request is a write for a change."""
+    """Return whether a request is a write for a change."""
     if entry["method"] == "POST":
         return line["action"] in ("create", "replace") and bool(entry["body"].get("name") == line["name"])
     if (entry["body"] or {}).get("name", line["name"]) != line["name"]:  # the other step of a swap
@@ -115,43 +116,45 @@ def _is_of(entry: JSON, line: JSON) -> bool:
 
 
 def _announces(intent: JSON, entry: JSON) -> bool:
-    """Tell whether an intent says all that a request carried."""
+    """Return whether an intent contains everything that a request sent."""
     if intent["verb"] != VERBS[entry["method"]] or not _is_of(entry, intent):
         return False
     return all(same(key, value, intent) for key, value in (entry["body"] or {}).items())
 
 
 def same(key: str, value: JSON, intent: JSON) -> bool:
-    """Tell whether a field of a body is what an intent announced."""
-    said = intent["attrs"].get(key)
+    """Return whether a field of a body equals the intent's."""
+    intended = intent["attrs"].get(key)
     if key == "labels":
-        return sorted(value) == sorted([*(said or []), *intent["marks"]])
-    return bool((json.loads(value) if value else None) == said) if key == "metadata_template" else bool(value == said)
+        return sorted(value) == sorted([*(intended or []), *intent["marks"]])
+    if key == "metadata_template":
+        value = json.loads(value) if value else None
+    return bool(value == intended)
 
 
-def not_as_wanted(state: JSON, first: JSON, aim: Aim) -> Iterator[str]:
-    """Yield how the account differs from what the manifest asks for; no word of it is acrsync's planner's."""
-    own = _own(state, aim)
+def differences(state: JSON, first: JSON, goal: Goal) -> Iterator[str]:
+    """Yield the differences between the account and the manifest, without acrsync's planner."""
+    own = _own(state, goal)
     named: dict[str, list[JSON]] = {}
     for row in own:
         named.setdefault(row["name"], []).append(row)
     start = {row["id"]: row for row in first["buckets"]}
-    for entry in aim.wanted:
+    for entry in goal.wanted:
         rows = named.get(entry["name"], [])
         if len(rows) != 1:
-            yield f"{len(rows)} buckets are named {entry['name']}"
+            yield f"{len(rows)} buckets have the name {entry['name']}"
             continue
-        origin = start.get(aim.origins.get(entry["name"], 0), {})
-        # What the manifest leaves out stays as it was, also through a replacement.
+        origin = start.get(goal.origins.get(entry["name"], 0), {})
+        # What the manifest leaves out stays unchanged, also in a replacement.
         expected = {key: shown(origin, key) for key in ("net_type", "labels", "metadata_template") if origin}
         expected |= {key: value for key, value in entry.items() if key in rows[0] and key != "id"}
         for key, value in expected.items():
             if _plain(key, shown(rows[0], key)) != _plain(key, value):
                 yield f"{key} of {entry['name']} is {shown(rows[0], key)!r}, not {value!r}"
-        if aim.mark and aim.mark not in (rows[0]["labels"] or ()):
-            yield f"{entry['name']} does not carry {aim.mark}"
-    for name in aim.gone & named.keys():
-        yield f"{name} is still there"
+        if goal.mark and goal.mark not in (rows[0]["labels"] or ()):
+            yield f"{entry['name']} does not have the label {goal.mark}"
+    for name in goal.gone & named.keys():
+        yield f"{name} still exists"
 
 
 def _plain(key: str, value: JSON) -> JSON:
@@ -163,16 +166,16 @@ def _plain(key: str, value: JSON) -> JSON:
     return value
 
 
-def duplicates(state: JSON, first: JSON, aim: Aim) -> Iterator[str]:
-    """Yield names that more buckets bear now than at the start."""
-    before = Counter(row["name"].casefold() for row in _own(first, aim))
-    for name, count in Counter(row["name"].casefold() for row in _own(state, aim)).items():
+def duplicates(state: JSON, first: JSON, goal: Goal) -> Iterator[str]:
+    """Yield names that more buckets have now than at the start."""
+    before = Counter(row["name"].casefold() for row in _own(first, goal))
+    for name, count in Counter(row["name"].casefold() for row in _own(state, goal)).items():
         if count > max(1, before[name]):
-            yield f"{count} buckets are named {name}"
+            yield f"{count} buckets have the name {name}"
 
 
-def spilled(runs: Sequence[Ran], token: str) -> Iterator[str]:
-    """Yield where a token was shown."""
+def token_leaks(runs: Sequence[RunResult], token: str) -> Iterator[str]:
+    """Yield a text if the output or the record contains the token."""
     for run in runs:
         if token in run.output or token in json.dumps(run.record):
             yield "the token was shown"

@@ -1,4 +1,4 @@
-"""What a rehearsal came to, as text for people and as JSON for programs."""
+"""The report of a rehearsal, as text for people and as JSON for programs."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from acrsync.rehearse.cases import JSON
-from acrsync.rehearse.trying import Summary, Tried, further_runs
+from acrsync.rehearse.sweep import Summary, TriedCase, further_runs
 from acrsync.visible import visible
 
 FORMAT_VERSION = "1.0"
 
 
 @dataclass(frozen=True, slots=True)
-class Rehearsed:
-    """What was rehearsed, and what it came to."""
+class Rehearsal:
+    """What was rehearsed, and the result."""
 
     digest: str
     uid: int
@@ -26,44 +26,44 @@ class Rehearsed:
     summary: Summary
 
 
-def rehearsal_text(done: Rehearsed, *, kept: str = "", smaller: str = "") -> str:
-    """Return the report for people; `kept`: the file that plays the case that failed; `smaller`: what is left of it."""
+def rehearsal_text(done: Rehearsal, *, kept: str = "", smaller: str = "") -> str:
+    """Return the report for people. `kept`: the file with the failing case; `smaller`: its size after reduction."""
     summary = done.summary
     lines = [
         f"Rehearsed {done.changes} changes on a copy of account {done.uid} at {visible(done.endpoint)}: "
         f"{done.buckets} buckets, {done.requests} requests.",
         f"Plan: {done.digest}",
         "",
-        "What met the apply, once at each request:",
-        *(f"  {trouble:<32} {count:>5}" for trouble, count in summary.counts.items()),
+        "Disruptions, once at each request:",
+        *(f"  {disruption:<32} {count:>5}" for disruption, count in summary.counts.items()),
         f"  {'all':<32} {len(summary.tried):>5}",
         "",
-        f"All was as wanted after {_runs(summary.further)}.",
+        f"The account was as desired after {_runs(summary.further)}.",
     ]
     if summary.worst is not None:
         lines.append(f"Worst case: {_case(summary.worst)}.")
-    lines.append(f"Promises broken: {len(summary.broken)}. It took {done.seconds:.0f} s.")
+    lines.append(f"Promises broken: {len(summary.broken)}. Duration: {done.seconds:.0f} s.")
     for one in summary.broken[:5]:
-        lines += ["", f"  {_case(one)}:", *(f"    {visible(promise[:400])}" for promise in one.verdict.broken[:3])]
+        lines += ["", f"  {_case(one)}:", *(f"    {visible(promise[:400])}" for promise in one.result.broken[:3])]
     if smaller:
         lines += ["", f"Smallest reproduction: {smaller}"]
     if kept:
-        lines += ["", f"Play it again: acrsync rehearse --replay {kept}"]
+        lines += ["", f"Run it again: acrsync rehearse --replay {kept}"]
     return "\n".join(lines) + "\n"
 
 
 def _runs(further: Mapping[int, int]) -> str:
-    words = {0: "the first run", 1: "one further run", 2: "two further runs"}
-    return ", ".join(f"{words.get(runs, f'{runs} further runs')} in {count}" for runs, count in further.items())
+    words = {0: "the first run", 1: "one more run", 2: "two more runs"}
+    return ", ".join(f"{words.get(runs, f'{runs} more runs')} in {count}" for runs, count in further.items())
 
 
-def _case(one: Tried) -> str:
-    runs = further_runs(one.verdict)
-    codes = ", ".join(map(str, one.verdict.codes))
-    return f"{one.trouble} at {visible(one.request)}; {runs} further runs (exit codes {codes})"
+def _case(one: TriedCase) -> str:
+    runs = further_runs(one.result)
+    codes = ", ".join(map(str, one.result.codes))
+    return f"{one.disruption} at {visible(one.request)}; {runs} more runs (exit codes {codes})"
 
 
-def rehearsal_document(done: Rehearsed, *, exit_code: int, kept: str = "") -> JSON:
+def rehearsal_document(done: Rehearsal, *, exit_code: int, kept: str = "") -> JSON:
     """Return the report for programs."""
     summary = done.summary
     return {
@@ -78,16 +78,16 @@ def rehearsal_document(done: Rehearsed, *, exit_code: int, kept: str = "") -> JS
         "tried": dict(summary.counts),
         "further_runs": {str(runs): count for runs, count in summary.further.items()},
         "worst": None if summary.worst is None else _document(summary.worst),
-        "broken": [{**_document(one), "promises": list(one.verdict.broken)} for one in summary.broken],
+        "broken": [{**_document(one), "promises": list(one.result.broken)} for one in summary.broken],
         "reproduction": kept or None,
         "exit_code": exit_code,
     }
 
 
-def _document(one: Tried) -> dict[str, JSON]:
+def _document(one: TriedCase) -> dict[str, JSON]:
     return {
-        "trouble": one.trouble,
+        "trouble": one.disruption,
         "request": one.request,
-        "further_runs": further_runs(one.verdict),
-        "exit_codes": list(one.verdict.codes),
+        "further_runs": further_runs(one.result),
+        "exit_codes": list(one.result.codes),
     }

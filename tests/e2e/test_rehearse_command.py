@@ -14,8 +14,8 @@ import yaml
 from acrsync import cli
 from acrsync.client import failures, sending
 from acrsync.rehearse.cases import Case, Scenario, from_json
-from acrsync.rehearse.players import player
-from acrsync.rehearse.trying import cases, smallest
+from acrsync.rehearse.sweep import cases, smallest
+from acrsync.rehearse.workers import worker
 from e2e.commandline import Place
 
 MANIFEST = """version: 1
@@ -169,16 +169,14 @@ def resending(arguments: Sequence[str]) -> int:
 def test_a_fault_that_was_put_into_the_product_is_found_by_rehearsing():
     manifest = {"acrsync.json": json.dumps(yaml.safe_load(MANIFEST))}
     calm = Case(Scenario("planted", manifest), "lenient")
-    with player(resending) as play:
+    with worker(resending) as play:
         undisturbed = play(calm)
         assert undisturbed.broken == ()
         lost = [case for trouble, _, case in cases(calm, undisturbed.sent) if trouble == "answer lost"]
-        broken = [verdict for verdict in map(play, lost) if verdict.broken]
-        assert [
-            promise for verdict in broken for promise in verdict.broken if "POST for new was sent 2 times" in promise
-        ]
+        broken = [result for result in map(play, lost) if result.broken]
+        assert [promise for result in broken for promise in result.broken if "POST for new was sent 2 times" in promise]
         smaller = smallest(broken[0].case, play, tries=20)
     (text,) = smaller.scenario.files.values()
     assert [entry["name"] for entry in json.loads(text)["buckets"]] == ["new"]
-    with player(cli.run) as play:
+    with worker(cli.run) as play:
         assert play(smaller).broken == ()

@@ -10,40 +10,40 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from acrsync import cli
-from acrsync.rehearse.cases import Case, Fault, Interrupt, Kill, Scenario, Storm, from_json, to_json
-from acrsync.rehearse.play import Unplayable, Verdict
-from acrsync.rehearse.players import player, rehearse
+from acrsync.rehearse.cases import Case, Fault, Interrupt, Kill, RandomFaults, Scenario, from_json, to_json
+from acrsync.rehearse.run import CannotRehearse, CaseResult
+from acrsync.rehearse.workers import rehearse, worker
 from examples import examples as tried
 from rehearse.__main__ import FAILURES
-from rehearse.cases import FAULTS, LAGGING, PROFILES, misfortunes
+from rehearse.cases import FAULTS, LAGGING, PROFILES, disruptions
 from rehearse.scenarios import examples, generated, made_up
 from rehearse.sweep import everything, lagging
 
 REPLACEMENT = next(example for example in examples() if example.name == "approvals")
 
 
-def held(verdicts: list[Verdict]) -> None:
-    assert [f"{v.case}: {promise}" for v in verdicts for promise in v.broken] == []
+def held(results: list[CaseResult]) -> None:
+    assert [f"{v.case}: {promise}" for v in results for promise in v.broken] == []
 
 
-def test_a_sample_of_all_misfortunes_breaks_no_promise():
+def test_a_sample_of_all_disruptions_breaks_no_promise():
     requests = 11  # of the example with a replacement, whose DELETE and POST are the eighth and the ninth
-    every = list(misfortunes(requests))
+    every = list(disruptions(requests))
     # Each kind somewhere, and each profile; the rest is `make rehearse`.
     sample = [Case(REPLACEMENT, PROFILES[place % 3], every[place]) for place in range(0, len(every), 7)]
     sample += [
         Case(REPLACEMENT, profile, Kill(acted, at)) for profile in PROFILES for acted in (False, True) for at in (8, 9)
     ]
-    verdicts = list(rehearse(sample, workers=2, command=cli.run))
-    held(verdicts)
-    assert sum(verdict.struck for verdict in verdicts) > len(sample) * 0.9
+    results = list(rehearse(sample, workers=2, command=cli.run))
+    held(results)
+    assert sum(result.disrupted for result in results) > len(sample) * 0.9
 
 
 def test_a_delete_that_was_only_said_to_be_done_leads_to_no_second_bucket():
     pretended = Fault({"kind": "pretend", "method": ["DELETE"]}, 9)
-    (verdict,) = rehearse([Case(REPLACEMENT, "lenient", pretended)], workers=1, command=cli.run)
-    held([verdict])
-    assert verdict.struck
+    (result,) = rehearse([Case(REPLACEMENT, "lenient", pretended)], workers=1, command=cli.run)
+    held([result])
+    assert result.disrupted
 
 
 def test_a_list_that_lags_behind_a_killed_create_leads_to_no_second_one():
@@ -59,7 +59,7 @@ def test_everything_that_can_happen_at_every_request_breaks_no_promise():
 
 @pytest.fixture(scope="module")
 def play():
-    with player(cli.run) as played:
+    with worker(cli.run) as played:
         yield played
 
 
@@ -67,25 +67,25 @@ def play():
 def stories(draw):
     scenario = made_up(draw(st.randoms(use_true_random=False)), "made up")
     at = draw(st.integers(1, 25))
-    struck_by = st.one_of(
+    disruption = st.one_of(
         st.builds(Kill, st.booleans(), st.just(at)),
         st.builds(Interrupt, st.sampled_from(["SIGINT", "SIGTERM"]), st.sampled_from([1, 2]), st.just(at)),
         st.builds(Fault, st.sampled_from(FAULTS), st.just(at)),
     )
     parallelism = draw(st.sampled_from([1, 2, 4, 8]))
-    return Case(scenario, draw(st.sampled_from(PROFILES)), draw(struck_by), parallelism)
+    return Case(scenario, draw(st.sampled_from(PROFILES)), draw(disruption), parallelism)
 
 
 def check(play, case: Case) -> None:
     """Play a case; one that fails is kept in a file that plays it again."""
     try:
-        verdict = play(case)
-    except Unplayable:
+        result = play(case)
+    except CannotRehearse:
         assume(False)
-    if verdict.broken:
+    if result.broken:
         FAILURES.mkdir(exist_ok=True)
         (FAILURES / "made-up.json").write_text(to_json(case), encoding="utf-8")
-    held([verdict])
+    held([result])
 
 
 def some(number: int) -> settings:
@@ -110,11 +110,11 @@ def test_no_story_of_many_breaks_a_promise(play, case):
 
 
 @pytest.mark.parametrize(
-    "misfortune",
-    [None, Kill(acted=True, at=3), Interrupt("SIGTERM", 2, 4), Fault(FAULTS[1], 5), Storm((FAULTS[0],), seed=7)],
+    "disruption",
+    [None, Kill(acted=True, at=3), Interrupt("SIGTERM", 2, 4), Fault(FAULTS[1], 5), RandomFaults((FAULTS[0],), seed=7)],
 )
-def test_a_case_that_failed_can_be_played_from_its_file(misfortune):
-    case = Case(generated(1, 2), LAGGING, misfortune, parallelism=1)
+def test_a_case_that_failed_can_be_played_from_its_file(disruption):
+    case = Case(generated(1, 2), LAGGING, disruption, parallelism=1)
     assert to_json(from_json(to_json(case))) == to_json(case)
 
 
@@ -129,5 +129,5 @@ def test_a_promise_that_is_broken_is_found(play):
     scenario = Scenario("twins", {"acrsync.yaml": json.dumps(manifest)}, twins)
     assert play(Case(scenario, "lenient")).broken == ()
     foreseen = replace(scenario, files={"acrsync.yaml": json.dumps({**manifest, "prune": "account"})})
-    verdict = play(Case(foreseen, "lenient"))
-    assert any(promise.startswith("not converged") for promise in verdict.broken)
+    result = play(Case(foreseen, "lenient"))
+    assert any(promise.startswith("not converged") for promise in result.broken)

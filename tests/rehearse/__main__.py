@@ -1,4 +1,4 @@
-"""Rehearse every misfortune: `make rehearse`, or one case from its file: `cd tests && python -m rehearse FILE`."""
+"""Rehearse every disruption: `make rehearse`, or one case from its file: `cd tests && python -m rehearse FILE`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from acrsync import cli
 from acrsync.rehearse.cases import Case, load, to_json
-from acrsync.rehearse.play import Verdict, play
-from acrsync.rehearse.players import rehearse
-from acrsync.rehearse.stage import stage
+from acrsync.rehearse.harness import start
+from acrsync.rehearse.run import CaseResult, run_case
+from acrsync.rehearse.workers import rehearse
 from rehearse import report, storm
 from rehearse.cases import PROFILES
 from rehearse.scenarios import examples, generated
@@ -39,15 +39,15 @@ def main() -> int:
     calm, cases = everything(scenarios, workers=asked.workers)
     cases += [
         case
-        for verdict in calm
-        if verdict.case.scenario.name in LAGGED and verdict.case.profile == "documented"
-        for case in lagging(verdict.case.scenario, requests=verdict.requests)
+        for result in calm
+        if result.case.scenario.name in LAGGED and result.case.profile == "documented"
+        for case in lagging(result.case.scenario, requests=result.requests)
     ]
-    verdicts = [*calm, *_shown(rehearse(cases, workers=asked.workers, command=cli.run), len(cases), console)]
+    results = [*calm, *_shown(rehearse(cases, workers=asked.workers, command=cli.run), len(cases), console)]
     storms = [storm.weather(profile, seed=asked.seed) for profile in PROFILES]
-    text = report.tables(verdicts, storms, scenarios=len(scenarios))
+    text = report.tables(results, storms, scenarios=len(scenarios))
     console.print(text, markup=False, highlight=False)
-    broken = [verdict for verdict in verdicts if verdict.broken]
+    broken = [result for result in results if result.broken]
     _keep(broken, console)
     for one in storms:
         for promise in one.broken:
@@ -59,32 +59,32 @@ def main() -> int:
 
 
 def _one(case: Case, console: Console) -> int:
-    with stage(cli.run) as on:
-        verdict = play(case, on)
-    console.print(f"{case}: exit codes {', '.join(map(str, verdict.codes))}", markup=False)
-    for promise in verdict.broken:
+    with start(cli.run) as harness:
+        result = run_case(case, harness)
+    console.print(f"{case}: exit codes {', '.join(map(str, result.codes))}", markup=False)
+    for promise in result.broken:
         console.print(promise, style="red", markup=False, highlight=False)
-    return 1 if verdict.broken else 0
+    return 1 if result.broken else 0
 
 
-def _shown(verdicts: Iterable[Verdict], total: int, console: Console) -> Iterator[Verdict]:
+def _shown(results: Iterable[CaseResult], total: int, console: Console) -> Iterator[CaseResult]:
     columns = (TextColumn("Rehearsing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("cases", total=total)
-        for verdict in verdicts:
+        for result in results:
             bar.advance(task)
-            if verdict.broken:
-                bar.console.print(f"{verdict.case}: {verdict.broken[0][:200]}", style="red", markup=False)
-            yield verdict
+            if result.broken:
+                bar.console.print(f"{result.case}: {result.broken[0][:200]}", style="red", markup=False)
+            yield result
 
 
-def _keep(broken: Iterable[Verdict], console: Console) -> None:
+def _keep(broken: Iterable[CaseResult], console: Console) -> None:
     """Write each failing case to a file that reproduces it."""
-    for number, verdict in enumerate(broken, start=1):
+    for number, result in enumerate(broken, start=1):
         FAILURES.mkdir(exist_ok=True)
         path = FAILURES / f"{number:03}.json"
-        path.write_text(to_json(verdict.case), encoding="utf-8")
-        console.print(f"{verdict.case}: cd tests && python -m rehearse {path}", markup=False)
+        path.write_text(to_json(result.case), encoding="utf-8")
+        console.print(f"{result.case}: cd tests && python -m rehearse {path}", markup=False)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,10 @@
-"""Which misfortunes are rehearsed: every kind of fault that the emulator has, kills and signals, at each request."""
+"""Which disruptions are rehearsed: every kind of fault that the emulator has, kills and signals, at each request."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from acrsync.rehearse.cases import JSON, LAG_S, SLOW_S, Fault, Interrupt, Kill, Misfortune
+from acrsync.rehearse.cases import JSON, LAG_S, SLOW_S, Disruption, Fault, Interrupt, Kill
 
 PROFILES = ("documented", "strict", "lenient")
 # The list lags behind every write by a second, and nothing else keeps a name from being there twice.
@@ -70,7 +70,7 @@ FAULTS: tuple[Mapping[str, JSON], ...] = (
 )
 
 
-def misfortunes(requests: int) -> Iterator[Misfortune]:
+def disruptions(requests: int) -> Iterator[Disruption]:
     """Yield everything that can happen at every request of a run that sends so many."""
     for at in range(1, requests + 1):
         for acted in (False, True):

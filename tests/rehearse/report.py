@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from acrsync.rehearse.play import Verdict
+from acrsync.rehearse.run import CaseResult
 from rehearse.cases import PROFILES
 from rehearse.storm import RATE, Weathered
 
@@ -14,23 +14,23 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- made by `make rehearse` -->", "<!-- end -->"
 
 
-def tables(verdicts: Sequence[Verdict], storms: Iterable[Weathered], *, scenarios: int) -> str:
+def tables(results: Sequence[CaseResult], storms: Iterable[Weathered], *, scenarios: int) -> str:
     """Return what was tried and what came of it, in Markdown."""
     tried: Counter[tuple[str, str]] = Counter()
     further: Counter[int] = Counter()
-    for verdict in verdicts:
-        if verdict.struck and verdict.case.misfortune is not None:
-            tried[verdict.case.misfortune.kind, _profile(verdict)] += 1
-            further[verdict.runs - 1] += not verdict.beyond
+    for result in results:
+        if result.disrupted and result.case.disruption is not None:
+            tried[result.case.disruption.kind, _profile(result)] += 1
+            further[result.runs - 1] += not result.unsolvable
     kinds = sorted({kind for kind, _ in tried})
     profiles = [*PROFILES, *sorted({profile for _, profile in tried} - set(PROFILES))]
     lines = [f"| what happens to the first run | {' | '.join(profiles)} |", f"| --- |{' ---: |' * len(profiles)}"]
     lines += [f"| `{kind}` | {' | '.join(f'{tried[kind, profile]:,}' for profile in profiles)} |" for kind in kinds]
     lines.append(f"| **all** | {' | '.join(f'**{_sum(tried, profile):,}**' for profile in profiles)} |")
-    beyond = sum(verdict.beyond for verdict in verdicts)
+    beyond = sum(result.unsolvable for result in results)
     total = sum(tried.values())
     text = "\n".join(lines) + (
-        f"\n\n{total:,} cases on {scenarios} manifests. **Promises broken: {sum(bool(v.broken) for v in verdicts)}.** "
+        f"\n\n{total:,} cases on {scenarios} manifests. **Promises broken: {sum(bool(v.broken) for v in results)}.** "
         f"After one further run all was right in {further[1]:,} of them, after two in {further[2]:,}. "
         f"Outside of the assumptions: {beyond} (a POST that a proxy delivered twice to a server that allows "
         "two buckets with one name); there acrsync refused to go on and showed both.\n"
@@ -52,8 +52,8 @@ def _of_storms(storms: Sequence[Weathered]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _profile(verdict: Verdict) -> str:
-    return verdict.case.profile if isinstance(verdict.case.profile, str) else "lagging"
+def _profile(result: CaseResult) -> str:
+    return result.case.profile if isinstance(result.case.profile, str) else "lagging"
 
 
 def _sum(tried: Counter[tuple[str, str]], profile: str) -> int:

@@ -6,10 +6,10 @@ import json
 from dataclasses import dataclass
 
 from acrsync import cli
-from acrsync.rehearse.cases import JSON, Case, Scenario, Storm
-from acrsync.rehearse.play import aim_of
-from acrsync.rehearse.promises import broken_by, duplicates, not_as_wanted
-from acrsync.rehearse.stage import Ran, folder_of, stage
+from acrsync.rehearse.cases import JSON, Case, RandomFaults, Scenario
+from acrsync.rehearse.harness import RunResult, manifest_folder, start
+from acrsync.rehearse.promises import broken_promises, differences, duplicates
+from acrsync.rehearse.run import goal_of
 
 BUCKETS = 1000
 RUNS_MAX = 10
@@ -51,24 +51,24 @@ def weather(profile: str, *, seed: int) -> Weathered:
     """Apply until all is as wanted; the storm goes on all the time."""
     scenario = Scenario("storm", {"acrsync.yaml": json.dumps(MANIFEST)}, "empty")
     share = 1 - (1 - RATE) ** (1 / len(WAYS))  # the first rule that fires has the request
-    storm = Storm(tuple({**way, "rate": share} for way in WAYS), seed)
+    storm = RandomFaults(tuple({**way, "rate": share} for way in WAYS), seed)
     calm = Case(scenario, profile, settle_s=2, timeout_s=2)
     case = Case(scenario, profile, storm, settle_s=2, timeout_s=2)
-    with stage(cli.run) as on:
-        with folder_of(calm) as folder:
-            on.set(calm)
+    with start(cli.run) as on:
+        with manifest_folder(calm) as folder:
+            on.reset(calm)
             minimum = len(on.run(folder, calm, None).log)
-        with folder_of(case) as folder:
-            first = on.set(case)
-            aim = aim_of(case, folder, first)
-            runs: list[Ran] = []
+        with manifest_folder(case) as folder:
+            first = on.reset(case)
+            goal = goal_of(case, folder, first)
+            runs: list[RunResult] = []
             while len(runs) < RUNS_MAX and not (runs and runs[-1].code == 0):
                 runs.append(on.run(folder, case, storm))
     log = [entry for run in runs for entry in run.log]
     last = runs[-1].state
-    broken = [one for run in runs for one in broken_by(run, first=first, aim=aim, case=case, calm=True)]
-    broken += not_as_wanted(last, first, aim)
-    twice = sum(1 for _ in duplicates(last, first, aim))
+    broken = [one for run in runs for one in broken_promises(run, first=first, goal=goal, disruption=None)]
+    broken += differences(last, first, goal)
+    twice = sum(1 for _ in duplicates(last, first, goal))
     return Weathered(
         profile, len(runs), len(log), sum(bool(entry["fault"]) for entry in log), minimum, twice, tuple(broken)
     )

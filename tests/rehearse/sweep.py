@@ -1,4 +1,4 @@
-"""Which cases are played: each misfortune at each request of each manifest, under a profile that takes turns."""
+"""Which cases are played: each disruption at each request of each manifest, under a profile that takes turns."""
 
 from __future__ import annotations
 
@@ -6,42 +6,42 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from acrsync import cli
-from acrsync.rehearse.cases import Case, Fault, Interrupt, Kill, Misfortune, Scenario
-from acrsync.rehearse.play import Verdict
-from acrsync.rehearse.players import rehearse
-from rehearse.cases import LAGGING, PROFILES, misfortunes
+from acrsync.rehearse.cases import Case, Disruption, Fault, Interrupt, Kill, Scenario
+from acrsync.rehearse.run import CaseResult
+from acrsync.rehearse.workers import rehearse
+from rehearse.cases import LAGGING, PROFILES, disruptions
 
 # What the run after a crash is given beside the first manifest: people go on working while a job is down.
 NEWCOMER = "{name: of the second manifest, region: us-west-2, type: File, labels: [New]}"
 SECOND = {"second.yaml": f"version: 1\nbuckets:\n  - {NEWCOMER}\n"}
 
 
-def everything(scenarios: Iterable[Scenario], *, workers: int) -> tuple[list[Verdict], list[Case]]:
-    """Return the verdicts of undisturbed runs, and the cases that follow from the requests that they sent.
+def everything(scenarios: Iterable[Scenario], *, workers: int) -> tuple[list[CaseResult], list[Case]]:
+    """Return the results of undisturbed runs, and the cases that follow from the requests that they sent.
 
-    Each misfortune meets each request once, under one of the three profiles in turn: what a fault does and what a
+    Each disruption meets each request once, under one of the three profiles in turn: what a fault does and what a
     profile does seldom have to do with each other, and all of both would take hours. A crash meets each request under
     every profile, and once more with another manifest after it.
     """
     calm = [Case(scenario, profile) for scenario in scenarios for profile in PROFILES]
-    verdicts = list(rehearse(calm, workers=workers, command=cli.run))
-    return verdicts, [case for turn, verdict in enumerate(verdicts) for case in _cases(turn, verdict)]
+    results = list(rehearse(calm, workers=workers, command=cli.run))
+    return results, [case for turn, result in enumerate(results) for case in _cases(turn, result)]
 
 
-def _cases(turn: int, verdict: Verdict) -> Iterator[Case]:
-    scenario, profile = verdict.case.scenario, verdict.case.profile
-    for place, misfortune in enumerate(misfortunes(verdict.requests)):
+def _cases(turn: int, result: CaseResult) -> Iterator[Case]:
+    scenario, profile = result.case.scenario, result.case.profile
+    for place, disruption in enumerate(disruptions(result.requests)):
         in_turn = (turn + place) % len(PROFILES) == 0
-        if in_turn or isinstance(misfortune, Kill):
-            yield Case(scenario, profile, misfortune)
-        if in_turn and isinstance(misfortune, Kill):
-            yield Case(replace(scenario, second=SECOND), profile, misfortune)
+        if in_turn or isinstance(disruption, Kill):
+            yield Case(scenario, profile, disruption)
+        if in_turn and isinstance(disruption, Kill):
+            yield Case(replace(scenario, second=SECOND), profile, disruption)
 
 
 def lagging(scenario: Scenario, *, requests: int) -> Iterator[Case]:
     """Yield the cases in which the list lags behind writes, and the run is ended or loses an answer."""
     for at in range(1, requests + 1):
         lost = Fault({"kind": "reset_after"}, at)
-        ends: tuple[Misfortune, ...] = (Kill(acted=False, at=at), Kill(acted=True, at=at), Interrupt("SIGTERM", 1, at))
-        for misfortune in (*ends, lost):
-            yield Case(scenario, LAGGING, misfortune, settle_s=1.5)
+        ends: tuple[Disruption, ...] = (Kill(acted=False, at=at), Kill(acted=True, at=at), Interrupt("SIGTERM", 1, at))
+        for disruption in (*ends, lost):
+            yield Case(scenario, LAGGING, disruption, settle_s=1.5)
