@@ -76,7 +76,7 @@ def _copied(where: Common) -> AccountCopy:
         copy = copy_account(account.client, uid=uid_of_manifest())
         sent = account.sent.get("GET", 0)
     buckets = len(copy.document["buckets"])
-    output.say(f"AccountCopy {buckets} buckets of account {copy.document['uid']} with {sent} requests.")
+    output.say(f"Copied {buckets} buckets of account {copy.document['uid']} with {sent} requests.")
     if copy.missing:
         detail = f"These lists could not be read, so the copy has none: {'; '.join(copy.missing)}."
         fix = "use a token that may read them, if your plan deletes, renames or replaces buckets."

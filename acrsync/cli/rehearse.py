@@ -231,4 +231,4 @@ def _size(case: Case) -> Iterator[str]:
         if entries := document.get(key):
             yield f"{len(entries)} of `{key}`"
     yield f"{len(case.scenario.copy['buckets'])} buckets in the account"
-    yield str(case.disruption.kind) if case.disruption else "no misfortune"
+    yield str(case.disruption.kind) if case.disruption else "no disruption"

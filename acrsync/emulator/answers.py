@@ -1,4 +1,4 @@
-"""What the answer to a write says of the bucket that was written."""
+"""The forms that an answer to a write can have."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -8,8 +8,8 @@ SETTABLE = ("name", "region", "type", "labels", "metadata_template", "net_type")
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
-    """A row as it is shown after a write and before it, what was sent, and another row of the account."""
+class WriteResult:
+    """A row after and before a write, the fields that were sent, and another row of the account."""
 
     row: Json
     sent: Mapping[str, object]
@@ -17,7 +17,7 @@ class Written:
     another: Callable[[], Json | None] = field(default=lambda: None)
 
 
-ANSWERS: Mapping[str, Callable[[Written], Json | None]] = {
+ANSWERS: Mapping[str, Callable[[WriteResult], Json | None]] = {
     "row": lambda written: {"data": written.row},
     "as_sent": lambda written: {"data": written.row | {k: v for k, v in written.sent.items() if k in SETTABLE}},
     "old_row": lambda written: {"data": written.old},

@@ -1,4 +1,4 @@
-"""The control prefix `/_emulator/`: set the stage, look behind it. No token, but only from this machine."""
+"""The control API below `/_emulator/`: sets and reads the emulator's state. Without a token, from this machine only."""
 
 import json
 import re
@@ -18,8 +18,8 @@ from acrsync.emulator.store import Bucket
 
 PREFIX = "/_emulator/"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
-MOST_SEEDED = 1_000_000
-MOST_LATENCY_MS = 60_000
+MAX_SEEDED = 1_000_000
+MAX_LATENCY_MS = 60_000
 Action = Callable[[Emulator, Any, str], object]
 
 
@@ -51,7 +51,7 @@ class _Clock:
 
 
 def _reset(emulator: Emulator, body: Any, _: str) -> object:
-    """Go back to the start, with the changes that the body names."""
+    """Reset to the first setup, with the changes in the body."""
     given = mapping(body, "reset")
     if unknown := sorted(set(given) - {"rows", "seed", "copy", "accounts", "profile", "faults", "latency_ms", "clock"}):
         raise ValueError(f"reset has no {unknown[0]!r}")
@@ -72,15 +72,15 @@ def _reset(emulator: Emulator, body: Any, _: str) -> object:
     emulator.store.reset(rows)
     for referrer in copy.referrers:
         emulator.store.add_referrer(referrer)
-    emulator.start_anew(setup)
+    emulator.restart(setup)
     move(emulator)
     return {"buckets": len(rows)}
 
 
 def _rows(given: Mapping[str, object]) -> list[Bucket]:
     count = mapping(given.get("seed"), "seed").get("buckets", 0)
-    if type(count) is not int or not 0 <= count <= MOST_SEEDED:
-        raise ValueError(f"seed, buckets must be a whole number up to {MOST_SEEDED}")
+    if type(count) is not int or not 0 <= count <= MAX_SEEDED:
+        raise ValueError(f"seed, buckets must be a whole number up to {MAX_SEEDED}")
     rows = given.get("rows", "empty" if {"seed", "copy"} & set(given) else "documented")
     if rows not in ("documented", "empty") and not isinstance(rows, list):
         raise ValueError("rows must be documented, empty or a list")
@@ -90,7 +90,7 @@ def _rows(given: Mapping[str, object]) -> list[Bucket]:
 
 
 def _row(document: object, where: str) -> Bucket:
-    """Return a stored row from one that is written as the API shows it, or as `state` does."""
+    """Return a stored row from one in the form of the API or of `state`."""
     given = dict(mapping(document, where))
     num, size = given.pop("num", None), given.pop("size", None)
     if num is not None:
@@ -115,7 +115,7 @@ def _state(emulator: Emulator, _: Any, __: str) -> object:
 
 
 def _content(emulator: Emulator, body: Any, name: str) -> object:
-    """Say how much a bucket holds; what the body leaves out stays, and size follows the number of files."""
+    """Set the content of a bucket. What the body leaves out stays; `size` follows the number of files."""
     row = _stored(emulator, name)
     wanted = decode(_Content, body, "content")
     if wanted.status is not None:
@@ -137,26 +137,26 @@ def _stored(emulator: Emulator, name: str) -> Bucket:
 
 
 def _add_bucket(emulator: Emulator, body: Any, _: str) -> object:
-    """Add a bucket that is shown word for word as it is given, or replace the one with its id."""
-    row = emulator.store.save(copies.whole(mapping(body, "bucket"), OWNER))
+    """Add a bucket that answers show exactly as in the body, or replace the one with its id."""
+    row = emulator.store.save(copies.bucket(mapping(body, "bucket"), OWNER))
     return {"id": row.id, "data": emulator.rules(row.uid).shown(row)}
 
 
 def _delete_bucket(emulator: Emulator, _: Any, name: str) -> object:
-    """Take a bucket away with all it holds, as the console may."""
+    """Delete a bucket with its content, as a user of the console can."""
     emulator.store.delete(_stored(emulator, name).id)
     return {}
 
 
 def _overlay(emulator: Emulator, body: Any, name: str) -> object:
-    """Show fields of a bucket word for word, and hide others, until a PUT sets them; instead of what was so before."""
+    """Set which fields of a bucket are shown as given or hidden, until a PUT sets them. Replaces earlier settings."""
     overlay = decode(_Overlay, body, "shown")
     row = emulator.store.save(replace(_stored(emulator, name), show=overlay.show, hide=overlay.hide))
     return {"data": emulator.rules(row.uid).shown(row)}
 
 
 def _clock(body: object) -> Callable[[Emulator], None]:
-    """Return what a body does to the clock: `advance` by seconds, `stopped` or not."""
+    """Return a function that sets the clock: `advance` by seconds, `stopped` or not."""
     wanted = decode(_Clock, body, "clock")
 
     def move(emulator: Emulator) -> None:
@@ -177,7 +177,7 @@ def _reference(emulator: Emulator, body: Any, name: str) -> object:
 
 
 def _results(emulator: Emulator, body: Any, _: str) -> object:
-    """Add monitoring results: `{"project_id", "stream_id", "results": [...]}`, and `uid` where it is another's."""
+    """Add monitoring results: `{"project_id", "stream_id", "results": [...]}`, and `uid` for another account."""
     given = dict(mapping(body, "results"))
     entries = given.pop("results", [])
     if not isinstance(entries, list):
@@ -194,17 +194,17 @@ def _clear_requests(emulator: Emulator, _: Any, __: str) -> object:
 
 
 def _put_profile(emulator: Emulator, body: Any, _: str) -> object:
-    emulator.set_up(replace(emulator.setup, profile=_profile(body)))
+    emulator.configure(replace(emulator.setup, profile=_profile(body)))
     return profile.to_document(emulator.setup.profile)
 
 
 def _profile(document: object) -> profile.Profile:
-    """Return a profile given by name, or as the YAML file has it."""
+    """Return a profile, given by name or as in a profile file."""
     return profile.named(document) if isinstance(document, str) else profile.from_document(document)
 
 
 def _put_faults(emulator: Emulator, body: Any, _: str) -> object:
-    emulator.set_up(replace(emulator.setup, plan=faults.from_document(body)))
+    emulator.configure(replace(emulator.setup, plan=faults.from_document(body)))
     return faults.to_document(emulator.setup.plan)
 
 
@@ -215,8 +215,8 @@ def _put_latency(emulator: Emulator, body: Any, _: str) -> object:
 
 def _latency(given: Mapping[str, object]) -> float:
     latency = given.get("latency_ms")
-    if isinstance(latency, bool) or not isinstance(latency, int | float) or not 0 <= latency <= MOST_LATENCY_MS:
-        raise ValueError(f"latency_ms must be a number from 0 to {MOST_LATENCY_MS}")
+    if isinstance(latency, bool) or not isinstance(latency, int | float) or not 0 <= latency <= MAX_LATENCY_MS:
+        raise ValueError(f"latency_ms must be a number from 0 to {MAX_LATENCY_MS}")
     return float(latency)
 
 
@@ -248,13 +248,13 @@ ROUTES = Map(
 
 
 def handle(emulator: Emulator, request: Request) -> Response:
-    """Return the answer to a request below the control prefix: JSON, and a 400 with the reason for what does not fit.
+    """Return the answer to a control request: JSON; 400 with the reason if the request is invalid.
 
-    A Host header that is not loopback is refused: no page in a browser may reset the emulator through its own name.
+    A Host header that is not loopback is refused, so that no web page can use the control API through DNS rebinding.
     """
     try:
         if urlsplit(f"//{request.host}").hostname not in LOOPBACK:
-            return _json(403, {"error": "The control prefix is for this machine only."})
+            return _json(403, {"error": "The control API is only available from this machine."})
         action, path = ROUTES.bind("").match(request.path, request.method)
         body = json.loads(request.get_data() or b"null")
         with emulator.acting():

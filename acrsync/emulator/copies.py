@@ -1,6 +1,6 @@
-"""An account copied from rows as an API answered them: shown again word for word, also where they make no sense.
+"""Loads a copied account. Answers show its rows exactly as the API sent them, also if they are invalid.
 
-What can be read of a row is stored beside it, so that filters, taken names and deletion work as on any other.
+The readable fields of a row are stored in addition, so that filters, taken names and deletion work as usual.
 """
 
 import re
@@ -19,7 +19,7 @@ REFERRER_KEYS = {"id": int, "uid": int, "name": str, "region": str, "type": str}
 
 @dataclass(frozen=True, slots=True)
 class Copy:
-    """An account: whose it is, its rows, and what refers to them."""
+    """An account: its uid, its buckets, and the projects and containers that use them."""
 
     uid: int
     rows: tuple[Bucket, ...] = ()
@@ -45,7 +45,7 @@ def read(document: object, usual_uid: int) -> Copy:
     uid = given.get("uid", usual_uid)
     if type(uid) is not int or uid < 1:
         raise ValueError("copy, uid must be a positive whole number")
-    rows = _distinct(whole(mapping(row, "copy, buckets"), uid) for row in _list(given.get("buckets"), "copy, buckets"))
+    rows = _distinct(bucket(mapping(row, "copy, buckets"), uid) for row in _list(given.get("buckets"), "copy, buckets"))
     contents = {
         id_: decode(_Contents, one, f"copy, contents, {id_}")
         for id_, one in mapping(given.get("contents"), "copy, contents").items()
@@ -57,7 +57,7 @@ def read(document: object, usual_uid: int) -> Copy:
         for kind, entries in mapping(given.get("references"), "copy, references").items()
         for one in _list(entries, f"copy, references, {kind}")
     )
-    return Copy(uid, tuple(_holding(row, contents.get(str(row.id))) for row in rows), tuple(referrers))
+    return Copy(uid, tuple(_with_contents(row, contents.get(str(row.id))) for row in rows), tuple(referrers))
 
 
 def _list(document: object, where: str) -> list[object]:
@@ -67,7 +67,7 @@ def _list(document: object, where: str) -> list[object]:
 
 
 def _distinct(rows: Iterable[Bucket]) -> list[Bucket]:
-    """Return the rows; of those that show one id, the later ones are stored under another."""
+    """Return the rows. If several have one id, the later ones are stored under new ids."""
     seen: dict[int, Bucket] = {}
     kept = []
     for row in rows:
@@ -76,7 +76,7 @@ def _distinct(rows: Iterable[Bucket]) -> list[Bucket]:
     return kept
 
 
-def _holding(row: Bucket, contents: _Contents | None) -> Bucket:
+def _with_contents(row: Bucket, contents: _Contents | None) -> Bucket:
     if contents is None:
         return row
     return replace(
@@ -88,8 +88,8 @@ def _holding(row: Bucket, contents: _Contents | None) -> Bucket:
     )
 
 
-def whole(row: Mapping[str, object], uid: int) -> Bucket:
-    """Return a stored row that the account sees exactly as it is given: no key more, none less."""
+def bucket(row: Mapping[str, object], uid: int) -> Bucket:
+    """Return a stored row that answers show exactly as given, without additional keys."""
     labels, num = row.get("labels"), _number(row.get("num"))
     listed = isinstance(labels, list) and all(isinstance(label, str) for label in labels)
     template, net_type, owner = row.get("metadata_template"), _number(row.get("net_type")), row.get("uid")
@@ -120,7 +120,7 @@ def _text(row: Mapping[str, object], key: str) -> str:
 
 
 def _number(value: object) -> int:
-    """Return the whole number that a value is or says, 0 where it is none that can be stored."""
+    """Return the whole number in a value, as a number or as text; 0 if it cannot be stored."""
     if isinstance(value, str) and re.fullmatch("-?[0-9]{1,15}", value):
         return int(value)
     if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < GREATEST_ID:
@@ -131,7 +131,7 @@ def _number(value: object) -> int:
 def reference(kind: str, document: object, uid: int) -> Referrer:
     """Return a project or container; `buckets` are ids, names, or buckets as the API shows them there.
 
-    Every other key is shown word for word. Raises: ValueError when it does not fit.
+    Answers show every other key as given. Raises: ValueError if it is invalid.
     """
     if kind not in REFERRERS:
         raise ValueError(f"references are {', '.join(REFERRERS)}")

@@ -1,7 +1,6 @@
-"""Plain data in, frozen dataclasses out: how profiles, fault plans and control bodies are read.
+"""Decodes plain data into frozen dataclasses: profiles, fault plans and bodies of control requests.
 
-Why: three kinds of document want the same three things (no unknown key, no wrong value, a message that names the
-place), and the annotations of a dataclass already say all of it.
+The annotations of a dataclass define the allowed keys and values; a message names the position of a mistake.
 """
 
 from collections.abc import Mapping
@@ -19,7 +18,7 @@ GREATEST = 2**53
 
 
 def read_yaml(path: Path) -> object:
-    """Return what a YAML file holds.
+    """Return the content of a YAML file.
 
     Raises: ValueError when the file cannot be read or is not YAML.
     """
@@ -32,9 +31,9 @@ def read_yaml(path: Path) -> object:
 
 
 def mapping(document: object, where: str) -> Mapping[str, object]:
-    """Return `document` as a mapping with text keys; nothing at all counts as an empty one.
+    """Return `document` as a mapping with text keys; None is an empty one.
 
-    Raises: ValueError when it is anything else.
+    Raises: ValueError for anything else.
     """
     if document is None:
         return {}
@@ -44,9 +43,9 @@ def mapping(document: object, where: str) -> Mapping[str, object]:
 
 
 def decode(kind: type[Record], document: object, where: str) -> Record:
-    """Return a `kind` built from a mapping, each value checked against the annotation of its field.
+    """Return a `kind` built from a mapping, with each value checked against the annotation of its field.
 
-    Raises: ValueError when a key is unknown or missing, or a value does not fit.
+    Raises: ValueError if a key is unknown or missing, or a value is invalid.
     """
     given = mapping(document, where)
     hints = get_type_hints(kind, include_extras=True)
@@ -59,7 +58,7 @@ def decode(kind: type[Record], document: object, where: str) -> Record:
 
 
 def _fit(value: object, hint: Any, where: str) -> object:
-    """Return the value as the annotation wants it; lists become tuples, and one item may stand for a list of one."""
+    """Return the value in the annotated type. Lists become tuples; a single item counts as a list."""
     if get_origin(hint) is Literal:
         if any(value == choice and type(value) is type(choice) for choice in get_args(hint)):
             return value

@@ -1,7 +1,6 @@
-"""What each kind of fault does to a request and its answer; `EFFECTS` is the table, one line a kind.
+"""What each kind of fault does to a request and its answer; `EFFECTS` is the table, one line per kind.
 
-Whatever ends a connection raises ConnectionAbortedError, which the server takes as its end. What is done to the bytes
-of an answer is in `wire`.
+An effect that ends the connection raises ConnectionAbortedError. Effects on the bytes of an answer are in `wire`.
 """
 
 import socket
@@ -12,12 +11,12 @@ from contextlib import suppress
 from werkzeug.wrappers import Response
 
 from acrsync.emulator import wire
-from acrsync.emulator.encounter import Effect, Encounter
 from acrsync.emulator.failures import failure
+from acrsync.emulator.faulted import Effect, FaultedRequest
 from acrsync.emulator.faults import Kind
 from acrsync.emulator.lag import Delay
 from acrsync.emulator.profile import changed
-from acrsync.emulator.state import OWNER, How
+from acrsync.emulator.state import OWNER, Overrides
 from acrsync.emulator.store import Bucket
 
 UNRELATED = "unrelated-"
@@ -26,28 +25,28 @@ USUAL_HANG_S = 60.0
 USUAL_LAG_S = 2.0
 
 
-def _error(met: Encounter) -> Response:
-    return failure(met.rule, met.token, met.emulator.clock())
+def _error(request: FaultedRequest) -> Response:
+    return failure(request.rule, request.token, request.emulator.clock())
 
 
-def _reset(met: Encounter) -> Response:
-    met.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+def _reset(request: FaultedRequest) -> Response:
+    request.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
     raise ConnectionAbortedError("reset by a fault")
 
 
-def _hang(met: Encounter) -> Response:
-    met.connection.settimeout(met.rule.lasts(USUAL_HANG_S))
+def _hang(request: FaultedRequest) -> Response:
+    request.connection.settimeout(request.rule.duration(USUAL_HANG_S))
     with suppress(OSError):
-        met.connection.recv(1, socket.MSG_PEEK)  # returns when the client has gone
+        request.connection.recv(1, socket.MSG_PEEK)  # returns when the client has gone
     raise ConnectionAbortedError("hung by a fault")
 
 
 def _after(effect: Effect) -> Effect:
-    """Return the effect with the request done first and its answer thrown away."""
+    """Return the effect after the request is carried out and its answer is dropped."""
 
-    def run(met: Encounter) -> Response:
-        met.acted()
-        return effect(met)
+    def run(request: FaultedRequest) -> Response:
+        request.forward()
+        return effect(request)
 
     return run
 
@@ -55,16 +54,16 @@ def _after(effect: Effect) -> Effect:
 ENDS: Mapping[str, Effect] = {"reset": _reset, "hang": _hang, "error": _error}
 
 
-def _late(met: Encounter) -> Response:
-    met.emulator.post(met.acted, seconds=met.rule.lasts(USUAL_LAG_S))
-    return ENDS[met.rule.then](met)
+def _late(request: FaultedRequest) -> Response:
+    request.emulator.schedule(request.forward, seconds=request.rule.duration(USUAL_LAG_S))
+    return ENDS[request.rule.then](request)
 
 
-def _pretend(met: Encounter) -> Response:
-    store = met.emulator.store
-    with met.emulator.acting():
+def _pretend(request: FaultedRequest) -> Response:
+    store = request.emulator.store
+    with request.emulator.acting():
         before = dict(store.buckets())
-        answer = met.acted()
+        answer = request.forward()
         after = dict(store.buckets())
         for id_ in after.keys() - before.keys():
             store.delete(id_)
@@ -74,43 +73,45 @@ def _pretend(met: Encounter) -> Response:
     return answer
 
 
-def _duplicate(met: Encounter) -> Response:
-    first = met.acted()
-    if met.rule.seconds:
-        met.emulator.post(met.acted, seconds=met.rule.seconds)
+def _duplicate(request: FaultedRequest) -> Response:
+    first = request.forward()
+    if request.rule.seconds:
+        request.emulator.schedule(request.forward, seconds=request.rule.seconds)
         return first
-    second = met.acted()
-    return first if met.rule.answer == "first" else second
+    second = request.forward()
+    return first if request.rule.answer == "first" else second
 
 
-def _lag(met: Encounter) -> Response:
-    seconds = met.rule.lasts(0.0 if met.rule.reads else USUAL_LAG_S)
-    return met.act(How(delays=tuple(Delay(seconds, met.rule.reads, view) for view in met.rule.where)))
+def _lag(request: FaultedRequest) -> Response:
+    seconds = request.rule.duration(0.0 if request.rule.reads else USUAL_LAG_S)
+    return request.act(Overrides(delays=tuple(Delay(seconds, request.rule.reads, view) for view in request.rule.where)))
 
 
-def _switch(met: Encounter) -> Response:
-    return met.act(How(profile=changed(met.emulator.setup.profile, met.rule.switches)))
+def _switch(request: FaultedRequest) -> Response:
+    return request.act(Overrides(profile=changed(request.emulator.setup.profile, request.rule.switches)))
 
 
-def _shift_create(met: Encounter) -> Response:
-    answer, account = met.acted(), met.emulator.account(met.token)
+def _shift_create(request: FaultedRequest) -> Response:
+    answer, account = request.forward(), request.emulator.account(request.token)
     uid = account.uid if account else OWNER
-    with met.emulator.acting():
-        met.emulator.store.save(Bucket(uid=uid, name=f"{UNRELATED}{met.number}", type="File", region="eu-west-1"))
+    with request.emulator.acting():
+        request.emulator.store.save(
+            Bucket(uid=uid, name=f"{UNRELATED}{request.number}", type="File", region="eu-west-1")
+        )
     return answer
 
 
-def _shift_delete(met: Encounter) -> Response:
-    answer, store = met.acted(), met.emulator.store
-    with met.emulator.acting():
+def _shift_delete(request: FaultedRequest) -> Response:
+    answer, store = request.forward(), request.emulator.store
+    with request.emulator.acting():
         if rows := [row.id for row in store.buckets().values() if row.name.startswith(UNRELATED)]:
             store.delete(max(rows))
     return answer
 
 
-def _expire_token(met: Encounter) -> Response:
-    met.emulator.expired.add(met.token)
-    return met.acted()
+def _expire_token(request: FaultedRequest) -> Response:
+    request.emulator.expired.add(request.token)
+    return request.forward()
 
 
 EFFECTS: Mapping[Kind, Effect] = {

@@ -1,4 +1,4 @@
-"""Answers that say no to whatever was asked: their bodies, what they repeat of the token, when to come back."""
+"""Error answers: their bodies, the forms in which they repeat the token, and Retry-After."""
 
 import base64
 import json
@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from acrsync.emulator.faults import Body, Echo, RetryAfterForm, Rule
 
-# How an error repeats the token that it met.
+# The forms in which an error repeats the token of the request.
 ECHOES: Mapping[Echo, Callable[[str], str]] = {
     "none": lambda _: "",
     "plain": lambda token: token,
@@ -25,7 +25,7 @@ ECHOES: Mapping[Echo, Callable[[str], str]] = {
     "reversed": lambda token: token[::-1],
 }
 
-# A Retry-After of this number of seconds.
+# The forms of Retry-After, from seconds and the current time.
 RETRY_AFTER: Mapping[RetryAfterForm, Callable[[int, float], str]] = {
     "seconds": lambda seconds, _: str(seconds),
     "date": lambda seconds, now: formatdate(now + seconds, usegmt=True),
@@ -42,7 +42,7 @@ def _page(title: str, text: str) -> str:
     return f"<html>\r\n<head><title>{title}</title></head>\r\n<body><h1>{title}</h1>{text}</body>\r\n</html>\r\n"
 
 
-# Bodies by form: the content type, and the text made of a title and a message.
+# The forms of bodies: the content type, and the text from a title and a message.
 BODIES: Mapping[Body, tuple[str, Callable[[str, str], str]]] = {
     "json": ("application/json", lambda _, text: json.dumps({"message": text})),
     "error": ("application/json", lambda _, text: json.dumps({"error": text})),
@@ -58,7 +58,7 @@ def throttled(seconds: int, *, html: bool) -> Response:
 
 
 def failure(rule: Rule, token: str, now: float) -> Response:
-    """Return a failure as Laravel writes it, or as a proxy before it does."""
+    """Return an error as Laravel writes it, or as a proxy in front of it does."""
     is_throttle = rule.kind == "throttle"
     status = 429 if is_throttle else rule.status
     echoed = ECHOES[rule.echo](token)

@@ -1,12 +1,12 @@
-"""Which request meets which misfortune. Decides only; `effects` does what is decided.
+"""Decides which fault applies to a request; `effects` carries it out.
 
-A plan is a list of rules, read in order; the first that fires has the request. A rule names its requests by `method`
-and `path` and says which of them it takes: those whose number in the request log is in `at`; the `nth` of them and the
-`count - 1` after it; each with a chance of `rate`; or, with none of these, all.
+A plan is a list of rules; the first that matches applies. A rule selects requests by `method` and `path`, and of these
+the ones whose number in the request log is in `at`; the `nth` and the `count - 1` after it; each with the probability
+`rate`; or, without any of these, all.
 
-Why chance is a hash and not a random generator: the fate of a request hangs on the seed, the rule, what the request
-says (method, path, query, body) and how often exactly that was said before. So one seed gives one story however many
-threads ask in whatever order. Where ids depend on who came first, so does the story of the requests that carry them.
+Why `rate` uses a hash and not a random generator: the hash covers the seed, the rule, the request (method, path, query,
+body) and how often the same request came before. So one seed gives the same faults in whatever order threads send
+their requests, except for requests that contain ids which depend on that order.
 """
 
 import hashlib
@@ -23,28 +23,28 @@ from acrsync.emulator.lag import View
 from acrsync.emulator.profile import changed, named
 
 Kind = Literal[
-    "throttle",  # 429 with Retry-After; nothing is done
-    "error_before",  # a 5xx, or another status; nothing is done
-    "error_after",  # the same although all is done
-    "reset_before",  # the connection is reset; nothing is done
-    "reset_after",  # the connection is reset although all is done: the answer is lost
-    "hang_before",  # no answer until the client gives up or `seconds` pass; nothing is done
-    "hang_after",  # the same, although all is done
-    "late",  # the connection ends as `then` says; `seconds` later it is done after all
-    "pretend",  # answered as if it were done; nothing is
-    "interim",  # done; answers with a status below 200 come before the real one
-    "malformed",  # done; the exchange is not HTTP: `form` says how
-    "cut_body",  # done; the connection ends in the middle of the body (an answer without a body stays whole)
-    "drip_body",  # done; the body takes `seconds` to arrive
-    "endless_body",  # done; the body never ends
-    "huge_body",  # done; this number of `megabytes` of space precedes the body
-    "gzip_bomb",  # done; the same, compressed to a thousandth
-    "duplicate",  # delivered, and so done, twice; `answer` says which answer the client gets
-    "lag",  # a write: done, but reads hide it for `seconds` or `reads`
-    "switch",  # done as under other switches of the profile
-    "shift_create",  # done; then the server creates a bucket of its own, so that later pages shift
-    "shift_delete",  # done; then the newest bucket whose name begins with "unrelated-" goes
-    "expire_token",  # the token of this request is bad from now on
+    "throttle",  # not carried out: 429 with Retry-After
+    "error_before",  # not carried out: a 5xx, or another status
+    "error_after",  # carried out, then the same answer
+    "reset_before",  # not carried out: the connection is reset
+    "reset_after",  # carried out, then the connection is reset: the answer is lost
+    "hang_before",  # not carried out: no answer until the client gives up or `seconds` pass
+    "hang_after",  # carried out, then the same
+    "late",  # the connection ends as `then` says; carried out `seconds` later
+    "pretend",  # not carried out, but answered as if it were
+    "interim",  # carried out; answers with a status below 200 come before the real one
+    "malformed",  # carried out; the answer is invalid HTTP: `form` says how
+    "cut_body",  # carried out; the connection ends in the middle of the body, if the answer has one
+    "drip_body",  # carried out; the body takes `seconds` to arrive
+    "endless_body",  # carried out; the body never ends
+    "huge_body",  # carried out; this number of `megabytes` of space precedes the body
+    "gzip_bomb",  # carried out; the same, compressed to a thousandth
+    "duplicate",  # carried out twice; `answer` says which answer the client gets
+    "lag",  # a write: carried out, but reads hide it for `seconds` or `reads`
+    "switch",  # carried out with other switches of the profile
+    "shift_create",  # carried out; then the server creates a bucket, so that later pages shift
+    "shift_delete",  # carried out; then the newest bucket whose name begins with "unrelated-" is deleted
+    "expire_token",  # the token of this request is invalid from now on
 ]
 
 
@@ -56,13 +56,13 @@ Echo = Literal[
 RetryAfterForm = Literal["seconds", "date", "past_date", "float", "negative", "huge", "word", "empty"]
 Malformed = Literal[
     "extra_bytes",  # more bytes than Content-Length says
-    "two_answers",  # an empty list, as a second answer
-    "two_answers_apart",  # the same, but the second one comes when the next request does: nobody can tell in time
+    "two_answers",  # an empty list as a second answer
+    "two_answers_apart",  # the same, but the second answer comes with the next request: no client can notice in time
     "length_short",  # Content-Length is half of the body
-    "length_long",  # Content-Length is one more than the body, and nothing more comes
-    "length_twice",  # two headers that differ
+    "length_long",  # Content-Length is one more than the body
+    "length_twice",  # two different headers
     "length_negative",
-    "length_and_chunks",  # both ways to say where a body ends
+    "length_and_chunks",  # Content-Length and chunked encoding
     "chunk_of_bad_size",
     "header_without_colon",
     "bad_status_line",
@@ -99,18 +99,18 @@ class Rule:
     megabytes: int = 128
     switches: Mapping[str, object] = field(default_factory=dict)
 
-    def lasts(self, usual: float) -> float:
-        """Return the seconds that the rule names, or else the usual ones."""
+    def duration(self, usual: float) -> float:
+        """Return the rule's seconds, or else the usual ones."""
         return usual if self.seconds is None else self.seconds
 
-    def concerns(self, method: str, path: str) -> bool:
-        """Say whether method and path are those of this rule."""
+    def applies_to(self, method: str, path: str) -> bool:
+        """Return whether the rule selects this method and path."""
         return (not self.method or method in self.method) and fnmatchcase(path, self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A fault plan: the rules, and the seed of those that go by chance."""
+    """A fault plan: the rules, and the seed for those with a rate."""
 
     seed: int = 0
     rules: tuple[Rule, ...] = ()
@@ -128,47 +128,47 @@ READY_PLANS: Mapping[str, tuple[Rule, ...]] = {
 
 
 class Faults:
-    """A plan at work: counts what each rule has seen."""
+    """A plan in use: counts the requests of each rule."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
-        self._met: Counter[int] = Counter()
-        self._said: Counter[bytes] = Counter()
+        self._matched: Counter[int] = Counter()
+        self._repeats: Counter[bytes] = Counter()
         self._lock = threading.Lock()
 
     def decide(self, number: int, method: str, path: str, content: bytes) -> tuple[int, Rule] | None:
-        """Return the rule that this request falls to, with its place in the plan from 1, or None.
+        """Return the rule that applies to this request, with its place in the plan from 1, or None.
 
-        `content` is query and body. Every rule counts every request that concerns it, also one that another rule has.
+        `content` is query and body. Each rule counts every request that it selects, also if another rule applies.
         """
-        said = hashlib.blake2b(b"\0".join((method.encode(), path.encode(), content)), digest_size=16).digest()
+        digest = hashlib.blake2b(b"\0".join((method.encode(), path.encode(), content)), digest_size=16).digest()
         with self._lock:
-            self._said[said] += 1
-            times = self._said[said]
+            self._repeats[digest] += 1
+            times = self._repeats[digest]
             fired = None
             for place, rule in enumerate(self.plan.rules, start=1):
-                if rule.concerns(method, path):
-                    self._met[place] += 1
-                    if fired is None and self._fires(place, rule, number, said, times):
+                if rule.applies_to(method, path):
+                    self._matched[place] += 1
+                    if fired is None and self._fires(place, rule, number, digest, times):
                         fired = (place, rule)
         return fired
 
-    def _fires(self, place: int, rule: Rule, number: int, said: bytes, times: int) -> bool:
+    def _fires(self, place: int, rule: Rule, number: int, digest: bytes, times: int) -> bool:
         if rule.at:
             return number in rule.at
         if rule.rate is not None:
-            drawn = hashlib.blake2b(f"{self.plan.seed} {place} {times} ".encode() + said, digest_size=8).digest()
+            drawn = hashlib.blake2b(f"{self.plan.seed} {place} {times} ".encode() + digest, digest_size=8).digest()
             return int.from_bytes(drawn, "big") < rule.rate * 2**64
         if rule.nth is not None or rule.count is not None:
             first = rule.nth or 1
-            return first <= self._met[place] < first + (1 if rule.count is None else rule.count)
+            return first <= self._matched[place] < first + (1 if rule.count is None else rule.count)
         return True
 
 
 def from_document(document: object, where: str = "faults") -> Plan:
-    """Return the plan that a document describes.
+    """Return the plan in a document.
 
-    Raises: ValueError when the document does not fit.
+    Raises: ValueError if the document is invalid.
     """
     given = mapping(document, where)
     if unknown := sorted(set(given) - {"seed", "faults"}):
@@ -190,13 +190,13 @@ def from_document(document: object, where: str = "faults") -> Plan:
 def load(source: Path) -> Plan:
     """Return the plan in a YAML file.
 
-    Raises: ValueError when the file cannot be read or does not fit.
+    Raises: ValueError if the file cannot be read or is invalid.
     """
     return from_document(read_yaml(source), str(source))
 
 
 def to_document(plan: Plan) -> Mapping[str, object]:
-    """Return the plan as `from_document` reads it, values that no line gave left out."""
+    """Return the plan as `from_document` reads it, without default values."""
     given = [{f.name: getattr(rule, f.name) for f in fields(Rule)} for rule in plan.rules]
     plain = {f.name: {} if f.default is MISSING else f.default for f in fields(Rule)} | {"kind": None}
     return {"seed": plan.seed, "faults": [{k: v for k, v in line.items() if v != plain[k]} for line in given]}

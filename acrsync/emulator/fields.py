@@ -1,6 +1,6 @@
-"""The fields that a client may set: how each is read from a body, and Laravel's sentences where it does not fit.
+"""The fields that a client can set: how each is read from a body, and Laravel's messages for invalid values.
 
-Source: reference 1.3 and 1.5; where they are silent, the switches of `profile` decide.
+Source: reference 1.3 and 1.5. If they say nothing, the switches of `profile` decide.
 """
 
 import json
@@ -15,14 +15,14 @@ Labels = tuple[str, ...] | None
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """One body. Each method returns a value to store and notes in `errors` what is wrong with the one that was sent."""
+    """One body. Each method returns a value to store and adds to `errors` if the sent value is invalid."""
 
     body: Mapping[str, object]
     profile: Profile
     errors: dict[str, list[str]] = field(default_factory=dict)
 
     def choice(self, key: str, choices: Sequence[str]) -> str:
-        """Return one of the choices, which has to be there."""
+        """Return one of the choices; the field is required."""
         given = self.body.get(key)
         if given is None or given == "":
             self.errors[key] = [f"The {key} field is required."]
@@ -31,7 +31,7 @@ class Fields:
         return str(given)
 
     def name(self) -> str:
-        """Return the name, which has to be there. No rule for names is documented: row 13 of the unknowns."""
+        """Return the name; the field is required. The rules for names are undocumented: row 13 of the unknowns."""
         given, longest = self.body.get("name"), self.profile.name_max_length
         if given is None or (isinstance(given, str) and not given.strip()):
             self.errors["name"] = ["The name field is required."]
@@ -48,7 +48,7 @@ class Fields:
         return name[:longest] if longest else name
 
     def name_sent(self) -> str:
-        """Return the name before anything but space around it is changed."""
+        """Return the name as sent, trimmed if the profile says so."""
         given = self.body.get("name")
         text = given if isinstance(given, str) else ""
         return text.strip() if self.profile.name_spaces == "trimmed" else text
@@ -56,8 +56,8 @@ class Fields:
     def labels(self, old: Labels) -> Labels:
         """Return the labels, or the old ones if the body does not set them.
 
-        They behave like a column of texts joined by commas: none reads back as one empty text, and a label with a comma
-        as two (reference 1.4). Source for text in a PUT: Console API, "Update Bucket"; GUESS: a POST takes it too.
+        They behave like a column of texts joined by commas: no labels read back as one empty text, and a label with a
+        comma as two (reference 1.4). Source for text in a PUT: Console API, "Update Bucket"; GUESS: also in a POST.
         """
         given = self.body.get("labels")
         if "labels" not in self.body:
@@ -72,7 +72,7 @@ class Fields:
         return self._limited(",".join(given).split(",") if self.profile.label_comma == "split" else given)
 
     def _limited(self, labels: Sequence[str]) -> Labels:
-        """Return labels as they are stored; what is too long or too many is cut or objected to."""
+        """Return the stored labels; more or longer ones than allowed are cut or refused."""
         longest, most = self.profile.label_max_length, self.profile.labels_limit
         kept = [stored(label, self.profile.label_stored) for label in labels]
         cut = tuple(label[: longest or None] for label in kept[: most or None])
@@ -95,7 +95,7 @@ class Fields:
         return stored(given, self.profile.template_stored)
 
     def net_type(self) -> int:
-        """Return 0, 1 or 2, sent as number or as text."""
+        """Return 0, 1 or 2, sent as a number or as text."""
         given = self.body.get("net_type")
         if given is None or given == "":
             return self.profile.net_type_default
@@ -106,7 +106,7 @@ class Fields:
 
 
 def no_labels(form: str) -> Labels:
-    """Return what a bucket without labels stores, in one of the forms of rows 9 and 11 of the unknowns."""
+    """Return the stored value for a bucket without labels: rows 9 and 11 of the unknowns."""
     return {"empty_text": ("",), "empty_list": ()}.get(form)
 
 

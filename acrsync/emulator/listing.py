@@ -1,4 +1,4 @@
-"""The list of buckets before it is cut into pages: what a search finds, and in which order rows come."""
+"""The list of buckets before it is divided into pages: search and order."""
 
 import hashlib
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ Row = TypeVar("Row")
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[Row]):
-    """The rows that a list cuts into pages, which of them a page then keeps, and how many there are said to be."""
+    """The rows of all pages, which of them a page shows, and the total."""
 
     rows: Sequence[Row]
     total: int
@@ -21,7 +21,7 @@ class Listing(Generic[Row]):
 
 
 def ordered(rows: list[Bucket], profile: Profile, reading: int) -> list[Bucket]:
-    """Return rows, given by rising id, as a list shows them at this reading: newest first (reference 1.6)."""
+    """Return rows, given by rising id, in the order of the profile. Documented: newest first (reference 1.6)."""
     match profile.list_order:
         case "id_ascending":
             return rows
@@ -36,8 +36,8 @@ def ordered(rows: list[Bucket], profile: Profile, reading: int) -> list[Bucket]:
     assert_never(profile.list_order)
 
 
-def finds(search: str, name: str, profile: Profile) -> bool:
-    """Say whether `search` finds a name. Undocumented; one public client sends it (reference 1.6)."""
+def matches(search: str, name: str, profile: Profile) -> bool:
+    """Return whether a search finds a name. Undocumented; one public client sends `search` (reference 1.6)."""
     match profile.search_rule:
         case "substring":
             return search.casefold() in name.casefold()

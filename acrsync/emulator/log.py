@@ -1,4 +1,4 @@
-"""The request log: what came in, what went out, and whether the server acted. It never holds a token."""
+"""The request log: each request, its answer, and whether it was carried out. It never contains a token."""
 
 import threading
 from collections import deque
@@ -9,7 +9,7 @@ LONGEST = 100_000
 
 @dataclass(slots=True)
 class Entry:
-    """One request. `status` is what the client was sent, None if it got no answer; `acted` whether it was obeyed."""
+    """One request. `status` is None if the client got no answer; `acted`: the request was carried out."""
 
     number: int
     time: float
@@ -25,14 +25,14 @@ class Entry:
 
 @dataclass(slots=True)
 class RequestLog:
-    """The last requests, numbered from 1 since the last clearing."""
+    """The last requests, numbered from 1 since the log was cleared."""
 
     _entries: deque[Entry] = field(default_factory=lambda: deque(maxlen=LONGEST))
     _count: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, *, time: float, method: str, path: str, query: str) -> Entry:
-        """Return the entry of a new request, to be filled while it is handled."""
+        """Add and return the entry of a new request; the handler fills it."""
         with self._lock:
             self._count += 1
             entry = Entry(self._count, time, method, path, query)
@@ -40,7 +40,7 @@ class RequestLog:
             return entry
 
     def clear(self) -> None:
-        """Forget all entries and count from 1 again."""
+        """Remove all entries and count from 1 again."""
         with self._lock:
             self._entries.clear()
             self._count = 0

@@ -24,16 +24,16 @@ def page(
     url: str,
     profile: Profile,
 ) -> Json:
-    """Return the page that `query` asks for, with this total.
+    """Return the page that `query` requests, with this total.
 
-    Links carry `page` and nothing else: a client that follows them loses filters and page size.
-    GUESS: a `page` that is not positive counts as 1, a `per_page` as the default; pages past the end are empty.
-    Raises: Refused, if that is what a page past the end is.
+    Links contain only `page`: a client that follows them loses filters and page size.
+    GUESS: a `page` that is not positive counts as 1, such a `per_page` as the default; pages past the end are empty.
+    Raises: Refused for a page past the end, if the profile says so.
     """
     number = _positive(query.get("page")) or 1
     asked = _positive(query.get("per_page"))
     size = min(asked or DEFAULT_PER_PAGE, profile.per_page_cap or UNLIMITED)
-    # Laravel echoes what the query said, which is text, unless a default or a cap took its place.
+    # Laravel echoes the text of the query, unless a default or a cap applies.
     as_asked = asked is not None and profile.per_page_shown == "as_asked"
     as_sent = size == asked and profile.per_page_shown == "text_when_sent"
     echoed = query["per_page"] if as_asked or as_sent else size
@@ -77,11 +77,11 @@ META: Mapping[str, Callable[[Json], Json]] = {
 }
 
 
-def said_total(true: int, profile: Profile) -> int:
-    """Return what a list says its total is."""
+def shown_total(true: int, profile: Profile) -> int:
+    """Return the total that a list shows."""
     return max(0, min(true, profile.total_cap or UNLIMITED) + profile.total_off)
 
 
 def _positive(text: str | None) -> int | None:
-    """Return the positive number that a text is, or None."""
+    """Return the positive number in a text, or None."""
     return int(text) or None if text is not None and re.fullmatch(r"[0-9]{1,15}", text) else None

@@ -1,6 +1,6 @@
-"""What surrounds a bucket and is only read here: its contents, who refers to it, and monitoring results.
+"""The read-only surroundings of a bucket: its content, the projects and containers that use it, monitoring results.
 
-Contents are two counts; nothing here can delete a file or a channel.
+Content is only two counts; no route can delete a file or a channel.
 """
 
 import re
@@ -16,10 +16,10 @@ REFERRERS = ("base-projects", "bm-cs-projects", "bm-bd-projects", "fs-containers
 
 
 def items(rules: Rules, id_: int, section: str, query: Mapping[str, str]) -> tuple[Bucket, Sequence[int]]:
-    """Return a bucket and the numbers of its files or channels, as asked for. Source: reference 2.1 to 2.3.
+    """Return a bucket and the numbers of its files or channels. Source: reference 2.1 to 2.3.
 
-    GUESS: each list answers for every type of bucket, empty where nothing of the kind can be; only `dedup-files` wants
-    a bucket of type DedupFile.
+    GUESS: each list answers for every type of bucket, empty if the type cannot have such content; only `dedup-files`
+    needs a bucket of type DedupFile.
     """
     row = rules.bucket(id_)
     if row.content_status:
@@ -36,7 +36,7 @@ def items(rules: Rules, id_: int, section: str, query: Mapping[str, str]) -> tup
 def referrers(rules: Rules, kind: str, query: Mapping[str, str]) -> Sequence[Json]:
     """Return the projects or containers of one list. Source: reference 4.
 
-    A container that refers by name follows the name: it drops a bucket that is renamed, and takes another that gets it.
+    A container that refers by name follows the name: it loses a renamed bucket, and gets another with the old name.
     """
     types = query.get("types") or query.get("type") or ""
     kept = [
@@ -61,8 +61,8 @@ def _used(rules: Rules, one: Referrer) -> list[Bucket]:
 def results(rules: Rules, project_id: int, stream_id: str, query: Mapping[str, str]) -> list[Json]:
     """Return the monitoring results of a custom stream. Source: Console API, "Custom Streams Results"; reference 5.
 
-    GUESS: without a date the day is today; a bound that is not a number is ignored; a false positive is an entry
-    whose key `false_positive` is true, and is hidden unless asked for.
+    GUESS: the default date is today; a limit that is not a number is ignored; an entry whose key `false_positive` is
+    true is hidden unless the query asks for it.
     """
     seeded = rules.store.results(rules.uid, project_id, stream_id)
     if not seeded:

@@ -1,4 +1,4 @@
-"""The routes of the API: what each does and which token scope it wants."""
+"""The routes of the API, and the token scope that each needs."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -11,17 +11,17 @@ from werkzeug.routing import Map, Rule
 from acrsync.emulator import related, shapes
 from acrsync.emulator.answers import ANSWERS
 from acrsync.emulator.listing import Listing
-from acrsync.emulator.paging import page, said_total
+from acrsync.emulator.paging import page, shown_total
 from acrsync.emulator.rules import Json, Rules
 
-LONGEST_ID = 18  # digits; a longer one is no 64-bit number
+LONGEST_ID = 18  # digits of a 64-bit number
 Answer = tuple[int, Json | None]
 Row = TypeVar("Row")
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One authorised request; its methods are what the routes do, and return status and body."""
+    """One authorised request. Each method carries out one route and returns status and body."""
 
     rules: Rules
     url: str
@@ -60,25 +60,25 @@ class Call:
         return 200, {"data": related.results(self.rules, self._id(), self.path["stream"], self.query)}
 
     def _page(self, listing: Listing[Row], show: Callable[[Row], Json]) -> Answer:
-        """Return the page that is asked for, or the one that was kept; so with the total."""
-        profile, now, recall = self.rules.profile, self.rules.now, self.rules.lag.kept.recall
+        """Return the requested page, or a cached one; the total may be cached, too."""
+        profile, now, cached = self.rules.profile, self.rules.now, self.rules.lag.cache.get
         pages = {key: self.query[key] for key in ("page", "per_page") if key in self.query}
         filters = (self.rules.uid, self.url, *sorted(self.query.items() - pages.items()))
-        total = recall(
-            filters, lambda: said_total(listing.total, profile), seconds=profile.total_cached_seconds, now=now
+        total = cached(
+            filters, lambda: shown_total(listing.total, profile), seconds=profile.total_cached_seconds, now=now
         )
         make = partial(page, listing, show, total=total, query=self.query, url=self.url, profile=profile)
-        return 200, recall((filters, *sorted(pages.items())), make, seconds=profile.page_cache_seconds, now=now)
+        return 200, cached((filters, *sorted(pages.items())), make, seconds=profile.page_cache_seconds, now=now)
 
     def _id(self) -> int:
-        """Return the id in the path; text that is not a number is an id that nothing has."""
+        """Return the id in the path; 0, which does not exist, if it is not a number."""
         text = self.path["id"]
         return int(text) if text.isascii() and text.isdigit() and len(text) <= LONGEST_ID else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """What a route does, and the noun of the scope that it wants (reference 7.1)."""
+    """The function of a route, and the noun of the scope that it needs (reference 7.1)."""
 
     noun: str
     run: Callable[[Call], Answer]
@@ -88,7 +88,7 @@ def _route(method: str, path: str, noun: str, run: Callable[[Call], Answer]) -> 
     return Rule(f"/api{path}", methods=[method], endpoint=Operation(noun, run))
 
 
-# Source: reference 1.2, 2 and 4. There is no route that adds, changes or deletes a file or a channel.
+# Source: reference 1.2, 2 and 4. No route adds, changes or deletes a file or a channel.
 # GUESS: the scopes called "projects" and "filescanning"; those of buckets, audios and channels are known.
 ROUTES = Map(
     [

@@ -1,6 +1,6 @@
-"""What the API accepts, refuses and answers, apart from HTTP and from where the rows lie.
+"""The rules of the API: what it accepts, refuses and answers, without HTTP and storage.
 
-Source: Console API docs, as docs/acrcloud-api.md sums them up ("reference"); where they are silent, the switches of
+Source: Console API docs, as summarized in docs/acrcloud-api.md ("reference"). If they say nothing, the switches of
 `profile` decide.
 """
 
@@ -11,10 +11,10 @@ from itertools import count
 from typing import Any, assert_never
 
 from acrsync.emulator import shapes
-from acrsync.emulator.answers import Written
+from acrsync.emulator.answers import WriteResult
 from acrsync.emulator.fields import Fields, no_labels
 from acrsync.emulator.lag import Delay, Lag
-from acrsync.emulator.listing import Listing, finds, ordered
+from acrsync.emulator.listing import Listing, matches, ordered
 from acrsync.emulator.profile import Profile
 from acrsync.emulator.seeds import ACRCLOUD_MUSIC, REGIONS, TYPES
 from acrsync.emulator.store import Bucket, Store
@@ -26,7 +26,7 @@ TAKEN = "The name has already been taken."
 
 
 class Refused(Exception):
-    """The API's no, with its status and body."""
+    """A refusal, with its status and body."""
 
     def __init__(self, status: int, body: Mapping[str, object]) -> None:
         super().__init__(status)
@@ -35,7 +35,7 @@ class Refused(Exception):
 
 
 class Invalid(Exception):
-    """Fields that do not validate, with Laravel's sentences for each."""
+    """Invalid fields, with Laravel's messages for each."""
 
     def __init__(self, errors: Mapping[str, list[str]]) -> None:
         super().__init__(errors)
@@ -44,7 +44,7 @@ class Invalid(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The API as one account meets it in one request."""
+    """The API for one account in one request."""
 
     profile: Profile
     store: Store
@@ -54,7 +54,7 @@ class Rules:
     delays: tuple[Delay, ...]
 
     def list_buckets(self, query: Mapping[str, str]) -> Listing[Bucket]:
-        """Return all rows that pass the filters, in the order of lists. Source: reference 1.6."""
+        """Return all rows that match the filters, in the order of lists. Source: reference 1.6."""
         replicas = 2 if self.profile.list_lag_shown == "every_other_reading" else 1
         known = self.lag.listed(self._known(), self.now, replicas=replicas).values()
         paged = [row for row in known if self._is_visible(row) or self.profile.foreign_rows == "filtered"]
@@ -64,7 +64,7 @@ class Rules:
             for row in paged
             if (not region or row.region == region)
             and (not type_ or row.type == type_)
-            and (not search or finds(search, row.name, self.profile))
+            and (not search or matches(search, row.name, self.profile))
         ]
         counted = paged if self.profile.total_counts == "before_filters" else matching
         if self.profile.total_counts != "with_filtered":
@@ -72,7 +72,7 @@ class Rules:
         return Listing(ordered(matching, self.profile, self.lag.readings), len(counted), self._is_visible)
 
     def _known(self) -> Mapping[int, Bucket]:
-        """Return the rows that may be visible, by rising id."""
+        """Return the rows that may be visible, by increasing id."""
         rows = self.store.buckets()
         if self.profile.foreign_rows == "hidden":
             return rows
@@ -82,7 +82,7 @@ class Rules:
         return self.uid in (row.uid, row.shown_to) or self.profile.foreign_rows == "listed"
 
     def bucket(self, id_: int, *, to_write: bool = False) -> Bucket:
-        """Return one row. GUESS: to a write a foreign row is as unknown as none, also where lists show it.
+        """Return one row. GUESS: for a write, a foreign row is unknown, also if lists show it.
 
         Raises: Refused, in the form of row 4 of the unknowns.
         """
@@ -94,7 +94,7 @@ class Rules:
         return row
 
     def unknown(self, id_: int) -> Refused:
-        """Return the no to an id that does not exist or is not ours."""
+        """Return the refusal of an id that does not exist or belongs to another account."""
         match self.profile.unknown_id:
             case "error_404":
                 return Refused(404, {"error": "Not Found"})
@@ -111,10 +111,10 @@ class Rules:
     def _num(self, row: Bucket) -> int:
         return row.files + (row.channels if self.profile.num_counts == "files_and_channels" else 0)
 
-    def create(self, body: Mapping[str, object]) -> Written:
+    def create(self, body: Mapping[str, object]) -> WriteResult:
         """Create a bucket. Source: Console API, "Create Bucket"."""
-        heard = {key: value for key, value in body.items() if key not in self.profile.create_ignores}
-        fields, stamp = Fields(heard, self.profile), self._stamp()
+        accepted = {key: value for key, value in body.items() if key not in self.profile.create_ignores}
+        fields, stamp = Fields(accepted, self.profile), self._stamp()
         row = Bucket(
             uid=self.uid,
             name=fields.name(),
@@ -126,10 +126,10 @@ class Rules:
             created_at=stamp,
             updated_at=stamp,
         )
-        holder = self._holder(row, fields)
+        holder = self._name_holder(row, fields)
         if holder and self.profile.duplicate_names == "answer_existing" and not fields.errors:
-            return Written(self.shown(holder), body)
-        row = self._unless_taken(row, holder, fields)
+            return WriteResult(self.shown(holder), body)
+        row = self._with_free_name(row, holder, fields)
         if fields.errors:
             raise Invalid(fields.errors)
         quota = self.profile.bucket_quota
@@ -140,36 +140,36 @@ class Rules:
         answer = self.shown(stored)
         if self.profile.net_type_shown == "text_on_create" and isinstance(body.get("net_type"), str):
             answer["net_type"] = str(stored.net_type)
-        return Written(answer, body, another=lambda: self._another(stored.id))
+        return WriteResult(answer, body, another=lambda: self._another(stored.id))
 
     def _another(self, id_: int) -> Json | None:
-        """Return the newest bucket of the account but for this one, if there is one."""
+        """Return the newest other bucket of the account, if there is one."""
         others = [row for row in self.store.buckets().values() if row.uid == self.uid and row.id != id_]
         return self.shown(others[-1]) if others else None
 
     def _hide(self, write: Write, id_: int, before: Bucket | None) -> None:
         self.lag.hide(write, id_, before, delays=self.delays, now=self.now)
 
-    def update(self, id_: int, body: Mapping[str, object]) -> Written:
-        """Change what the body names. Source: Console API, "Update Bucket": name, labels, template.
+    def update(self, id_: int, body: Mapping[str, object]) -> WriteResult:
+        """Change the fields in the body. Source: Console API, "Update Bucket": name, labels, template.
 
-        Everything else in the body is ignored without a word (reference 7.5), unless row 8 of the unknowns says not.
+        Other fields are ignored silently (reference 7.5), unless row 8 of the unknowns says otherwise.
         """
         old = self.bucket(id_, to_write=True)
         before = self.shown(old)
         fields = Fields({key: sent for key, sent in body.items() if key not in self.profile.put_ignores}, self.profile)
         new = self._changed(old, fields)
         if new.name != old.name:
-            new = self._unless_taken(new, self._holder(new, fields), fields)
+            new = self._with_free_name(new, self._name_holder(new, fields), fields)
         if fields.errors:
             raise Invalid(fields.errors)
         if new != old or self.profile.updated_at_moves == "on_any_put":
             new = self.store.save(self._stamped(new))
             self._hide("update", id_, old)
-        return Written(self.shown(new), body, before, lambda: self._another(id_))
+        return WriteResult(self.shown(new), body, before, lambda: self._another(id_))
 
     def _changed(self, old: Bucket, fields: Fields) -> Bucket:
-        """Return the row as a PUT makes it; what it sets is not shown word for word any more."""
+        """Return the row after a PUT. Fields that it sets are no longer shown as given by the control API."""
         body, profile = fields.body, self.profile
         new = replace(
             old,
@@ -187,7 +187,7 @@ class Rules:
         return _shown_as_stored(replace(new, **reset), {*body, *reset} & {"name", *empty})
 
     def _takes_net_type(self, fields: Fields) -> bool:
-        """Say whether a PUT changes net_type, and object to it and its like where that is the rule."""
+        """Return whether a PUT changes net_type; refuse immutable fields if the profile says so."""
         given = [key for key in ("region", "type", "net_type") if key in fields.body]
         if self.profile.put_immutable == "refuse_422":
             fields.errors.update({key: [f"The {key} field is prohibited."] for key in given})
@@ -213,7 +213,7 @@ class Rules:
         return any(one.uid == self.uid and {row.id, row.name} & set(one.buckets) for one in self.store.referrers())
 
     def set_content(self, row: Bucket, *, files: int, channels: int, seconds: int) -> Json:
-        """Let a bucket hold so much, which no call of the API does here, and return it as shown."""
+        """Set the content of a bucket, which no route of the API does here, and return the bucket as shown."""
         new = _shown_as_stored(replace(row, files=files, channels=channels, seconds=seconds), {"num", "size"})
         if self.profile.updated_at_moves == "on_content_too":
             new = self._stamped(new)
@@ -221,7 +221,7 @@ class Rules:
             self.lag.hide_count(row.id, self._num(row), self.now + self.profile.num_lag_seconds)
         return self.shown(self.store.save(new))
 
-    def _holder(self, wanted: Bucket, fields: Fields) -> Bucket | None:
+    def _name_holder(self, wanted: Bucket, fields: Fields) -> Bucket | None:
         """Return another bucket that has the wanted name. GUESS: compared within the account, as MySQL does."""
         if self.profile.duplicate_names == "allow" or "name" in fields.errors:
             return None
@@ -238,15 +238,15 @@ class Rules:
                 return row
         return None
 
-    def _unless_taken(self, wanted: Bucket, holder: Bucket | None, fields: Fields) -> Bucket:
-        """Return the row with a name that it may have. GUESS: a taken name is refused with 422 (reference 1.7)."""
+    def _with_free_name(self, wanted: Bucket, holder: Bucket | None, fields: Fields) -> Bucket:
+        """Return the row with a free name. GUESS: a taken name is refused with 422 (reference 1.7)."""
         if holder is None or fields.errors:
             return wanted
         match self.profile.duplicate_names:
             case "numbered":
                 numbered = (replace(wanted, name=f"{wanted.name} ({number})") for number in count(2))
                 return next(
-                    row for row in numbered if self._holder(row, Fields({"name": row.name}, self.profile)) is None
+                    row for row in numbered if self._name_holder(row, Fields({"name": row.name}, self.profile)) is None
                 )
             case "refuse_409":
                 raise Refused(409, {"error": TAKEN})
@@ -255,15 +255,15 @@ class Rules:
                 return wanted
 
     def _stamped(self, row: Bucket) -> Bucket:
-        """Return the row as changed now."""
+        """Return the row with the current time as updated_at."""
         return _shown_as_stored(replace(row, updated_at=self._stamp()), {"updated_at"} & set(row.show))
 
     def _stamp(self) -> str:
-        """Return now as the API writes it: no zone, UTC (reference 1.4)."""
+        """Return the current time in the API's form: UTC without a zone (reference 1.4)."""
         return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(self.now + self.profile.stamps_off_seconds))
 
 
 def _shown_as_stored(row: Bucket, keys: Set[str]) -> Bucket:
-    """Return the row with these keys shown as they are stored, not word for word."""
+    """Return the row with the stored values shown for these keys."""
     show = {key: value for key, value in row.show.items() if key not in keys}
     return replace(row, show=show, hide=tuple(key for key in row.hide if key not in keys))

@@ -1,4 +1,4 @@
-"""Rows to begin with: the vendor's documented list, and as many invented ones as a test wants."""
+"""Initial rows: the vendor's documented list, and generated ones for tests."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,8 @@ EU = "eu-west-1"
 REGIONS = (EU, "us-west-2", "ap-southeast-1")
 TYPES = ("File", "Live", "LiveRec", "LiveTimeshift")
 
-# Console API, "List Buckets": the sample answer, row by row. Its shapes are the reason for keeping it: a template that
-# is null or empty, labels that hold one empty text, a region that cannot be created, a node absent, empty or set.
+# Console API, "List Buckets": the sample answer. It has unusual values: a template that is null or empty, labels with
+# one empty text, a region in which no bucket can be created, a node that is absent, empty or set.
 _SAMPLE = """
 14791|test             |Live         |eu-west-1|TV   |null|1|0|0   |absent          |2020-07-16 11:09:20
 14556|adsfasdf         |LiveTimeshift|eu-west-1|     |    |1|0|0   |absent          |2020-06-24 11:07:00
@@ -40,12 +40,12 @@ def _sample_row(line: str) -> Bucket:
 
 VENDOR_ROWS = tuple(_sample_row(line) for line in _SAMPLE.strip().splitlines())
 
-# Reference 1.5: the vendor's own bucket, which anybody's projects may refer to. GUESS: all but id and name.
+# Reference 1.5: the vendor's own bucket, which projects of every account can use. GUESS: all but id and name.
 ACRCLOUD_MUSIC = Bucket(id=23, uid=1, name="ACRCloud Music", type="File", region="global", access_permission="public")
 
 
 def invented_rows(count: int) -> Iterator[Bucket]:
-    """Yield `count` buckets named bucket-00001 and so on, of all regions and types, with ids that rise from 20001."""
+    """Yield `count` buckets named bucket-00001 and so on, of all regions and types, with ids from 20001."""
     for number in range(1, count + 1):
         yield Bucket(
             id=20_000 + number,

@@ -1,7 +1,7 @@
-"""The HTTP server: loopback only, one thread a connection, connections that stay open.
+"""The HTTP server: loopback only, one thread per connection, persistent connections.
 
-Why a request handler of our own: Werkzeug's ends every connection after one answer, prints what it does, and hides the
-socket's end, which faults need to choose (see `wire`).
+Why not Werkzeug's request handler: it closes every connection after one answer, prints each request, and does not let
+faults choose how a connection ends (see `wire`).
 """
 
 import secrets
@@ -36,10 +36,10 @@ class _Handler(WSGIRequestHandler):
     """Serves the requests of one connection, silently."""
 
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # head and body are two packets; the second must not wait 40 ms for the first
+    disable_nagle_algorithm = True  # headers and body are two packets; the second must not wait 40 ms
 
     def run_wsgi(self) -> None:
-        """Answer one request; leave the connection open unless client, fault or trouble ended it."""
+        """Answer one request; keep the connection open unless the client, a fault or an error ended it."""
         try:
             environ = self.make_environ()
         except ValueError:  # a target such as "//[" is not a URL
@@ -50,7 +50,7 @@ class _Handler(WSGIRequestHandler):
         try:
             for piece in self.server.app(environ, self._begin_answer):
                 self.wfile.write(piece)
-            while body.read(2**16):  # a body that nobody read would be taken for the next request
+            while body.read(2**16):  # an unread body would be parsed as the next request
                 pass
         except (OSError, ClientDisconnected):
             self.close_connection = True
@@ -69,14 +69,14 @@ class _Handler(WSGIRequestHandler):
         return self.wfile.write
 
     def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - the name is Werkzeug's
-        """Say nothing: the request log is where to look."""
+        """Print nothing: the requests are in the request log."""
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-        """Say nothing."""
+        """Print nothing."""
 
 
 class _Server(ThreadedWSGIServer):
-    """Knows its open connections, so that closing it ends them."""
+    """Tracks its open connections, so that closing it ends them."""
 
     def __init__(self, listener: socket.socket, emulator: Emulator) -> None:
         def application(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -95,7 +95,7 @@ class _Server(ThreadedWSGIServer):
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """End a connection with a farewell, or without one where a fault wants a reset."""
+        """End a connection, with a reset if a fault asks for one."""
         self._open.discard(request)
         lingers = struct.unpack("ii", request.getsockopt(socket.SOL_SOCKET, socket.SO_LINGER, 8))[0]
         if lingers:
@@ -104,14 +104,14 @@ class _Server(ThreadedWSGIServer):
             super().shutdown_request(request)
 
     def end_connections(self) -> None:
-        """End every open connection, also one that a fault keeps hanging."""
+        """End every open connection, also one that hangs because of a fault."""
         for connection in list(self._open):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
 
 
 class Running:
-    """A running emulator: where it listens, and a token that it accepts."""
+    """A running emulator: its URL, and a token that it accepts."""
 
     def __init__(self, emulator: Emulator, listener: socket.socket, token: str) -> None:
         self.token = token
@@ -122,7 +122,7 @@ class Running:
         self._thread.start()
 
     def close(self) -> None:
-        """Stop listening, end all connections, close the state. Closing again does nothing."""
+        """Stop listening, end all connections, and close the state. Safe to call again."""
         self._server.shutdown()
         self._thread.join()
         self._server.end_connections()
@@ -140,11 +140,11 @@ def serve(
     token: str | None = None,
     clock: Callable[[], float] = time.time,
 ) -> Iterator[Running]:
-    """Run an emulator in threads of this process; it answers from the first moment of the `with` block to its end.
+    """Run an emulator in threads of this process for the duration of the `with` block.
 
-    `state` is a file or ":memory:"; a missing file reads as the vendor's six rows and is created by the first write.
-    `profile` is a name or a YAML file, `faults` a YAML file. Without a `token` a random one is made.
-    Raises: ValueError when a file does not fit, OSError when the port is taken.
+    `state` is a file or ":memory:"; a missing file counts as the vendor's six rows and is created by the first write.
+    `profile` is a name or a YAML file, `faults` a YAML file. Without a `token` a random one is generated.
+    Raises: ValueError if a file is invalid, OSError if the port is taken.
     """
     token = token or secrets.token_urlsafe(24)
     plan = Plan() if faults is None else load_faults(Path(faults))

@@ -1,4 +1,4 @@
-"""How stored rows read in an answer: the keys, their order, and each reshaping that the profile asks for.
+"""The form of stored rows in an answer: keys, order, and the changes that the profile asks for.
 
 Source of keys and types: reference 1.4, 2.1, 2.2 and 4 (the vendor's sample answers).
 """
@@ -22,7 +22,7 @@ KEYS = {
 def bucket(row: Bucket, profile: Profile, num: int) -> Json:
     """Return a bucket as the API shows it. Source: Console API, "List Buckets".
 
-    What a row is to show word for word goes before every reshaping.
+    The values in `row.show` replace all others.
     """
     shown = {
         "id": {"text": str(row.id), "float": float(row.id)}.get(profile.id_shown, row.id),
@@ -62,12 +62,12 @@ NUMS: Mapping[str, Callable[[int], object]] = {
 
 
 def stamp(text: str) -> str:
-    """Return a stamp in the other form that the API has."""
+    """Return a timestamp in the other form that the API uses."""
     return text.replace(" ", "T") + ".000000Z"
 
 
 def _placement(row: Bucket, profile: Profile) -> Json:
-    """Return the keys that some rows have and others do not (row 18 of the unknowns)."""
+    """Return the keys that only some rows have (row 18 of the unknowns)."""
     shown: Json = {}
     if row.node is not None or profile.node_shown != "absent":
         shown["node"] = row.node or ("10.12.12.236-850" if profile.node_shown == "value" else "")
@@ -88,7 +88,7 @@ def _placement(row: Bucket, profile: Profile) -> Json:
 
 
 def labels(stored: tuple[str, ...], profile: Profile) -> list[str]:
-    """Return labels in the order and number that the profile shows (row 9 of the unknowns)."""
+    """Return labels in the order of the profile, with or without duplicates (row 9 of the unknowns)."""
     shown = list(dict.fromkeys(stored)) if profile.labels_repeated == "dropped" else list(stored)
     match profile.labels_order:
         case "as_sent":
@@ -101,7 +101,7 @@ def labels(stored: tuple[str, ...], profile: Profile) -> list[str]:
 
 
 def template(stored: str | None, profile: Profile) -> object:
-    """Return a template as it is shown; what is not JSON stays as it is (row 12 of the unknowns)."""
+    """Return a template as answers show it; one that is not JSON stays unchanged (row 12 of the unknowns)."""
     if not stored or (profile.template_text, profile.template_shown) == ("verbatim", "text"):
         return stored
     try:
@@ -126,7 +126,7 @@ def _written(stored: str, parsed: object, profile: Profile) -> str:
 
 
 def size(seconds: int, profile: Profile) -> object:
-    """Return `size`: documented as the number 0 of an empty bucket and as text otherwise."""
+    """Return `size`: documented as the number 0 for an empty bucket, else as text."""
     match profile.size_shown:
         case "mixed":
             return str(seconds) if seconds else 0
@@ -142,7 +142,7 @@ def size(seconds: int, profile: Profile) -> object:
 
 
 def item(row: Bucket, number: int, section: str) -> Json:
-    """Return the file or channel with that number; contents are only counted, so it is made up, always the same."""
+    """Return the file or channel with that number. Only counts are stored, so it is generated, always the same."""
     acr_id = hashlib.md5(f"{row.id} {number}".encode(), usedforsecurity=False).hexdigest()
     made_at = stamp(row.created_at)
     if section == "dedup-files":
@@ -164,12 +164,12 @@ def item(row: Bucket, number: int, section: str) -> Json:
 
 
 def title(section: str, number: int) -> str:
-    """Return the made-up title of a file or channel."""
+    """Return the generated title of a file or channel."""
     return f"{section.removesuffix('s')} {number}"
 
 
 def referrer(one: Referrer, used: list[Bucket], profile: Profile) -> Json:
-    """Return a project or container with the buckets it uses, in the form of its list (reference 4)."""
+    """Return a project or container with the buckets that it uses, in the form of its list (reference 4)."""
     shown: Json = {"id": one.id, "uid": one.uid, "name": one.name, "region": one.region, "state": 1}
     match one.kind:
         case "base-projects":
@@ -188,7 +188,7 @@ def referrer(one: Referrer, used: list[Bucket], profile: Profile) -> Json:
                 "metadata_template": "StreamId,City",
                 "buckets": [bucket(row, profile, row.files + row.channels) for row in used],
             }
-        case _:  # fs-containers; GUESS: bm-bd-projects show their buckets alike
+        case _:  # fs-containers; GUESS: bm-bd-projects show their buckets in the same form
             shown |= {"buckets": [_short(row, profile, "type") for row in used]}
     return shown | {"created_at": "2020-01-01T00:00:00.000000Z"} | dict(one.extra)
 

@@ -1,7 +1,7 @@
-"""What the emulated account holds, in SQLite, and nothing about what it allows.
+"""The data of the emulated accounts, in SQLite and in memory. The rules are elsewhere.
 
-Why memory in front: a list is filtered and turned round in many ways (see `profile`), which is plain Python over a few
-thousand rows; SQLite is there so that the rows outlive the process. Writes go through to it one by one.
+Why also in memory: a list is filtered and sorted in many ways (see `profile`), which is simple in Python with a few
+thousand rows. SQLite keeps the rows when the process ends; each write goes to it.
 """
 
 import json
@@ -20,11 +20,10 @@ FIRST_FREE_ID = 14791  # GUESS: ids count all accounts of the service, so even a
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bucket:
-    """One stored row. `seconds` is the audio that the API calls `size`; `num` is counted from files and channels.
+    """One stored row. The API calls `seconds` `size`; `num` is the number of files and channels.
 
-    Answers show the values of `show` word for word, and no key that is in `hide`; a PUT of such a key ends that.
-    `shown_to` is the uid of an account that sees the row beside its owner. If there is a `content_status`, the lists of
-    what the bucket holds answer with it.
+    Answers show the values in `show` as they are, and no key in `hide`, until a PUT sets the key. `shown_to` is the uid
+    of another account that sees the row. If `content_status` is set, the content lists answer with this status.
     """
 
     id: int = 0
@@ -51,7 +50,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Referrer:
-    """A project or container that uses buckets, by id or (containers only) by name; `extra` overlays its answer."""
+    """A project or container that uses buckets, by id or (containers only) by name; `extra` overrides its answer."""
 
     kind: str
     id: int = 0
@@ -77,7 +76,7 @@ PRAGMA user_version = {FORMAT};
 
 
 class Store:
-    """The rows of all accounts. Every method is safe to call from any thread; hold `lock` to make several one."""
+    """The rows of all accounts. Every method is thread-safe; hold `lock` to make several calls atomic."""
 
     def __init__(self, path: str, first_rows: Iterable[Bucket]) -> None:
         self.lock = threading.RLock()
@@ -95,7 +94,7 @@ class Store:
             self._db.close()
 
     def buckets(self) -> Mapping[int, Bucket]:
-        """Return every row of every account by id, in rising order."""
+        """Return every row of every account by id, in increasing order."""
         with self.lock:
             version = self._db.execute("PRAGMA data_version").fetchone()[0]
             if version != self._version:  # first use, or another process wrote to the file
@@ -105,7 +104,7 @@ class Store:
             return self._buckets
 
     def save(self, bucket: Bucket) -> Bucket:
-        """Return the row as stored; one without an id gets one above every id ever used."""
+        """Store a row and return it. A row without an id gets one greater than all ids so far."""
         with self._writing():
             return self._save([bucket])[0]
 
@@ -115,7 +114,7 @@ class Store:
             self._buckets.pop(bucket_id, None)
 
     def reset(self, rows: Iterable[Bucket]) -> None:
-        """Forget everything, the id counters too, and hold these rows."""
+        """Delete everything, reset the id counters, and store these rows."""
         with self._writing():
             for table in TABLES:
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608 - three constants
@@ -132,14 +131,14 @@ class Store:
         return tuple(Referrer(**{**json.loads(document), "id": id_}) for id_, document in rows)
 
     def add_referrer(self, referrer: Referrer) -> Referrer:
-        """Return the referrer as stored; one with the same id is replaced."""
+        """Store a referrer, instead of one with the same id, and return it."""
         values = (referrer.id or None, json.dumps(asdict(referrer)))
         with self._writing():
             cursor = self._db.execute("INSERT OR REPLACE INTO referrers VALUES (?, ?)", values)
             return replace(referrer, id=cursor.lastrowid or 0)
 
     def results(self, uid: int, project_id: int, stream_id: str) -> list[dict[str, object]]:
-        """Return what was seeded for a stream, in that order."""
+        """Return the results of a stream, in the order in which they were added."""
         with self.lock:
             rows = self._db.execute(
                 "SELECT entry FROM results WHERE uid = ? AND project_id = ? AND stream_id = ? ORDER BY rowid",
@@ -148,7 +147,7 @@ class Store:
         return [json.loads(entry) for (entry,) in rows]
 
     def add_results(self, uid: int, project_id: int, stream_id: str, entries: Iterable[Mapping[str, object]]) -> None:
-        """Add monitoring results of a custom stream, each as the API would answer it."""
+        """Add monitoring results of a custom stream, each in the form of the API."""
         rows = [(uid, project_id, stream_id, json.dumps(entry)) for entry in entries]
         with self._writing():
             self._db.executemany("INSERT INTO results VALUES (?, ?, ?, ?)", rows)
@@ -167,9 +166,9 @@ class Store:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Make what happens inside one transaction; the first one of a missing state file creates the file.
+        """Run the block as one transaction. The first one creates a missing state file.
 
-        It is created late, so that a client that only reads leaves no trace.
+        So a client that only reads does not create the file.
         """
         with self.lock:
             if self._file is not None and not self._in_file:
@@ -179,7 +178,7 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
-            except BaseException:  # an interrupt, too, must leave no half of a transaction
+            except BaseException:  # also an interrupt must not leave half a transaction
                 self._db.execute("ROLLBACK")
                 self._version = -1
                 raise
@@ -189,9 +188,9 @@ class Store:
 def _open(path: str) -> sqlite3.Connection:
     """Return a connection to memory or to a state file.
 
-    Why WAL and synchronous=NORMAL: a commit is then one write to the operating system and no wait for the disk. A
-    process that is killed loses nothing that it had answered; only a machine that loses its power can.
-    Raises: ValueError when the file is something else.
+    Why WAL and synchronous=NORMAL: a commit is one write to the operating system, without a wait for the disk. A killed
+    process loses no answered write; only a power failure can.
+    Raises: ValueError if the file is not a state file.
     """
     try:
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
@@ -212,7 +211,7 @@ def _open(path: str) -> sqlite3.Connection:
 
 
 def _moved_to(path: Path, memory: sqlite3.Connection) -> sqlite3.Connection:
-    """Return a connection to a new file with all that memory held."""
+    """Return a connection to a new file with the content of `memory`."""
     path.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     with closing(sqlite3.connect(path)) as file, closing(memory):

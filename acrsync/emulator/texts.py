@@ -1,4 +1,4 @@
-"""How a server may store another text than the one that was sent, and when it takes two names for one."""
+"""The ways in which a server may change a text before storing it, and how it compares names."""
 
 import html
 import re
@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import Literal
 
 Form = Literal[
-    "html_escaped",  # & as &amp;: input that is escaped before it is stored
-    "tags_stripped",  # what looks like an HTML tag is dropped
+    "html_escaped",  # & as &amp;
+    "tags_stripped",  # HTML tags are removed
     "quotes_escaped",  # a backslash before quotes and backslashes
     "trimmed",
     "lowered",
@@ -19,8 +19,8 @@ Form = Literal[
     "nfd",  # a composed letter as letter and accent
     "width_folded",  # full-width letters as ASCII
     "accents_dropped",
-    "invisible_dropped",  # joiners and marks of direction, also those that a word or an emoji needs
-    "four_bytes_replaced",  # an emoji as ?: a column that holds three bytes a character
+    "invisible_dropped",  # joiners and direction marks, also those that a word or an emoji needs
+    "four_bytes_replaced",  # an emoji as ?: a column with three bytes per character
 ]
 
 
@@ -54,7 +54,7 @@ FORMS: Mapping[Form, Callable[[str], str]] = {
 
 
 def stored(text: str, forms: Iterable[Form]) -> str:
-    """Return what is stored of a text: each of the forms, in turn."""
+    """Return a text after these forms, in order."""
     for form in forms:
         text = FORMS[form](text)
     return text
@@ -62,7 +62,7 @@ def stored(text: str, forms: Iterable[Form]) -> str:
 
 @lru_cache(maxsize=100_000)
 def folded(name: str, equality: str) -> str:
-    """Return the form in which two names are the same. MySQL's usual collations ignore case and trailing space."""
+    """Return the form in which names are compared. MySQL's usual collations ignore case and trailing space."""
     if equality == "exact":
         return name
     if equality == "exact_trimmed":

@@ -1,10 +1,10 @@
-"""What nobody outside the vendor knows about the API, as switches: one for each row of the list of unknowns.
+"""The undocumented behaviour of the API, as switches for each row of the list of unknowns.
 
-The class below is the one table: name, row (section 9 of docs/acrcloud-api.md), meaning, alternatives, and the value
-under each named profile. Every default is a GUESS: the likeliest answer, not an observed one.
+The class below has for each switch: name, row (section 9 of docs/acrcloud-api.md), meaning, values, and the value in
+each named profile. Every default is a GUESS: the most likely behaviour, not an observed one.
 
-Why `strict` and `lenient` leave some switches alone: a right client must end well under both. What no client can work
-around (labels that cannot be cleared, a quota, a throttle, a lag) is for a test that asks for it by name.
+Why `strict` and `lenient` leave some switches at their default: a correct client must succeed under both. Behaviour
+that no client can work around (labels that cannot be cleared, a quota, a throttle, a lag) must be set by name.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ WRITES: tuple[Write, ...] = ("create", "update", "delete")
 
 
 def unknown(row: int, meaning: str, documented: Value, strict: Value, lenient: Value) -> Value:
-    """Return a dataclass field with the default of the `documented` profile and the facts of its switch."""
+    """Return a dataclass field for a switch, with the default of the `documented` profile."""
     facts = {"row": row, "meaning": meaning, "documented": documented, "strict": strict, "lenient": lenient}
     switch: Value = field(default=documented, metadata=facts)
     return switch
@@ -24,18 +24,18 @@ def unknown(row: int, meaning: str, documented: Value, strict: Value, lenient: V
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unknowns:
-    """One set of answers to the unknowns. A whole number of 0 means: no limit, no delay."""
+    """A value for each unknown. The number 0 means: no limit, no delay."""
 
     duplicate_names: Literal["refuse", "refuse_409", "allow", "numbered", "answer_existing"] = unknown(
         1,
-        "a name that is taken, on create or rename; numbered: stored with a number behind it; answer_existing: a "
-        "create makes nothing and answers with the bucket that has the name, a rename is refused",
+        "a name that is taken, on create or rename; numbered: stored with a number after it; answer_existing: a create "
+        "creates nothing and answers with the bucket that has the name, a rename is refused",
         "refuse",
         "refuse",
         "allow",
     )
     name_scope: Literal["account", "account_and_region", "account_and_type"] = unknown(
-        1, "within what a name must be unique", "account", "account", "account_and_type"
+        1, "the scope in which a name must be unique", "account", "account", "account_and_type"
     )
     delete_with_content: Literal["refuse_422", "refuse_400", "refuse_403", "refuse_409", "cascade"] = unknown(
         2, "deletion of a bucket that holds files or channels", "refuse_422", "refuse_409", "cascade"
@@ -51,34 +51,34 @@ class Unknowns:
     )
     auth_failure: Literal["error_403", "message_401", "redirect_302"] = unknown(
         5,
-        "a missing or wrong token; redirect_302 sends HTML to who does not ask for JSON, and 401 to who does",
+        "a missing or wrong token; redirect_302 sends HTML to clients that do not ask for JSON, and 401 to the others",
         "error_403",
         "message_401",
         "redirect_302",
     )
     missing_scope: Literal["as_auth_failure", "message_403"] = unknown(
-        6, "a good token without the scope", "as_auth_failure", "message_403", "as_auth_failure"
+        6, "a valid token without the scope", "as_auth_failure", "message_403", "as_auth_failure"
     )
     validation_body: Literal["laravel", "error_text"] = unknown(
         7, "the body of a 422", "laravel", "error_text", "laravel"
     )
     validation_without_accept: Literal["redirect_302", "json_422"] = unknown(
-        7, "an invalid write from who does not ask for JSON", "redirect_302", "redirect_302", "json_422"
+        7, "an invalid write from a client that does not ask for JSON", "redirect_302", "redirect_302", "json_422"
     )
     put_immutable: Literal["ignore", "refuse_422", "apply_net_type"] = unknown(
         8, "region, type or net_type in a PUT", "ignore", "refuse_422", "apply_net_type"
     )
     labels_as_text: Literal["split", "one_label"] = unknown(9, "labels sent as one text", "split", "one_label", "split")
     labels_emptied: Literal["empty_text", "empty_list", "null", "ignored"] = unknown(
-        9, "what [] or an empty text reads back as; ignored: the old labels stay", "empty_text", "null", "empty_list"
+        9, "how [] or an empty text reads back; ignored: the old labels stay", "empty_text", "null", "empty_list"
     )
     labels_order: Literal["as_sent", "sorted", "reversed"] = unknown(
-        9, "the order that labels read back in", "as_sent", "reversed", "sorted"
+        9, "the order in which labels read back", "as_sent", "reversed", "sorted"
     )
     labels_repeated: Literal["kept", "dropped"] = unknown(9, "a label given twice", "kept", "dropped", "kept")
     label_comma: Literal["split", "preserved"] = unknown(10, "a comma in a label", "split", "split", "preserved")
     labels_omitted: Literal["empty_text", "empty_list", "null"] = unknown(
-        11, "what a bucket created without labels reads back", "empty_text", "null", "empty_list"
+        11, "how labels read back that were not sent in a create", "empty_text", "null", "empty_list"
     )
     template_invalid: Literal["accept", "refuse_422"] = unknown(
         12, "a metadata_template that is not JSON", "accept", "refuse_422", "accept"
@@ -87,7 +87,7 @@ class Unknowns:
         12, "a metadata_template sent as an object, not as text", "refuse_422", "refuse_422", "encode"
     )
     template_empty: Literal["null", "kept"] = unknown(
-        12, "what an empty metadata_template reads back as", "null", "null", "kept"
+        12, "how an empty metadata_template reads back", "null", "null", "kept"
     )
     template_text: Literal["verbatim", "indented", "compact", "keys_sorted"] = unknown(
         12, "how the JSON text of a template reads back", "verbatim", "indented", "keys_sorted"
@@ -98,7 +98,7 @@ class Unknowns:
     name_characters: Literal["any", "ascii"] = unknown(13, "characters that a name may have", "any", "any", "any")
     name_equality: Literal["ignore_case", "ignore_case_and_accents", "exact", "exact_trimmed"] = unknown(
         13,
-        "when two names are the same; all but exact ignore space at the end, exact_trimmed only space around",
+        "when two names are equal; all except exact ignore space at the end, exact_trimmed only space around",
         "ignore_case",
         "ignore_case_and_accents",
         "exact",
@@ -106,22 +106,22 @@ class Unknowns:
     net_type_default: Literal[0, 1] = unknown(14, "net_type when it is not sent", 1, 0, 1)
     net_type_shown: Literal["integer", "text", "text_on_create"] = unknown(
         14,
-        "how net_type reads; text_on_create: a text is repeated in the answer to its POST",
+        "the type of net_type; text_on_create: the answer to a POST repeats a text",
         "integer",
         "text",
         "text_on_create",
     )
-    per_page_cap: int = unknown(15, "largest page; more is lowered to it without a word", 0, 50, 0)
+    per_page_cap: int = unknown(15, "largest page; a larger per_page is lowered to it silently", 0, 50, 0)
     per_page_shown: Literal["text_when_sent", "integer", "as_asked"] = unknown(
         16,
-        "meta.per_page; as_asked: what was sent, also if pages are smaller, and last_page is counted with it",
+        "meta.per_page; as_asked: as sent, also if pages are smaller, and last_page is computed from it",
         "text_when_sent",
         "text_when_sent",
         "integer",
     )
     list_order: Literal["id_descending", "id_ascending", "name", "updated_at", "unstable"] = unknown(
         17,
-        "order of lists; of buckets also by name, the last changed first, or another order at each reading",
+        "order of lists; of buckets also by name, the last changed first, or a new order at each reading",
         "id_descending",
         "id_descending",
         "id_ascending",
@@ -134,7 +134,7 @@ class Unknowns:
     )
     tracker_shown: Literal["absent", "empty", "value"] = unknown(18, "tracker", "absent", "value", "empty")
     extra_fields: Literal["none", "some", "every_type"] = unknown(
-        18, "keys that nobody has documented; every_type: one of each JSON type", "none", "some", "none"
+        18, "undocumented keys; every_type: one of each JSON type", "none", "some", "none"
     )
     size_shown: Literal["mixed", "integer", "text", "null", "absent"] = unknown(
         19, "size; mixed: the number 0, else text", "mixed", "text", "integer"
@@ -150,27 +150,27 @@ class Unknowns:
         "always",
     )
     get_lag_seconds: int = unknown(
-        20, "seconds until a GET of one bucket, or of what it holds, shows a write: 404 after a create", 0, 0, 0
+        20, "seconds until a GET of one bucket, or of its content, shows a write: 404 after a create", 0, 0, 0
     )
     get_lag_reads: int = unknown(20, "such GETs until they show a write", 0, 0, 0)
     num_lag_seconds: int = unknown(20, "seconds until num shows a change of content", 0, 0, 0)
-    throttle_per_minute: int = unknown(21, "requests a minute and token, then 429", 0, 0, 0)
+    throttle_per_minute: int = unknown(21, "requests per minute and token, then 429", 0, 0, 0)
     throttle_body: Literal["json", "html"] = unknown(21, "the body of that 429", "json", "html", "json")
     trouble: Literal["none", "first_call_500", "proxy_errors", "lost_create_answer"] = unknown(
-        22, "a ready fault plan, behind the one that was given", "none", "none", "none"
+        22, "a predefined fault plan, after the configured one", "none", "none", "none"
     )
     num_counts: Literal["files_and_channels", "files"] = unknown(
         26, "what num counts", "files_and_channels", "files", "files_and_channels"
     )
     foreign_rows: Literal["hidden", "listed", "filtered"] = unknown(
         28,
-        "rows of other accounts, among them bucket 23 of the vendor; filtered: taken out of each page after it was "
-        "cut, so that pages in the middle are short",
+        "buckets of other accounts, among them the vendor's bucket 23; filtered: removed from each page afterwards, so "
+        "that pages in the middle are short",
         "hidden",
         "listed",
         "hidden",
     )
     updated_at_moves: Literal["on_changing_put", "on_any_put", "on_content_too"] = unknown(
-        29, "when updated_at moves", "on_changing_put", "on_content_too", "on_any_put"
+        29, "when updated_at changes", "on_changing_put", "on_content_too", "on_any_put"
     )
-    bucket_quota: int = unknown(30, "buckets an account may have", 0, 0, 0)
+    bucket_quota: int = unknown(30, "buckets that an account may have", 0, 0, 0)

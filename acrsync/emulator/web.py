@@ -1,4 +1,4 @@
-"""The API over HTTP: tokens, encodings and forms of refusal. What is allowed is decided in `rules`."""
+"""The API over HTTP: tokens, encodings and the forms of errors. `rules` decides what is allowed."""
 
 import json
 import time
@@ -11,20 +11,20 @@ from werkzeug.wrappers import Request, Response
 
 from acrsync.emulator.body import fields_of
 from acrsync.emulator.effects import EFFECTS
-from acrsync.emulator.encounter import Encounter
 from acrsync.emulator.failures import throttled
+from acrsync.emulator.faulted import FaultedRequest
 from acrsync.emulator.profile import Profile
 from acrsync.emulator.routes import ROUTES, Call
 from acrsync.emulator.rules import Invalid, Refused
-from acrsync.emulator.state import USUAL, Account, Emulator, How
+from acrsync.emulator.state import USUAL, Account, Emulator, Overrides
 
 LARGEST_BODY = 8 * 2**20
 
 
 def handle(emulator: Emulator, request: Request) -> Response:
-    """Return the answer to one API request, after whatever latency and faults it meets.
+    """Return the answer to one API request, with the latency and the faults that apply.
 
-    Raises: ConnectionAbortedError when a fault ends the connection instead.
+    Raises: ConnectionAbortedError if a fault ends the connection instead.
     """
     request.max_content_length = LARGEST_BODY
     query = request.query_string.decode("latin-1")
@@ -38,9 +38,9 @@ def handle(emulator: Emulator, request: Request) -> Response:
     entry.body = fields if request.method in ("POST", "PUT", "PATCH") else None
     time.sleep(emulator.setup.latency_ms / 1000)
 
-    def act(how: How = USUAL) -> Response:
+    def act(overrides: Overrides = USUAL) -> Response:
         with emulator.acting():
-            answer = _obey(emulator, request, fields, how)
+            answer = _answer(emulator, request, fields, overrides)
         entry.acted = entry.acted or answer.status_code < HTTPStatus.MULTIPLE_CHOICES
         return answer
 
@@ -50,19 +50,21 @@ def handle(emulator: Emulator, request: Request) -> Response:
     else:
         entry.rule, entry.fault = fired[0], fired[1].kind
         connection = request.environ["werkzeug.socket"]
-        response = EFFECTS[fired[1].kind](Encounter(fired[1], entry.number, _token(request), connection, emulator, act))
+        response = EFFECTS[fired[1].kind](
+            FaultedRequest(fired[1], entry.number, _token(request), connection, emulator, act)
+        )
     entry.status = response.status_code
     return response
 
 
-def _obey(emulator: Emulator, request: Request, fields: Mapping[str, object], how: How) -> Response:
-    """Return what the API answers. Routes come before tokens, as in Laravel."""
+def _answer(emulator: Emulator, request: Request, fields: Mapping[str, object], overrides: Overrides) -> Response:
+    """Return the answer of the API. Routes are checked before tokens, as in Laravel."""
     profile, site = (
-        how.profile or emulator.setup.profile,
+        overrides.profile or emulator.setup.profile,
         "http://{SERVER_NAME}:{SERVER_PORT}".format_map(request.environ),
     )
     if request.path == "/":
-        return _redirect(f"{site}/")  # reference 1.1: a client that follows redirects ends in a loop
+        return _redirect(f"{site}/")  # reference 1.1: a client that follows redirects never ends
     try:
         operation, path = ROUTES.bind("").match(request.path, request.method)
     except MethodNotAllowed as error:
@@ -76,7 +78,7 @@ def _obey(emulator: Emulator, request: Request, fields: Mapping[str, object], ho
     account = emulator.account(_token(request))
     if account is None or not _has_scope(account, operation.noun, request.method):
         return _denied(profile, request, f"{site}/", known=account is not None)
-    rules = emulator.rules(account.uid, how)
+    rules = emulator.rules(account.uid, overrides)
     try:
         return _json(
             *operation.run(Call(rules, f"{site}{request.path}", dict(request.args.items(multi=True)), fields, path))
@@ -88,19 +90,19 @@ def _obey(emulator: Emulator, request: Request, fields: Mapping[str, object], ho
 
 
 def _token(request: Request) -> str:
-    """Return what the Authorization header carries. Source: reference 1.1."""
+    """Return the token of the Authorization header. Source: reference 1.1."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def _has_scope(account: Account, noun: str, method: str) -> bool:
-    """Say whether a token may do this. Source: reference 7.1."""
+    """Return whether an account's token has the scope. Source: reference 7.1."""
     verb = "read" if method in ("GET", "HEAD") else "write"
     return not {"*", f"{verb}-all", noun, f"{verb}-{noun}"}.isdisjoint(account.scopes)
 
 
 def _denied(profile: Profile, request: Request, front: str, *, known: bool) -> Response:
-    """Return the refusal of a token, or of a good one without the scope. Source: reference 1.8, rows 5 and 6."""
+    """Return the refusal of an invalid token, or of a missing scope. Source: reference 1.8, rows 5 and 6."""
     if known and profile.missing_scope == "message_403":
         return _json(403, {"message": "Invalid scope(s) provided."})
     match profile.auth_failure:
@@ -114,7 +116,7 @@ def _denied(profile: Profile, request: Request, front: str, *, known: bool) -> R
 
 
 def _invalid(profile: Profile, request: Request, front: str, errors: Mapping[str, list[str]]) -> Response:
-    """Return the refusal of fields. Source: reference 1.1 and 1.8, row 7 of the unknowns."""
+    """Return the refusal of invalid fields. Source: reference 1.1 and 1.8, row 7 of the unknowns."""
     if not _wants_json(request) and profile.validation_without_accept == "redirect_302":
         return _redirect(front)
     if profile.validation_body == "error_text":
@@ -123,7 +125,7 @@ def _invalid(profile: Profile, request: Request, front: str, errors: Mapping[str
 
 
 def _wants_json(request: Request) -> bool:
-    """Say whether the best type of the Accept header is JSON, as Laravel asks; `*/*` is not."""
+    """Return whether the best type of the Accept header is JSON, as Laravel asks; `*/*` is not."""
     best, _ = max(request.accept_mimetypes, key=lambda choice: choice[1], default=("", 0))
     return "/json" in best or "+json" in best
 

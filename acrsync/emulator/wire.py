@@ -1,4 +1,4 @@
-"""What faults do to the bytes of an answer: before it, around it, in its body."""
+"""Faults that change the bytes of an answer: before it, in its headers, in its body."""
 
 import gzip
 import socket
@@ -9,7 +9,7 @@ from typing import Any
 
 from werkzeug.wrappers import Response
 
-from acrsync.emulator.encounter import Encounter
+from acrsync.emulator.faulted import FaultedRequest
 from acrsync.emulator.faults import Malformed
 
 USUAL_DRIP_S = 2.0
@@ -20,27 +20,27 @@ GARBAGE = b"<!-- cached -->"
 EMPTY_LIST = b'{"data":[],"links":{},"meta":{"current_page":1,"last_page":1,"per_page":20,"total":0}}'
 
 
-def interim(met: Encounter) -> Response:
+def interim(request: FaultedRequest) -> Response:
     """Send answers such as 103 Early Hints before the real one."""
-    for status in met.rule.interim:
-        met.connection.sendall(f"HTTP/1.1 {status} Interim\r\nLink: </style.css>; rel=preload\r\n\r\n".encode())
-    return met.acted()
+    for status in request.rule.interim:
+        request.connection.sendall(f"HTTP/1.1 {status} Interim\r\nLink: </style.css>; rel=preload\r\n\r\n".encode())
+    return request.forward()
 
 
 class _Sent(Response):
-    """An answer whose bytes have been sent; the server adds what is left and keeps the connection."""
+    """An answer that was already sent; the server only sends the remaining bytes and keeps the connection."""
 
     def __call__(self, *_: Any) -> Iterable[bytes]:
         return self.iter_encoded()
 
 
-def malformed(met: Encounter) -> Response:
-    """Send an exchange that is not HTTP, and leave the connection open."""
-    answer = met.acted()
-    met.connection.sendall(MALFORMED[met.rule.form](_line(answer), answer.get_data()))
+def malformed(request: FaultedRequest) -> Response:
+    """Send an answer that is not valid HTTP, and keep the connection open."""
+    answer = request.forward()
+    request.connection.sendall(MALFORMED[request.rule.form](_line(answer), answer.get_data()))
 
     def stray() -> Iterator[bytes]:
-        if met.rule.form == "two_answers_apart" and met.connection.recv(
+        if request.rule.form == "two_answers_apart" and request.connection.recv(
             1, socket.MSG_PEEK
         ):  # the next request is there
             yield STRAY
@@ -83,9 +83,9 @@ MALFORMED: Mapping[Malformed, Callable[[bytes, bytes], bytes]] = {
 }
 
 
-def cut_body(met: Encounter) -> Response:
+def cut_body(request: FaultedRequest) -> Response:
     """End the connection in the middle of the body."""
-    answer = met.acted()
+    answer = request.forward()
     whole = answer.get_data()
     half = whole[: len(whole) // 2]
 
@@ -95,34 +95,34 @@ def cut_body(met: Encounter) -> Response:
 
     if not whole:
         return answer
-    match met.rule.framing:
+    match request.rule.framing:
         case "length":
             return _streamed(answer, cut(half), {"Content-Length": str(len(whole))})
         case "chunked":
             return _streamed(answer, cut(b"%x\r\n" % len(whole) + half), {"Transfer-Encoding": "chunked"})
-        case "close":  # a client that does not read JSON cannot see the difference
+        case "close":  # only a client that parses the JSON notices
             return _streamed(answer, cut(half), {"Connection": "close"})
 
 
-def drip_body(met: Encounter) -> Response:
+def drip_body(request: FaultedRequest) -> Response:
     """Send the body in small pieces."""
-    answer = met.acted()
+    answer = request.forward()
     whole = answer.get_data()
     size = max(1, len(whole) // DROPS)
 
     def drops() -> Iterator[bytes]:
         for start in range(0, len(whole), size):
-            time.sleep(met.rule.lasts(USUAL_DRIP_S) * size / len(whole))
+            time.sleep(request.rule.duration(USUAL_DRIP_S) * size / len(whole))
             yield whole[start : start + size]
 
     return _streamed(answer, drops(), {"Content-Length": str(len(whole))})
 
 
-def endless_body(met: Encounter) -> Response:
-    """Send the body and then space, until the client goes or a minute is over."""
-    answer = met.acted()
+def endless_body(request: FaultedRequest) -> Response:
+    """Send the body and then space, until the client closes the connection or a minute has passed."""
+    answer = request.forward()
     body = answer.get_data() or b" "
-    end = time.monotonic() + met.rule.lasts(LONGEST_STREAM_S)
+    end = time.monotonic() + request.rule.duration(LONGEST_STREAM_S)
 
     def pieces() -> Iterator[bytes]:
         yield _chunk(body)
@@ -133,24 +133,24 @@ def endless_body(met: Encounter) -> Response:
     return _streamed(answer, pieces(), {"Transfer-Encoding": "chunked"})
 
 
-def huge_body(met: Encounter) -> Response:
+def huge_body(request: FaultedRequest) -> Response:
     """Send a lot of space before the body."""
-    answer = met.acted()
-    body, times = answer.get_data(), met.rule.megabytes
+    answer = request.forward()
+    body, times = answer.get_data(), request.rule.megabytes
     size = times * len(MEGABYTE_OF_SPACE) + len(body)
     return _streamed(answer, chain(repeat(MEGABYTE_OF_SPACE, times), [body]), {"Content-Length": str(size)})
 
 
-def gzip_bomb(met: Encounter) -> Response:
-    """Send the same compressed, as many gzip members in a row, whatever the client accepts."""
-    answer = met.acted()
-    space, body, times = gzip.compress(MEGABYTE_OF_SPACE), gzip.compress(answer.get_data()), met.rule.megabytes
+def gzip_bomb(request: FaultedRequest) -> Response:
+    """Send the same compressed, as a sequence of gzip members, whatever the client accepts."""
+    answer = request.forward()
+    space, body, times = gzip.compress(MEGABYTE_OF_SPACE), gzip.compress(answer.get_data()), request.rule.megabytes
     headers = {"Content-Encoding": "gzip", "Content-Length": str(len(space) * times + len(body))}
     return _streamed(answer, chain(repeat(space, times), [body]), headers)
 
 
 def _streamed(answer: Response, pieces: Iterable[bytes], headers: Mapping[str, str]) -> Response:
-    """Return the answer with another body; an answer without one keeps its status, so 204 gets one too."""
+    """Return the answer with another body. An answer without a body keeps its status, so also a 204 gets one."""
     answer.headers.remove("Content-Length")
     answer.response = pieces
     answer.headers.update(headers)

@@ -584,7 +584,7 @@ def test_a_file_changes_single_switches_of_its_base(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("base: mild", "no profile is called 'mild'"), ("lables_order: sorted", "has no 'lables_order'"),
+        ("base: mild", "there is no profile 'mild'"), ("lables_order: sorted", "has no 'lables_order'"),
         ("labels_order: random", "labels_order must be one of as_sent, sorted, reversed"),
         ("per_page_cap: -1", "per_page_cap must not be negative"), ("per_page_cap: true", "must be a whole number"),
         ("per_page_cap: ten", "must be a whole number"), ("- a", "must be a mapping"), ("1: 2", "text keys"),

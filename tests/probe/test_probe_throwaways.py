@@ -255,7 +255,7 @@ def test_in_an_empty_account_of_another_token_the_first_bucket_says_so_and_is_re
 def test_a_probe_that_is_not_allowed_to_write_says_so_and_tells_what_reading_tells(tmp_path):
     with oracle(under("documented", missing_scope="message_403"), rows=VENDOR_ROWS) as one:
         account = replace(one.emulator.setup.accounts[0], scopes=("read-all",))
-        one.emulator.set_up(Setup(accounts=(account,), profile=one.profile))
+        one.emulator.configure(Setup(accounts=(account,), profile=one.profile))
         report = one.probed(tmp_path)
         assert report.clean
         assert report.findings["missing_scope"].value == "message_403"
