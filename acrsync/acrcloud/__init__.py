@@ -1,4 +1,4 @@
-"""An ACRCloud account as planning and applying see it: observe, read, count, create, update, delete."""
+"""An ACRCloud account, as planning and applying use it: observe, read, count, create, update, delete."""
 
 from acrsync.acrcloud.account import Account
 

@@ -1,4 +1,4 @@
-"""The account over the client: paths, envelopes and what the server's rows mean."""
+"""The account behind a client: paths, envelopes and the meaning of rows."""
 
 from __future__ import annotations
 
@@ -21,25 +21,25 @@ READERS = 8  # requests at a time while reading
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """The buckets that one token shows: a Reader, and a Remote unless its client only reads."""
+    """The buckets that one token shows: a Reader, and also a Remote unless its client is read-only."""
 
     client: Client
-    name: str = ""  # of the endpoint as people write it, such as `emulator:`; empty: the address
+    name: str = ""  # of the endpoint as users write it, such as `emulator:`; empty: the address
     last_look: Guard = field(default_factory=Guard)  # what the client calls
 
     @property
     def endpoint(self) -> str:
-        """The API's address without credentials, as it is shown to people."""
+        """The API's address without credentials, for messages."""
         return self.name or self.client.base_url
 
     @property
     def read_only(self) -> bool:
-        """Whether nothing but GET can be sent."""
+        """Whether only GET can be sent."""
         return self.client.read_only
 
     @property
     def sent(self) -> Mapping[str, int]:
-        """Requests so far, by method."""
+        """The number of requests so far, by method."""
         return self.client.sent
 
     def guard(self, last_look: Callable[[], None]) -> None:
@@ -65,9 +65,9 @@ class Account:
         return _same(live, bucket_id)
 
     def contents(self, live: Live) -> int | None:
-        """Return the number of items; None where the list answers 403 or 404.
+        """Return the number of items; None if the list answers 403 or 404.
 
-        Raises: RemoteError where the answer says no number, because unknown is not empty.
+        Raises: RemoteError if the answer has no number, because unknown does not mean empty.
         """
         path = f"/api/buckets/{live.id}/{bucket.content_path(live)}"
         try:
@@ -76,14 +76,14 @@ class Account:
             return None
         rows, total, _ = _envelope(answer, path=path)
         if total is None:
-            raise _malformed(path, "it gives no total")
+            raise _malformed(path, "it has no total")
         return max(total, len(rows))
 
     def evidence(self, touched: Iterable[Live], *, references: bool) -> Evidence:
-        """Return what guards must know.
+        """Return the facts that guards need.
 
-        A count that the server says in no usable way is left out, which the guards read as unknown, not as empty. A
-        list of users that cannot be read or proven complete is named as unreadable.
+        A count without a usable number is left out: guards treat it as unknown, not as empty. A list of users that
+        cannot be read, or proven to be complete, is reported as unreadable.
         """
         rows = tuple(touched)
         with _readers() as pool:
@@ -93,7 +93,7 @@ class Account:
         return replace(found, contents=contents)
 
     def references(self, rows: Sequence[Live]) -> Evidence:
-        """Return who refers to which of these buckets, and nothing else."""
+        """Return only which projects and containers refer to these buckets."""
         with _readers() as pool:
             return self._references(rows, pool)
 
@@ -113,13 +113,13 @@ class Account:
                     "/api/buckets", f"the bucket {live.id} has no readable {' and '.join(live.unreadable)}"
                 )
         except RemoteError as e:
-            detail = f"The answer to the create shows no bucket that can be understood: {e.diagnostic.detail}"
-            fix = "check whether it exists before you try again."
+            detail = f"The answer to the create contains no readable bucket: {e.diagnostic.detail}"
+            fix = "check whether the bucket exists before you try again."
             raise UnknownOutcome("E430", detail, fix=fix) from e
         return live
 
     def update(self, bucket_id: int, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
-        # Marks alone would replace the labels that are there.
+        # Marks alone would replace the existing labels.
         body = bucket.encode(attrs, marks=marks if "labels" in attrs else ())
         updated = self.client.update_bucket(bucket_id, body)
         try:
@@ -143,12 +143,12 @@ class Account:
             return {}
 
     def _users(self, name: str) -> tuple[User, ...] | None:
-        """Return all rows of a list of projects or containers, None where it cannot be read; 404 means none."""
+        """Return all rows of a list of projects or containers; None if it cannot be read; 404 means empty."""
 
         def fetch(number: int, per_page: int) -> Page[User]:
             page = self._page(f"/api/{name}", user_of, number=number, per_page=per_page)
             if number == 1 and page.total is None:
-                # GUESS: some of these lists are not paged. Then there is no page 2, or it shows the same.
+                # GUESS: some of these lists are not paged. Then page 2 is empty or shows the same rows.
                 again = self._page(f"/api/{name}", user_of, number=2, per_page=per_page)
                 return replace(page, paged=bool(again.rows) and again.ids != page.ids)
             return page
@@ -161,7 +161,7 @@ class Account:
             return None
 
     def _page(self, path: str, decode: Callable[[JSON], Row], *, number: int, per_page: int) -> Page[Row]:
-        """Return one page of a list. GUESS: some servers answer 404 to a page past the end."""
+        """Return one page of a list. GUESS: some servers answer 404 for a page past the end."""
         try:
             answer = self.client.json(path, {"page": number, "per_page": per_page})
         except NotFound:
@@ -172,12 +172,12 @@ class Account:
         try:
             return Page(tuple(decode(row) for row in rows), total, room)
         except (KeyError, TypeError, ValueError) as e:
-            raise _malformed(path, f"a row cannot be understood: {e}") from e
+            raise _malformed(path, f"a row cannot be read: {e}") from e
 
 
 @contextmanager
 def _readers() -> Iterator[ThreadPoolExecutor]:
-    """Yield what asks in parallel. An interrupt does not wait for it: what only reads need not come to its end."""
+    """Yield a pool for parallel reads. An interrupt does not wait for them."""
     pool = ThreadPoolExecutor(READERS)
     wait = True
     try:
@@ -190,7 +190,7 @@ def _readers() -> Iterator[ThreadPoolExecutor]:
 
 
 def _envelope(answer: JSON, *, path: str) -> tuple[list[JSON], int | None, int | None]:
-    """Return rows, total and page size of a list, the last two None if the answer has no usable one."""
+    """Return rows, total and page size of a list; total and page size are None if the answer has no usable ones."""
     match answer:
         case {"data": list(rows), "meta": {**meta}}:
             return rows, _whole_number(meta.get("total")), _whole_number(meta.get("per_page"))
@@ -208,18 +208,18 @@ def _whole_number(value: JSON) -> int | None:
 def _miscounted(listing: Listing[Live]) -> Iterator[Diagnostic]:
     if listing.miscounted:
         detail = (
-            f"The API counts {listing.total} buckets and lists {len(listing.rows)}. Two readings with pages of "
-            "different sizes showed the same buckets up to the end of the list, so acrsync goes by these."
+            f"The API counts {listing.total} buckets and lists {len(listing.rows)}. Two readings with different page "
+            "sizes showed the same buckets, so acrsync uses these."
         )
-        yield error("W441", detail, fix="if a bucket is missing here, do not apply, and report the count to ACRCloud.")
+        yield error("W441", detail, fix="if a bucket is missing here, do not apply, and report this to ACRCloud.")
 
 
 def _live(row: JSON) -> Live:
-    """Return one row as a live bucket. Raises: RemoteError if it has no usable id: then it could be any of them."""
+    """Return one row as a live bucket. Raises: RemoteError if it has no usable id: it could be any bucket."""
     try:
         return bucket.decode(row)
     except (KeyError, TypeError, ValueError) as e:
-        raise _malformed("/api/buckets", f"a row cannot be understood: {type(e).__name__} {e}") from e
+        raise _malformed("/api/buckets", f"a row cannot be read: {type(e).__name__} {e}") from e
 
 
 def _same(live: Live, bucket_id: int) -> Live:
@@ -231,6 +231,6 @@ def _same(live: Live, bucket_id: int) -> Live:
 def _malformed(path: str, what: str) -> RemoteError:
     return RemoteError(
         "E417",
-        f"{path}: {visible(what)[:200]}. Going on would mean guessing what the account holds.",
+        f"{path}: {visible(what)[:200]}. acrsync stops, because it cannot know what is in the account.",
         fix="check that the endpoint is the ACRCloud Console API.",
     )

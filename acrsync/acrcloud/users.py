@@ -1,4 +1,4 @@
-"""Who refers to a bucket: rows of the four lists of projects and containers, reduced to that."""
+"""The projects and containers that use buckets, from the rows of their four lists."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from acrsync.bucket import identifier
 from acrsync.model import JSON, Live, Reference
 
-# The list's name and what one row of it is. Source: Console API; bm-bd-projects by the official command line only.
+# The kind of a row, by the list's name. Source: Console API; bm-bd-projects only from the official command line.
 LISTS = {
     "base-projects": "base-project",
     "bm-cs-projects": "bm-cs-project",
@@ -20,19 +20,19 @@ LISTS = {
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A project or container and what it says of buckets; everything else of its row, secrets too, is dropped."""
+    """A project or container, and the buckets that it uses. The rest of its row, also secrets, is dropped."""
 
     id: int
     name: str
     bucket_ids: frozenset[int]
-    bucket_names: frozenset[str]  # casefolded; GUESS: the server finds a name as its database does, in any case
+    bucket_names: frozenset[str]  # casefolded; GUESS: the server compares names as its database does, ignoring case
 
 
 def user_of(row: JSON) -> User:
     """Return one row.
 
-    Buckets are embedded, or named by id or, in a container, by name; `bucket_group` holds ids as text.
-    Raises: KeyError, TypeError or ValueError if the row does not list the buckets that it uses, which is not "none".
+    A row contains its buckets, or their ids or, in a container, their names; `bucket_group` contains ids as text.
+    Raises: KeyError, TypeError or ValueError if the row does not list its buckets, which does not mean "none".
     """
     entries = row["buckets"] if "bucket_group" not in row else row.get("buckets")
     if not isinstance(entries, list | None):
@@ -49,12 +49,12 @@ def user_of(row: JSON) -> User:
                 bucket_names.add(entry.casefold())
                 bucket_ids.update({int(entry)} if re.fullmatch(r"[0-9]+", entry) else ())
             case _:
-                raise TypeError("an entry of `buckets` is neither bucket nor id nor name")
+                raise TypeError("an entry of `buckets` is neither a bucket nor an id nor a name")
     return User(identifier(row["id"]), str(row.get("name", "")), frozenset(bucket_ids), frozenset(bucket_names))
 
 
 def references_to(touched: Iterable[Live], users: Mapping[str, Iterable[User]]) -> Mapping[int, tuple[Reference, ...]]:
-    """Return who uses which of these buckets, by bucket id; `users` are by the name of their list."""
+    """Return the projects and containers that use these buckets, by bucket id; `users` are by list name."""
     found = {
         live.id: tuple(
             Reference(LISTS[name], user.id, user.name)

@@ -1,7 +1,7 @@
-"""The one HTTP client of the ACRCloud Console API, and the one door to `requests`.
+"""The HTTP client of the ACRCloud Console API; only this package imports `requests`.
 
-A drop-in for `acrclient.Client` (same constructor, methods and answers) that also manages buckets. It is a public
-class: import it from here. No method deletes files, fingerprints or channels, and none will be added.
+`Client` replaces `acrclient.Client` (same constructor, methods and answers) and also manages buckets. It is public:
+import it from here. No method deletes files, fingerprints or channels, and none will be added.
 """
 
 from acrsync.client.api import Client

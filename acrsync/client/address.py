@@ -1,4 +1,4 @@
-"""Where the token may go, and what it may look like: both are checked before anything is sent."""
+"""Checks addresses and tokens before anything is sent."""
 
 import re
 from ipaddress import ip_address
@@ -13,9 +13,9 @@ _HOST = re.compile(r"[0-9a-z]([0-9a-z._-]*[0-9a-z])?|[0-9a-f:]*::?[0-9a-f.:]*") 
 
 
 def checked_base_url(url: object) -> str:
-    """Return the address in the form `https://host`: without `/api`, which paths begin with, and trailing slashes.
+    """Return the address in the form `https://host`: without `/api`, which paths contain, and trailing slashes.
 
-    Raises: RemoteError where the token would travel in clear, or the address is none.
+    Raises: RemoteError if the token would be sent unencrypted, or the address is invalid.
     """
     if not isinstance(url, str):
         raise _refused(f"It is {type(url).__name__}, not text.")
@@ -23,16 +23,16 @@ def checked_base_url(url: object) -> str:
     if parts is None:
         raise _refused(f"{visible(url.rpartition('@')[2])!r} is not an http or https address.")
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
-        raise _refused(f"The address of {parts.hostname} holds more than scheme, host, port and path.")
+        raise _refused(f"The address of {parts.hostname} has more than scheme, host, port and path.")
     if parts.scheme == "http" and not is_loopback(parts.hostname or ""):
-        raise _refused(f"{parts.hostname} over plain http would send the token in clear; only loopback may have that.")
+        raise _refused(f"Plain http to {parts.hostname} would send the token unencrypted; only loopback may use it.")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/').removesuffix('/api').rstrip('/')}"
 
 
 def checked_token(token: object) -> str:
-    """Return the token, which may be one of acrclient's objects that hold one.
+    """Return the token, also from one of acrclient's objects.
 
-    Raises: RemoteError, which does not show it, if it cannot stand in a header.
+    Raises: RemoteError if it cannot be part of a header; the error does not show the token.
     """
     token = getattr(token, "bearer_token", token)
     if isinstance(token, str) and _GRAPHIC.fullmatch(token):
@@ -40,10 +40,10 @@ def checked_token(token: object) -> str:
     if not isinstance(token, str):
         what = f"is {type(token).__name__}, not text"
     else:
-        what = "holds a space, a line break or a character outside ASCII" if token else "is empty"
+        what = "contains a space, a line break or a character that is not ASCII" if token else "is empty"
     raise RemoteError(
         "E402",
-        f"The token {what}, so it was not copied whole, or more than it was.",
+        f"The token {what}, so it was not copied correctly.",
         fix="copy the token again from the ACRCloud console, Account, Developer Settings.",
     )
 
@@ -56,13 +56,13 @@ def checked_path(path: object) -> str:
 
 
 def origin(url: str) -> tuple[str, str | None, int | None]:
-    """Return scheme, host and port: what a connection is made to."""
+    """Return scheme, host and port."""
     parts = urlsplit(url)
     return parts.scheme, parts.hostname, parts.port
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether a host can only be this machine; names other than `localhost` are not looked up."""
+    """Return whether a host is this machine; names other than `localhost` are not resolved."""
     try:
         return ip_address(host).is_loopback
     except ValueError:
@@ -70,7 +70,7 @@ def is_loopback(host: str) -> bool:
 
 
 def _split(url: str) -> SplitResult | None:
-    """Return the parts of an address, None where it is none."""
+    """Return the parts of an address; None if it is invalid."""
     if not _GRAPHIC.fullmatch(url):
         return None
     try:

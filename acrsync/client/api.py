@@ -1,4 +1,4 @@
-"""The client's public class: the calls there are."""
+"""The client's public class."""
 
 from __future__ import annotations
 
@@ -28,30 +28,30 @@ _TIMEOUT_S = 60.0
 
 
 class Client:
-    """Talks to the API; any number of threads may share one.
+    """A client of the API that any number of threads can share.
 
-    GET, PUT and DELETE are sent again after a lost connection, a success that was cut on its way, 429, 500, 502, 503
-    and 504; a POST only if the server cannot have acted. One attempt is bounded by `timeout_s` to its last byte, all
-    together by five minutes, or by `timeout_s` if that is longer. An answer is at most 64 MiB. A 429 holds back every
-    thread. Redirects are not followed; the environment, `.netrc` included, is not read.
+    GET, PUT and DELETE are sent again after a lost connection, an incomplete success, 429, 500, 502, 503 and 504; a
+    POST only if the server cannot have acted. One attempt takes at most `timeout_s` to its last byte, all attempts
+    together at most five minutes, or `timeout_s` if that is longer. An answer has at most 64 MiB. A 429 pauses every
+    thread. Redirects are not followed. The environment and `.netrc` are not read.
 
-    Errors are those of `acrsync.diagnostics`; those of `get` and `json` are what `acrclient` raises, too: an answer
-    that is not a success is a `requests.HTTPError` with its `response`, network trouble a `requests.RequestException`.
-    On a write that the server may have carried out anyway, and only there, `error.may_have_acted` is true.
+    Errors are those of `acrsync.diagnostics`. `get` and `json` raise errors that are also those of `acrclient`: a
+    `requests.HTTPError` with its `response` if the answer is not a success, a `requests.RequestException` if the
+    connection fails. `error.may_have_acted` is true only for a write that the server may have carried out.
     """
 
     @dataclass(frozen=True, slots=True, kw_only=True)
     class Config:
-        """How often and how fast to try again, with urllib3's meaning.
+        """Retries, with urllib3's meaning.
 
-        `retries`: False, 0 and None are none, True is three. Pauses are 0, 2, 4, 8 ... times `backoff_factor` seconds,
-        at most 120 s, plus up to one factor of jitter; a longer `Retry-After` is honoured.
+        `retries`: False, 0 and None mean none, True means three. Pauses are 0, 2, 4, 8 ... times `backoff_factor`
+        seconds, at most 120 s, plus jitter of up to one factor; a longer `Retry-After` is respected.
         """
 
         retries: bool | int | None = 5
         backoff_factor: float = 0.1
 
-    def __init__(  # noqa: PLR0913 - three are acrclient's, the others exist by keyword only
+    def __init__(  # noqa: PLR0913 - three are acrclient's, the others are keyword-only
         self,
         bearer_token: str,
         base_url: str = "https://eu-api-v2.acrcloud.com",
@@ -65,16 +65,16 @@ class Client:
         debug: Callable[[str], None] | None = None,
         last_look: Callable[[], None] | None = None,
     ) -> None:
-        """Check address and token; nothing is sent.
+        """Check address and token; send nothing.
 
-        `base_url` may end in `/api`. `read_only`: nothing but GET can be sent. `proxies`: as in requests, for an https
-        endpoint. `cancel`, once set, ends all waiting: no request is sent again, while what is in flight
-        finishes and a new one is still sent, once. `debug` gets one line for each attempt, from any thread, without
-        token and bodies. `last_look` is called for each attempt of a write, from any thread, when the connection is
-        open: right before the first byte of the body, or of the request if it has none. If it raises, the write is not
-        sent, the connection is closed, and the error is raised unchanged.
+        `base_url` may end in `/api`. `read_only`: only GET can be sent. `proxies`: as in requests, for an https
+        endpoint. `cancel`: when set, waiting ends and no request is sent again; requests in flight finish, and new
+        requests are sent once. `debug` is called with one line for each attempt, from any thread, without token and
+        bodies. `last_look` is called for each attempt of a write, from any thread, when the connection is open: right
+        before the first byte of the body, or of the request if it has no body. If it raises, the write is not sent, the
+        connection is closed, and the error is raised unchanged.
         """
-        # What pickles, and a copy, are made of.
+        # For pickles and copies.
         self._arguments: dict[str, Any] = {
             "bearer_token": bearer_token, "base_url": base_url, "config": config, "read_only": read_only,
             "timeout_s": timeout_s, "proxies": proxies, "ca_bundle": ca_bundle, "cancel": cancel, "debug": debug,
@@ -101,11 +101,11 @@ class Client:
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **arguments: Any) -> Self:
-        """Return a client for the account that the environment names, as the command line reads it.
+        """Return a client with the settings of environment variables, as the command line reads them.
 
         `ACRSYNC_TOKEN`, else `ACRCLOUD_ACCESS_TOKEN`; `ACRSYNC_ENDPOINT`; `HTTPS_PROXY` and `NO_PROXY`;
-        `REQUESTS_CA_BUNDLE`, else `SSL_CERT_FILE`. Arguments of the constructor go before. Raises: AcrsyncError if no
-        token is set, or an empty one.
+        `REQUESTS_CA_BUNDLE`, else `SSL_CERT_FILE`. Arguments override them. Raises: AcrsyncError if no token is set, or
+        an empty one.
         """
         found = arguments_from(os.environ if environ is None else environ, given=arguments)
         return cls(**found)
@@ -118,7 +118,7 @@ class Client:
         if bound:
             raise TypeError(f"a Client with {' and '.join(bound)} belongs to its process and cannot be pickled")
         more = {name: value for name, value in vars(self).items() if name not in ("_arguments", "_sender")}
-        return _made, (type(self), self._arguments, more)
+        return _unpickled, (type(self), self._arguments, more)
 
     def __enter__(self) -> Self:
         return self
@@ -129,31 +129,31 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Close the connections that are kept; the client can still be used."""
+        """Close idle connections; the client can still be used."""
         self._sender.close()
 
     @property
     def session(self) -> requests.Session:
-        """The session that sends, for tests that put another adapter in its place. It does not add the token."""
+        """The session that sends, for tests that replace its adapter. It does not add the token."""
         return self._sender.session
 
     @property
     def sent(self) -> Mapping[str, int]:
-        """How many requests were sent so far, by method; each attempt counts."""
+        """The number of requests so far, by method; each attempt counts."""
         return self._sender.sent()
 
-    # What acrclient has.
+    # The methods of acrclient.
 
     def get(self, path: str, params: Params = None, **kwargs: Unpack[GetOptions]) -> requests.Response:
         """Return the answer to a GET, read to its last byte unless `stream`. `path` begins with `/api`."""
-        return self._sender.send("GET", path, params=params, options=kwargs).response
+        return self._sender.send("GET", path, params=params, changes=kwargs).response
 
     def json(self, path: str, params: Params = None, **kwargs: Unpack[GetOptions]) -> JSON:
-        """Return the JSON that answers a GET."""
+        """Return the JSON of the answer to a GET."""
         if getattr(self.get, "__func__", None) is not _GET:  # a subclass or a test has another one
             found: JSON = self.get(path, params=params, **kwargs).json()
             return found
-        return self._sender.send("GET", path, params=params, options=kwargs, parse=True).content
+        return self._sender.send("GET", path, params=params, changes=kwargs, parse=True).content
 
     def get_bm_cs_projects_results(
         self,
@@ -162,7 +162,7 @@ class Client:
         params: GetBmCsProjectsResultsParams | None = None,
         **kwargs: Unpack[GetOptions],
     ) -> list[StreamResult] | None:
-        """Return the results of a custom stream of a broadcast monitoring project: the answer's `data`."""
+        """Return the results of a custom stream of a broadcast monitoring project."""
         project, stream = (quote(str(part), safe="") for part in (project_id, stream_id))
         path = f"/api/bm-cs-projects/{project}/streams/{stream}/results"
         answer = self.json(path, params=params, **kwargs)
@@ -195,9 +195,9 @@ class Client:
         region: str | None = None,
         type: str | None = None,  # noqa: A002 - the API's own word
     ) -> Iterator[Bucket]:
-        """Yield every bucket, newest first. The first one comes when it is proven that none is missing.
+        """Yield every bucket, newest first, after it is proven that none is missing.
 
-        Raises: IncompleteListing if the list changes under each walk through it.
+        Raises: IncompleteListing if the list changes during every attempt to read it.
         """
 
         def fetch(number: int, per_page: int) -> Page[_Listed]:
@@ -211,18 +211,18 @@ class Client:
         return self._bucket("GET", bucket_path(bucket_id))
 
     def create_bucket(self, body: Mapping[str, JSON]) -> Bucket:
-        """Create a bucket and return it. A `metadata_template` may be JSON text, or a mapping.
+        """Create a bucket and return it. A `metadata_template` is JSON text or a mapping.
 
-        Raises: UnknownOutcome if the server may have acted without saying so.
+        Raises: UnknownOutcome if the server may have created it, but no usable answer came.
         """
         return self._bucket("POST", "/api/buckets", checked_body(body))
 
     def update_bucket(self, bucket_id: int | str, body: Mapping[str, JSON]) -> Bucket:
-        """Change the keys given, of `name`, `labels` and `metadata_template`, and return the bucket."""
+        """Change `name`, `labels` or `metadata_template`, and return the bucket."""
         return self._bucket("PUT", bucket_path(bucket_id), checked_body(body))
 
     def delete_bucket(self, bucket_id: int | str) -> None:
-        """Delete an empty bucket. Raises: NotFound if it is gone, be it by an attempt whose answer was lost."""
+        """Delete an empty bucket. Raises: NotFound if it is gone, perhaps after an attempt whose answer was lost."""
         self._sender.send("DELETE", bucket_path(bucket_id))
 
     def write(
@@ -232,12 +232,13 @@ class Client:
         body: Mapping[str, JSON] | None = None,
         **kwargs: Unpack[GetOptions],
     ) -> requests.Response:
-        """Return the whole answer to a write of one bucket, whatever its body says; `acrsync probe` measures with it.
+        """Return the answer to a write of one bucket, without reading its body; for `acrsync probe`.
 
-        Without `bucket_id` it is a create, and raises UnknownOutcome if the server may have acted without saying so.
+        Without `bucket_id` it is a create. Raises: UnknownOutcome if the server may have created the bucket, but no
+        answer came.
         """
         path = "/api/buckets" if bucket_id is None else bucket_path(bucket_id)
-        return self._sender.send(method, path, body=body, options=kwargs).response
+        return self._sender.send(method, path, body=body, changes=kwargs).response
 
     def _bucket(self, method: str, path: str, body: Mapping[str, JSON] | None = None) -> Bucket:
         call, response, answer = self._sender.send(method, path, body=body, parse=True)
@@ -274,8 +275,8 @@ def _positive(value: JSON) -> int | None:
 _GET = Client.get
 
 
-def _made(kind: type[Client], arguments: Mapping[str, Any], more: Mapping[str, Any]) -> Client:
-    """Return a client as it was pickled; a subclass may have a constructor of its own."""
+def _unpickled(kind: type[Client], arguments: Mapping[str, Any], more: Mapping[str, Any]) -> Client:
+    """Return a pickled client; a subclass may have another constructor."""
     made = kind.__new__(kind)
     Client.__init__(made, **arguments)
     vars(made).update(more)

@@ -1,4 +1,4 @@
-"""What a program hands to the client, checked before anything is sent."""
+"""Checks the arguments of calls before anything is sent."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def bucket_path(bucket_id: Any) -> str:
     """Return the path of one bucket, whose id may be text. Raises: InvalidCall."""
     text = str(bucket_id) if _is_whole(bucket_id) else bucket_id
     if not isinstance(text, str) or not text.isascii() or not text.isdigit():
-        raise InvalidCall(f"A bucket's id is a whole number, as 14791, not {visible(repr(bucket_id))[:50]}.")
+        raise InvalidCall(f"A bucket's id is a whole number such as 14791, not {visible(repr(bucket_id))[:50]}.")
     return f"/api/buckets/{text}"
 
 
@@ -39,9 +39,9 @@ def _is_whole(value: Any) -> bool:
 
 
 def checked_body(body: Any) -> Mapping[str, JSON]:
-    """Return a bucket's keys as they travel: a template as text. Raises: InvalidCall."""
+    """Return a bucket's keys as they are sent: a template as text. Raises: InvalidCall."""
     if not isinstance(body, Mapping):
-        raise InvalidCall(f"A bucket is written as a mapping, as {{'name': 'music'}}, not as {type(body).__name__}.")
+        raise InvalidCall(f"A bucket is a mapping such as {{'name': 'music'}}, not {type(body).__name__}.")
     template = body.get("metadata_template")
     if not isinstance(template, Mapping):
         return dict(body)

@@ -1,4 +1,4 @@
-"""What the environment says about the way to the API; read only if a program asks for it."""
+"""Reads a client's settings from environment variables; only `Client.from_env` and the command line use it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TOKENS = ("ACRSYNC_TOKEN", "ACRCLOUD_ACCESS_TOKEN")
 
 
 def arguments_from(environ: Mapping[str, str], *, given: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a client's arguments: those given, and what the environment says of the others.
+    """Return a client's arguments: the given ones, and the others from the environment.
 
     Raises: AcrsyncError if there is no token.
     """
@@ -30,21 +30,21 @@ def arguments_from(environ: Mapping[str, str], *, given: Mapping[str, Any]) -> d
 
 
 def token_from(environ: Mapping[str, str]) -> str:
-    """Return the token. A variable that is set and empty is not passed over: somebody meant it to hold one."""
+    """Return the token. A variable that is set but empty is an error: it was meant to contain a token."""
     fix = "set the environment variable ACRSYNC_TOKEN to a token: ACRCloud console, Account, Developer Settings."
     for name in TOKENS:
         if name in environ:
             if token := environ[name].strip():
                 return token
-            raise AcrsyncError("E013", f"The environment variable {name} is set, and empty.", fix=fix)
+            raise AcrsyncError("E013", f"The environment variable {name} is empty.", fix=fix)
     raise AcrsyncError("E013", f"Neither of the environment variables {' and '.join(TOKENS)} is set.", fix=fix)
 
 
 def proxies_from(environ: Mapping[str, str], url: str) -> dict[str, str]:
-    """Return the proxy of HTTPS_PROXY for an address, unless NO_PROXY names its host."""
+    """Return the proxy of HTTPS_PROXY for an address, unless NO_PROXY contains its host."""
     lower = {name.lower(): value for name, value in environ.items() if value}
-    proxy, spared = lower.get("https_proxy"), lower.get("no_proxy")
+    proxy, no_proxy = lower.get("https_proxy"), lower.get("no_proxy")
     host = urlsplit(url).netloc.rpartition("@")[2]
-    if proxy is None or (spared and proxy_bypass_environment(host, {"no": spared})):
+    if proxy is None or (no_proxy and proxy_bypass_environment(host, {"no": no_proxy})):
         return {}
     return {"https": proxy}

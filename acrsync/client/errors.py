@@ -1,4 +1,4 @@
-"""The client's errors: each is one of `acrsync.diagnostics` and, for who comes from `acrclient`, one of `requests`."""
+"""The client's errors. Each is one of `acrsync.diagnostics` and, as in `acrclient`, one of `requests`."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from acrsync.diagnostics import AccessDenied, NoAnswer, NotFound, RemoteError, U
 
 
 class ClientError(RemoteError):
-    """An error of one call: `method` and `path` say which, empty before there is one. It can be pickled."""
+    """An error of one call, with its `method` and `path` if a request was prepared. It can be pickled."""
 
     method = ""
     path = ""  # with the query, and without secrets
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # The arguments that made it are not those that it keeps.
+        # The constructor has other arguments than `args`.
         return copyreg.__newobj__, (type(self),), {**self.__dict__, "args": self.args}  # type: ignore[attr-defined]
 
 
 class InvalidCall(ClientError, ValueError):
-    """An argument that means nothing here, or that would undo what the client promises. Nothing was sent."""
+    """An argument that is invalid, or that would break a promise of the client. Nothing was sent."""
 
     def __init__(self, detail: str, *, fix: str = "") -> None:
         super().__init__("E453", detail, fix=fix)
 
 
 class InvalidAnswer(ClientError):
-    """A success whose JSON has another form than the API documents."""
+    """A success whose JSON has an undocumented form."""
 
     def __init__(self, detail: str) -> None:
         super().__init__("E417", detail, fix="check that the endpoint is the ACRCloud Console API.")
 
 
 class InvalidProxy(ClientError, requests.exceptions.InvalidProxyURL):
-    """The address of a proxy, which is not shown, cannot be used. Nothing was sent."""
+    """The address of a proxy is invalid; it is not shown. Nothing was sent."""
 
     def __init__(self, detail: str, *, fix: str) -> None:
         super().__init__("E454", detail, fix=fix)
@@ -62,7 +62,7 @@ class HttpNotFound(NotFound, HttpError):
 
 
 class HttpNoAnswer(NoAnswer, HttpError):
-    """The server could not answer: 429, 408 or 5xx."""
+    """The server did not process the request: 429, 408 or 5xx."""
 
 
 class Unusable(ClientError, requests.exceptions.InvalidJSONError):
@@ -80,20 +80,20 @@ class NotJson(Unusable, _Undecoded):
 
 
 class Throttled(ClientError, NoAnswer):
-    """Not sent, because the API asked for a pause that is too long."""
+    """Not sent, because the API asked for too long a pause."""
 
 
 class Unknown(ClientError, UnknownOutcome):
-    """A POST whose answer was lost, or is empty."""
+    """A POST whose answer was lost or is unusable."""
 
 
 class TooMuch(ClientError, requests.exceptions.ChunkedEncodingError):
-    """An answer that is longer than any list can be."""
+    """An answer that is too long."""
 
 
 class Lost(ClientError, NoAnswer, requests.ConnectionError):
-    """No connection, or one that broke."""
+    """No connection, or a broken one."""
 
 
 class TimedOut(ClientError, NoAnswer, requests.Timeout):
-    """No whole answer in time."""
+    """No complete answer in time."""

@@ -1,19 +1,19 @@
-"""The proof that a paged list was read completely, although it shifts while it is read.
+"""Reads a paged list and proves that no row is missing, although rows may shift while it is read.
 
-The end of a list is seen, never computed: it is an empty page, or a page shorter than the first if the rows so far are
-as many as the server counts. A count alone may be capped, cached or made by another query than the rows. It only says
-how many pages may be asked for at the same time.
+The end of a list is observed, never computed: it is an empty page, or a page shorter than the first if the number of
+rows so far equals the total. The total alone may be capped, cached or from another query than the rows. It only decides
+how many pages are requested at the same time.
 
-A row created during the walk pushes the others back, so that one is seen twice; a row deleted pulls them forward, so
-that one is missed. Page 1, read once more at the end, shows most of that. A repeated id, another page 1 or another
-total voids the walk. A walk with falling ids and a correct total proves the list: a row that was missed makes the total
-differ, and what could make up for it stands on page 1 or twice in the list. If the server sorts otherwise or counts
-wrong, a second walk with pages of another size must show the same ids in the same order: its page ends, where rows get
-lost, are elsewhere. The size is a tenth less than what the server gives at most, because a page may be capped below
-what was asked for, with the rest of it on no page.
+A row that is created during a walk pushes the others back, so one is seen twice. A deleted row pulls them forward, so
+one is missed. Reading page 1 again at the end shows most of that. A repeated id, another page 1 or another total makes
+the walk invalid. A walk with falling ids and a correct total proves the list: a missed row makes the total differ, and
+a row that compensates for it is on page 1 or twice in the list. If the server sorts differently or counts wrong, a
+second walk with another page size must show the same ids in the same order: rows get lost at the ends of pages, and
+these differ. The second size is a tenth less than the largest page, because a server may cap a page below the requested
+size and show its other rows nowhere.
 
-One page alone proves something only if it cannot be full: a full one may have pushed out its last row after the count.
-A simulation of all this is part of the tests.
+A single page proves the list only if it cannot be full: a full page may have lost its last row after the count. The
+tests contain a simulation of all this.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from typing import Generic, Protocol, TypeVar
 from acrsync.diagnostics import IncompleteListing
 
 WALKS = 5
-PER_PAGE = 100  # asked for; GUESS: accepted, or the server takes less and says so or not
-SMALLEST_PAGE = 20  # the documented default: nobody who is asked for 100 gives fewer, unless `meta.per_page` says so
-AHEAD = 8  # pages that are asked for at the same time at first; empty ones in a row that end a list whatever its total
+PER_PAGE = 100  # GUESS: accepted, or lowered by the server, which may or may not report it
+SMALLEST_PAGE = 20  # the documented default; a request for 100 gets at least this, unless `meta.per_page` is lower
+AHEAD = 8  # pages requested at the same time at first; consecutive empty pages that end a list whatever its total
 PAGES_MAX = 50_000  # more than that is a fault, not a list
 
 
 class Identified(Protocol):
-    """Anything with the id by which lists are sorted."""
+    """A row with the id by which lists are sorted."""
 
     @property
     def id(self) -> int: ...
@@ -46,19 +46,19 @@ Row = TypeVar("Row", bound=Identified)
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[Row]):
-    """One page as the server gave it."""
+    """One page of a list."""
 
     rows: tuple[Row, ...]
     total: int | None = None  # None if the answer has no usable one
-    per_page: int | None = None  # as the server says; None if it does not
-    paged: bool = True  # False if the server is known not to page this list
+    per_page: int | None = None  # of the answer; None if it has none
+    paged: bool = True  # False if the server does not page this list
 
     @property
     def ids(self) -> tuple[int, ...]:
         return tuple(row.id for row in self.rows)
 
     def is_all(self, asked: int) -> bool:
-        """Tell whether this page alone is the whole list: it has as many rows as there are, and room for another."""
+        """Return whether this page is the whole list: it has `total` rows, and room for another."""
         room = min(self.per_page or SMALLEST_PAGE, SMALLEST_PAGE, asked)
         full = bool(self.rows) and len(self.rows) >= room
         return not self.paged or (len(self.rows) == self.total and not full)
@@ -66,26 +66,26 @@ class Page(Generic[Row]):
 
 @dataclass(frozen=True, slots=True)
 class Listing(Generic[Row]):
-    """A list that is proven complete."""
+    """A list that is proven to be complete."""
 
     rows: tuple[Row, ...]
-    total: int | None  # as the server counts, which may be wrong
+    total: int | None  # of the server; may be wrong
 
     @property
     def miscounted(self) -> bool:
-        """Whether the server counts other than what it shows."""
+        """Whether the server's total differs from the number of rows."""
         return self.total is not None and self.total != len(self.rows)
 
 
 Fetch = Callable[[int, int], Page[Row]]  # by number and rows per page
-# `map`, or a map that asks in parallel.
+# `map`, or a parallel one.
 Each = Callable[[Callable[[int], Page[Row]], Iterable[int]], Iterable[Page[Row]]]
 
 
 def complete(fetch: Fetch[Row], each: Each[Row], *, what: str) -> Listing[Row]:
-    """Return every row of a list in the server's order; none that was there throughout is missing.
+    """Return every row of a list in the server's order. No row that existed the whole time is missing.
 
-    Asks for page 1, then through `each` for the others until the end is seen, then for page 1 again.
+    Reads page 1, then through `each` the others until the end, then page 1 again.
     Raises: IncompleteListing after five walks that prove nothing.
     """
     flaws: list[str] = []
@@ -94,7 +94,7 @@ def complete(fetch: Fetch[Row], each: Each[Row], *, what: str) -> Listing[Row]:
     counts_well = True  # until a walk without a flaw shows otherwise
     largest = 0  # rows on any page so far
     for number in range(WALKS):
-        # Other page ends in each walk.
+        # Each walk has other page ends.
         asked = max(1, min(largest or PER_PAGE, PER_PAGE) * (10 - number) // 10)
         first = fetch(1, asked)
         if first.is_all(asked) and not _repeated(first.ids):
@@ -105,7 +105,7 @@ def complete(fetch: Fetch[Row], each: Each[Row], *, what: str) -> Listing[Row]:
         counts_well = counts_well and (bool(flaw) or walk.total == len(walk.rows))
         if not flaw and (not walk.doubt or walk.confirms(before)) and seen <= ids:
             return Listing(walk.rows, first.total)
-        flaws.append(flaw or walk.doubt or "a row was gone that the walk before had shown")
+        flaws.append(flaw or walk.doubt or "a row of the previous walk was missing")
         if len(walk.pages) > PAGES_MAX:
             break
         before = None if flaw else walk
@@ -115,30 +115,30 @@ def complete(fetch: Fetch[Row], each: Each[Row], *, what: str) -> Listing[Row]:
 
 
 def flaw_in(pages: Sequence[Page[Row]], *, again: Page[Row] | None = None) -> str:
-    """Return what shows that the list changed during this walk, for people; nothing if nothing does.
+    """Return how the list changed during this walk, as text; empty if no change is visible.
 
-    `again` is page 1, read once more after all others.
+    `again` is page 1, read again after all others.
     """
-    told = (*pages, again) if again else pages
-    totals = sorted({page.total for page in told if page.total is not None})
+    every = (*pages, again) if again else pages
+    totals = sorted({page.total for page in every if page.total is not None})
     repeated = _repeated(id_ for page in pages for id_ in page.ids)
     if len(totals) > 1:
         return f"the total was {' and '.join(map(str, totals))}"
     if repeated:
-        return f"id {repeated[0]} came twice"
+        return f"id {repeated[0]} appeared twice"
     if again is not None and again.ids != pages[0].ids:
-        return "page 1 had changed at the end"
+        return "page 1 changed during the walk"
     return ""
 
 
-def falls(ids: Sequence[int]) -> bool:
-    """Tell whether each id is smaller than the one before."""
+def is_falling(ids: Sequence[int]) -> bool:
+    """Return whether each id is smaller than the one before."""
     return all(left > right for left, right in pairwise(ids))
 
 
 @dataclass(frozen=True, slots=True)
 class _Walk(Generic[Row]):
-    """All pages of a list, from the first until the end was seen or something was wrong."""
+    """All pages of a list, from the first to the end, or to the first visible change."""
 
     pages: tuple[Page[Row], ...]
     asked: int  # rows per page
@@ -157,13 +157,13 @@ class _Walk(Generic[Row]):
 
     @property
     def counted(self) -> int:
-        """How many pages the total speaks of, by the size that the first one really has; several if that is empty."""
+        """The number of pages by the total and the rows on page 1; several if page 1 is empty."""
         size = len(self.pages[0].rows)
         return math.ceil((self.total or 0) / size) if size else AHEAD
 
     @property
     def ended(self) -> bool:
-        """Whether the end was seen. An empty page with others to come is none: all of its rows may be filtered out."""
+        """Whether the end was observed. An empty page before the last one is not the end: its rows may be filtered."""
         last, others = self.pages[-1], self.pages[-AHEAD:]
         if last.rows:
             return len(last.rows) < len(self.pages[0].rows) and len(self.rows) == self.total
@@ -171,27 +171,27 @@ class _Walk(Generic[Row]):
 
     @property
     def doubt(self) -> str:
-        """What keeps this walk alone from proving the list, for people."""
+        """Why this walk alone does not prove the list, as text."""
         if self.total is None:
-            return "the list gives no total"
+            return "the list has no total"
         if self.total != len(self.rows):
-            return f"the total was {self.total}, the rows were {len(self.rows)}"
-        return "" if falls(self.ids) else "the ids are not in falling order"
+            return f"the total was {self.total}, but there were {len(self.rows)} rows"
+        return "" if is_falling(self.ids) else "the ids are not in falling order"
 
     def confirms(self, before: _Walk[Row] | None) -> bool:
-        """Tell whether the walk before, with pages of another size, shows the same."""
+        """Return whether the previous walk, with another page size, shows the same."""
         if before is None or before.asked == self.asked or (not self.ids and (self.total or 0) >= SMALLEST_PAGE):
             return False
         return (before.ids, before.total) == (self.ids, self.total)
 
     def endless(self, what: str) -> str:
-        return f"{what} on more than {PAGES_MAX} pages are too many"
+        return f"the {what} fill more than {PAGES_MAX} pages, which is too many"
 
 
 def _walked(fetch: Fetch[Row], each: Each[Row], first: Page[Row], *, asked: int) -> _Walk[Row]:
-    """Read on until the end is seen; stops early at what voids the walk.
+    """Read until the end, or until the walk is invalid.
 
-    Up to the total in steps that double, so that a total far too high costs few requests; then one page, then more.
+    Up to the total in steps that double, so that a wrong total costs few requests; then one page, then more.
     """
 
     def fetch_one(number: int) -> Page[Row]:
@@ -216,7 +216,7 @@ def _unproven(what: str, flaws: Sequence[str]) -> IncompleteListing:
     walks = "; ".join(f"walk {number}: {flaw}" for number, flaw in enumerate(flaws, 1))
     return IncompleteListing(
         "E440",
-        f"No walk through the list of {what} proves that it is complete ({walks}). "
-        "On an incomplete list a bucket that exists would be created again.",
-        fix="run it again when nothing else writes to this account; if it says the same then, show it to ACRCloud.",
+        f"The list of {what} could not be proven to be complete ({walks}). "
+        "With an incomplete list, an existing bucket would be created again.",
+        fix="run it again when nothing else changes this account. If it fails again, report it to ACRCloud.",
     )

@@ -1,4 +1,4 @@
-"""What one request may do differently: acrclient's keyword arguments, checked."""
+"""The options of one request: acrclient's keyword arguments, checked."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from acrsync.client.errors import InvalidCall, InvalidProxy
 from acrsync.visible import visible
 
 TIMEOUT_MAX_S = 86_400.0
-Timeout = float | tuple[float, float]  # seconds for all of one attempt; or for connecting, and for the rest
+Timeout = float | tuple[float, float]  # seconds for one attempt; or for connecting, and for the rest
 Hook = Callable[..., Any]
 _PROXY_SCHEMES = frozenset({"http", "https", "socks4", "socks4a", "socks5", "socks5h"})
 _PAIR = 2
@@ -30,7 +30,7 @@ _REFUSED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How one request is sent."""
+    """The options of one request."""
 
     timeout: Timeout
     headers: Mapping[str, str | bytes] = field(default_factory=dict)
@@ -40,26 +40,26 @@ class Options:
     stream: bool = False
     cookies: Mapping[str, str] | CookieJar | None = None
     hooks: tuple[Hook, ...] = ()
-    redirects: bool = False  # an answer that redirects is returned; it is followed in no case
+    redirects: bool = False  # return a redirect instead of raising; it is never followed
 
     @property
     def total_s(self) -> float:
-        """Seconds that one attempt may take."""
+        """The seconds that one attempt may take."""
         return sum(self.timeout) if isinstance(self.timeout, tuple) else self.timeout
 
     def timeout_within(self, left_s: float) -> Timeout:
-        """Return the timeout, or what is left of it."""
+        """Return the timeout, at most `left_s` in all."""
         if not isinstance(self.timeout, tuple):
             return min(self.timeout, left_s)
         connect = min(self.timeout[0], left_s)
         return connect, max(0.001, min(self.timeout[1], left_s - connect))
 
     def changed_by(self, options: Mapping[str, Any], *, base_url: str) -> Options:
-        """Return these options as a call's keyword arguments change them; None changes nothing. Raises: InvalidCall."""
+        """Return the options with a call's keyword arguments applied; None changes nothing. Raises: InvalidCall."""
         changes: dict[str, Any] = {}
         for name, value in options.items():
             if name == "allow_redirects":
-                why = "a redirect is never followed: the token stays with its host"
+                why = "redirects are never followed, so that the token is not sent to another host"
                 if value:
                     raise _unusable("allow_redirects", why)
                 changes["redirects"] = value is not None
@@ -77,10 +77,10 @@ class Options:
 
 
 def checked_timeout(value: Any, *, default: Timeout) -> Timeout:
-    """Return a timeout as requests takes it; 0 is the default, as with acrclient. Raises: InvalidCall."""
+    """Return a timeout in the form of requests; 0 means the default, as in acrclient. Raises: InvalidCall."""
     if isinstance(value, tuple | list):
         if len(value) != _PAIR:
-            raise _unusable("timeout", f"it has {len(value)} parts, not two: to connect, and for the rest")
+            raise _unusable("timeout", f"it has {len(value)} parts instead of two (for connecting, and for the rest)")
         total = sum(default) if isinstance(default, tuple) else default
         connect, rest = (None if part is None else _seconds(part) for part in value)
         rest = total if rest is None else rest
@@ -91,25 +91,25 @@ def checked_timeout(value: Any, *, default: Timeout) -> Timeout:
 
 
 def checked_proxies(proxies: Any, *, base_url: str) -> dict[str, str]:
-    """Return the proxies that a request to the endpoint may go through: none for plain http, which is on this machine.
+    """Return the proxies for the endpoint: none for plain http, which is only allowed on this machine.
 
-    Raises: InvalidProxy, without the address, which may hold a password.
+    Raises: InvalidProxy; the error does not show the address, which may contain a password.
     """
     if proxies is None:
         return {}
     if not isinstance(proxies, Mapping):
-        raise _unusable("proxies", "it is not a mapping, as {'https': 'http://proxy:3128'}")
+        raise _unusable("proxies", "it is not a mapping such as {'https': 'http://proxy:3128'}")
     if not base_url.startswith("https:"):
         return {}
     return {
-        key: _proxy(key, url) if url else ""  # which switches it off, as in requests
+        key: _proxy(key, url) if url else ""  # an empty one means no proxy, as in requests
         for key, url in proxies.items()
         if str(key).partition(":")[0] in ("https", "all")
     }
 
 
 def logins_of(proxies: Mapping[str, str]) -> frozenset[str]:
-    """Return what must not be shown of proxies' addresses: their logins, as they are written and as they are meant."""
+    """Return the logins and passwords in proxy addresses, encoded and decoded: they must not be shown."""
     logins = [url.partition("://")[2].rpartition("@")[0] for url in proxies.values()]
     hidden = [part for login in logins for part in (login, login.partition(":")[2])]
     return frozenset({*hidden, *map(unquote, hidden)} - {""})
@@ -118,24 +118,22 @@ def logins_of(proxies: Mapping[str, str]) -> frozenset[str]:
 def _proxy(key: str, url: Any) -> str:
     """Return a proxy's address with its scheme."""
     of = f"The proxy for {visible(str(key))}"
-    login = "in the login / ? # @ are %2F %3F %23 %40"
-    fix = f"write it, or HTTPS_PROXY, as in http://user:password@proxy.example:3128; {login}."
+    login = "in user and password, write / ? # @ as %2F %3F %23 %40"
+    fix = f"write it, or HTTPS_PROXY, as http://user:password@proxy.example:3128; {login}."
     if not isinstance(url, str):
         raise InvalidProxy(f"{of} is {type(url).__name__}, not text.", fix=fix)
     address = url.strip() if "://" in url else f"http://{url.strip()}"
     try:
         parts = parse_url(address)
     except (HTTPError, ValueError):
-        raise InvalidProxy(f"{of} is not an address that can be read.", fix=fix) from None
+        raise InvalidProxy(f"{of} is not a valid address.", fix=fix) from None
     if parts.scheme not in _PROXY_SCHEMES:
-        raise InvalidProxy(f"{of} does not speak http, https or socks.", fix=fix)
-    spaced = any(map(str.isspace, address))  # old versions of urllib3 take a host with a space for one
+        raise InvalidProxy(f"{of} does not use http, https or socks.", fix=fix)
+    spaced = any(map(str.isspace, address))  # old versions of urllib3 accept a host with a space
     if spaced or not parts.host or parts.path not in (None, "", "/") or parts.query or parts.fragment:
         raise InvalidProxy(f"{of} is not a scheme, a login, a host and a port.", fix=fix)
     if parts.scheme.startswith("socks") and importlib.util.find_spec("socks") is None:
-        raise InvalidProxy(
-            f"{of} speaks SOCKS, which needs the package PySocks.", fix="install it: pip install PySocks"
-        )
+        raise InvalidProxy(f"{of} uses SOCKS, which needs the package PySocks.", fix="install it: pip install PySocks")
     return address
 
 
@@ -178,7 +176,7 @@ def _cookies(value: Any, _: Options) -> Mapping[str, str] | CookieJar:
 
 def _hooks(value: Any, _: Options) -> tuple[Hook, ...]:
     if not isinstance(value, Mapping) or not value.keys() <= {"response"}:
-        raise _unusable("hooks", "the only event is response")
+        raise _unusable("hooks", "the only event is `response`")
     found = value.get("response") or ()
     hooks = (found,) if callable(found) else tuple(found)
     if not all(map(callable, hooks)):

@@ -1,9 +1,9 @@
-"""Secrets are recognized in text from outside, however they are encoded there, and taken out of it.
+"""Finds secrets in text from outside, also encoded ones, and removes them.
 
-A server may echo a request in an error page, a proxy its own login, a library the URL it could not read. Text is read
-as a person could decode it: percent-encoding, escapes of JSON, Python and HTML, up to three on top of each other, in
-any mix; without regard to case and line breaks. In what remains a secret is found as it is, in base64 (at each of the
-three positions it can begin at) or in hexadecimal. Eight characters of it in a row are enough.
+A server may echo a request in an error page, a proxy its own login, a library the URL that it could not parse. The
+search decodes percent-encoding and the escapes of JSON, Python and HTML, up to three layers in any combination, and
+ignores case and line breaks. It finds a secret in plain text, in base64 (at each of the three possible offsets) and in
+hexadecimal. Eight consecutive characters are enough.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from functools import cached_property
 
 from acrsync.visible import visible
 
-TEXT_MAX = 20_000  # characters of a text that are looked at; the rest is cut off
-_PIECE = 8  # characters of a secret in a row that give it away
-_SHORT = 4  # a shorter secret is a part of ordinary words
+TEXT_MAX = 20_000  # characters of a text; the rest is cut off
+_PIECE = 8  # consecutive characters of a secret that reveal it
+_SHORT = 4  # a shorter secret occurs in ordinary words
 _LAYERS = 3
 _HEADERS = (
     re.compile(r"""(?i)(\bauthorization["']?\s*[:=]\s*["']?(?:(?:bearer|basic|digest|token)\s+)?)[^\s"',;<>&]+"""),
@@ -32,12 +32,12 @@ _UNIT = re.compile(
 )
 _NAMES = {"&amp;": "&", "&lt;": "<", "&gt;": ">", "&quot;": '"', "&apos;": "'"}
 
-# A character as it was decoded so far, and where in the text it began and ended.
+# A decoded character, and its begin and end in the text.
 _Decoded = list[tuple[str, int, int]]
 
 
 class Secrets:
-    """The secrets of one client: what must never be shown, each with the word to show in its place."""
+    """The secrets of one client, each with the text to show instead."""
 
     def __init__(self, secrets: Mapping[str, str]) -> None:
         self._secrets = dict(secrets)
@@ -52,8 +52,8 @@ class Secrets:
             text = secret.sub(r"\1[secret]", text)
         return visible(text)
 
-    def shown_in(self, text: str) -> bool:
-        """Tell whether a text holds a secret."""
+    def is_in(self, text: str) -> bool:
+        """Return whether a text contains a secret."""
         return self._without(text[:TEXT_MAX]) != text[:TEXT_MAX]
 
     def _without(self, text: str) -> str:
@@ -64,7 +64,7 @@ class Secrets:
         return "".join((*parts, text[at:]))
 
     def _found(self, text: str) -> Iterator[tuple[int, int, str]]:
-        """Yield each piece of a secret: where it begins and ends in the text, and what to show."""
+        """Yield each piece of a secret: its begin and end in the text, and the text to show instead."""
         decoded: _Decoded = [(character, at, at + 1) for at, character in enumerate(_folded(text))]
         for _ in range(_LAYERS + 1):
             kept = [unit for unit in decoded if not unit[0].isspace()]
@@ -73,14 +73,14 @@ class Secrets:
                 for at in range(len(plain) - length + 1):
                     if name := pieces.get(plain[at : at + length]):
                         yield kept[at][1], kept[at + length - 1][2], name
-            unlayered = _unlayered(decoded)
-            if len(unlayered) == len(decoded):
+            outer = _without_layer(decoded)
+            if len(outer) == len(decoded):
                 return
-            decoded = unlayered
+            decoded = outer
 
     @cached_property
     def _pieces(self) -> Mapping[int, Mapping[str, str]]:
-        """What gives a secret away, by length."""
+        """The pieces that reveal a secret, by length."""
         found: dict[int, dict[str, str]] = {}
         for secret, name in self._secrets.items():
             for form in _forms(secret):
@@ -92,11 +92,11 @@ class Secrets:
 
 
 def _forms(secret: str) -> Iterable[str]:
-    """Yield a secret in each alphabet, in small letters and without spaces."""
+    """Yield a secret in each encoding, in lower case and without spaces."""
     data = secret.encode("utf-8", "surrogatepass")
     encoded = [data.hex()]
     for shift, lead in ((0, 0), (1, 2), (2, 3)):
-        whole = (shift + len(data)) * 8 // 6  # the last character before one that also depends on what follows
+        whole = (shift + len(data)) * 8 // 6  # the last character that does not depend on what follows
         encoded.append(b64encode(bytes(shift) + data).decode()[lead:whole])
     encoded += [form.replace("+", "-").replace("/", "_") for form in encoded]
     plain = (secret, secret.replace(" ", "+"), data.decode("latin-1"))
@@ -104,20 +104,20 @@ def _forms(secret: str) -> Iterable[str]:
 
 
 def _folded(text: str) -> str:
-    """Return the text in small letters, each character in its place."""
+    """Return the text in lower case, with every character at the same position."""
     return "".join(character.lower()[:1] for character in text) if not text.isascii() else text.lower()
 
 
-def _unlayered(units: _Decoded) -> _Decoded:
-    """Return the text with one layer of escapes taken off; each unit still knows its place."""
+def _without_layer(units: _Decoded) -> _Decoded:
+    """Return the text with one layer of escapes decoded; each unit keeps its position."""
     text = "".join(character for character, *_ in units)
     return [
-        (_meant(match), units[match.start()][1], units[match.end() - 1][2])
+        (_unescaped(match), units[match.start()][1], units[match.end() - 1][2])
         for match in _UNIT.finditer(text)
     ]  # fmt: skip
 
 
-def _meant(match: re.Match[str]) -> str:
+def _unescaped(match: re.Match[str]) -> str:
     percent, u, x, html_hex, html, name, escaped = match.groups()
     digits = percent or u or x or html_hex
     if digits or html:
@@ -127,7 +127,7 @@ def _meant(match: re.Match[str]) -> str:
 
 
 def _merged(found: Iterable[tuple[int, int, str]]) -> Iterator[tuple[int, int, str]]:
-    """Yield pieces that touch or overlap as one."""
+    """Yield the pieces; adjacent and overlapping ones are merged."""
     last: tuple[int, int, str] | None = None
     for begin, end, name in sorted(found):
         if last is None or begin > last[1]:

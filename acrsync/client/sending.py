@@ -1,4 +1,4 @@
-"""One request with its retries: what may be sent again, when, and what it means when no attempt succeeds."""
+"""Sends one request with its retries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from requests.structures import CaseInsensitiveDict
 
 from acrsync.client.address import checked_path
 from acrsync.client.errors import ClientError, InvalidCall, Throttled
-from acrsync.client.failures import SUCCESS, TROUBLE, Call, Failure, of_answer, of_trouble, parsed
+from acrsync.client.failures import SUCCESS, TRANSPORT_ERRORS, Call, Failure, answer_failure, parsed, transport_failure
 from acrsync.client.options import Options, logins_of
 from acrsync.client.pace import Pace, attempts_of, backoff
 from acrsync.client.secrets import Secrets
@@ -30,7 +30,7 @@ BUDGET_S = 300.0  # for one request with all its retries and pauses
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """How requests are sent; all of it is checked already."""
+    """The checked settings of a client."""
 
     base_url: str
     token: str = field(repr=False)
@@ -47,11 +47,11 @@ class Answer(NamedTuple):
 
     call: Call
     response: requests.Response
-    content: JSON  # None unless it was asked for
+    content: JSON  # None unless requested
 
 
 class Sender:
-    """Sends for any number of threads."""
+    """Sends requests for any number of threads."""
 
     def __init__(self, settings: Settings, *, cancel: threading.Event | None) -> None:
         self._settings = settings
@@ -71,29 +71,29 @@ class Sender:
         *,
         params: Any = None,
         body: Mapping[str, JSON] | None = None,
-        options: Mapping[str, Any] | None = None,
+        changes: Mapping[str, Any] | None = None,
         parse: bool = False,
     ) -> Answer:
-        """Return the first answer that is a success, read to its last byte; with `parse` also the JSON that it is.
+        """Return the first successful answer, read to its last byte; with `parse` also its JSON.
 
-        Raises: a RemoteError; `may_have_acted` is true if any attempt of a write may have been carried out. Also raises
-        what the last look, or a hook, raised.
+        Raises: RemoteError; `may_have_acted` is true if any attempt of a write may have been carried out. Also raises
+        the errors of `last_look` and of hooks.
         """
-        settings, how, secrets = self._settings, *self._how(method, options)
+        settings, options, secrets = self._settings, *self._options_of(method, changes)
         data = None if body is None else _json(body)
-        budget_s = max(BUDGET_S, how.total_s)
+        budget_s = max(BUDGET_S, options.total_s)
         deadline = time.monotonic() + budget_s
         failure: Failure | None = None
         wait_s, acted = 0.0, False
         for attempt in range(1, attempts_of(settings.retries) + 1):
-            # An interrupt stops retries, never a new request: what is begun, as a replacement, must come to its end.
+            # An interrupt stops retries, but not new requests: a replacement that was started must finish.
             if not self._pace.wait(wait_s, deadline=deadline) or (failure and self._pace.cancelled):
                 break
             left_s = max(0.001, deadline - time.monotonic())
             payload = None if data is None else Body(data)
-            request = self._request(method, path, params, how=how, payload=payload)
+            request = self._request(method, path, params, options=options, payload=payload)
             call = Call(method, request.path_url, payload, attempt, secrets)
-            match self._attempt(call, request, how=how, left_s=left_s, parse=parse):
+            match self._attempt(call, request, options=options, left_s=left_s, parse=parse):
                 case Stopped(error=stop):
                     if isinstance(stop, RemoteError):
                         stop.may_have_acted = acted  # by an earlier attempt; this one was not sent
@@ -101,7 +101,7 @@ class Sender:
                 case Failure() as failure:
                     acted = acted or failure.acted
                 case answer:
-                    return self._hooked(answer, how=how, parse=parse) if how.hooks else answer
+                    return self._hooked(answer, options=options, parse=parse) if options.hooks else answer
             wait_s = max(failure.wait_s, backoff(attempt, settings.backoff_factor))
             if failure.throttled:
                 self._pace.pause(wait_s)
@@ -109,12 +109,12 @@ class Sender:
                 break
         error = failure.error if failure else self._never_sent(method, path, budget_s=budget_s)
         error.may_have_acted = error.may_have_acted or acted
-        if how.hooks and getattr(error, "response", None) is not None:
-            self._run_hooks(error.response, how=how)  # type: ignore[attr-defined]
+        if options.hooks and getattr(error, "response", None) is not None:
+            self._run_hooks(error.response, options=options)  # type: ignore[attr-defined]
         try:
             raise error
         finally:
-            del error, failure  # or the exception and this frame would keep each other, and the connection, alive
+            del error, failure  # else the exception and this frame keep each other, and the connection, alive
 
     def sent(self) -> Mapping[str, int]:
         with self._lock:
@@ -123,84 +123,91 @@ class Sender:
     def close(self) -> None:
         self.session.close()
 
-    def _how(self, method: str, options: Mapping[str, Any] | None) -> tuple[Options, Secrets]:
-        """Return how a call is sent, and what must not be shown of it.
+    def _options_of(self, method: str, changes: Mapping[str, Any] | None) -> tuple[Options, Secrets]:
+        """Return the options of a call, and its secrets.
 
-        Raises: InvalidCall; RemoteError if nothing but GET can be sent.
+        Raises: InvalidCall; RemoteError if only GET can be sent.
         """
         settings = self._settings
         if settings.read_only:
-            check_reading(method)  # as the transport does; also if a test has put another in its place
-        if not options:
+            check_reading(method)  # as the transport does, which a test may replace
+        if not changes:
             return settings.defaults, self._secrets
-        how = settings.defaults.changed_by(options, base_url=settings.base_url)
-        return how, self._secrets if how.proxies is settings.defaults.proxies else _secrets(settings.token, how)
+        options = settings.defaults.changed_by(changes, base_url=settings.base_url)
+        return options, self._secrets if options.proxies is settings.defaults.proxies else _secrets(
+            settings.token, options
+        )
 
     def _attempt(
-        self, call: Call, request: requests.PreparedRequest, *, how: Options, left_s: float, parse: bool
+        self, call: Call, request: requests.PreparedRequest, *, options: Options, left_s: float, parse: bool
     ) -> Answer | Failure | Stopped:
         begun = time.monotonic()
         try:
             response = self.session.send(
                 request,
-                timeout=how.timeout_within(left_s),
-                stream=how.stream,
-                verify=how.verify,
-                cert=how.cert,
-                proxies=how.proxies,
+                timeout=options.timeout_within(left_s),
+                stream=options.stream,
+                verify=options.verify,
+                cert=options.cert,
+                proxies=options.proxies,
                 allow_redirects=False,
             )
-            if how.stream and (parse or response.status_code not in SUCCESS):
+            if options.stream and (parse or response.status_code not in SUCCESS):
                 read(response)
         except Stopped as stopped:
             return stopped
-        except TROUBLE as trouble:
-            return self._told(call, of_trouble(call, trouble, request=_without_token(request)), begun=begun)
+        except TRANSPORT_ERRORS as trouble:
+            return self._logged(call, transport_failure(call, trouble, request=_without_token(request)), begun=begun)
         if is_real(response):
             request.headers.pop("Authorization", None)
-        else:  # a test may look at what it was sent
+        else:  # a test may check what was sent
             response.request = _without_token(request)
-        failure = of_answer(call, response, redirects=how.redirects)
+        failure = answer_failure(call, response, redirects=options.redirects)
         if failure is None and parse:
             content = parsed(call, response)
-            return self._told(
+            return self._logged(
                 call, content if isinstance(content, Failure) else Answer(call, response, content), begun=begun
             )
-        return self._told(call, failure or Answer(call, response, None), begun=begun, stream=how.stream)
+        return self._logged(call, failure or Answer(call, response, None), begun=begun, stream=options.stream)
 
-    def _told(self, call: Call, answer: Answer | Failure, *, begun: float, stream: bool = False) -> Answer | Failure:
+    def _logged(self, call: Call, answer: Answer | Failure, *, begun: float, stream: bool = False) -> Answer | Failure:
         """Return the answer after logging it for --debug."""
         if self._settings.debug:
             match answer:
                 case Failure(error=error):
-                    became = f"{error.status or 'no answer'}, {error.diagnostic.summary}"
+                    result = f"{error.status or 'no answer'}, {error.diagnostic.summary}"
                 case Answer(response=response):
-                    became = f"{response.status_code}, "
-                    became += "not read yet" if stream else f"{len(response.content)} bytes"
-            self._settings.debug(f"{call}: {became}, {(time.monotonic() - begun) * 1000:.0f} ms")
+                    result = f"{response.status_code}, "
+                    result += "not read yet" if stream else f"{len(response.content)} bytes"
+            self._settings.debug(f"{call}: {result}, {(time.monotonic() - begun) * 1000:.0f} ms")
         return answer
 
-    def _hooked(self, answer: Answer, *, how: Options, parse: bool) -> Answer:
-        """Return the answer as the call's hooks leave it."""
-        response = self._run_hooks(answer.response, how=how)
+    def _hooked(self, answer: Answer, *, options: Options, parse: bool) -> Answer:
+        """Return the answer after the call's hooks."""
+        response = self._run_hooks(answer.response, options=options)
         content = parsed(answer.call, response) if parse else None
         if isinstance(content, Failure):
             raise content.error
         return Answer(answer.call, response, content)
 
-    def _run_hooks(self, response: requests.Response, *, how: Options) -> requests.Response:
-        # Here, not in the session: what a hook raises must not be taken for trouble on the way.
-        given = {"timeout": how.timeout, "verify": how.verify, "proxies": how.proxies, "stream": how.stream}
-        for hook in how.hooks:
-            response = hook(response, cert=how.cert, **given) or response
+    def _run_hooks(self, response: requests.Response, *, options: Options) -> requests.Response:
+        # Not in the session: an error of a hook must not count as a failed connection.
+        given = {
+            "timeout": options.timeout,
+            "verify": options.verify,
+            "proxies": options.proxies,
+            "stream": options.stream,
+        }
+        for hook in options.hooks:
+            response = hook(response, cert=options.cert, **given) or response
         return response
 
     def _request(
-        self, method: str, path: str, params: Any, *, how: Options, payload: Body | None
+        self, method: str, path: str, params: Any, *, options: Options, payload: Body | None
     ) -> requests.PreparedRequest:
-        sent: CaseInsensitiveDict[str | bytes] = CaseInsensitiveDict(how.headers)
+        sent: CaseInsensitiveDict[str | bytes] = CaseInsensitiveDict(options.headers)
         sent.setdefault("User-Agent", f"acrsync/{__version__}")
-        sent.setdefault("Accept", "application/json")  # without it a refusal may be a redirect to a page
+        sent.setdefault("Accept", "application/json")  # else an error may be a redirect to an HTML page
         sent["Accept-Encoding"] = "gzip"
         sent["Authorization"] = f"Bearer {self._settings.token}"
         if payload is not None:
@@ -210,8 +217,8 @@ class Sender:
             request.prepare_method(method)
             request.prepare_url(self._settings.base_url + checked_path(path), params)
             request.prepare_headers(sent)
-            if how.cookies:
-                request.prepare_cookies(how.cookies)
+            if options.cookies:
+                request.prepare_cookies(options.cookies)
             request.prepare_body(payload, None)
         except ClientError:
             raise
@@ -231,19 +238,19 @@ class Sender:
         return error
 
 
-def _secrets(token: str, how: Options) -> Secrets:
-    return Secrets({**dict.fromkeys(logins_of(how.proxies), "[proxy-login]"), token: "[token]"})
+def _secrets(token: str, options: Options) -> Secrets:
+    return Secrets({**dict.fromkeys(logins_of(options.proxies), "[proxy-login]"), token: "[token]"})
 
 
 def _without_token(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Return what answers and exceptions keep of a request."""
+    """Return a request without its token, for answers and exceptions."""
     kept = request.copy()
     kept.headers.pop("Authorization", None)
     return kept
 
 
 def _json(body: Mapping[str, JSON]) -> bytes:
-    """Return what is sent. Raises: InvalidCall if it is not JSON."""
+    """Return the encoded body. Raises: InvalidCall if it is not JSON."""
     try:
         return json.dumps(body, allow_nan=False).encode()
     except (TypeError, ValueError, RecursionError) as e:

@@ -1,6 +1,6 @@
-"""The typed dictionaries that travel through the client's public methods.
+"""The typed dictionaries of the client's public methods.
 
-They help an editor and promise nothing: the server may leave keys out and add others.
+They are hints for editors, not promises: the server may omit keys and add others.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -9,12 +9,12 @@ from typing import Any, Literal, NotRequired, TypedDict
 
 from acrsync.model import JSON
 
-# What requests takes for a query.
+# As in requests.
 Params = Mapping[str, Any] | Iterable[tuple[str, Any]] | str | bytes | None
 
 
 class Bucket(TypedDict, total=False):
-    """One bucket as the API answers it. Source: Console API, "List Buckets"."""
+    """One bucket in an answer of the API. Source: Console API, "List Buckets"."""
 
     id: int
     uid: int
@@ -34,7 +34,7 @@ class Bucket(TypedDict, total=False):
 
 
 class BucketPage(TypedDict):
-    """One page of the list. `links` drop filters and page size: count `page` up instead of following them."""
+    """One page of the list. `links` drop filters and page size: increment `page` instead of following them."""
 
     data: list[Bucket]
     links: NotRequired[dict[str, str | None]]
@@ -42,7 +42,7 @@ class BucketPage(TypedDict):
 
 
 class GetBmCsProjectsResultsParams(TypedDict):
-    """What the results of a custom stream can be narrowed to. Source: Console API, "Custom Streams Results"."""
+    """The filters for the results of a custom stream. Source: Console API, "Custom Streams Results"."""
 
     type: str  # last or day
     date: str  # YYYYmmdd, a day in UTC
@@ -53,19 +53,19 @@ class GetBmCsProjectsResultsParams(TypedDict):
 
 
 class Artist(TypedDict, total=False):
-    """Who performs a piece of music."""
+    """The artist of a piece of music."""
 
     name: str
 
 
 class Album(TypedDict, total=False):
-    """What a piece of music was released on."""
+    """The album of a piece of music."""
 
     name: str
 
 
 class Music(TypedDict, total=False):
-    """One recognized piece of music of ACRCloud's own catalogue."""
+    """One recognized piece of music from ACRCloud's catalogue."""
 
     acrid: str
     title: str
@@ -82,9 +82,9 @@ class Music(TypedDict, total=False):
 
 
 class ResultMetadata(TypedDict, total=False):
-    """What was recognized. Either `music` or `custom_files` is there, and either may be null.
+    """What was recognized: `music` or `custom_files`, each of which may be null.
 
-    A custom file has the keys that its owner gave it, of any type: `album` may be text.
+    A custom file has the keys that its owner set, of any type: `album` may be text.
     """
 
     type: str
@@ -111,16 +111,16 @@ class StreamResult(TypedDict, total=False):
 
 
 class GetOptions(TypedDict, total=False):
-    """What one GET may do differently, with the meaning that requests gives it. Everything else is refused."""
+    """The options of a GET, as in requests. All others are refused."""
 
     timeout: (
         float | tuple[float | None, float | None] | None
-    )  # for one attempt to its last byte; or to connect, for the rest
+    )  # for one attempt to its last byte; or for connecting, and for the rest
     headers: Mapping[str, str | None] | None
     verify: bool | str | None
     cert: str | tuple[str, str] | None
-    proxies: Mapping[str, str | None] | None  # those for https only
-    stream: bool | None  # the answer is not read yet, and only the time for it is limited
+    proxies: Mapping[str, str | None] | None  # only those for https are used
+    stream: bool | None  # the body is not read yet; only the time for it is limited, not its size
     cookies: Mapping[str, str] | CookieJar | None
     hooks: Mapping[str, Callable[..., Any] | Iterable[Callable[..., Any]]] | None
     allow_redirects: Literal[False] | None

@@ -1,29 +1,29 @@
-"""Connections by way of a SOCKS proxy; imported only if PySocks is installed."""
+"""Connections through a SOCKS proxy; imported only if PySocks is installed."""
 
 from functools import partial
 
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.contrib.socks import SOCKSConnection, SOCKSHTTPSConnection
 
-from acrsync.client.wire import Holding, LastLook, Pools, Sending, TlsSending
+from acrsync.client.wire import LastLook, Pools, TrackedConnection, TrackedPool, TrackedTlsConnection
 
 
-class _Connection(Sending, SOCKSConnection):
+class _Connection(TrackedConnection, SOCKSConnection):
     pass
 
 
-class _TlsConnection(TlsSending, SOCKSHTTPSConnection):
+class _TlsConnection(TrackedTlsConnection, SOCKSHTTPSConnection):
     pass
 
 
-class _Pool(Holding):
+class _Pool(TrackedPool):
     ConnectionCls = _Connection
 
 
-class _TlsPool(Holding, HTTPSConnectionPool):
+class _TlsPool(TrackedPool, HTTPSConnectionPool):
     ConnectionCls = _TlsConnection
 
 
 def pools(last_look: LastLook | None) -> Pools:
-    """Return what makes connection pools, by scheme, as a pool manager takes it."""
+    """Return the constructors of connection pools, by scheme, for a pool manager."""
     return {"http": partial(_Pool, last_look=last_look), "https": partial(_TlsPool, last_look=last_look)}

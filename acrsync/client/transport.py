@@ -1,8 +1,8 @@
-"""The way of one request below `requests`: what must never pass, and how much of an answer is read.
+"""The session and the adapter below `requests`: they block forbidden requests and limit the size of answers.
 
-The session is one of `requests`, so that whatever replaces its adapters in a test (requests-mock, responses) sees each
-request, and answers it. What a session does by itself is taken away: it reads no environment, no `.netrc`, keeps no
-cookies and follows no redirect. What is left of it is not changed by a request, so threads can share it.
+The session is one of `requests`, so that tools that replace its adapters in tests (requests-mock, responses) see and
+answer each request. Its automatic behaviour is disabled: it does not read the environment or `.netrc`, keep cookies or
+follow redirects. A request does not change it, so threads can share it.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from requests.cookies import RequestsCookieJar
 from urllib3.util import Timeout
 
 from acrsync.client.address import origin
-from acrsync.client.wire import LastLook, Untrusting, pools
+from acrsync.client.wire import LastLook, UnusableCertificates, pools
 from acrsync.diagnostics import RemoteError
 
-POOL_SIZE = 100  # connections kept: more than readers and writers together, or urllib3 logs what it discards
+POOL_SIZE = 100  # idle connections: more than readers and writers together, or urllib3 logs discarded ones
 ANSWER_MAX = 64 * 2**20  # bytes of an answer, after decompression
 _READ = 65_536
 
 
 class TooLong(Exception):
-    """An answer that goes on and on. No library on the way handles this class."""
+    """An answer that is too long. Not a class that requests or urllib3 handle."""
 
 
 class _NoCookies(RequestsCookieJar):
     def extract_cookies(self, *_: Any) -> None:
-        """Keep none."""
+        """Keep no cookies."""
 
 
 class Session(requests.Session):
-    """A session that does nothing by itself."""
+    """A session without automatic behaviour."""
 
     def __init__(self, transport: Transport) -> None:
         super().__init__()
@@ -44,14 +44,14 @@ class Session(requests.Session):
             self.mount(prefix, transport)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Find nothing to follow, and nothing to prepare for it."""
+        """Return None: no redirect is followed or prepared."""
 
 
 class Transport(HTTPAdapter):
-    """Sends to one origin only, and if it is read-only nothing but GET: also for a session it is mounted on.
+    """Sends only to one origin and, if it is read-only, only GET; also when mounted on another session.
 
-    The server may close a kept connection while a POST is on its way, and nobody could tell whether it was read. A POST
-    therefore gets a connection of its own, so that its failing means what it seems to mean.
+    The server may close an idle connection while a POST is sent, and then it is unknown whether the POST was read. So
+    each POST gets a new connection.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class Transport(HTTPAdapter):
         try:
             super().cert_verify(*args, **kwargs)  # type: ignore[no-untyped-call]
         except OSError as e:
-            raise Untrusting(str(e)) from e
+            raise UnusableCertificates(str(e)) from e
 
     def send(
         self,
@@ -101,15 +101,15 @@ class Transport(HTTPAdapter):
     ) -> requests.Response:
         """Send once and return the answer, read to its last byte unless `stream`.
 
-        `timeout`: seconds for all of it, of which connecting may take a third for each address of the host, and the TLS
-        handshake another third; or a pair of seconds for connecting and for the rest. Looking up the host's name takes
-        as long as the operating system lets it. Raises what requests, urllib3 and the socket raise; Stopped,
-        Untrusting, TooLong.
+        `timeout`: seconds in all, of which connecting may take a third for each address of the host, and the TLS
+        handshake another third; or a pair of seconds for connecting and for the rest. The operating system limits the
+        time to resolve the host. Raises: errors of requests, urllib3 and the socket; Stopped, UnusableCertificates,
+        TooLong.
         """
         if self._read_only:
             check_reading(request.method)
         if origin(request.url or "") != self._origin:
-            raise RemoteError("E452", "The token goes to the endpoint only; nothing was sent.")
+            raise RemoteError("E452", "The token is only sent to the endpoint; nothing was sent.")
         self._count(request.method or "")
         how = {"timeout": _clock(timeout), "verify": verify, "cert": cert, "proxies": proxies}
         if request.method != "POST":
@@ -131,14 +131,14 @@ class Transport(HTTPAdapter):
 
 
 def check_reading(method: str | None) -> None:
-    """Let nothing but GET pass. Raises: RemoteError."""
+    """Raises: RemoteError for every method except GET."""
     if method != "GET":
-        raise RemoteError("E451", f"It was asked to send {method}; it did not.")
+        raise RemoteError("E451", f"{method} was not sent.")
 
 
 def read(response: requests.Response) -> requests.Response:
-    """Return the answer, read to its last byte. Raises: TooLong, and what requests raises for a stream that broke."""
-    kept: Any = response  # requests has no public way to bound an answer and to keep it
+    """Return the answer, read to its last byte. Raises: TooLong; errors of requests if the connection breaks."""
+    kept: Any = response  # requests has no public way to limit the size of an answer that it keeps
     if not kept._content_consumed:
         pieces, size = [], 0
         try:
@@ -154,7 +154,7 @@ def read(response: requests.Response) -> requests.Response:
 
 
 def _clock(timeout: Any) -> Any:
-    """Return a timeout as urllib3 takes it, with a limit to all of it."""
+    """Return a timeout of urllib3 with a limit for the whole attempt."""
     match timeout:
         case (connect, rest):
             return Timeout(total=None if connect is None or rest is None else connect + rest, connect=connect)

@@ -1,8 +1,8 @@
-"""Bytes to and from the server: one exchange on one connection, its clock, and when the connection can be kept.
+"""Connections that limit the time of an attempt, track what was sent, and are only reused after a correct exchange.
 
-These classes stand on urllib3's and `http.client`'s own, so that one attempt can be bounded to its last byte, so that
-it is known what of a request was handed to the network, and so that no answer is ever taken for that to another
-request. A connection is kept only after an exchange without a flaw.
+These classes extend those of urllib3 and `http.client` for three reasons: one attempt has a time limit to its last
+byte; it is known which part of a request was handed to the network; and no answer is taken for the answer to another
+request.
 """
 
 from __future__ import annotations
@@ -36,50 +36,50 @@ LastLook = Callable[[], None]  # raises if a write must not be sent
 
 
 def is_real(response: requests.Response) -> bool:
-    """Tell whether an answer came over a connection of this module, and not from a test that replaced it."""
+    """Return whether an answer came over a connection of this module, not from a replacement in a test."""
     return isinstance(getattr(response.raw, "_original_response", None), _Response)
 
 
 class Stopped(Exception):
-    """A last look raised, so a write was not sent. No library on the way handles this class."""
+    """`last_look` raised, so a write was not sent. Not a class that requests or urllib3 handle."""
 
     def __init__(self, error: Exception) -> None:
         super().__init__(str(error))
         self.error = error
 
 
-class Untrusting(Exception):
-    """The certificates to use cannot be read, so nothing was sent. No library on the way handles this class."""
+class UnusableCertificates(Exception):
+    """The certificates cannot be read, so nothing was sent. Not a class that requests or urllib3 handle."""
 
 
 class Body(bytes):
     """A request body that records whether it was handed to the network.
 
-    Headers go first, and only on an open connection. If the body was not handed on, the server has at most half a
-    request and cannot have acted, whatever went wrong. So a POST is known to be safe to send again.
+    Headers are sent first, and only on an open connection. If the body was not handed over, the server has at most half
+    a request and cannot have acted. Then a POST is safe to send again.
     """
 
-    held = False  # by a connection pool of this module: nothing but its connections can hand it on
-    taken = False
+    held = False  # by a connection pool of this module: only its connections can send it
+    taken = False  # handed to the network
 
     def __reduce__(self) -> tuple[type[bytes], tuple[bytes]]:
         return bytes, (bytes(self),)
 
     @property
     def unsent(self) -> bool:
-        """Whether it is certain that the server has none of it."""
+        """Whether the server certainly has nothing of the body."""
         return self.held and not self.taken
 
 
-class _Clocked(io.RawIOBase):
-    """A socket that is read until a deadline; its own timeout starts anew with each byte, so a drip would never end."""
+class _DeadlineSocket(io.RawIOBase):
+    """A socket with a deadline for all reads. Its own timeout restarts with each byte."""
 
     def __init__(self, sock: socket.socket) -> None:
         left_s = sock.gettimeout()
         self._deadline = math.inf if left_s is None else time.monotonic() + left_s
         self._sock = sock
         self._raw = sock.makefile("rb", buffering=0)
-        self.ended = False  # nothing more belongs to this answer
+        self.ended = False  # the answer is complete
 
     def readable(self) -> bool:
         return True
@@ -89,7 +89,7 @@ class _Clocked(io.RawIOBase):
             return 0
         left_s = self._deadline - time.monotonic()
         if left_s <= 0:
-            raise TimeoutError("the time for this attempt is over")
+            raise TimeoutError("the time limit of this attempt is reached")
         self._sock.settimeout(left_s if left_s < math.inf else None)
         return self._raw.readinto(buffer)
 
@@ -99,19 +99,19 @@ class _Clocked(io.RawIOBase):
 
 
 class _Response(http.client.HTTPResponse):
-    """An answer whose headers and body together must arrive before the socket's timeout has passed once."""
+    """An answer whose headers and body together must arrive within the socket's timeout."""
 
-    surplus = False  # more came than the answer
+    surplus = False  # more bytes came than the answer has
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self.fp.close()
-        self._clocked = _Clocked(sock)
-        self.fp = io.BufferedReader(self._clocked)
+        self._deadline_socket = _DeadlineSocket(sock)
+        self.fp = io.BufferedReader(self._deadline_socket)
 
     def _read_status(self) -> tuple[str, int, str]:
-        # http.client skips 100 only. Every other 1xx, too, is followed by the answer, which must not be left for the
-        # next request.
+        # http.client only skips 100. Every other 1xx is also followed by the real answer, which must not be read as the
+        # answer to the next request.
         version, status, reason = super()._read_status()  # type: ignore[misc]
         while http.client.CONTINUE < status < http.client.OK:
             http.client.parse_headers(self.fp)
@@ -124,16 +124,16 @@ class _Response(http.client.HTTPResponse):
         if begun:
             return
         self.will_close = self.will_close or self._is_ambiguous()
-        if self.headers.defects:  # urllib3 would log what could not be read, with whatever secrets it holds
+        if self.headers.defects:  # urllib3 would log invalid headers, which may contain secrets
             self.headers.defects.clear()
             self.headers.set_payload("")
         if self.status in _EMPTY:
-            # There is no body, whatever the headers say; waiting for chunks would take all the time there is.
+            # There is no body, whatever the headers say; waiting for chunks would take until the timeout.
             del self.headers["Transfer-Encoding"]
             self.chunked = False
 
     def _is_ambiguous(self) -> bool:
-        """Tell whether somebody else could see the end of this answer elsewhere."""
+        """Return whether another HTTP implementation could see the end of this answer at another position."""
         lengths, coding = self.headers.get_all("Content-Length", []), self.headers.get("Transfer-Encoding")
         empty = self.status in _EMPTY
         return bool(
@@ -145,20 +145,20 @@ class _Response(http.client.HTTPResponse):
         )
 
     def _close_conn(self) -> None:
-        # What was read ahead is lost with the buffer, and the next answer would begin in its middle.
-        self._clocked.ended = True
+        # Bytes that were read ahead are lost with the buffer, so the next answer would be incomplete.
+        self._deadline_socket.ended = True
         self.surplus = bool(self.fp.peek(1))
         super()._close_conn()  # type: ignore[misc]
 
 
-class Sending(HTTPConnection):
-    """A connection that knows what it handed on, and whether it can be used again."""
+class TrackedConnection(HTTPConnection):
+    """A connection that tracks what it sent, and whether it can be reused."""
 
     response_class = _Response
     last_look: LastLook | None = None
-    _look_first = False  # the request has no body, so the look is due before its head
+    _look_first = False  # the request has no body, so `last_look` must be called before the headers
     _flawed = False
-    _answer: Any = None  # the last one on this connection, as http.client has it
+    _answer: Any = None  # http.client's last answer on this connection
 
     def connect(self) -> None:
         self._flawed, self._answer = False, None
@@ -179,7 +179,7 @@ class Sending(HTTPConnection):
         if isinstance(data, Body):
             self._look()
             data.taken = True
-        if self._answer is None or isinstance(data, Body):  # else the pool has just looked
+        if self._answer is None or isinstance(data, Body):  # else the pool has just checked
             self._flawed = self._flawed or self._is_answered_already()
         super().send(data)
 
@@ -190,13 +190,13 @@ class Sending(HTTPConnection):
 
     @property
     def reusable(self) -> bool:
-        """Whether the last exchange had no flaw."""
+        """Whether the last exchange was correct."""
         if self._flawed or (self._answer is not None and self._answer.surplus):
             return False
         return not (isinstance(self.sock, ssl.SSLSocket) and self.sock.pending())
 
     def _is_answered_already(self) -> bool:
-        """Tell whether the server sends before it has the whole request. A new TLS connection says much of its own."""
+        """Return whether the server sends before it has the whole request. A new TLS connection always does."""
         if self.sock is None or (self._answer is None and isinstance(self.sock, ssl.SSLSocket | SSLTransport)):
             return False
         return wait_for_read(self.sock, timeout=0)
@@ -206,20 +206,25 @@ class Sending(HTTPConnection):
             return
         try:
             self.last_look()
-        except (AcrsyncError, OSError, HTTPError, http.client.HTTPException) as e:  # else taken for a lost connection
+        except (
+            AcrsyncError,
+            OSError,
+            HTTPError,
+            http.client.HTTPException,
+        ) as e:  # else they would count as a lost connection
             raise Stopped(e) from e
 
 
-class _Connection(Sending):
+class _Connection(TrackedConnection):
     pass
 
 
-class TlsSending(Sending, HTTPSConnection):
+class TrackedTlsConnection(TrackedConnection, HTTPSConnection):
     """The same over TLS."""
 
     def connect(self) -> None:
-        # urllib3 reads the bundle for each connection, which may take half as long as the answer, and each POST has a
-        # connection of its own. By way of a proxy that itself speaks TLS, urllib3 needs the files.
+        # urllib3 reads the CA bundle for each connection, which may take half as long as the answer, and each POST has
+        # a new connection. For a proxy that itself uses TLS, urllib3 needs the files.
         if self.ssl_context is None and resolve_cert_reqs(self.cert_reqs) == ssl.CERT_REQUIRED:
             context = _trusting(self.ca_certs, self.ca_cert_dir, self.cert_file, self.key_file)
             if self.proxy is None or self.proxy.scheme != "https":
@@ -230,9 +235,9 @@ class TlsSending(Sending, HTTPSConnection):
 
 @lru_cache(maxsize=8)
 def _trusting(file: str | None, folder: str | None, certificate: str | None, key: str | None) -> ssl.SSLContext:
-    """Return what trusts the authorities in a file or folder; contexts are safe to share between threads.
+    """Return a context that trusts the authorities in a file or folder. Threads can share it.
 
-    Raises: Untrusting.
+    Raises: UnusableCertificates.
     """
     context = create_urllib3_context()
     named = file or folder
@@ -240,16 +245,16 @@ def _trusting(file: str | None, folder: str | None, certificate: str | None, key
         context.load_verify_locations(file, folder)
         if certificate:
             named = certificate
-            context.load_cert_chain(certificate, key, password="")  # without one it would ask on the terminal
+            context.load_cert_chain(certificate, key, password="")  # else it would ask on the terminal
     except OSError as e:
-        reason = "it holds none, or one that cannot be read" if isinstance(e, ssl.SSLError) else e.strerror
+        reason = "it has no readable certificate" if isinstance(e, ssl.SSLError) else e.strerror
         message = f"{named}: {reason}"
-        raise Untrusting(message) from e
+        raise UnusableCertificates(message) from e
     return context
 
 
-class Holding(HTTPConnectionPool):
-    """A pool of such connections."""
+class TrackedPool(HTTPConnectionPool):
+    """A pool of tracked connections."""
 
     def __init__(self, *args: Any, last_look: LastLook | None, **kwargs: Any) -> None:
         self._last_look = last_look
@@ -271,17 +276,17 @@ class Holding(HTTPConnectionPool):
         super()._put_conn(conn)
 
 
-class _Pool(Holding):
+class _Pool(TrackedPool):
     ConnectionCls = _Connection
 
 
-class _TlsPool(Holding, HTTPSConnectionPool):
-    ConnectionCls = TlsSending
+class _TlsPool(TrackedPool, HTTPSConnectionPool):
+    ConnectionCls = TrackedTlsConnection
 
 
 Pools = dict[str, Callable[..., HTTPConnectionPool]]
 
 
 def pools(last_look: LastLook | None) -> Pools:
-    """Return what makes connection pools, by scheme, as a pool manager takes it."""
+    """Return the constructors of connection pools, by scheme, for a pool manager."""
     return {"http": partial(_Pool, last_look=last_look), "https": partial(_TlsPool, last_look=last_look)}

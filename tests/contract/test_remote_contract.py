@@ -162,7 +162,7 @@ def test_a_delete_removes_and_deleting_again_succeeds(place):
 
 def test_a_refusal_says_that_nothing_was_done(place):
     if not place.names_are_unique:
-        pytest.skip("this server lets two buckets bear one name")
+        pytest.skip("this server allows two buckets with one name")
     place.seed(name="music", region="us-west-2", type="Live")
     with pytest.raises(RemoteError) as caught:
         place.remote.create({**NEW, "name": "music"})

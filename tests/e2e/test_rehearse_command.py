@@ -156,13 +156,13 @@ def test_a_file_that_is_no_case_is_refused(place: Place):
 
 def resending(arguments: Sequence[str]) -> int:
     """The command with a fault put into it: a create whose answer was lost is sent again."""
-    honest = failures.of_trouble
+    honest = failures.transport_failure
 
     def fault(*given, **named):
         return replace(honest(*given, **named), again=True)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sending, "of_trouble", fault)
+        patch.setattr(sending, "transport_failure", fault)
         return cli.run(arguments)
 
 

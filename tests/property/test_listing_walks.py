@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from acrsync.client.listing import SMALLEST_PAGE, Page, complete, falls, flaw_in
+from acrsync.client.listing import SMALLEST_PAGE, Page, complete, flaw_in, is_falling
 from acrsync.diagnostics import IncompleteListing
 from engine import words
 
@@ -312,8 +312,8 @@ def count_fits(pages: tuple[Page[Thing], ...], _: Page[Thing]) -> bool:
 def test_the_simulation_finds_what_each_weaker_proof_misses() -> None:
     """The law above could not fail if the simulated server never lost a row."""
     assert misses(count_fits, seeds=2000) > 0, "unique ids and a constant total are not enough"
-    assert misses(lambda pages, _: falls(ids_of(pages)), seeds=2000) > 0, "falling ids are not enough"
-    assert misses(lambda pages, again: falls(ids_of(pages)) and not flaw_in(pages, again=again), seeds=2000) == 0
+    assert misses(lambda pages, _: is_falling(ids_of(pages)), seeds=2000) > 0, "falling ids are not enough"
+    assert misses(lambda pages, again: is_falling(ids_of(pages)) and not flaw_in(pages, again=again), seeds=2000) == 0
 
 
 # What is told.
@@ -347,11 +347,11 @@ def test_each_walk_tells_what_was_wrong_with_it() -> None:
         *(page(8, 9, total=4), second, end, page(8, 9, total=4)),
     )
     assert said == (
-        "error[E440] The list could not be read completely | No walk through the list of things proves that it is "
-        "complete (walk 1: the total was 4 and 5; walk 2: the total was 4, the rows were 3; walk 3: id 8 came twice; "
-        "walk 4: page 1 had changed at the end; walk 5: the ids are not in falling order). On an incomplete list a "
-        "bucket that exists would be created again. | run it again when nothing else writes to this account; if it "
-        "says the same then, show it to ACRCloud."
+        "error[E440] The list could not be read completely | The list of things could not be proven to be "
+        "complete (walk 1: the total was 4 and 5; walk 2: the total was 4, but there were 3 rows; walk 3: id 8 "
+        "appeared twice; walk 4: page 1 changed during the walk; walk 5: the ids are not in falling order). With an "
+        "incomplete list, an existing bucket would be created again. | run it again when nothing else changes this "
+        "account. If it fails again, report it to ACRCloud."
     )
     assert asked == [*(1, 2), *(1, 2, 3, 1), *(1, 2), *(1, 2, 3, 1), *(1, 2, 3, 1)]
 
@@ -359,13 +359,13 @@ def test_each_walk_tells_what_was_wrong_with_it() -> None:
 def test_a_list_of_too_many_pages_is_not_walked_to_its_end() -> None:
     with pytest.raises(IncompleteListing) as caught:
         complete(lambda number, _: page(10**6 - number, total=10**6), map, what="things")
-    assert "walk 1: things on more than 50000 pages are too many)" in words(caught.value.diagnostic)
+    assert "walk 1: the things fill more than 50000 pages, which is too many)" in words(caught.value.diagnostic)
 
 
 def test_a_single_page_that_shows_a_row_twice_proves_nothing() -> None:
     twice = page(5, 5, total=2)
     said, asked = walked(*[twice] * 5)
-    assert ("walk 5: id 5 came twice" in said, asked) == (True, [1] * 5)
+    assert ("walk 5: id 5 appeared twice" in said, asked) == (True, [1] * 5)
     assert complete(lambda *_: page(5, 4, total=2), map, what="things").rows == (Thing(5), Thing(4))
 
 
@@ -433,4 +433,4 @@ def test_a_bucket_that_an_earlier_walk_showed_is_not_forgotten_by_a_server_that_
 
     with pytest.raises(IncompleteListing) as caught:
         complete(fetch, map, what="things")
-    assert "a row was gone that the walk before had shown" in words(caught.value.diagnostic)
+    assert "a row of the previous walk was missing" in words(caught.value.diagnostic)

@@ -131,7 +131,7 @@ def test_a_list_that_never_rests_is_refused_with_an_explanation() -> None:
 def test_a_server_that_shows_page_1_for_every_page_is_refused() -> None:
     first = listing(*[row(number) for number in range(60, 40, -1)], total=60)
     with account(ok(first)) as (remote, _):
-        assert "id 41 came twice" in error_of(IncompleteListing, remote.observe).diagnostic.detail
+        assert "id 41 appeared twice" in error_of(IncompleteListing, remote.observe).diagnostic.detail
 
 
 def test_a_row_that_is_filtered_out_of_a_page_is_a_warning_in_true_words() -> None:
@@ -146,8 +146,8 @@ def test_a_row_that_is_filtered_out_of_a_page_is_a_warning_in_true_words() -> No
     assert len(snapshot.rows) == 59
     assert words(*snapshot.warnings) == (
         "warning[W441] The list has another length than the API says | The API counts 60 buckets and lists 59. Two "
-        "readings with pages of different sizes showed the same buckets up to the end of the list, so acrsync goes by "
-        "these. | if a bucket is missing here, do not apply, and report the count to ACRCloud."
+        "readings with different page sizes showed the same buckets, so acrsync uses these. | if a bucket is missing "
+        "here, do not apply, and report this to ACRCloud."
     )
 
 
@@ -178,7 +178,7 @@ def test_a_page_past_the_end_may_be_empty_or_not_found(past: Answer, meta: dict[
 
 def test_a_page_that_shows_one_bucket_twice_is_refused() -> None:
     with account(ok(listing(row(5), row(5)))) as (remote, _):
-        assert "id 5 came twice" in error_of(IncompleteListing, remote.observe).diagnostic.detail
+        assert "id 5 appeared twice" in error_of(IncompleteListing, remote.observe).diagnostic.detail
 
 
 def test_only_two_undisturbed_walks_in_a_row_prove_a_list_in_another_order() -> None:

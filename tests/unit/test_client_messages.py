@@ -84,13 +84,13 @@ def test_a_bad_answer_is_one_message(answer: Answer, code: str, shown: str) -> N
 )  # fmt: skip
 def test_the_servers_own_words_are_shown_bounded_and_harmless(body: object, words: str) -> None:
     with hostile(answered(422, body)) as server, Client(TOKEN, server.url, ONCE) as client:
-        assert trouble(client).diagnostic.detail == f"GET /api/buckets was answered 422: {words}"
+        assert trouble(client).diagnostic.detail == f"GET /api/buckets was answered with 422: {words}"
 
 
 def test_a_message_says_which_attempt_was_the_last() -> None:
     config = Client.Config(retries=2, backoff_factor=0)
     with hostile(answered(500, {"error": "no"})) as server, Client(TOKEN, server.url, config) as client:
-        assert "GET /api/buckets (attempt 3) was answered 500: no" in trouble(client).diagnostic.detail
+        assert "GET /api/buckets (attempt 3) was answered with 500: no" in trouble(client).diagnostic.detail
 
 
 def test_a_refused_connection_says_so() -> None:
