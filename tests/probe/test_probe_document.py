@@ -46,7 +46,7 @@ def spoken(source: str) -> Iterator[str]:
 
 def _guesses() -> str:
     rows = "".join(f"| {text} | `{module}` |\n" for module, text in guesses())
-    return f"| belief | where |\n| --- | --- |\n{rows}"
+    return f"| assumption | where |\n| --- | --- |\n{rows}"
 
 
 def _unknowns(runs: Path) -> str:
@@ -63,7 +63,7 @@ def _unknowns(runs: Path) -> str:
         f"| `{name}` | {switch.meaning.replace('|', '/')} | `{written(switch.usual)}` | {found_by[name]} |\n"
         for name, switch in switches().items()
     )
-    return f"| switch | what it is about | believed | measured by |\n| --- | --- | --- | --- |\n{rows}"
+    return f"| switch | what it is about | assumed | measured by |\n| --- | --- | --- | --- |\n{rows}"
 
 
 def test_the_document_names_what_the_code_assumes_and_what_a_probe_measures(golden, tmp_path):
