@@ -101,7 +101,7 @@ def _labels_omitted(seen: Evidence) -> Finding:
 
 @lru_cache(maxsize=8)
 def _forms_of_labels(longest: int) -> Mapping[tuple[str, ...], tuple[tuple[str, ...], ...]]:
-    """Return the chains of forms by the labels, sorted, that they make of the samples."""
+    """Return the chains of forms by the sorted labels that they produce from the samples."""
     found: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
     for chain in chains(longest):
         made = tuple(sorted(stored(sample.strip(), chain) for sample in SAMPLES))

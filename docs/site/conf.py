@@ -1,4 +1,4 @@
-"""How Sphinx builds the site: `make docs`. The pages are assembled by build.py beside this file."""
+"""How Sphinx builds the site: `make docs`. The pages are assembled by build.py in this folder."""
 
 from acrsync.version import __version__
 

@@ -3,10 +3,10 @@
     pip install acrsync prefect
     ACRSYNC_RUNS=s3://my-runs/acrsync python prefect_flow.py
 
-Prefect spreads the tasks over workers and shows how they ended. If a worker dies, its tasks are given to others. What
-makes that safe is not Prefect but the lease in the run store: the task that takes over waits until nothing of the one
-that died can arrive any more, and then creates only what is not there. All workers need the same store; a folder works
-only on one machine. For workers on several machines replace the task runner, by prefect-dask's for example.
+Prefect distributes the tasks to workers and shows their results. If a worker dies, other workers get its tasks. The
+lease in the run store makes that safe: the new task waits until no request of the dead worker can still arrive, and
+then creates only what is missing. All workers need the same store; a folder works only on one machine. For workers on
+several machines, use another task runner, for example prefect-dask's.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def apply(environment: str) -> str:
 
 @flow(name="acrsync round", task_runner=ProcessPoolTaskRunner(max_workers=4))
 def one_round(names: list[str]) -> dict[str, str]:
-    """Apply some environments, each in a process of its own; return how they ended, without those that failed."""
+    """Apply some environments, each in a separate process; return the exit codes of those that did not fail."""
     futures = {name: apply.submit(name) for name in names}
     ended = {}
     for name, future in futures.items():
@@ -55,7 +55,7 @@ def one_round(names: list[str]) -> dict[str, str]:
 
 @flow(name="acrsync")
 def every_environment() -> dict[str, str]:
-    """Apply all environments; what did not end in one round, because it failed or its worker died, is in the next."""
+    """Apply all environments; the next round repeats those that failed or whose worker died."""
     ended: dict[str, str] = {}
     names = acrsync.environments(MANIFEST)
     for number in range(1, ROUNDS + 1):
