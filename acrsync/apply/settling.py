@@ -1,7 +1,7 @@
 """What became of creates and renames whose answers prove nothing: the list says it.
 
-These were lost, or showed another bucket or another name, or were refused with 409 or 422, which a request that was
-doubled on its way gets when the first one was carried out.
+These were lost, or showed another bucket or another name, or were refused, as a request is that was doubled on its way
+when the first one was carried out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from acrsync.plan.outcome import Outcome, Status
 from acrsync.plan.ownership import is_own
 from acrsync.visible import visible
 
-CONFLICTS = (409, 422)
 _SAYS_TAKEN = re.compile(r"taken|exist|duplicate|already|unique|in use", re.IGNORECASE)
 
 
@@ -28,7 +27,7 @@ class Ended:
     """The end of one change as its answers tell it, and whether the list must be asked."""
 
     outcome: Outcome
-    refused: bool = False  # with 409 or 422, by the server
+    refused: bool = False  # by the server; a rename also shows by its bucket that it was not made
     settled: bool = False  # the list has said what it can
 
     @property
@@ -38,7 +37,7 @@ class Ended:
         if self.settled:
             return False
         if self.refused:
-            return isinstance(outcome.change, Create | Replace) or _renames(outcome)
+            return isinstance(outcome.change, Create | Replace) or (_renames(outcome) and self.may_lag)
         return outcome.lost == "create" or (outcome.lost == "update" and _renames(outcome))
 
     @property
@@ -71,9 +70,8 @@ def _renamed(ended: Ended, change: Update, row: Live | None) -> Outcome | None:
     if row is None or row.name == change.live.name:
         return None
     if row.name == change.name:
-        status = Status.ALREADY if ended.refused else Status.UPDATED
-        return Outcome(change, status, live=row, wrote=not ended.refused)
-    if ended.refused:
+        return Outcome(change, Status.ALREADY if ended.refused else Status.UPDATED, live=row, wrote=True)
+    if ended.refused and not resembles(change.name, row.name, shortest=1):
         return Outcome(change, Status.STALE, stale(row), row)
     return Outcome(change, Status.FAILED, _another_name(change.name, row), row, wrote=True)
 

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from acrsync.apply.attempt import Attempt, LostValues, Seen, WrongAccount
+from acrsync.apply.attempt import Attempt, LostValues, Seen, WrongAccount, is_refusal
 from acrsync.apply.gate import Gate
 from acrsync.apply.names import FRESH_S, Names, takes_a_name
 from acrsync.apply.patience import Patience, poll_until_settled
-from acrsync.apply.settling import CONFLICTS, Ended, settle
+from acrsync.apply.settling import Ended, settle
 from acrsync.clock import Clock
 from acrsync.diagnostics import AccessDenied, AcrsyncError, Diagnostic, IncompleteListing, RemoteError, error
 from acrsync.model import Live
@@ -114,8 +114,8 @@ class Applier:
                 trouble = None
             self._noted(outcome)
             self._take_into_account(outcome, trouble)
-        refused = isinstance(attempt.trouble, RemoteError) and attempt.trouble.status in CONFLICTS
-        return Ended(outcome, refused=refused and attempt.sending in ("create", "update") and outcome.lost is None)
+        refused = isinstance(attempt.trouble, RemoteError) and is_refusal(attempt.trouble)
+        return Ended(outcome, refused=refused and attempt.sending in ("create", "update"))
 
     def _take_into_account(self, outcome: Outcome, trouble: AcrsyncError | None) -> None:
         """Go on, or halt where going on would be blind."""

@@ -65,6 +65,8 @@ def outcome_line(outcome: Outcome, *, style: Style) -> str:
 
 
 def _why(outcome: Outcome) -> str:
+    if outcome.status is Status.ALREADY and outcome.wrote:
+        return "refused, and found as wanted when it was read again"
     return outcome.diagnostic.summary if outcome.diagnostic else ENDS[outcome.status][1]
 
 

@@ -9,6 +9,7 @@ from acrsync.rehearse.cases import JSON, LAG_S, SLOW_S, Fault, Interrupt, Kill, 
 PROFILES = ("documented", "strict", "lenient")
 # The list lags behind every write by a second, and nothing else keeps a name from being there twice.
 LAGGING: Mapping[str, JSON] = {"base": "lenient", "list_lag_seconds": 1}
+WRITES = ["POST", "PUT", "DELETE"]
 LATE_S = 0.2  # shorter than SETTLE_S: what lands later than that is beyond what is promised
 
 # Every kind of fault that the emulator has, in each form that a client could take for another one.
@@ -21,9 +22,15 @@ FAULTS: tuple[Mapping[str, JSON], ...] = (
     {"kind": "error_before", "status": 504, "body": "html"},
     {"kind": "error_after", "status": 500},
     {"kind": "error_after", "status": 504, "body": "html"},
-    # A proxy sent a create twice, and tells the second answer.
-    {"kind": "error_after", "status": 409, "body": "error", "method": ["POST"]},
-    {"kind": "error_after", "status": 422, "method": ["POST"]},
+    # A proxy sent a write twice, and tells the second answer.
+    {"kind": "error_after", "status": 400, "body": "error", "method": WRITES},
+    {"kind": "error_after", "status": 403, "method": WRITES},
+    {"kind": "error_after", "status": 404, "body": "html", "method": WRITES},
+    {"kind": "error_after", "status": 409, "body": "error", "method": WRITES},
+    {"kind": "error_after", "status": 410, "method": WRITES},
+    {"kind": "error_after", "status": 412, "body": "empty", "method": WRITES},
+    {"kind": "error_after", "status": 413, "body": "html", "method": WRITES},
+    {"kind": "error_after", "status": 422, "method": WRITES},
     {"kind": "reset_before"},
     {"kind": "reset_after"},
     {"kind": "hang_before", "seconds": SLOW_S},
