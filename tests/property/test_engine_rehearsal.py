@@ -27,8 +27,8 @@ def held(verdicts: list[Verdict]) -> None:
 
 
 def test_a_sample_of_all_misfortunes_breaks_no_promise():
-    requests = 11  # of the example with a replacement, whose DELETE and POST are the eighth and the ninth
-    every = list(misfortunes(requests))
+    methods = [*["GET"] * 7, "DELETE", "POST", *["GET"] * 2]  # of the example with a replacement
+    every = list(misfortunes(methods))
     # Each kind somewhere, and each profile; the rest is `make rehearse`.
     sample = [Case(REPLACEMENT, PROFILES[place % 3], every[place]) for place in range(0, len(every), 7)]
     sample += [

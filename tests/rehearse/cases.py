@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from acrsync.rehearse.cases import JSON, LAG_S, SLOW_S, Fault, Interrupt, Kill, Misfortune
 
@@ -10,6 +10,7 @@ PROFILES = ("documented", "strict", "lenient")
 # The list lags behind every write by a second, and nothing else keeps a name from being there twice.
 LAGGING: Mapping[str, JSON] = {"base": "lenient", "list_lag_seconds": 1}
 WRITES = ["POST", "PUT", "DELETE"]
+METHODS = ("GET", *WRITES)
 LATE_S = 0.2  # shorter than SETTLE_S: what lands later than that is beyond what is promised
 
 # Every kind of fault that the emulator has, in each form that a client could take for another one.
@@ -77,12 +78,13 @@ FAULTS: tuple[Mapping[str, JSON], ...] = (
 )
 
 
-def misfortunes(requests: int) -> Iterator[Misfortune]:
-    """Yield everything that can happen at every request of a run that sends so many."""
-    for at in range(1, requests + 1):
+def misfortunes(methods: Sequence[str]) -> Iterator[Misfortune]:
+    """Yield everything that can happen at every request of a run that sends requests of these methods."""
+    for at, method in enumerate(methods, start=1):
         for acted in (False, True):
             yield Kill(acted, at)
         yield Interrupt("SIGINT" if at % 2 else "SIGTERM", 1, at)
         yield Interrupt("SIGTERM" if at % 2 else "SIGINT", 2, at)
         for rule in FAULTS:
-            yield Fault(rule, at)
+            if method in rule.get("method", METHODS):
+                yield Fault(rule, at)

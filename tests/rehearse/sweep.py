@@ -30,7 +30,7 @@ def everything(scenarios: Iterable[Scenario], *, workers: int) -> tuple[list[Ver
 
 def _cases(turn: int, verdict: Verdict) -> Iterator[Case]:
     scenario, profile = verdict.case.scenario, verdict.case.profile
-    for place, misfortune in enumerate(misfortunes(verdict.requests)):
+    for place, misfortune in enumerate(misfortunes([method for method, _ in verdict.sent])):
         in_turn = (turn + place) % len(PROFILES) == 0
         if in_turn or isinstance(misfortune, Kill):
             yield Case(scenario, profile, misfortune)
