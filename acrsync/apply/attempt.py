@@ -30,6 +30,7 @@ from acrsync.plan.changes import Create, Delete, Replace, Update, Work
 from acrsync.plan.document import Plan
 from acrsync.plan.guards import standing
 from acrsync.plan.matching import cannot_be_read, describe
+from acrsync.plan.order import Leavers
 from acrsync.plan.outcome import Outcome, Status, Verb
 from acrsync.plan.ownership import is_own
 from acrsync.plan.planner import stored_elsewhere
@@ -68,6 +69,11 @@ class Seen:
     def last_wanted(self) -> Mapping[int, Attrs]:
         """What the last update of a bucket wants, by its id: a swap takes two."""
         return {change.live.id: change.desired.attrs for change in self.plan.work if isinstance(change, Update)}
+
+    @cached_property
+    def leavers(self) -> Leavers:
+        """What gives up which name."""
+        return Leavers(self.plan.work)
 
     @cached_property
     def aliases(self) -> Mapping[str, tuple[int, str]]:

@@ -20,6 +20,7 @@ from acrsync.clock import Clock
 from acrsync.diagnostics import AccessDenied, AcrsyncError, Diagnostic, IncompleteListing, RemoteError, error
 from acrsync.model import Live
 from acrsync.plan.changes import Create, Update, Work
+from acrsync.plan.matching import describe
 from acrsync.plan.outcome import WELL, Outcome, Status
 from acrsync.remote import Remote
 from acrsync.runs import LANDING_S, LeaseLost, Run
@@ -180,10 +181,19 @@ class Applier:
             return error("E501", "Nothing was sent for it.", fix="run apply again.")
         if self._halted is not None:
             return self._halted
-        if isinstance(change, Update) and not all(self._ended_well.get(needed) for needed in change.needs):
-            detail = f"The name {visible(change.name)} was not given up by the bucket that bears it."
+        held = [needed for needed in self._needs(change) if not self._ended_well.get(needed)]
+        if held:
+            holders = ", ".join(describe(self.seen.rows[one]) for one in held if one in self.seen.rows) or "its bucket"
+            detail = f"The name {visible(change.name)} was not given up by {holders}."
             return error("E502", detail, fix="check that bucket.")
         return None
+
+    def _needs(self, change: Work) -> Sequence[int]:
+        """Return the ids of the buckets that must have given up a name before a change can take it."""
+        if isinstance(change, Update):
+            return change.needs
+        leaver = self.seen.leavers.of(change)
+        return () if leaver is None else (leaver.live.id,)
 
     def _resolved(self, held: list[Ended]) -> list[Ended]:
         """Find by listing what became of changes whose answers prove nothing. Nothing is sent again."""

@@ -195,3 +195,32 @@ def test_a_bucket_renamed_in_the_file_gets_no_silent_twin(place: Place, api: Api
         "managed by the last run, and no entry names it now"
     )
     assert "add `was: test` to the entry renamed" in done.out
+
+
+@pytest.mark.parametrize("equality", ["ignore_case", "ignore_case_and_accents"])
+@pytest.mark.parametrize("parallelism", ["1", "8"])
+def test_names_that_the_server_takes_for_one_are_given_up_before_they_are_taken(
+    place: Place, api: Api, equality: str, parallelism: str
+):
+    """A swap, a chain with a create at its end, and a delete with a create after it; no write is refused."""
+    switched(api, name_equality=equality)
+    accents = equality == "ignore_case_and_accents"
+    names = ["Café", "Tee", "Eins", "Zwei", *(["Gärten"] if accents else [])]
+    rows = [{"id": 20000 + at, "name": name, "region": "eu-west-1", "type": "File"} for at, name in enumerate(names)]
+    profile = {"base": "documented", "duplicate_names": "refuse", "name_equality": equality}
+    api.control("POST", "reset", {"rows": rows, "profile": profile})
+    swap = ("TÉE", "cafe") if accents else ("TEE", "CAFÉ")
+    chain = ("name: ZWEI, id: 20002", "name: drei, id: 20003", "name: EINS")
+    manifest(
+        place,
+        *(f"name: {name}, id: {20000 + at}" for at, name in enumerate(swap)),
+        *chain,
+        *(["name: garten"] * accents),
+    )
+    if accents:
+        path = place.folder / "acrsync.yaml"
+        path.write_text(path.read_text() + "removed: [{name: Gärten}]\nlimits: {deletes: 1}\n", encoding="utf-8")
+    done = place.acrsync("apply", "--yes", "--settle", "2", "--parallelism", parallelism)
+    assert done.code == 0, done.out
+    refused = [entry for entry in api.requests() if entry["method"] != "GET" and entry["status"] >= 400]
+    assert (refused, len(writes(api))) == ([], 8 if accents else 6)
