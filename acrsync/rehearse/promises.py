@@ -40,7 +40,8 @@ def broken_by(run: Ran, *, first: JSON, aim: Aim, case: Case, calm: bool) -> Ite
     twice = isinstance(case.misfortune, Fault) and case.misfortune.rule["kind"] == "duplicate" and not calm
     yield from _touched(run, first, aim)
     yield from _sent_twice(run)
-    yield from _recorded(run, may_be_cut=not calm and isinstance(case.misfortune, Kill | Interrupt), twice=twice)
+    may_be_cut = not calm and isinstance(case.misfortune, Kill | Interrupt)
+    yield from _recorded(run, may_be_cut=may_be_cut, twice=twice, of_plan=case.runs != "folder")
     writes = [entry for entry in run.log if entry["method"] in VERBS and entry["acted"]]
     if run.code == 1 and writes and not twice:
         yield f"exit code 1, but {writes[0]['method']} {writes[0]['path']} was carried out"
@@ -79,13 +80,16 @@ def _sent_twice(run: Ran) -> Iterator[str]:
             yield f"POST for {name} was sent {times} times in one run"
 
 
-def _recorded(run: Ran, *, may_be_cut: bool, twice: bool) -> Iterator[str]:
-    """Yield where the record and the requests do not tell the same story."""
+def _recorded(run: Ran, *, may_be_cut: bool, twice: bool, of_plan: bool) -> Iterator[str]:
+    """Yield where the record and the requests do not tell the same story.
+
+    `of_plan`: the intents are those of the whole plan, one for each change, as a store has them.
+    """
     intents = [line for line in run.record if line["event"] == "intent"]
     outcomes = {_change(line): line for line in run.record if line["event"] == "outcome"}
     ends = [line for line in run.record if line["event"] == "end"]
     for entry in run.log:
-        if entry["method"] in VERBS and not any(_announces(intent, entry) for intent in intents):
+        if entry["method"] in VERBS and not any(_announces(intent, entry, of_plan=of_plan) for intent in intents):
             yield f"{entry['method']} {entry['path']} was sent without an intent in the record"
     for line in outcomes.values():
         done = [entry for entry in run.log if entry["acted"] and _is_of(entry, line)]
@@ -114,11 +118,17 @@ def _is_of(entry: JSON, line: JSON) -> bool:
     return entry["method"] in VERBS and bool(entry["path"] == f"/api/buckets/{line['id']}")
 
 
-def _announces(intent: JSON, entry: JSON) -> bool:
-    """Tell whether an intent says all that a request carried."""
-    if intent["verb"] != VERBS[entry["method"]] or not _is_of(entry, intent):
+def _announces(intent: JSON, entry: JSON, *, of_plan: bool) -> bool:
+    """Tell whether an intent says all that a request carried. That of a plan does not know the labels beside a mark."""
+    if not _is_of(entry, intent):
         return False
-    return all(same(key, value, intent) for key, value in (entry["body"] or {}).items())
+    body = dict(entry["body"] or {})
+    if not of_plan:
+        return bool(intent["verb"] == VERBS[entry["method"]]) and all(same(key, body[key], intent) for key in body)
+    if intent["action"] in ("rename", "update") and "labels" not in intent["attrs"]:
+        sent = {label for label in body.pop("labels", ()) if label.startswith(MARK)}
+        return sent == set(intent["marks"] if sent else ()) and all(same(key, body[key], intent) for key in body)
+    return all(same(key, body[key], intent) for key in body)
 
 
 def same(key: str, value: JSON, intent: JSON) -> bool:

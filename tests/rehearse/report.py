@@ -14,13 +14,13 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- made by `make rehearse` -->", "<!-- end -->"
 
 
-def tables(verdicts: Sequence[Verdict], storms: Iterable[Weathered], *, scenarios: int) -> str:
-    """Return what was tried and what came of it, in Markdown."""
+def tables(verdicts: Sequence[Verdict], storms: Iterable[Weathered], *, scenarios: int, drawn: str = "") -> str:
+    """Return what was tried and what came of it, in Markdown; `drawn`: what is to be said of a sample."""
     tried: Counter[tuple[str, str]] = Counter()
     further: Counter[int] = Counter()
     for verdict in verdicts:
         if verdict.struck and verdict.case.misfortune is not None:
-            tried[verdict.case.misfortune.kind, _profile(verdict)] += 1
+            tried[verdict.case.misfortune.kind, verdict.case.profile_name] += 1
             further[verdict.runs - 1] += not verdict.beyond
     kinds = sorted({kind for kind, _ in tried})
     profiles = [*PROFILES, *sorted({profile for _, profile in tried} - set(PROFILES))]
@@ -29,8 +29,9 @@ def tables(verdicts: Sequence[Verdict], storms: Iterable[Weathered], *, scenario
     lines.append(f"| **all** | {' | '.join(f'**{_sum(tried, profile):,}**' for profile in profiles)} |")
     beyond = sum(verdict.beyond for verdict in verdicts)
     total = sum(tried.values())
+    broken = sum(bool(verdict.broken) for verdict in verdicts)
     text = "\n".join(lines) + (
-        f"\n\n{total:,} cases on {scenarios} manifests. **Promises broken: {sum(bool(v.broken) for v in verdicts)}.** "
+        f"\n\n{drawn}{' ' if drawn else ''}{total:,} cases on {scenarios} manifests. **Promises broken: {broken}.** "
         f"After one further run all was right in {further[1]:,} of them, after two in {further[2]:,}. "
         f"Outside of the assumptions: {beyond} (a POST that a proxy delivered twice to a server that allows "
         "two buckets with one name); there acrsync refused to go on and showed both.\n"
@@ -50,10 +51,6 @@ def _of_storms(storms: Sequence[Weathered]) -> str:
         for one in storms
     ]
     return "\n".join(lines) + "\n"
-
-
-def _profile(verdict: Verdict) -> str:
-    return verdict.case.profile if isinstance(verdict.case.profile, str) else "lagging"
 
 
 def _sum(tried: Counter[tuple[str, str]], profile: str) -> int:

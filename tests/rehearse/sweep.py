@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from acrsync import cli
 from acrsync.rehearse.cases import Case, Fault, Interrupt, Kill, Misfortune, Scenario
 from acrsync.rehearse.play import Verdict
 from acrsync.rehearse.players import rehearse
+from rehearse import command
 from rehearse.cases import LAGGING, PROFILES, misfortunes
 
 # What the run after a crash is given beside the first manifest: people go on working while a job is down.
@@ -24,17 +24,17 @@ def everything(scenarios: Iterable[Scenario], *, workers: int) -> tuple[list[Ver
     every profile, and once more with another manifest after it.
     """
     calm = [Case(scenario, profile) for scenario in scenarios for profile in PROFILES]
-    verdicts = list(rehearse(calm, workers=workers, command=cli.run))
+    verdicts = list(rehearse(calm, workers=workers, command=command.run))
     return verdicts, [case for turn, verdict in enumerate(verdicts) for case in _cases(turn, verdict)]
 
 
 def _cases(turn: int, verdict: Verdict) -> Iterator[Case]:
     scenario, profile = verdict.case.scenario, verdict.case.profile
-    for place, misfortune in enumerate(misfortunes([method for method, _ in verdict.sent])):
+    for place, misfortune in enumerate(misfortunes(verdict.sent)):
         in_turn = (turn + place) % len(PROFILES) == 0
         if in_turn or isinstance(misfortune, Kill):
             yield Case(scenario, profile, misfortune)
-        if in_turn and isinstance(misfortune, Kill):
+        if isinstance(misfortune, Kill):
             yield Case(replace(scenario, second=SECOND), profile, misfortune)
 
 
@@ -45,3 +45,14 @@ def lagging(scenario: Scenario, *, requests: int) -> Iterator[Case]:
         ends: tuple[Misfortune, ...] = (Kill(acted=False, at=at), Kill(acted=True, at=at), Interrupt("SIGTERM", 1, at))
         for misfortune in (*ends, lost):
             yield Case(scenario, LAGGING, misfortune, settle_s=1.5)
+
+
+def ephemeral(scenario: Scenario, requests: Sequence[tuple[str, str]]) -> Iterator[Case]:
+    """Yield the cases in which each run begins in an empty folder, and only a repository outside remains.
+
+    The list lags and names may be there twice, so that nothing but the store keeps a bucket from being doubled.
+    """
+    for misfortune in misfortunes(requests):
+        yield Case(scenario, LAGGING, misfortune, settle_s=1.5, runs="git")
+        if isinstance(misfortune, Kill):
+            yield Case(replace(scenario, second=SECOND), LAGGING, misfortune, settle_s=1.5, runs="git")
