@@ -81,6 +81,14 @@ def test_an_outcome_is_one_line(outcome: Outcome, line: str) -> None:
     assert outcome_line(outcome, style=PLAIN) == line
 
 
+def test_what_was_refused_and_is_done_all_the_same_does_not_say_that_nothing_was_sent() -> None:
+    before, refused = (
+        outcome_line(Outcome(DELETE, Status.ALREADY, wrote=wrote), style=PLAIN) for wrote in (False, True)
+    )
+    assert before.endswith("# as wanted before; nothing was sent")
+    assert refused.endswith("# refused, and found as wanted when it was read again")
+
+
 def test_a_message_reads_place_severity_code_summary_and_then_what_to_do() -> None:
     late = Diagnostic(
         Severity.ERROR, "E302", "Replacement needs approval", "why", "do:\nthis", Span("radio.yaml", 7, 5)
