@@ -19,6 +19,7 @@ from acrsync.plan.outcome import Outcome, Status
 from acrsync.plan.ownership import is_own
 from acrsync.visible import visible
 
+CONFLICT = 409
 _SAYS_TAKEN = re.compile(r"taken|exist|duplicate|already|unique|in use", re.IGNORECASE)
 
 
@@ -27,7 +28,9 @@ class Ended:
     """The end of one change as its answers tell it, and whether the list must be asked."""
 
     outcome: Outcome
-    refused: bool = False  # by the server; a rename also shows by its bucket that it was not made
+    refused: int | None = (
+        None  # the status of the server's refusal; a rename also shows by its bucket that it was not made
+    )
     settled: bool = False  # the list has said what it can
 
     @property
@@ -42,9 +45,13 @@ class Ended:
 
     @property
     def may_lag(self) -> bool:
-        """Whether a list that shows nothing is asked again; it is not if something else was wrong with the request."""
+        """Whether a list that shows nothing is asked again; it is not if something else was wrong with the request.
+
+        A server that has carried out a request before refuses its second delivery because of what the first one did.
+        """
         told = self.outcome.diagnostic
-        return not self.refused or (told is not None and _SAYS_TAKEN.search(told.detail) is not None)
+        says_taken = told is not None and _SAYS_TAKEN.search(told.detail) is not None
+        return self.refused in (None, CONFLICT) or says_taken
 
 
 def settle(ended: Ended, rows: Sequence[Live], seen: Seen, *, made: Collection[int]) -> Ended:

@@ -115,8 +115,7 @@ class Applier:
                 trouble = None
             self._noted(outcome)
             self._take_into_account(outcome, trouble)
-        refused = isinstance(attempt.trouble, RemoteError) and is_refusal(attempt.trouble)
-        return Ended(outcome, refused=refused and attempt.sending in ("create", "update"))
+        return Ended(outcome, refused=_refused_with(attempt))
 
     def _take_into_account(self, outcome: Outcome, trouble: AcrsyncError | None) -> None:
         """Go on, or halt where going on would be blind."""
@@ -227,3 +226,9 @@ def _denied(outcome: Outcome, trouble: AccessDenied) -> Diagnostic:
     detail = f"{trouble.diagnostic.detail} The token reads the list of buckets, so the other changes go on."
     fix = f"use a token that may change {visible(outcome.change.name)}, or leave that bucket out of the manifest."
     return error("E518", detail, fix=fix)
+
+
+def _refused_with(attempt: Attempt) -> int | None:
+    """Return the status of a refusal after which the list may show that the write was carried out all the same."""
+    trouble, looked_for = attempt.trouble, attempt.sending in ("create", "update")
+    return trouble.status if looked_for and isinstance(trouble, RemoteError) and is_refusal(trouble) else None

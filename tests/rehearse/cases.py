@@ -10,6 +10,7 @@ PROFILES = ("documented", "strict", "lenient")
 # The list lags behind every write by a second, and nothing else keeps a name from being there twice.
 LAGGING: Mapping[str, JSON] = {"base": "lenient", "list_lag_seconds": 1}
 WRITES = ["POST", "PUT", "DELETE"]
+TAKEN = "The name has already been taken."
 METHODS = ("GET", *WRITES)
 ASIDE = ".acrsync-"  # in the name that a swap gives a bucket for a moment
 LATE_S = 0.2  # shorter than SETTLE_S: what lands later than that is beyond what is promised
@@ -25,14 +26,14 @@ FAULTS: tuple[Mapping[str, JSON], ...] = (
     {"kind": "error_after", "status": 500},
     {"kind": "error_after", "status": 504, "body": "html"},
     # A proxy sent a write twice, and tells the second answer.
-    {"kind": "error_after", "status": 400, "body": "error", "method": WRITES},
+    {"kind": "error_after", "status": 400, "text": TAKEN, "body": "error", "method": WRITES},
     {"kind": "error_after", "status": 403, "method": WRITES},
     {"kind": "error_after", "status": 404, "body": "html", "method": WRITES},
     {"kind": "error_after", "status": 409, "body": "error", "method": WRITES},
     {"kind": "error_after", "status": 410, "method": WRITES},
     {"kind": "error_after", "status": 412, "body": "empty", "method": WRITES},
     {"kind": "error_after", "status": 413, "body": "html", "method": WRITES},
-    {"kind": "error_after", "status": 422, "method": WRITES},
+    {"kind": "error_after", "status": 422, "text": TAKEN, "method": WRITES},
     {"kind": "reset_before"},
     {"kind": "reset_after"},
     {"kind": "hang_before", "seconds": SLOW_S},

@@ -215,10 +215,11 @@ def test_a_refusal_that_the_list_does_not_explain_is_a_failure_at_once():
     assert (job.account.listings, job.clock.seconds) == (1, 0)
 
 
-def test_a_refusal_of_a_name_that_is_taken_waits_for_a_list_that_lags():
+@pytest.mark.parametrize(("said", "status"), [("The name has already been taken.", 422), ("no", 409)])
+def test_a_refusal_of_a_name_that_is_taken_waits_for_a_list_that_lags(said, status):
     job = apply((create("new"),))
     job.account.hidden[20001] = 3
-    job.account.after["create"] = [raising(RemoteError("E406", "The name has already been taken.", status=422))]
+    job.account.after["create"] = [raising(RemoteError("E406", said, status=status))]
     assert job.one().status is Status.ALREADY
     assert job.clock.seconds == 3
 
