@@ -95,6 +95,7 @@ class Attempt:
     sending: Verb | None = None  # the write that is under way, so may have reached the server
     wrote: bool = False
     answered: Live | None = None  # what the server said that it made of a write
+    expected: Live | None = None  # the bucket as an update must leave it, with all that was not sent
     trouble: AcrsyncError | None = None
 
     def outcome(self) -> Outcome:
@@ -200,15 +201,32 @@ class Attempt:
         return self._put(fresh, attrs, marks)
 
     def _put(self, fresh: Live, attrs: Attrs, marks: tuple[str, ...]) -> Outcome:
+        """Send an update; if its answer says nothing, or no, what the bucket shows of it decides."""
+        self.expected = replace(fresh, attrs={**fresh.attrs, **attrs}, marks=marks)
         self._intend("update", attrs, marks)
         made = Status.UPDATED
         try:
             answer = self.account.update(fresh.id, attrs, marks=marks if "labels" in attrs else ())
-        except RemoteError as refusal:
-            answer, made = self._made_all_the_same(refusal, fresh, attrs, marks), Status.ALREADY
+        except RemoteError as trouble:
+            if trouble.may_have_acted:
+                answer = self._shown_after(trouble, fresh.id, attrs, marks)
+            else:
+                answer, made = self._made_all_the_same(trouble, fresh, attrs, marks), Status.ALREADY
         self._sent()
         outcome = self._updated(fresh, answer, attrs, marks)
         return replace(outcome, status=made) if outcome.status is Status.UPDATED else outcome
+
+    def _shown_after(self, lost: RemoteError, bucket_id: int, attrs: Attrs, marks: tuple[str, ...]) -> Live:
+        """Return a bucket that shows an update whose answer says nothing. Raises: `lost` if it does not."""
+        if lost.status is None:  # without any answer, a read would get none either
+            raise lost
+        try:
+            shown = self.account.read(bucket_id)
+        except RemoteError:
+            raise lost from None
+        if shown is None or not _shows(shown, attrs, marks):
+            raise lost
+        return shown
 
     def _made_all_the_same(self, refusal: RemoteError, fresh: Live, attrs: Attrs, marks: tuple[str, ...]) -> Live:
         """Return a bucket that is as an update, which was refused, wants it.
@@ -241,11 +259,11 @@ class Attempt:
         wanted = {**fresh.attrs, **attrs}
         live = answer
         if differences(live, wanted, marks):
-            live = self._read_once(fresh.id) or answer
+            live = self._read_again(fresh.id, answer, attrs, marks)
         if _lost(fresh, live, attrs):
             with self.gate.closed():  # what one update lost, the next would lose, too
                 for _ in self.patience.looks():
-                    live = self._read_once(fresh.id) or live
+                    live = self._read_again(fresh.id, live, attrs, marks)
                     if not _lost(fresh, live, attrs):
                         break
             if lost := _lost(fresh, live, attrs):
@@ -254,6 +272,13 @@ class Attempt:
         if "name" in attrs and live.name != attrs["name"]:
             return Outcome(self.change, Status.UNKNOWN, _unproven(live), wrote=True, lost="update")
         return Outcome(self.change, Status.UPDATED, live=self._as_written(live, wanted, marks), wrote=True)
+
+    def _read_again(self, bucket_id: int, known: Live, sent: Attrs, marks: tuple[str, ...]) -> Live:
+        """Return a bucket as it is shown now; as it is known, if what is shown is older than what was sent."""
+        shown = self._read_once(bucket_id)
+        if shown is None or (_shows(known, sent, marks) and not _shows(shown, sent, marks)):
+            return known
+        return shown
 
     def _read_once(self, bucket_id: int) -> Live | None:
         """Return a bucket as it is shown now; None if it is not, or if that could not be asked."""
@@ -399,6 +424,11 @@ def read_back_mismatch(found: Sequence[str]) -> Diagnostic:
     detail = f"The server accepted the write, but the bucket reads back otherwise: {'; '.join(found)}."
     fix = "look at the bucket in the console; run plan to see what still differs."
     return error("E505", detail, fix=fix)
+
+
+def _shows(live: Live, sent: Attrs, marks: tuple[str, ...]) -> bool:
+    """Tell whether a bucket has all that an update sent; marks go with the labels."""
+    return not differences(live, sent, marks if "labels" in sent else live.marks)
 
 
 def _lost(before: Live, after: Live, sent: Attrs) -> tuple[str, ...]:

@@ -32,6 +32,7 @@ class Ended:
         None  # the status of the server's refusal; a rename also shows by its bucket that it was not made
     )
     settled: bool = False  # the list has said what it can
+    expected: Live | None = None  # the bucket as an update must leave it, with all that was not sent
 
     @property
     def needs_list(self) -> bool:
@@ -77,7 +78,8 @@ def _renamed(ended: Ended, change: Update, row: Live | None) -> Outcome | None:
     if row is None or row.name == change.live.name:
         return None
     if row.name == change.name:
-        return Outcome(change, Status.ALREADY if ended.refused else Status.UPDATED, live=row, wrote=True)
+        status = Status.ALREADY if ended.refused else Status.UPDATED
+        return Outcome(change, status, live=ended.expected or row, wrote=True)  # the reading back compares it
     if ended.refused and not resembles(change.name, row.name, shortest=1):
         return Outcome(change, Status.STALE, stale(row), row)
     return Outcome(change, Status.FAILED, _another_name(change.name, row), row, wrote=True)

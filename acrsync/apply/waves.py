@@ -115,7 +115,7 @@ class Applier:
                 trouble = None
             self._noted(outcome)
             self._take_into_account(outcome, trouble)
-        return Ended(outcome, refused=_refused_with(attempt))
+        return Ended(outcome, refused=_refused_with(attempt), expected=attempt.expected)
 
     def _take_into_account(self, outcome: Outcome, trouble: AcrsyncError | None) -> None:
         """Go on, or halt where going on would be blind."""
