@@ -73,6 +73,10 @@ LINES = [
     (Outcome(DELETE, Status.DELETED), "deleted   - ads-2019 (id 12309)"),
     (Outcome(UPDATE, Status.FAILED, error("E1", "No", "long")), "failed    ~ music (id 1116)  # No"),
     (Outcome(UPDATE, Status.ALREADY), "already   ~ music (id 1116)  # as wanted before; nothing was sent"),
+    (
+        Outcome(CREATE, Status.ALREADY, live=live(30358, "radio-live"), wrote=True),
+        "already   + radio-live (id 30358)  # as wanted, though the request for it was refused",
+    ),
 ]
 
 
@@ -86,7 +90,7 @@ def test_what_was_refused_and_is_done_all_the_same_does_not_say_that_nothing_was
         outcome_line(Outcome(DELETE, Status.ALREADY, wrote=wrote), style=PLAIN) for wrote in (False, True)
     )
     assert before.endswith("# as wanted before; nothing was sent")
-    assert refused.endswith("# refused, and found as wanted when it was read again")
+    assert refused.endswith("# as wanted, though the request for it was refused")
 
 
 def test_a_message_reads_place_severity_code_summary_and_then_what_to_do() -> None:
