@@ -88,6 +88,15 @@ def test_a_bug_while_an_apply_writes_does_not_say_that_nothing_was_written(place
     assert "H511" in place.acrsync("plan", "--settle", "0").codes, "the next plan says that a run is unfinished"
 
 
+@pytest.mark.parametrize("path", [".", "/", "..", "./"])
+@pytest.mark.parametrize("command", ["plan", "probe"])
+def test_a_folder_is_not_written_to_as_a_file(place: Place, command: str, path: str):
+    place.write("acrsync.yaml", MANIFEST)
+    done = place.acrsync(command, "--out", path)
+    assert (done.code, done.codes) == (1, ["E005"]), done.err
+    assert "Is a directory" in done.err
+
+
 PATHS = {
     "missing": ("missing.yaml", "E100"),
     "an empty folder": ("nothing", "E101"),
