@@ -109,6 +109,13 @@ def test_a_record_is_for_its_owner_only_and_git_leaves_it_alone(one, where):
     assert (where.parent / ".gitignore").read_text() == "*\n"
 
 
+def test_a_gitignore_that_a_full_disk_left_empty_is_written_again(one, where):
+    where.mkdir(parents=True)
+    (where.parent / ".gitignore").touch()
+    one.run()
+    assert (where.parent / ".gitignore").read_text() == "*\n"
+
+
 def test_a_folder_of_ones_own_gets_no_gitignore(tmp_path):
     Machine(tmp_path / "records").run()
     assert list(tmp_path.rglob(".gitignore")) == []
