@@ -61,6 +61,15 @@ def test_a_list_that_never_holds_still(place: Place, api: Api):
     assert {entry["method"] for entry in api.requests()} == {"GET"}
 
 
+def test_the_fix_for_an_empty_manifest_works_where_it_is_pasted(place: Place):
+    place.write("acrsync.yaml", "")
+    done = place.acrsync("plan")
+    fix = done.err.split("fix: ", 1)[1].split("buckets into it: ", 1)[1].splitlines()[0]
+    process = place.begin(["sh", "-c", fix.replace("acrsync export", f"{PYTHON} -m acrsync export")])
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, place.acrsync("plan", "--detailed-exitcode").code) == (0, 0), err
+
+
 FALLS = """
 import sys
 import acrsync.apply.reconcile
