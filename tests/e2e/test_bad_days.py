@@ -106,6 +106,16 @@ def test_a_folder_is_not_written_to_as_a_file(place: Place, command: str, path: 
     assert "Is a directory" in done.err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be removed there")
+@pytest.mark.parametrize("command", ["validate", "plan", "apply --yes"])
+def test_a_working_directory_that_is_gone_is_no_bug(place: Place, command: str):
+    script = f'mkdir gone && cd gone && rmdir ../gone && exec "$0" -m acrsync {command}'
+    process = place.begin(["sh", "-c", script, PYTHON])
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "error[E100]: Manifest file is missing" in out + err
+
+
 PATHS = {
     "missing": ("missing.yaml", "E100"),
     "an empty folder": ("nothing", "E101"),
