@@ -70,8 +70,8 @@ imports: .venv/installed
 bench: .venv/installed ## Measure, and write docs/performance.md; with BASE=main compare with that version
 	@cd tests && ../$(BIN)/python -m bench $(if $(BASE),--base $(BASE))
 
-rehearse: .venv/installed ## Kill applies and inject faults at every request, and write docs/reliability.md
-	@cd tests && ../$(BIN)/python -m rehearse
+rehearse: .venv/installed ## Kill applies and inject faults at every request, and write docs/reliability.md; SAMPLE=0.25
+	@cd tests && ../$(BIN)/python -m rehearse $(if $(SAMPLE),--sample $(SAMPLE)) $(if $(SEED),--seed $(SEED))
 
 simulate: .venv/installed ## Many runners on one account, by seeds, for SECONDS=60; SEED=N tells the story of one
 	@cd tests && SECONDS=$(or $(SECONDS),60) SEED=$(SEED) ../$(BIN)/python -m simulate

@@ -21,8 +21,11 @@ def make_private(folder: Path) -> None:
     """Make a folder; if it is `.acrsync/` or in it, git ignores all that is there. Raises: OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     home = next((path for path in (folder, *folder.parents) if path.name == ".acrsync"), None)
-    if home is not None and not (home / ".gitignore").exists():
-        (home / ".gitignore").write_text("*\n", encoding="utf-8")
+    if home is None:
+        return
+    ignored = home / ".gitignore"
+    if not ignored.exists() or ignored.stat().st_size == 0:  # as a full disk leaves it
+        ignored.write_text("*\n", encoding="utf-8")
 
 
 def as_owner(path: Path) -> str:

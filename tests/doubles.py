@@ -33,6 +33,7 @@ class MemoryAccount:
     lose: Callable[[str], str] = lambda verb: ""  # "before" or "after": the answer is lost there
     reshape: random.Random | None = None
     last_look: Callable[[], None] = nothing  # called before each write
+    fold: Callable[[str], str] = str.casefold  # two names of which this is equal are one
 
     def guard(self, last_look: Callable[[], None]) -> None:
         self.last_look = last_look
@@ -89,7 +90,7 @@ class MemoryAccount:
 
     def refuse_name(self, name: object, *, but: int | None = None) -> None:
         for row in self.rows.values():
-            if str(row["name"]).casefold() == str(name).casefold() and row["id"] != but:
+            if self.fold(str(row["name"])) == self.fold(str(name)) and row["id"] != but:
                 raise RemoteError("E405", "The name has been taken.", status=422)
 
     def create(self, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:

@@ -6,6 +6,11 @@ said the same, or the time is over in which it may lag.
 
 What an answer proves: of a create, that its bucket was not there before and has the name that was sent; of a rename,
 that the bucket has that name. Else the list is asked (`settling.py`). What else was sent may show later.
+
+A refusal proves nothing by itself. A write that was delivered twice on its way may be carried out the first time and
+refused the second time, with the answer of that second time: 409, 422 or 400 because a name is taken or a state has
+changed, 404 or 410 because a bucket is gone, 403 because a server tells nobody what is gone, 412 or 413 from a proxy in
+between. So after every refusal the bucket is read once more before its write is called not made.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import assert_never
+from typing import Literal, assert_never
 
 from acrsync.apply.gate import Gate
 from acrsync.apply.names import Names
@@ -25,6 +30,7 @@ from acrsync.plan.changes import Create, Delete, Replace, Update, Work
 from acrsync.plan.document import Plan
 from acrsync.plan.guards import standing
 from acrsync.plan.matching import cannot_be_read, describe
+from acrsync.plan.order import Leavers
 from acrsync.plan.outcome import Outcome, Status, Verb
 from acrsync.plan.ownership import is_own
 from acrsync.plan.planner import stored_elsewhere
@@ -65,6 +71,11 @@ class Seen:
         return {change.live.id: change.desired.attrs for change in self.plan.work if isinstance(change, Update)}
 
     @cached_property
+    def leavers(self) -> Leavers:
+        """What gives up which name."""
+        return Leavers(self.plan.work)
+
+    @cached_property
     def aliases(self) -> Mapping[str, tuple[int, str]]:
         """Entries that the server stored under another name, with its id and name."""
         return self.known.earlier(self.snapshot.rows).aliases
@@ -84,6 +95,7 @@ class Attempt:
     sending: Verb | None = None  # the write that is under way, so may have reached the server
     wrote: bool = False
     answered: Live | None = None  # what the server said that it made of a write
+    expected: Live | None = None  # the bucket as an update must leave it, with all that was not sent
     trouble: AcrsyncError | None = None
 
     def outcome(self) -> Outcome:
@@ -186,10 +198,60 @@ class Attempt:
                 told = cannot_be_read(fresh, ["labels"], span=change.desired.span)
                 return Outcome(change, Status.FAILED, told, fresh)
             attrs.setdefault("labels", fresh.attrs["labels"])
+        return self._put(fresh, attrs, marks)
+
+    def _put(self, fresh: Live, attrs: Attrs, marks: tuple[str, ...]) -> Outcome:
+        """Send an update; if no usable answer comes, or a refusal, read the bucket to see the result."""
+        self.expected = replace(fresh, attrs={**fresh.attrs, **attrs}, marks=marks)
         self._intend("update", attrs, marks)
-        answer = self.account.update(fresh.id, attrs, marks=marks if "labels" in attrs else ())
+        made = Status.UPDATED
+        try:
+            answer = self.account.update(fresh.id, attrs, marks=marks if "labels" in attrs else ())
+        except RemoteError as trouble:
+            if trouble.may_have_acted:
+                answer = self._shown_after(trouble, fresh.id, attrs, marks)
+            else:
+                answer, made = self._made_all_the_same(trouble, fresh, attrs, marks), Status.ALREADY
         self._sent()
-        return self._updated(fresh, answer, attrs, marks)
+        outcome = self._updated(fresh, answer, attrs, marks)
+        return replace(outcome, status=made) if outcome.status is Status.UPDATED else outcome
+
+    def _shown_after(self, lost: RemoteError, bucket_id: int, attrs: Attrs, marks: tuple[str, ...]) -> Live:
+        """Return a bucket that shows an update without a usable answer. Raises: `lost` if it does not show it."""
+        if lost.status is None:  # without any answer, a read would get none either
+            raise lost
+        try:
+            shown = self.account.read(bucket_id)
+        except RemoteError:
+            raise lost from None
+        if shown is None or not _shows(shown, attrs, marks):
+            raise lost
+        return shown
+
+    def _made_all_the_same(self, refusal: RemoteError, fresh: Live, attrs: Attrs, marks: tuple[str, ...]) -> Live:
+        """Return a bucket that is as an update, which was refused, wants it.
+
+        Raises: the refusal; it may have acted, unless what was sent is shown as before.
+        """
+        shown = self._after(refusal, fresh.id)
+        if shown is not None:
+            marks_of = (marks, fresh.marks) if "labels" in attrs else (shown.marks, shown.marks)
+            if not differences(shown, attrs, marks_of[0]):
+                return shown
+            if not differences(shown, {key: fresh.attrs.get(key) for key in attrs}, marks_of[1]):
+                raise refusal
+        refusal.may_have_acted = True
+        raise refusal
+
+    def _after(self, refusal: RemoteError, bucket_id: int) -> Live | None:
+        """Return what a bucket is after a refusal of a write to it, None if it is gone. Raises: the refusal."""
+        if not is_refusal(refusal):
+            raise refusal
+        try:
+            return self.account.read(bucket_id)
+        except RemoteError:
+            refusal.may_have_acted = True
+            raise refusal from None
 
     def _updated(self, fresh: Live, answer: Live, attrs: Attrs, marks: tuple[str, ...]) -> Outcome:
         """Return the outcome of an update that was answered. What was sent may lag; what was not sent must stay."""
@@ -197,11 +259,11 @@ class Attempt:
         wanted = {**fresh.attrs, **attrs}
         live = answer
         if differences(live, wanted, marks):
-            live = self._read_once(fresh.id) or answer
+            live = self._read_again(fresh.id, answer, attrs, marks)
         if _lost(fresh, live, attrs):
             with self.gate.closed():  # what one update lost, the next would lose, too
                 for _ in self.patience.looks():
-                    live = self._read_once(fresh.id) or live
+                    live = self._read_again(fresh.id, live, attrs, marks)
                     if not _lost(fresh, live, attrs):
                         break
             if lost := _lost(fresh, live, attrs):
@@ -210,6 +272,13 @@ class Attempt:
         if "name" in attrs and live.name != attrs["name"]:
             return Outcome(self.change, Status.UNKNOWN, _unproven(live), wrote=True, lost="update")
         return Outcome(self.change, Status.UPDATED, live=self._as_written(live, wanted, marks), wrote=True)
+
+    def _read_again(self, bucket_id: int, known: Live, sent: Attrs, marks: tuple[str, ...]) -> Live:
+        """Return a bucket as it is shown now; as it is known, if what is shown is older than what was sent."""
+        shown = self._read_once(bucket_id)
+        if shown is None or (_shows(known, sent, marks) and not _shows(shown, sent, marks)):
+            return known
+        return shown
 
     def _read_once(self, bucket_id: int) -> Live | None:
         """Return a bucket as it is shown now; None if it is not, or if that could not be asked."""
@@ -247,9 +316,20 @@ class Attempt:
         if refused := self._not_to_be_deleted(change, fresh):
             return refused
         self._intend("delete", {}, ())
-        self.account.delete(fresh.id)
+        status = self._delete_sent(fresh.id)
+        return Outcome(change, status, wrote=True)
+
+    def _delete_sent(self, bucket_id: int) -> Literal[Status.DELETED, Status.ALREADY]:
+        """Send a delete, and return whether it was answered as done, or refused and the bucket is gone all the same."""
+        try:
+            self.account.delete(bucket_id)
+        except RemoteError as refusal:
+            if self._after(refusal, bucket_id) is not None:
+                raise
+            self._sent()
+            return Status.ALREADY
         self._sent()
-        return Outcome(change, Status.DELETED, wrote=True)
+        return Status.DELETED
 
     def _replace(self, change: Replace) -> Outcome:
         fresh = self._read(change.live.id, lambda live: _is_unchanged(change.live, live))
@@ -264,8 +344,7 @@ class Attempt:
         marks = change.marks.applied_to(fresh.marks)
         # Recorded with all properties of the new bucket: if the run ends here, the next one can still create it.
         self._intend("delete", change.desired.attrs, marks)
-        self.account.delete(fresh.id)
-        self._sent()
+        self._delete_sent(fresh.id)
         if (left := self._left(fresh.id)) is not None:
             return Outcome(change, Status.UNKNOWN, _still_there(left), left, wrote=True, lost="delete")
         return self._post(change, marks, Status.REPLACED)
@@ -315,6 +394,16 @@ class LostValues(AcrsyncError):
 _LOST_FIX = "write the old values into the entry, or restore them in the console, before you apply anything else."
 
 
+REFUSED = range(400, 500)
+# Answered before anything is looked at: a bad token, of every delivery; too many requests (GUESS), of none that counts.
+NOT_LOOKED_AT = (401, 429)
+
+
+def is_refusal(error: RemoteError) -> bool:
+    """Tell whether a server said no to a write, which may have been carried out when it was delivered before."""
+    return not error.may_have_acted and error.status in REFUSED and error.status not in NOT_LOOKED_AT
+
+
 def is_as_wanted(live: Live, attrs: Attrs, marks: tuple[str, ...]) -> bool:
     """Tell whether a bucket has these values and at least these marks."""
     return all(live.attrs.get(key) == value for key, value in attrs.items()) and set(marks) <= set(live.marks)
@@ -335,6 +424,11 @@ def read_back_mismatch(found: Sequence[str]) -> Diagnostic:
     detail = f"The server accepted the write, but the bucket reads back otherwise: {'; '.join(found)}."
     fix = "look at the bucket in the console; run plan to see what still differs."
     return error("E505", detail, fix=fix)
+
+
+def _shows(live: Live, sent: Attrs, marks: tuple[str, ...]) -> bool:
+    """Tell whether a bucket has all that an update sent; marks go with the labels."""
+    return not differences(live, sent, marks if "labels" in sent else live.marks)
 
 
 def _lost(before: Live, after: Live, sent: Attrs) -> tuple[str, ...]:

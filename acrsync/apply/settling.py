@@ -1,7 +1,7 @@
 """What became of creates and renames whose answers prove nothing: the list says it.
 
-These were lost, or showed another bucket or another name, or were refused with 409 or 422, which a request that was
-doubled on its way gets when the first one was carried out.
+These were lost, or showed another bucket or another name, or were refused, as a request is that was doubled on its way
+when the first one was carried out.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from acrsync.plan.outcome import Outcome, Status
 from acrsync.plan.ownership import is_own
 from acrsync.visible import visible
 
-CONFLICTS = (409, 422)
+CONFLICT = 409
 _SAYS_TAKEN = re.compile(r"taken|exist|duplicate|already|unique|in use", re.IGNORECASE)
 
 
@@ -28,8 +28,11 @@ class Ended:
     """The end of one change as its answers tell it, and whether the list must be asked."""
 
     outcome: Outcome
-    refused: bool = False  # with 409 or 422, by the server
+    refused: int | None = (
+        None  # the status of the server's refusal; a rename also shows by its bucket that it was not made
+    )
     settled: bool = False  # the list has said what it can
+    expected: Live | None = None  # the bucket as an update must leave it, with all that was not sent
 
     @property
     def needs_list(self) -> bool:
@@ -38,14 +41,18 @@ class Ended:
         if self.settled:
             return False
         if self.refused:
-            return isinstance(outcome.change, Create | Replace) or _renames(outcome)
+            return isinstance(outcome.change, Create | Replace) or (_renames(outcome) and self.may_lag)
         return outcome.lost == "create" or (outcome.lost == "update" and _renames(outcome))
 
     @property
     def may_lag(self) -> bool:
-        """Whether a list that shows nothing is asked again; it is not if something else was wrong with the request."""
+        """Whether a list that shows nothing is asked again; it is not if something else was wrong with the request.
+
+        A server that has carried out a request before refuses its second delivery because of what the first one did.
+        """
         told = self.outcome.diagnostic
-        return not self.refused or (told is not None and _SAYS_TAKEN.search(told.detail) is not None)
+        says_taken = told is not None and _SAYS_TAKEN.search(told.detail) is not None
+        return self.refused in (None, CONFLICT) or says_taken
 
 
 def settle(ended: Ended, rows: Sequence[Live], seen: Seen, *, made: Collection[int]) -> Ended:
@@ -72,8 +79,8 @@ def _renamed(ended: Ended, change: Update, row: Live | None) -> Outcome | None:
         return None
     if row.name == change.name:
         status = Status.ALREADY if ended.refused else Status.UPDATED
-        return Outcome(change, status, live=row, wrote=not ended.refused)
-    if ended.refused:
+        return Outcome(change, status, live=ended.expected or row, wrote=True)  # the reading back compares it
+    if ended.refused and not resembles(change.name, row.name, shortest=1):
         return Outcome(change, Status.STALE, stale(row), row)
     return Outcome(change, Status.FAILED, _another_name(change.name, row), row, wrote=True)
 

@@ -11,15 +11,16 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from acrsync.apply.attempt import Attempt, LostValues, Seen, WrongAccount
+from acrsync.apply.attempt import Attempt, LostValues, Seen, WrongAccount, is_refusal
 from acrsync.apply.gate import Gate
 from acrsync.apply.names import FRESH_S, Names, takes_a_name
 from acrsync.apply.patience import Patience, poll_until_settled
-from acrsync.apply.settling import CONFLICTS, Ended, settle
+from acrsync.apply.settling import Ended, settle
 from acrsync.clock import Clock
 from acrsync.diagnostics import AccessDenied, AcrsyncError, Diagnostic, IncompleteListing, RemoteError, error
 from acrsync.model import Live
 from acrsync.plan.changes import Create, Update, Work
+from acrsync.plan.matching import describe
 from acrsync.plan.outcome import WELL, Outcome, Status
 from acrsync.remote import Remote
 from acrsync.runs import LANDING_S, LeaseLost, Run
@@ -114,8 +115,7 @@ class Applier:
                 trouble = None
             self._noted(outcome)
             self._take_into_account(outcome, trouble)
-        refused = isinstance(attempt.trouble, RemoteError) and attempt.trouble.status in CONFLICTS
-        return Ended(outcome, refused=refused and attempt.sending in ("create", "update") and outcome.lost is None)
+        return Ended(outcome, refused=_refused_with(attempt), expected=attempt.expected)
 
     def _take_into_account(self, outcome: Outcome, trouble: AcrsyncError | None) -> None:
         """Go on, or halt where going on would be blind."""
@@ -180,10 +180,19 @@ class Applier:
             return error("E501", "Nothing was sent for it.", fix="run apply again.")
         if self._halted is not None:
             return self._halted
-        if isinstance(change, Update) and not all(self._ended_well.get(needed) for needed in change.needs):
-            detail = f"The name {visible(change.name)} was not given up by the bucket that bears it."
+        held = [needed for needed in self._needs(change) if not self._ended_well.get(needed)]
+        if held:
+            holders = ", ".join(describe(self.seen.rows[one]) for one in held if one in self.seen.rows) or "its bucket"
+            detail = f"The name {visible(change.name)} was not given up by {holders}."
             return error("E502", detail, fix="check that bucket.")
         return None
+
+    def _needs(self, change: Work) -> Sequence[int]:
+        """Return the ids of the buckets that must have given up a name before a change can take it."""
+        if isinstance(change, Update):
+            return change.needs
+        leaver = self.seen.leavers.of(change)
+        return () if leaver is None else (leaver.live.id,)
 
     def _resolved(self, held: list[Ended]) -> list[Ended]:
         """Find by listing what became of changes whose answers prove nothing. Nothing is sent again."""
@@ -217,3 +226,9 @@ def _denied(outcome: Outcome, trouble: AccessDenied) -> Diagnostic:
     detail = f"{trouble.diagnostic.detail} The token reads the list of buckets, so the other changes go on."
     fix = f"use a token that may change {visible(outcome.change.name)}, or leave that bucket out of the manifest."
     return error("E518", detail, fix=fix)
+
+
+def _refused_with(attempt: Attempt) -> int | None:
+    """Return the status of a refusal after which the list may show that the write was carried out all the same."""
+    trouble, looked_for = attempt.trouble, attempt.sending in ("create", "update")
+    return trouble.status if looked_for and isinstance(trouble, RemoteError) and is_refusal(trouble) else None

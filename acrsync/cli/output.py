@@ -128,11 +128,11 @@ def now() -> datetime:
 
 def save(path: Path, text: str) -> None:
     """Write a file whole or not at all; one that is not a regular file, such as /dev/stdout, is written in place."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         if path.exists() and not path.is_file():
             path.write_text(text, encoding="utf-8")
             return
+        unfinished = path.with_name(f".{path.name}.{os.getpid()}")
         try:
             unfinished.write_text(text, encoding="utf-8")
             unfinished.replace(path)

@@ -25,7 +25,7 @@ def contents(paths: Sequence[Path]) -> tuple[Mapping[str, bytes], Sequence[Diagn
             problems.append(found)
             continue
         for one in (found,) if isinstance(found, Path) else found:
-            distinct.setdefault(one.absolute(), one)
+            distinct.setdefault(_absolute(one), one)
     for path in distinct.values():
         match _bytes(path):
             case bytes(data):
@@ -33,6 +33,13 @@ def contents(paths: Sequence[Path]) -> tuple[Mapping[str, bytes], Sequence[Diagn
             case problem:
                 problems.append(problem)
     return texts, problems
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.absolute()
+    except OSError:  # the working directory is gone, and what is in it
+        return path
 
 
 def _default() -> Iterator[Path]:

@@ -53,7 +53,7 @@ class Update:
     fields: tuple[str, ...]  # of `desired.attrs`, those that differ; empty where only marks change
     reason: str
     marks: Marks = Marks()
-    needs: tuple[int, ...] = ()  # ids of buckets whose renames must have ended well, or the name is not free
+    needs: tuple[int, ...] = ()  # ids of buckets that must have given up a name, or this one is not free
 
     @property
     def name(self) -> str:

@@ -1,9 +1,18 @@
-"""In which order changes are made: waves, whose changes are independent of each other."""
+"""In which order changes are made: waves, whose changes are independent of each other.
+
+A change that takes a name waits for the one that gives it up. Which names a server takes for one and the same is not
+known: most databases ignore case, and many ignore accents. So a change waits for the leaver whose name is most like the
+one it takes: the same name, else one that looks the same, else one that differs in accents. If a server takes any two
+of these for one name, only one bucket can have it, so there is never more than one to wait for. If it tells them all
+apart, waiting costs nothing but time.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeGuard
 
 from acrsync.model import Live
 from acrsync.plan.changes import Create, Delete, Replace, Update, Work
@@ -13,67 +22,121 @@ from acrsync.visible import lookalike
 def waves(work: Sequence[Work], *, alone: bool, names: Iterable[str]) -> Iterator[tuple[Work, ...]]:
     """Yield the phases in order, each sorted by name: renames, creates, updates, replaces, deletes.
 
+    Last come the renames and creates whose name a delete gives up.
     Where no bucket of ours is listed (`alone`), the first create goes by itself: its answer shows the account.
     """
     ordered = sorted(work, key=lambda change: change.name)
-    renames = [change for change in ordered if isinstance(change, Update) and "name" in change.fields]
-    yield from _rename_waves(renames, names)
-    creates = tuple(change for change in ordered if isinstance(change, Create))
-    for wave in (creates[:1], creates[1:]) if alone else (creates,):
-        if wave:
-            yield wave
-    updates = tuple(change for change in ordered if isinstance(change, Update) and "name" not in change.fields)
+    leavers = Leavers(ordered)
+    late = {id(change) for change in ordered if leavers.end_with_a_delete(change)}
+    renames = tuple(_rename_waves([change for change in ordered if _is_rename(change)], leavers, names))
+    renamed = [tuple(step for step, first in wave if id(first) not in late) for wave in renames]
+    renamed_late = [tuple(step for step, first in wave if id(first) in late) for wave in renames]
+    creates = tuple(change for change in ordered if isinstance(change, Create) and id(change) not in late)
+    created = (creates[:1], creates[1:]) if alone else (creates,)
+    created_late = tuple(change for change in ordered if isinstance(change, Create) and id(change) in late)
+    updates = tuple(change for change in ordered if isinstance(change, Update) and not _is_rename(change))
     replaces = tuple(change for change in ordered if isinstance(change, Replace))
     deletes = tuple(change for change in ordered if isinstance(change, Delete))
-    yield from (wave for wave in (updates, replaces, deletes) if wave)
+    phases = (*renamed, *created, updates, replaces, deletes, *renamed_late, created_late)
+    yield from (wave for wave in phases if wave)
 
 
-def _rename_waves(renames: Sequence[Update], names: Iterable[str]) -> Iterator[tuple[Update, ...]]:
-    """Yield renames so that each name is free when it is taken; a cycle goes through a temporary name.
+class Leavers:
+    """The renames and deletes of a plan, by the names that they give up."""
 
-    Names that differ in case or form only are one name here, as they are for most databases.
-    """
-    chains = tuple(_chains(renames))
-    taken = {lookalike(name) for name in names} if any(cyclic for _, cyclic in chains) else set()
-    steps = [step for chain, cyclic in chains for step in _steps(chain, taken, cyclic=cyclic)]
+    def __init__(self, work: Iterable[Work]) -> None:
+        self._by_form: dict[tuple[str, str], Update | Delete] = {}
+        for change in work:
+            if isinstance(change, Delete) or _is_rename(change):
+                for form in _forms(change.live.name):
+                    self._by_form.setdefault(form, change)
+
+    def of(self, change: Work) -> Update | Delete | None:
+        """Return what must have ended well before a change can take its name; None if nothing must."""
+        if not isinstance(change, Create) and not _is_rename(change):
+            return None
+        found = next((self._by_form[form] for form in _forms(change.name) if form in self._by_form), None)
+        own = None if isinstance(change, Create) else change.live.id
+        return None if found is None or found.live.id == own else found
+
+    def end_with_a_delete(self, change: Work) -> bool:
+        """Tell whether a change waits for a delete, itself or through others that it waits for."""
+        seen: set[int] = set()
+        leaver = self.of(change)
+        while isinstance(leaver, Update) and leaver.live.id not in seen:
+            seen.add(leaver.live.id)
+            leaver = self.of(leaver)
+        return isinstance(leaver, Delete)
+
+
+def _is_rename(change: Work) -> TypeGuard[Update]:
+    return isinstance(change, Update) and "name" in change.fields
+
+
+def _forms(name: str) -> Iterator[tuple[str, str]]:
+    """Yield the forms by which names may be one, the strictest first."""
+    alike = lookalike(name)
+    yield "same", name
+    yield "alike", alike
+    yield "but for accents", _without_accents(alike)
+
+
+def _without_accents(text: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", text)
+    return "".join(character for character in decomposed if not unicodedata.combining(character))
+
+
+_Step = tuple[Update, Update]  # what is done, and the rename of the plan that it is a part of
+
+
+def _rename_waves(renames: Sequence[Update], leavers: Leavers, names: Iterable[str]) -> Iterator[Sequence[_Step]]:
+    """Yield renames so that each name is free when it is taken; a cycle goes through a temporary name."""
+    waits = {change.live.id: leavers.of(change) for change in renames}
+    in_the_way = {change.live.id for change in _one_of_each_cycle(renames, waits)}
+    taken = {_without_accents(lookalike(name)) for name in names} if in_the_way else set()
+    steps: list[tuple[int, _Step]] = []
+    for change in renames:
+        leaver, last = waits[change.live.id], change
+        if change.live.id in in_the_way:
+            temporary = _temporary_name(change.live, taken)
+            aside = replace(change.desired, attrs={"name": temporary})
+            steps.append((0, (Update(aside, change.live, ("name",), "frees its name for a swap"), change)))
+            last = replace(change, live=replace(change.live, attrs={**change.live.attrs, "name": temporary}))
+        needs = () if leaver is None else (leaver.live.id,)
+        steps.append((_depth(change, waits, in_the_way), (replace(last, needs=needs), change)))
     for depth in sorted({depth for depth, _ in steps}):
-        yield tuple(sorted((step for at, step in steps if at == depth), key=lambda step: step.name))
+        yield sorted((step for at, step in steps if at == depth), key=lambda step: step[0].name)
 
 
-def _chains(renames: Sequence[Update]) -> Iterator[tuple[list[Update], bool]]:
-    """Yield runs of renames in which each waits for the name that the next one gives up, and whether it is a cycle."""
-    holders = {lookalike(change.live.name): change for change in renames}
-    awaited = {lookalike(change.name) for change in renames}
+_Waits = Mapping[int, Update | Delete | None]  # what each rename waits for, by the id of its bucket
+
+
+def _one_of_each_cycle(renames: Sequence[Update], waits: _Waits) -> Iterator[Update]:
+    """Yield the renames that must make room first, because all others of their cycle wait for them in the end."""
     seen: set[int] = set()
-    for start in sorted(renames, key=lambda change: lookalike(change.live.name) in awaited):
-        chain: list[Update] = []
-        link: Update | None = start
-        while link is not None and link.live.id not in seen:
+    for start in renames:
+        path: list[int] = []
+        link: Update | Delete | None = start
+        while isinstance(link, Update) and link.live.id not in seen:
             seen.add(link.live.id)
-            chain.append(link)
-            link = holders.get(lookalike(link.name))
-        if chain:
-            yield chain, link is start and len(chain) > 1
+            path.append(link.live.id)
+            link = waits[link.live.id]
+        if isinstance(link, Update) and link.live.id in path:
+            cycle = path[path.index(link.live.id) :]
+            yield next(change for change in renames if change.live.id in cycle)
 
 
-def _steps(chain: list[Update], taken: set[str], *, cyclic: bool) -> Iterator[tuple[int, Update]]:
-    """Yield the renames of one chain, last link first, each with the depth of its wave and what it waits for."""
-    last_needs: tuple[int, ...] = ()
-    if cyclic:
-        first = chain[0]
-        temporary = _temporary_name(first.live, taken)
-        aside = replace(first.desired, attrs={"name": temporary})
-        yield 0, Update(aside, first.live, ("name",), "frees its name for a swap")
-        set_aside = replace(first.live, attrs={**first.live.attrs, "name": temporary})
-        chain = [replace(first, live=set_aside), *chain[1:]]
-        last_needs = (first.live.id,)
-    for depth, link in enumerate(reversed(chain), start=int(cyclic)):
-        yield depth, replace(link, needs=last_needs)
-        last_needs = (link.live.id,)
+def _depth(change: Update, waits: _Waits, in_the_way: Collection[int]) -> int:
+    """Return in which wave of renames a rename can be made, from 0."""
+    depth, leaver = 0, waits[change.live.id]
+    while isinstance(leaver, Update):
+        depth += 1
+        leaver = None if leaver.live.id in in_the_way else waits[leaver.live.id]
+    return depth
 
 
 def _temporary_name(live: Live, taken: set[str]) -> str:
     name = f"{live.name[:200]}.acrsync-{live.id}"
-    while lookalike(name) in taken:
+    while _without_accents(lookalike(name)) in taken:
         name += "-"
     return name

@@ -20,7 +20,7 @@ class Status(StrEnum):
     UPDATED = "updated"
     REPLACED = "replaced"
     DELETED = "deleted"
-    ALREADY = "already"  # as wanted before we wrote; nothing was sent
+    ALREADY = "already"  # as wanted before we wrote, so nothing was sent; or after a write that was refused
     KEPT = "kept"
     STALE = "stale"  # changed by someone else since it was planned; nothing was sent
     REFUSED = "refused"  # a guard objected right before the write; nothing was sent

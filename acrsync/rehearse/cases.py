@@ -116,13 +116,25 @@ class Case:
     parallelism: int = 4
     settle_s: float = SETTLE_S
     timeout_s: float = TIMEOUT_S
+    runs: Literal["folder", "git"] = "folder"  # the run store; with git each run begins in an empty folder
+
+    @property
+    def profile_name(self) -> str:
+        if isinstance(self.profile, str):
+            return self.profile if self.runs == "folder" else f"{self.profile}, ephemeral"
+        return "lagging" if self.runs == "folder" else "ephemeral"
+
+    @property
+    def allows_doubles(self) -> bool:
+        """Whether the server allows two buckets with one name."""
+        base = self.profile if isinstance(self.profile, str) else self.profile.get("base")
+        return bool(base == "lenient")
 
     def __str__(self) -> str:
-        profile = self.profile if isinstance(self.profile, str) else "lagging"
         what = self.disruption.kind if self.disruption else "nothing"
         what += ", then another manifest" if self.scenario.second else ""
         at = f" at request {self.disruption.at}" if isinstance(self.disruption, Fault | Kill | Interrupt) else ""
-        return f"{self.scenario.name}, {profile}: {what}{at}"
+        return f"{self.scenario.name}, {self.profile_name}: {what}{at}"
 
 
 def is_unsolvable(case: Case) -> bool:
@@ -132,7 +144,7 @@ def is_unsolvable(case: Case) -> bool:
     afterwards. acrsync must refuse to continue and show both.
     """
     twice = isinstance(case.disruption, Fault) and case.disruption.rule["kind"] == "duplicate"
-    return twice and case.profile == "lenient"
+    return twice and case.allows_doubles
 
 
 def to_json(case: Case) -> str:

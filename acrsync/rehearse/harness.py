@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -82,7 +82,9 @@ class Harness:
     def run(self, folder: Path, case: Case, disruption: Disruption | None) -> RunResult:
         """Apply the manifest in the folder, once."""
         self.request("POST", "latency", {"latency_ms": LATENCY_MS if isinstance(disruption, Interrupt) else 0})
-        sent, records = len(self.log()), set(folder.glob("runs/*.jsonl"))
+        if case.runs != "folder":
+            _wipe(folder, case)
+        sent, records = len(self.log()), _records(folder, case)
         child = self._start(folder, case)
         disrupted = self._disrupt(child, disruption)
         code = _ended(child)
@@ -92,7 +94,7 @@ class Harness:
         log = [
             entry for entry in self.log()[sent:] if entry["body"] is not None or entry["method"] in ("GET", "DELETE")
         ]
-        (*_, record) = [(), *(_lines(path) for path in set(folder.glob("runs/*.jsonl")) - records)]
+        (*_, record) = [(), *(lines for name, lines in _records(folder, case).items() if name not in records)]
         output = (folder / "output").read_text(encoding="utf-8", errors="replace")
         disrupted = disrupted or any(entry["fault"] for entry in log)
         return RunResult(code, output, tuple(log), record, self.request("GET", "state"), disrupted)
@@ -106,7 +108,8 @@ class Harness:
         return log
 
     def _start(self, folder: Path, case: Case) -> int:
-        arguments = ["apply", "--yes", "--runs", "runs", "--color", "never", *case.scenario.files]
+        where = "runs" if case.runs == "folder" else f"git:file://{_store(folder)}"
+        arguments = ["apply", "--yes", "--runs", where, "--color", "never", *case.scenario.files]
         arguments += case.scenario.flags
         arguments += [
             f"--parallelism={case.parallelism}",
@@ -121,8 +124,10 @@ class Harness:
         try:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             os.chdir(folder)
+            path = os.environ.get("PATH", os.defpath)  # git must be found
             os.environ.clear()  # without the proxy and the CA bundle of this machine
-            os.environ.update(ACRSYNC_ENDPOINT=self.url, ACRSYNC_TOKEN=self.token)
+            os.environ.update(ACRSYNC_ENDPOINT=self.url, ACRSYNC_TOKEN=self.token, PATH=path)
+            tempfile.tempdir = str(folder)
             output = os.open("output", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.dup2(output, 1)
@@ -172,9 +177,43 @@ def _ended(child: int) -> int:
     return HUNG
 
 
-def _lines(path: Path) -> tuple[JSON, ...]:
+def _records(folder: Path, case: Case) -> Mapping[str, tuple[JSON, ...]]:
+    """Return the lines of each recorded run, by its id."""
+    if case.runs == "folder":
+        return {path.stem: _lines(path.read_bytes()) for path in folder.glob("runs/*.jsonl")}
+    ref = _git(folder, "for-each-ref", "--format=%(refname)", "refs/acrsync").decode().strip()
+    if not ref:
+        return {}
+    account = json.loads(_git(folder, "show", f"{ref}:account.json"))
+    names = _git(folder, "ls-tree", "--name-only", ref, "runs/").decode().split()
+    kept = {Path(name).stem: _lines(_git(folder, "show", f"{ref}:{name}")) for name in names}
+    return {run["id"]: tuple(run["lines"]) for run in account["runs"]} | kept
+
+
+def _lines(content: bytes) -> tuple[JSON, ...]:
     """Return the complete lines of a run record; a crash may have cut the last one short."""
-    return tuple(json.loads(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n"))
+    return tuple(json.loads(line) for line in content.splitlines(keepends=True) if line.endswith(b"\n"))
+
+
+def _store(folder: Path) -> Path:
+    return folder.parent / "store.git"
+
+
+def _git(folder: Path, *arguments: str) -> bytes:
+    command = ["git", f"--git-dir={_store(folder)}", *arguments]
+    return subprocess.run(command, check=True, capture_output=True).stdout  # noqa: S603 - no argument is from outside
+
+
+def _wipe(folder: Path, case: Case) -> None:
+    """Leave only the manifest, as on a new runner. A process that a killed run started may still write there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(exist_ok=True)
+    _write(folder, case)
+
+
+def _write(folder: Path, case: Case) -> None:
+    for name, text in {**case.scenario.files, **case.scenario.second}.items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 # Modules that the command imports late: imported before the fork, so that no child has to.
@@ -210,11 +249,14 @@ def start(command: Command) -> Iterator[Harness]:
 
 @contextmanager
 def manifest_folder(case: Case) -> Iterator[Path]:
-    """Create a folder with the manifest, and remove it afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="rehearse-", dir=MEMORY if MEMORY.is_dir() else None))
+    """Create a folder with the manifest, and the git store if the case uses one; remove both afterwards."""
+    place = Path(tempfile.mkdtemp(prefix="rehearse-", dir=MEMORY if MEMORY.is_dir() else None))
     try:
-        for name, text in {**case.scenario.files, **case.scenario.second}.items():
-            (folder / name).write_text(text, encoding="utf-8")
+        folder = place / "work"
+        folder.mkdir()
+        _write(folder, case)
+        if case.runs == "git":
+            _git(folder, "init", "--quiet", "--bare")
         yield folder
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(place, ignore_errors=True)

@@ -34,14 +34,20 @@ class Goal:
     uid: int  # of the account
 
 
-def broken_promises(run: RunResult, *, first: JSON, goal: Goal, disruption: Disruption | None) -> Iterator[str]:
-    """Yield every promise that one run broke. `first` is the account before the first run."""
+def broken_promises(
+    run: RunResult, *, first: JSON, goal: Goal, disruption: Disruption | None, of_plan: bool = False
+) -> Iterator[str]:
+    """Yield every promise that one run broke. `first` is the account before the first run.
+
+    `of_plan`: runs are kept in a store, which has the intents of the whole plan.
+    """
     if "Traceback" in run.output or run.code in (CRASHED, HUNG):
         yield f"acrsync crashed ({run.code}): {run.output[-500:]}"
     twice = isinstance(disruption, Fault) and disruption.rule["kind"] == "duplicate"
     yield from _touched(run, first, goal)
     yield from _sent_twice(run)
-    yield from _recorded(run, may_be_cut=isinstance(disruption, Kill | Interrupt), twice=twice)
+    may_be_cut = isinstance(disruption, Kill | Interrupt)
+    yield from _recorded(run, may_be_cut=may_be_cut, twice=twice, of_plan=of_plan)
     writes = [entry for entry in run.log if entry["method"] in VERBS and entry["acted"]]
     if run.code == 1 and writes and not twice:
         yield f"exit code 1, but {writes[0]['method']} {writes[0]['path']} was carried out"
@@ -80,13 +86,16 @@ def _sent_twice(run: RunResult) -> Iterator[str]:
             yield f"POST for {name} was sent {times} times in one run"
 
 
-def _recorded(run: RunResult, *, may_be_cut: bool, twice: bool) -> Iterator[str]:
-    """Yield contradictions between the record and the requests."""
+def _recorded(run: RunResult, *, may_be_cut: bool, twice: bool, of_plan: bool) -> Iterator[str]:
+    """Yield contradictions between the record and the requests.
+
+    `of_plan`: the intents are those of the whole plan, one for each change, as in a run store.
+    """
     intents = [line for line in run.record if line["event"] == "intent"]
     outcomes = {_change(line): line for line in run.record if line["event"] == "outcome"}
     ends = [line for line in run.record if line["event"] == "end"]
     for entry in run.log:
-        if entry["method"] in VERBS and not any(_announces(intent, entry) for intent in intents):
+        if entry["method"] in VERBS and not any(_announces(intent, entry, of_plan=of_plan) for intent in intents):
             yield f"{entry['method']} {entry['path']} was sent without an intent in the record"
     for line in outcomes.values():
         done = [entry for entry in run.log if entry["acted"] and _is_of(entry, line)]
@@ -115,11 +124,17 @@ def _is_of(entry: JSON, line: JSON) -> bool:
     return entry["method"] in VERBS and bool(entry["path"] == f"/api/buckets/{line['id']}")
 
 
-def _announces(intent: JSON, entry: JSON) -> bool:
-    """Return whether an intent contains everything that a request sent."""
-    if intent["verb"] != VERBS[entry["method"]] or not _is_of(entry, intent):
+def _announces(intent: JSON, entry: JSON, *, of_plan: bool) -> bool:
+    """Return whether an intent contains all that a request sent. A plan's intent lacks the labels besides a mark."""
+    if not _is_of(entry, intent):
         return False
-    return all(same(key, value, intent) for key, value in (entry["body"] or {}).items())
+    body = dict(entry["body"] or {})
+    if not of_plan:
+        return bool(intent["verb"] == VERBS[entry["method"]]) and all(same(key, body[key], intent) for key in body)
+    if intent["action"] in ("rename", "update") and "labels" not in intent["attrs"]:
+        sent = {label for label in body.pop("labels", ()) if label.startswith(MARK)}
+        return sent == set(intent["marks"] if sent else ()) and all(same(key, body[key], intent) for key in body)
+    return all(same(key, body[key], intent) for key in body)
 
 
 def same(key: str, value: JSON, intent: JSON) -> bool:

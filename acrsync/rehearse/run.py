@@ -53,7 +53,11 @@ def run_case(case: Case, harness: Harness) -> CaseResult:
         f"run {number}: {promise}"
         for number, run in enumerate(runs, start=1)
         for promise in broken_promises(
-            run, first=first, goal=goals[number > 1], disruption=None if number > 1 else case.disruption
+            run,
+            first=first,
+            goal=goals[number > 1],
+            disruption=None if number > 1 else case.disruption,
+            of_plan=case.runs != "folder",
         )
     ]
     unsafe += token_leaks(runs, harness.token)

@@ -65,7 +65,11 @@ def outcome_line(outcome: Outcome, *, style: Style) -> str:
 
 
 def _why(outcome: Outcome) -> str:
-    return outcome.diagnostic.summary if outcome.diagnostic else ENDS[outcome.status][1]
+    if outcome.diagnostic is not None:
+        return outcome.diagnostic.summary
+    if outcome.status is Status.ALREADY and outcome.wrote:
+        return "as wanted, though the request for it was refused"
+    return ENDS[outcome.status][1]
 
 
 def _every_outcome(plan: Plan, outcomes: tuple[Outcome, ...]) -> tuple[Outcome, ...]:

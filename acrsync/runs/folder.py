@@ -9,6 +9,7 @@ Otherwise the time counts from now on.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -206,7 +207,11 @@ class FolderRun:
         self._broken: OSError | None = None
         try:
             self._file = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-            _sync_folder(runs.folder)
+            try:
+                _sync_folder(runs.folder)
+            except OSError:
+                self._file.close()
+                raise
         except OSError as e:
             raise cannot_write(self.path, e) from e
 
@@ -416,10 +421,21 @@ def _noted(path: Path) -> tuple[Holder, float | None]:
         return UNKNOWN, None
 
 
+# Windows opens no folder, and some file systems, as those of shared folders, cannot sync one.
+_CANNOT_SYNC = (errno.EACCES, errno.EPERM, errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP, errno.EISDIR)
+
+
 def _sync_folder(folder: Path) -> None:
-    """Wait until the disk has a new file's name, too: syncing the file alone need not do that."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    """Wait until the disk has a new file's name, too: syncing the file alone need not do that.
+
+    Does nothing where that is not possible.
+    """
     try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as e:
+        if e.errno not in _CANNOT_SYNC:
+            raise

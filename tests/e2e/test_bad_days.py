@@ -61,6 +61,15 @@ def test_a_list_that_never_holds_still(place: Place, api: Api):
     assert {entry["method"] for entry in api.requests()} == {"GET"}
 
 
+def test_the_fix_for_an_empty_manifest_works_where_it_is_pasted(place: Place):
+    place.write("acrsync.yaml", "")
+    done = place.acrsync("plan")
+    fix = done.err.split("fix: ", 1)[1].split("buckets into it: ", 1)[1].splitlines()[0]
+    process = place.begin(["sh", "-c", fix.replace("acrsync export", f"{PYTHON} -m acrsync export")])
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, place.acrsync("plan", "--detailed-exitcode").code) == (0, 0), err
+
+
 FALLS = """
 import sys
 import acrsync.apply.reconcile
@@ -86,6 +95,25 @@ def test_a_bug_while_an_apply_writes_does_not_say_that_nothing_was_written(place
     assert "error[E000]: acrsync failed" in err
     assert "warning[W514]: The apply did not end by itself" in err
     assert "H511" in place.acrsync("plan", "--settle", "0").codes, "the next plan says that a run is unfinished"
+
+
+@pytest.mark.parametrize("path", [".", "/", "..", "./"])
+@pytest.mark.parametrize("command", ["plan", "probe"])
+def test_a_folder_is_not_written_to_as_a_file(place: Place, command: str, path: str):
+    place.write("acrsync.yaml", MANIFEST)
+    done = place.acrsync(command, "--out", path)
+    assert (done.code, done.codes) == (1, ["E005"]), done.err
+    assert "Is a directory" in done.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be removed there")
+@pytest.mark.parametrize("command", ["validate", "plan", "apply --yes"])
+def test_a_working_directory_that_is_gone_is_no_bug(place: Place, command: str):
+    script = f'mkdir gone && cd gone && rmdir ../gone && exec "$0" -m acrsync {command}'
+    process = place.begin(["sh", "-c", script, PYTHON])
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert "error[E100]: Manifest file is missing" in out + err
 
 
 PATHS = {

@@ -148,6 +148,39 @@ def test_an_update_that_resets_what_was_not_sent_is_made_once(place: Place, api:
     assert len(writes(api)) == 1
 
 
+@pytest.mark.parametrize("parallelism", ["1", "3"])
+@pytest.mark.parametrize("shown", [{"update_answer": "empty"}, {"get_lag_seconds": 1, "list_lag_seconds": 1}], ids=str)
+@pytest.mark.parametrize("renamed", [True, False])
+def test_what_an_update_reset_is_told_though_its_answer_or_a_list_does_not_show_it(
+    place: Place, api: Api, renamed: bool, shown: dict[str, Any], parallelism: str
+):
+    ids = (14791, 12310, 12309)
+    for bucket_id in ids:
+        api.put(f"/buckets/{bucket_id}", {"metadata_template": '{"a": {"default": "1"}}'})
+    switched(api, put_resets=["metadata_template"], **shown)
+    entries = (f"  - {{id: {n}, name: new-{n}, region: eu-west-1, type: TYPE}}\n" for n in ids)
+    if not renamed:
+        names = ("test", "eu_shared_bucket2", "eu_shared_bucket")
+        entries = (f"  - {{name: {name}, region: eu-west-1, type: TYPE, labels: [A]}}\n" for name in names)
+    live, *recordings = entries
+    place.write("acrsync.yaml", HEAD + live.replace("TYPE", "Live") + "".join(recordings).replace("TYPE", "LiveRec"))
+    done = place.acrsync("apply", "--yes", "--settle", "2", "--parallelism", parallelism)
+    assert done.code == 6, done.out
+    assert "E516" in done.codes, done.out
+    assert len(writes(api)) <= int(parallelism), done.out
+
+
+@pytest.mark.parametrize("answer", ["empty", "old_row"])
+def test_what_an_update_reset_is_told_in_the_end_though_everything_lags(place: Place, api: Api, answer: str):
+    api.put("/buckets/14791", {"metadata_template": '{"a": {"default": "1"}}'})
+    lag = {"get_lag_seconds": 1, "list_lag_seconds": 1}
+    switched(api, put_resets=["metadata_template"], update_answer=answer, **lag)
+    place.write("acrsync.yaml", HEAD + "  - {name: new, was: test, region: eu-west-1, type: Live}\n")
+    done = place.acrsync("apply", "--yes", "--settle", "2")
+    assert (done.code, done.codes) == (6, ["E505"]), done.out
+    assert "metadata_template is None, not {'a': {'default': '1'}}" in done.out
+
+
 def test_a_saved_plan_makes_no_second_bucket_of_a_name_that_was_taken(place: Place, api: Api):
     switched(api, name_equality="exact", duplicate_names="allow")
     manifest(place, "name: music", "name: b, was: offline-bucket")
@@ -195,3 +228,32 @@ def test_a_bucket_renamed_in_the_file_gets_no_silent_twin(place: Place, api: Api
         "managed by the last run, and no entry names it now"
     )
     assert "add `was: test` to the entry renamed" in done.out
+
+
+@pytest.mark.parametrize("equality", ["ignore_case", "ignore_case_and_accents"])
+@pytest.mark.parametrize("parallelism", ["1", "8"])
+def test_names_that_the_server_takes_for_one_are_given_up_before_they_are_taken(
+    place: Place, api: Api, equality: str, parallelism: str
+):
+    """A swap, a chain with a create at its end, and a delete with a create after it; no write is refused."""
+    switched(api, name_equality=equality)
+    accents = equality == "ignore_case_and_accents"
+    names = ["Café", "Tee", "Eins", "Zwei", *(["Gärten"] if accents else [])]
+    rows = [{"id": 20000 + at, "name": name, "region": "eu-west-1", "type": "File"} for at, name in enumerate(names)]
+    profile = {"base": "documented", "duplicate_names": "refuse", "name_equality": equality}
+    api.control("POST", "reset", {"rows": rows, "profile": profile})
+    swap = ("TÉE", "cafe") if accents else ("TEE", "CAFÉ")
+    chain = ("name: ZWEI, id: 20002", "name: drei, id: 20003", "name: EINS")
+    manifest(
+        place,
+        *(f"name: {name}, id: {20000 + at}" for at, name in enumerate(swap)),
+        *chain,
+        *(["name: garten"] * accents),
+    )
+    if accents:
+        path = place.folder / "acrsync.yaml"
+        path.write_text(path.read_text() + "removed: [{name: Gärten}]\nlimits: {deletes: 1}\n", encoding="utf-8")
+    done = place.acrsync("apply", "--yes", "--settle", "2", "--parallelism", parallelism)
+    assert done.code == 0, done.out
+    refused = [entry for entry in api.requests() if entry["method"] != "GET" and entry["status"] >= 400]
+    assert (refused, len(writes(api))) == ([], 8 if accents else 6)

@@ -14,25 +14,27 @@ from acrsync.rehearse.cases import Case, Fault, Interrupt, Kill, RandomFaults, S
 from acrsync.rehearse.run import CannotRehearse, CaseResult
 from acrsync.rehearse.workers import rehearse, worker
 from examples import examples as tried
+from rehearse import command
 from rehearse.__main__ import FAILURES
 from rehearse.cases import FAULTS, LAGGING, PROFILES, disruptions
 from rehearse.scenarios import examples, generated, made_up
-from rehearse.sweep import everything, lagging
+from rehearse.sweep import ephemeral, everything, lagging
 
 REPLACEMENT = next(example for example in examples() if example.name == "approvals")
+
+REQUESTS = [(method, "") for method in (*["GET"] * 8, "DELETE", "GET", "POST", *["GET"] * 2)]  # what it sends
 
 
 def held(results: list[CaseResult]) -> None:
     assert [f"{v.case}: {promise}" for v in results for promise in v.broken] == []
 
 
-def test_a_sample_of_all_disruptions_breaks_no_promise():
-    requests = 11  # of the example with a replacement, whose DELETE and POST are the eighth and the ninth
-    every = list(disruptions(requests))
+def test_a_sample_of_all_misfortunes_breaks_no_promise():
+    every = list(disruptions(REQUESTS))
     # Each kind somewhere, and each profile; the rest is `make rehearse`.
     sample = [Case(REPLACEMENT, PROFILES[place % 3], every[place]) for place in range(0, len(every), 7)]
     sample += [
-        Case(REPLACEMENT, profile, Kill(acted, at)) for profile in PROFILES for acted in (False, True) for at in (8, 9)
+        Case(REPLACEMENT, profile, Kill(acted, at)) for profile in PROFILES for acted in (False, True) for at in (9, 11)
     ]
     results = list(rehearse(sample, workers=2, command=cli.run))
     held(results)
@@ -47,13 +49,39 @@ def test_a_delete_that_was_only_said_to_be_done_leads_to_no_second_bucket():
 
 
 def test_a_list_that_lags_behind_a_killed_create_leads_to_no_second_one():
-    held(list(rehearse([Case(REPLACEMENT, LAGGING, Kill(acted=True, at=9), settle_s=1.5)], workers=1, command=cli.run)))
+    held(
+        list(rehearse([Case(REPLACEMENT, LAGGING, Kill(acted=True, at=11), settle_s=1.5)], workers=1, command=cli.run))
+    )
+
+
+def test_on_a_fresh_runner_the_store_alone_keeps_a_killed_create_from_being_sent_again():
+    """The list lags, names may be there twice, and another manifest comes after the crash."""
+    killed = (Kill(acted=False, at=11), Kill(acted=True, at=11))
+    cases = [case for case in ephemeral(REPLACEMENT, REQUESTS) if case.disruption in killed]
+    results = list(rehearse(cases, workers=4, command=command.run))
+    held(results)
+    assert [result.disrupted for result in results] == [True] * 4
+
+
+def test_a_refused_write_that_was_carried_out_is_never_called_not_written():
+    swap = generated(1, 0)  # two renames by a detour, and two updates
+    (calm,) = rehearse([Case(swap, "strict", parallelism=1)], workers=1, command=cli.run)
+    writes = [at for at, (method, _) in enumerate(calm.sent, start=1) if method != "GET"]
+    statuses = (400, 403, 404, 409, 412, 422)
+    assert len(writes) == len(statuses) - 1
+    cases = [
+        Case(swap, "strict", Fault({"kind": "error_after", "status": status}, at), parallelism=1)
+        for at, status in zip([*writes, writes[0]], statuses, strict=True)
+    ]
+    results = list(rehearse(cases, workers=2, command=cli.run))
+    held(results)
+    assert [result.disrupted for result in results] == [True] * len(cases)
 
 
 @pytest.mark.slow
 def test_everything_that_can_happen_at_every_request_breaks_no_promise():
     calm, cases = everything([*examples(), generated(1, 0)], workers=3)
-    slow = lagging(REPLACEMENT, requests=11)
+    slow = lagging(REPLACEMENT, requests=len(REQUESTS))
     held([*calm, *rehearse([*cases, *slow], workers=3, command=cli.run)])
 
 

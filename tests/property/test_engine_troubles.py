@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from acrsync.apply.reconcile import Result
 from acrsync.model import Limit, Live
 from acrsync.plan.changes import Create, Delete, Kept
-from acrsync.plan.outcome import WELL, Status
+from acrsync.plan.outcome import WELL, ExitCode, Status
 from engine import Hook, Troubled, half_silent, lost, refused, silent
 from examples import examples
 from reconcile import in_folder, loop
@@ -23,9 +23,9 @@ from strategies import accounts, manifests
 # What may happen to a call: before it is done, or after; None is nothing.
 TROUBLES: Mapping[str, tuple[list[Hook | None], list[Hook | None]]] = {
     "read": ([None, silent()], [None]),
-    "create": ([None, None, lost(), silent(), refused()], [None, None, lost()]),
-    "update": ([None, None, silent(), half_silent()], [None, None, half_silent()]),
-    "delete": ([None, None, silent(), half_silent(), refused(409)], [None, None, half_silent()]),
+    "create": ([None, None, lost(), silent(), refused()], [None, None, lost(), refused(409)]),
+    "update": ([None, None, silent(), half_silent(), refused()], [None, None, half_silent(), refused(412)]),
+    "delete": ([None, None, silent(), half_silent(), refused(409)], [None, None, half_silent(), refused(400)]),
 }
 
 
@@ -59,6 +59,7 @@ def holds(done, account: Troubled, first: Mapping[int, Live]) -> None:
             case _:
                 pass
         assert outcome.status is not Status.SKIPPED or not outcome.wrote
+    assert done.exit_code is not ExitCode.FAILED or rows == first, "1 says that nothing was written"
 
 
 def survives(account: Troubled, manifest, first: Mapping[int, Live]) -> None:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import threading
+import unicodedata
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import count
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from acrsync.model import Attrs, Desired, Live, Manifest, Prune
+from acrsync.model import Attrs, Desired, Limit, Live, Manifest, Prune, Removed
 from acrsync.plan.changes import Create, Delete, Replace, Update
 from acrsync.plan.document import Plan
 from acrsync.plan.matching import match
-from acrsync.plan.outcome import Status
+from acrsync.plan.outcome import WELL, Status
 from acrsync.plan.planner import make_plan
 from acrsync.visible import lookalike
 from doubles import MemoryAccount
@@ -61,9 +62,25 @@ class CutOff(MemoryAccount):
         self.counted()
 
 
+def without_accents(name: str) -> str:
+    decomposed = unicodedata.normalize("NFKD", name)
+    return "".join(part for part in decomposed if not unicodedata.combining(part)).casefold()
+
+
+SPELLINGS = [
+    str,
+    str.upper,
+    lambda name: name.replace("a", "á").replace("e", "ë").replace("s", "š"),
+    lambda name: unicodedata.normalize("NFD", name.replace("a", "à").replace("i", "î").upper()),
+]
+
+
 @st.composite
-def renamed(draw: st.DrawFn) -> tuple[dict[int, str], Manifest]:
-    """Draw buckets and a manifest that gives any of them any name: free ones, each other's, their own."""
+def renamed(draw: st.DrawFn, *, spellings=st.just(str)) -> tuple[dict[int, str], Manifest]:
+    """Draw buckets and a manifest that gives any of them any name: free ones, each other's, their own.
+
+    `spellings`: how the manifest writes a name that a bucket has.
+    """
     names = draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=5, unique=True))
     ids = {20000 + at: name for at, name in enumerate(names)}
     ends = draw(st.permutations([*names, *draw(st.lists(st.sampled_from(FRESH), unique=True, max_size=3))]))
@@ -71,7 +88,7 @@ def renamed(draw: st.DrawFn) -> tuple[dict[int, str], Manifest]:
     entries = []
     for (bucket_id, old), new in zip(ids.items(), ends, strict=False):
         labels = {"labels": draw(st.sampled_from([["Music"], []]))} if draw(st.booleans()) else {}
-        attrs = {"name": new, **place, **labels}
+        attrs = {"name": draw(spellings)(new), **place, **labels}
         free = new not in names
         by_was = free and draw(st.booleans())  # a chain by `was` begins at a free name; swaps need ids
         entries.append(Desired(attrs, was=old) if by_was else Desired(attrs, id=bucket_id))
@@ -80,7 +97,7 @@ def renamed(draw: st.DrawFn) -> tuple[dict[int, str], Manifest]:
 
 
 def account_of(ids: dict[int, str]) -> CutOff:
-    account = CutOff()
+    account = CutOff(fold=without_accents)
     for bucket_id, name in ids.items():
         account.seed(id=bucket_id, name=name, num=2)
     return account
@@ -95,7 +112,51 @@ def names_in(account: MemoryAccount) -> dict[int, str]:
 @given(case=renamed())
 @examples(25)
 def test_renames_that_are_cut_off_after_any_write_end_as_wanted(dies: bool, again: str, case) -> None:
-    ids, manifest = case
+    cut_off_after_any_write(*case, dies=dies, again=again)
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["interrupted", "killed"])
+@given(case=renamed(spellings=st.sampled_from(SPELLINGS)))
+@examples(25)
+def test_so_do_renames_to_names_that_the_server_takes_for_those_of_others(dies: bool, case) -> None:
+    cut_off_after_any_write(*case, dies=dies, again="plans anew")
+
+
+@given(
+    ids_and_entries=renamed(spellings=st.sampled_from(SPELLINGS)),
+    new=st.lists(
+        st.tuples(st.sampled_from(NAMES), st.sampled_from(SPELLINGS)), max_size=3, unique_by=lambda one: one[0]
+    ),
+    removed=st.sets(st.sampled_from(NAMES), max_size=2),
+    parallelism=st.sampled_from([1, 4]),
+)
+@examples(60)
+def test_no_name_is_taken_before_a_bucket_with_a_name_like_it_has_left(
+    ids_and_entries, new, removed: set[str], parallelism: int
+) -> None:
+    """Whatever the manifest renames, creates and removes: what can be applied needs no second run."""
+    ids, manifest = ids_and_entries
+    kept = {without_accents(entry.name) for entry in manifest.desired}
+    place = {"region": "us-west-2", "type": "Live"}
+    creates = [Desired({"name": spelled(name), **place}) for name, spelled in new if without_accents(name) not in kept]
+    meant = {entry.id for entry in manifest.desired} | {entry.was for entry in manifest.desired}
+    names = tuple(name for bucket_id, name in ids.items() if not {bucket_id, name} & meant and name in removed)
+    account = account_of(ids)
+    for bucket_id in account.rows:
+        account.rows[bucket_id]["num"], account.files[bucket_id] = 0, 0
+    whole = Manifest((*manifest.desired, *creates), removed=tuple(map(Removed, names)), deletes_limit=Limit(9))
+    plan = plan_for(whole, account)
+    assume(plan.can_apply)
+    in_place = {without_accents(row.name) for row in account.observe().rows} - {
+        without_accents(change.live.name) for change in plan.work if not isinstance(change, Create)
+    }
+    assume(not in_place & {without_accents(change.name) for change in plan.work if isinstance(change, Create)})
+    done = applied(plan, account, parallelism=parallelism)
+    assert {outcome.status for outcome in done.outcomes} <= WELL
+    assert reconcile(whole, account).plan.work == ()
+
+
+def cut_off_after_any_write(ids: dict[int, str], manifest: Manifest, *, dies: bool, again: str) -> None:
     whole = account_of(ids)
     reconcile(manifest, whole)
     for writes in count(1):

@@ -6,22 +6,23 @@ import argparse
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from random import Random
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from acrsync import cli
 from acrsync.rehearse.cases import Case, load, to_json
 from acrsync.rehearse.harness import start
 from acrsync.rehearse.run import CaseResult, run_case
 from acrsync.rehearse.workers import rehearse
-from rehearse import report, storm
+from rehearse import command, report, storm
 from rehearse.cases import PROFILES
 from rehearse.scenarios import examples, generated
-from rehearse.sweep import everything, lagging
+from rehearse.sweep import ephemeral, everything, lagging
 
 FAILURES = Path(__file__).parents[2] / ".rehearsal"
 LAGGED = ("approvals", "labels")  # a replacement, creates and updates
+SWAP = "generated 1/0"
 
 
 def main() -> int:
@@ -30,6 +31,7 @@ def main() -> int:
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="play this one case, and say what happens")
     parser.add_argument("--seed", type=int, default=1, help="of the generated manifests and of the storm")
     parser.add_argument("--generated", type=int, default=3, metavar="N", help="so many manifests beside the examples")
+    parser.add_argument("--sample", type=float, default=1.0, metavar="SHARE", help="play this share, drawn by the seed")
     parser.add_argument("--workers", type=int, default=1 + (os.cpu_count() or 1), metavar="N")
     asked = parser.parse_args()
     console = Console(stderr=True)
@@ -37,15 +39,20 @@ def main() -> int:
         return _one(load(asked.file), console)
     scenarios = [*examples(), *(generated(asked.seed, number) for number in range(asked.generated))]
     calm, cases = everything(scenarios, workers=asked.workers)
-    cases += [
-        case
-        for result in calm
-        if result.case.scenario.name in LAGGED and result.case.profile == "documented"
-        for case in lagging(result.case.scenario, requests=result.requests)
-    ]
-    results = [*calm, *_shown(rehearse(cases, workers=asked.workers, command=cli.run), len(cases), console)]
+    for result in calm:
+        if result.case.scenario.name in LAGGED and result.case.profile == "documented":
+            cases += lagging(result.case.scenario, requests=result.requests)
+        if result.case.scenario.name in (*LAGGED, SWAP) and result.case.profile == "documented":
+            cases += ephemeral(result.case.scenario, result.sent)
+    every = len(cases)
+    if asked.sample < 1:
+        cases = Random(asked.seed).sample(cases, round(asked.sample * every))
+    results = [*calm, *_shown(rehearse(cases, workers=asked.workers, command=command.run), len(cases), console)]
     storms = [storm.weather(profile, seed=asked.seed) for profile in PROFILES]
-    text = report.tables(results, storms, scenarios=len(scenarios))
+    drawn = (
+        f"{len(cases):,} of {every:,} cases were played, drawn with seed {asked.seed}." if len(cases) < every else ""
+    )
+    text = report.tables(results, storms, scenarios=len(scenarios), drawn=drawn)
     console.print(text, markup=False, highlight=False)
     broken = [result for result in results if result.broken]
     _keep(broken, console)
@@ -59,8 +66,8 @@ def main() -> int:
 
 
 def _one(case: Case, console: Console) -> int:
-    with start(cli.run) as harness:
-        result = run_case(case, harness)
+    with start(command.run) as on:
+        result = run_case(case, on)
     console.print(f"{case}: exit codes {', '.join(map(str, result.codes))}", markup=False)
     for promise in result.broken:
         console.print(promise, style="red", markup=False, highlight=False)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from acrsync.rehearse.cases import JSON, LAG_S, SLOW_S, Disruption, Fault, Interrupt, Kill
 
 PROFILES = ("documented", "strict", "lenient")
 # The list lags behind every write by a second, and nothing else keeps a name from being there twice.
 LAGGING: Mapping[str, JSON] = {"base": "lenient", "list_lag_seconds": 1}
+WRITES = ["POST", "PUT", "DELETE"]
+TAKEN = "The name has already been taken."
+METHODS = ("GET", *WRITES)
+ASIDE = ".acrsync-"  # in the name that a swap gives a bucket for a moment
 LATE_S = 0.2  # shorter than SETTLE_S: what lands later than that is beyond what is promised
 
 # Every kind of fault that the emulator has, in each form that a client could take for another one.
@@ -21,9 +25,15 @@ FAULTS: tuple[Mapping[str, JSON], ...] = (
     {"kind": "error_before", "status": 504, "body": "html"},
     {"kind": "error_after", "status": 500},
     {"kind": "error_after", "status": 504, "body": "html"},
-    # A proxy sent a create twice, and tells the second answer.
-    {"kind": "error_after", "status": 409, "body": "error", "method": ["POST"]},
-    {"kind": "error_after", "status": 422, "method": ["POST"]},
+    # A proxy sent a write twice, and tells the second answer.
+    {"kind": "error_after", "status": 400, "text": TAKEN, "body": "error", "method": WRITES},
+    {"kind": "error_after", "status": 403, "method": WRITES},
+    {"kind": "error_after", "status": 404, "body": "html", "method": WRITES},
+    {"kind": "error_after", "status": 409, "body": "error", "method": WRITES},
+    {"kind": "error_after", "status": 410, "method": WRITES},
+    {"kind": "error_after", "status": 412, "body": "empty", "method": WRITES},
+    {"kind": "error_after", "status": 413, "body": "html", "method": WRITES},
+    {"kind": "error_after", "status": 422, "text": TAKEN, "method": WRITES},
     {"kind": "reset_before"},
     {"kind": "reset_after"},
     {"kind": "hang_before", "seconds": SLOW_S},
@@ -70,12 +80,18 @@ FAULTS: tuple[Mapping[str, JSON], ...] = (
 )
 
 
-def disruptions(requests: int) -> Iterator[Disruption]:
-    """Yield everything that can happen at every request of a run that sends so many."""
-    for at in range(1, requests + 1):
+def disruptions(requests: Sequence[tuple[str, str]]) -> Iterator[Disruption]:
+    """Yield everything that can happen at every request of a run, given as method and description.
+
+    Left out is what lands late of the first step of a swap: that bucket is written again at once, and a PUT that is
+    overtaken by a later one undoes it. No client can prevent that, and nothing but a swap writes twice to a bucket.
+    """
+    for at, (method, described) in enumerate(requests, start=1):
         for acted in (False, True):
             yield Kill(acted, at)
         yield Interrupt("SIGINT" if at % 2 else "SIGTERM", 1, at)
         yield Interrupt("SIGTERM" if at % 2 else "SIGINT", 2, at)
         for rule in FAULTS:
-            yield Fault(rule, at)
+            lands_late = rule["kind"] in ("late", "duplicate") and rule.get("seconds")
+            if method in rule.get("method", METHODS) and not (lands_late and ASIDE in described):
+                yield Fault(rule, at)

@@ -14,13 +14,13 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "reliability.md"
 BEGIN, END = "<!-- made by `make rehearse` -->", "<!-- end -->"
 
 
-def tables(results: Sequence[CaseResult], storms: Iterable[Weathered], *, scenarios: int) -> str:
-    """Return what was tried and what came of it, in Markdown."""
+def tables(results: Sequence[CaseResult], storms: Iterable[Weathered], *, scenarios: int, drawn: str = "") -> str:
+    """Return what was tried and what came of it, in Markdown; `drawn`: what is to be said of a sample."""
     tried: Counter[tuple[str, str]] = Counter()
     further: Counter[int] = Counter()
     for result in results:
         if result.disrupted and result.case.disruption is not None:
-            tried[result.case.disruption.kind, _profile(result)] += 1
+            tried[result.case.disruption.kind, result.case.profile_name] += 1
             further[result.runs - 1] += not result.unsolvable
     kinds = sorted({kind for kind, _ in tried})
     profiles = [*PROFILES, *sorted({profile for _, profile in tried} - set(PROFILES))]
@@ -29,8 +29,9 @@ def tables(results: Sequence[CaseResult], storms: Iterable[Weathered], *, scenar
     lines.append(f"| **all** | {' | '.join(f'**{_sum(tried, profile):,}**' for profile in profiles)} |")
     beyond = sum(result.unsolvable for result in results)
     total = sum(tried.values())
+    broken = sum(bool(result.broken) for result in results)
     text = "\n".join(lines) + (
-        f"\n\n{total:,} cases on {scenarios} manifests. **Promises broken: {sum(bool(v.broken) for v in results)}.** "
+        f"\n\n{drawn}{' ' if drawn else ''}{total:,} cases on {scenarios} manifests. **Promises broken: {broken}.** "
         f"After one further run all was right in {further[1]:,} of them, after two in {further[2]:,}. "
         f"Outside of the assumptions: {beyond} (a POST that a proxy delivered twice to a server that allows "
         "two buckets with one name); there acrsync refused to go on and showed both.\n"
@@ -50,10 +51,6 @@ def _of_storms(storms: Sequence[Weathered]) -> str:
         for one in storms
     ]
     return "\n".join(lines) + "\n"
-
-
-def _profile(result: CaseResult) -> str:
-    return result.case.profile if isinstance(result.case.profile, str) else "lagging"
 
 
 def _sum(tried: Counter[tuple[str, str]], profile: str) -> int:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from acrsync import cli
-from acrsync.rehearse.cases import Case, Disruption, Fault, Interrupt, Kill, Scenario
+from acrsync.rehearse.cases import JSON, Case, Disruption, Fault, Interrupt, Kill, Scenario
 from acrsync.rehearse.run import CaseResult
 from acrsync.rehearse.workers import rehearse
-from rehearse.cases import LAGGING, PROFILES, disruptions
+from rehearse import command
+from rehearse.cases import LAGGING, PROFILES, WRITES, disruptions
 
 # What the run after a crash is given beside the first manifest: people go on working while a job is down.
 NEWCOMER = "{name: of the second manifest, region: us-west-2, type: File, labels: [New]}"
 SECOND = {"second.yaml": f"version: 1\nbuckets:\n  - {NEWCOMER}\n"}
+
+# Refusals of a create that do not say that the name is taken.
+UNEXPLAINED = (403, 404, 410, 412, 413)
 
 
 def everything(scenarios: Iterable[Scenario], *, workers: int) -> tuple[list[CaseResult], list[Case]]:
@@ -24,17 +27,17 @@ def everything(scenarios: Iterable[Scenario], *, workers: int) -> tuple[list[Cas
     every profile, and once more with another manifest after it.
     """
     calm = [Case(scenario, profile) for scenario in scenarios for profile in PROFILES]
-    results = list(rehearse(calm, workers=workers, command=cli.run))
+    results = list(rehearse(calm, workers=workers, command=command.run))
     return results, [case for turn, result in enumerate(results) for case in _cases(turn, result)]
 
 
 def _cases(turn: int, result: CaseResult) -> Iterator[Case]:
     scenario, profile = result.case.scenario, result.case.profile
-    for place, disruption in enumerate(disruptions(result.requests)):
+    for place, disruption in enumerate(disruptions(result.sent)):
         in_turn = (turn + place) % len(PROFILES) == 0
         if in_turn or isinstance(disruption, Kill):
             yield Case(scenario, profile, disruption)
-        if in_turn and isinstance(disruption, Kill):
+        if isinstance(disruption, Kill):
             yield Case(replace(scenario, second=SECOND), profile, disruption)
 
 
@@ -45,3 +48,26 @@ def lagging(scenario: Scenario, *, requests: int) -> Iterator[Case]:
         ends: tuple[Disruption, ...] = (Kill(acted=False, at=at), Kill(acted=True, at=at), Interrupt("SIGTERM", 1, at))
         for disruption in (*ends, lost):
             yield Case(scenario, LAGGING, disruption, settle_s=1.5)
+
+
+def ephemeral(scenario: Scenario, requests: Sequence[tuple[str, str]]) -> Iterator[Case]:
+    """Yield the cases in which each run begins in an empty folder, and only a repository outside remains.
+
+    The list lags and names may be there twice, so that nothing but the store keeps a bucket from being doubled.
+    Left out are creates that are refused, though carried out, for another reason than their name: then the list is read
+    once only, or each create that is really refused would take as long as a list may lag.
+    """
+    for disruption in disruptions(requests):
+        if isinstance(disruption, Fault) and disruption.rule.get("status") in UNEXPLAINED:
+            if requests[disruption.at - 1][0] == "POST":
+                continue
+            # A run may send its requests in another order.
+            yield Case(scenario, LAGGING, replace(disruption, rule=_but_posts(disruption)), settle_s=1.5, runs="git")
+            continue
+        yield Case(scenario, LAGGING, disruption, settle_s=1.5, runs="git")
+        if isinstance(disruption, Kill):
+            yield Case(replace(scenario, second=SECOND), LAGGING, disruption, settle_s=1.5, runs="git")
+
+
+def _but_posts(fault: Fault) -> Mapping[str, JSON]:
+    return {**fault.rule, "method": [method for method in WRITES if method != "POST"]}

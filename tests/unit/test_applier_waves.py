@@ -212,9 +212,24 @@ def test_a_rename_whose_name_was_not_given_up_is_not_tried():
     outcomes = job.run()
     assert statuses(outcomes) == [Status.FAILED, Status.SKIPPED, Status.SKIPPED, Status.UPDATED]
     assert words(outcomes[1].diagnostic) == (
-        "error[E502] The name is not free | The name c was not given up by the bucket that bears it. "
-        "| check that bucket."
+        "error[E502] The name is not free | The name c was not given up by c (id 4, eu-west-1, File, 0 items, "
+        "created 2024-01-01 00:00:00). | check that bucket."
     )
+
+
+@pytest.mark.parametrize("name", ["Music", "music ", "Müsic"])
+def test_a_create_is_not_tried_where_a_name_that_may_be_the_same_was_not_given_up(name):
+    music = live(2, "music")
+    job = apply((rename(music, "tunes"),), (create(name),), rows=(OTHER, music))
+    job.account.before["update"] = [refused()]
+    outcomes = job.run()
+    assert statuses(outcomes) == [Status.FAILED, Status.SKIPPED]
+    assert words(outcomes[1].diagnostic) == (
+        f"error[E502] The name is not free | The name {name} was not given up by music (id 2, eu-west-1, File, "
+        "0 items, created 2024-01-01 00:00:00). | check that bucket."
+    )
+    assert job.account.writes == []
+    assert statuses(apply(*job.plan.waves, rows=(OTHER, music)).run()) == [Status.UPDATED, Status.CREATED]
 
 
 # Interrupts.

@@ -10,7 +10,7 @@ import pytest
 
 from acrsync.apply.names import Names
 from acrsync.apply.verify import verify
-from acrsync.diagnostics import NoAnswer, RemoteError
+from acrsync.diagnostics import NoAnswer, NotFound, RemoteError
 from acrsync.model import Attrs, Live, Snapshot
 from acrsync.plan.changes import Create, Delete, Marks, Replace, Update
 from acrsync.plan.outcome import End, ExitCode, Outcome, Status, exit_code
@@ -215,10 +215,11 @@ def test_a_refusal_that_the_list_does_not_explain_is_a_failure_at_once():
     assert (job.account.listings, job.clock.seconds) == (1, 0)
 
 
-def test_a_refusal_of_a_name_that_is_taken_waits_for_a_list_that_lags():
+@pytest.mark.parametrize(("said", "status"), [("The name has already been taken.", 422), ("no", 409)])
+def test_a_refusal_of_a_name_that_is_taken_waits_for_a_list_that_lags(said, status):
     job = apply((create("new"),))
     job.account.hidden[20001] = 3
-    job.account.after["create"] = [raising(RemoteError("E406", "The name has already been taken.", status=422))]
+    job.account.after["create"] = [raising(RemoteError("E406", said, status=status))]
     assert job.one().status is Status.ALREADY
     assert job.clock.seconds == 3
 
@@ -238,6 +239,117 @@ def test_a_refused_rename_that_someone_else_made_is_already_there():
     ]
     job.account.after["update"] = [refused(409)]
     assert job.one().status is Status.ALREADY
+
+
+# A write to a bucket that was refused although it was carried out: something on the way delivered it twice.
+
+REFUSALS = (400, 403, 404, 409, 410, 412, 413, 422)
+
+
+def no(status):
+    """Say no as the client does."""
+    if status == 403:
+        return denied(403)
+    return raising(NotFound("E405", "no", status=404)) if status == 404 else refused(status)
+
+
+@pytest.mark.parametrize("status", REFUSALS)
+@pytest.mark.parametrize("change", [relabel(OTHER), rename(OTHER, "new"), Delete(OTHER, "")])
+def test_a_refused_write_that_was_carried_out_is_already_done_and_recorded_as_written(change, status):
+    job = apply((change,))
+    verb = "delete" if isinstance(change, Delete) else "update"
+    job.account.after[verb] = [no(status)]
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, outcome.diagnostic) == (Status.ALREADY, True, None)
+    assert exit_code(End((outcome, Outcome(create("b"), Status.FAILED)))) is ExitCode.INCOMPLETE
+    assert len(job.account.writes) == 1
+    assert job.account.listings == 0, "one GET is enough"
+
+
+@pytest.mark.parametrize("change", [relabel(OTHER), rename(OTHER, "new"), Delete(OTHER, "")])
+def test_a_refused_write_after_which_the_bucket_is_as_before_was_not_made(change):
+    job = apply((change,))
+    verb = "delete" if isinstance(change, Delete) else "update"
+    job.account.before[verb] = [refused(400)]
+    reads = job.account.reads
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, outcome.lost) == (Status.FAILED, False, None)
+    assert job.account.reads - reads == (3 if verb == "delete" else 2) + 1, (
+        "before it, what it holds, after it; the list"
+    )
+    assert job.clock.seconds == 0
+
+
+@pytest.mark.parametrize("hook", [silent(), denied(403)])
+@pytest.mark.parametrize("change", [relabel(OTHER), rename(OTHER, "new"), Delete(OTHER, "")])
+def test_a_refused_write_after_which_the_bucket_cannot_be_read_may_have_been_made(change, hook):
+    job = apply((change,), settle_s=0)
+    verb = "delete" if isinstance(change, Delete) else "update"
+    job.account.before[verb] = [lambda: job.account.before.update(read=[hook])]
+    job.account.after[verb] = [refused(409)]
+    outcome = job.one()
+    renamed = change.name == "new"
+    assert (outcome.status, outcome.wrote) == (Status.UPDATED if renamed else Status.UNKNOWN, True)
+    assert outcome.lost == (None if renamed else verb)
+
+
+def test_a_refused_update_that_shows_neither_old_nor_new_values_may_have_been_made():
+    job = apply((relabel(OTHER),))
+    job.account.after["update"] = [lambda: job.account.rows[1].update(labels="Cut") or refused(409)()]
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, outcome.lost) == (Status.UNKNOWN, True, "update")
+
+
+def test_a_refused_update_whose_bucket_is_gone_may_have_been_made():
+    job = apply((relabel(OTHER),))
+    job.account.after["update"] = [lambda: job.account.rows.pop(1) and no(404)()]
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, outcome.lost) == (Status.UNKNOWN, True, "update")
+
+
+def test_a_refused_update_that_was_carried_out_and_lost_other_values_says_so():
+    job = apply((relabel(OTHER),))
+    job.account.after["update"] = [lambda: job.account.rows[1].update(metadata_template='{"a": {}}') or refused(409)()]
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, outcome.diagnostic.code) == (Status.FAILED, True, "E516")
+
+
+def test_a_replacement_whose_delete_was_refused_and_carried_out_goes_on():
+    moved = Replace(desired(**{**OTHER.attrs, "region": "us-west-2"}), OTHER, ("region",), "")
+    job = apply((moved,))
+    job.account.after["delete"] = [refused(422)]
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, outcome.live.attrs["region"]) == (Status.REPLACED, True, "us-west-2")
+    assert job.account.writes == ["DELETE 1", "POST other"]
+
+
+@pytest.mark.parametrize("status", REFUSALS)
+def test_a_create_that_was_refused_in_whatever_way_is_looked_for(status):
+    job = apply((create("new", labels=["A"]),))
+    job.account.after["create"] = [no(status)]
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote) == (Status.ALREADY, True)
+
+
+def test_a_bad_token_is_no_refusal_that_anything_is_looked_for_after():
+    job = apply((relabel(OTHER),))
+    job.account.before["update"] = [denied(401)]
+    reads = job.account.reads
+    outcome = job.one()
+    assert (outcome.status, outcome.wrote, job.account.reads - reads) == (Status.FAILED, False, 2)
+
+
+@pytest.mark.parametrize("stores", ["new nam", "something else"])
+def test_a_refused_rename_that_a_later_list_shows_under_another_name(stores):
+    """Only the list shows it, because reads lag: what the server made of the name, or somebody else's rename."""
+    job = apply((rename(OTHER, "new name"),))
+    shown = [live(1, "other", labels=["Old"])]
+    job.account.older[1] = [*shown, *shown]
+    taken = raising(RemoteError("E406", "The name has already been taken.", status=422))
+    job.account.after["update"] = [lambda: job.account.rows[1].update(name=stores) or taken()]
+    outcome = job.one()
+    expected = (Status.FAILED, True) if stores == "new nam" else (Status.STALE, False)
+    assert (outcome.status, outcome.wrote) == expected
 
 
 # Names that were taken since the plan was made.

@@ -135,5 +135,5 @@ def test_every_row_of_the_page_names_its_tests() -> None:
 def test_there_is_one_call_that_deletes_and_it_deletes_a_bucket() -> None:
     paths = [path for path in (ROOT / "acrsync").rglob("*.py") if "emulator" not in path.parts]
     calls = [line.strip() for path in paths for line in path.read_text().splitlines() if '"DELETE"' in line]
-    sent = [line for line in calls if ".send(" in line or "request(" in line]
+    sent = [line for line in calls if "_sender.send(" in line or "request(" in line]
     assert sent == ['self._sender.send("DELETE", bucket_path(bucket_id))']

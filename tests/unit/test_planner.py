@@ -13,6 +13,7 @@ from acrsync.plan.changes import Action, Create, Delete, Keep, Kept, Marks, Repl
 from acrsync.plan.document import Plan
 from acrsync.plan.earlier import Earlier, Pending
 from acrsync.plan.matching import describe
+from acrsync.plan.order import Leavers
 from acrsync.plan.planner import differing, make_plan
 from report_plans import ENDPOINT, desired, live
 
@@ -227,6 +228,64 @@ def test_renames_wait_for_one_another_also_where_names_differ_in_case_only() -> 
 def test_a_rename_that_changes_case_only_needs_no_detour() -> None:
     plan = plan_of(wanted("One", was="one"), rows=(live(1, "one"),))
     assert waves(plan) == [["one -> One"]]
+
+
+NFD = "Mu\N{COMBINING DIAERESIS}sic"
+
+
+@pytest.mark.parametrize(
+    "leaver", ["music", "Mu sic", "Müsic", NFD, "MÜSIC", "\N{FULLWIDTH LATIN CAPITAL LETTER M}usic"]
+)
+def test_renames_and_creates_wait_for_whatever_name_a_server_may_take_for_theirs(leaver: str) -> None:
+    rows = (live(1, leaver), live(2, "x"))
+    plan = plan_of(wanted("tunes", bucket=1), wanted("Music", bucket=2), rows=rows)
+    assert waves(plan) == [[f"{leaver} -> tunes"], ["x -> Music"]]
+    assert [change.needs for change in plan.work if isinstance(change, Update)] == [(), (1,)]
+    plan = plan_of(wanted("tunes", bucket=1), wanted("Music"), rows=rows)
+    assert waves(plan) == [[f"{leaver} -> tunes"], ["Music"]]
+    leavers = Leavers(plan.work)
+    assert [leavers.of(change) for change in plan.work] == [None, plan.work[0]]
+
+
+def test_a_swap_of_names_that_a_server_may_take_for_one_goes_through_a_temporary_name() -> None:
+    rows = (live(1, "Café"), live(2, "tee"))
+    plan = plan_of(wanted("Tée", bucket=1), wanted("cafe", bucket=2), rows=rows)
+    assert waves(plan) == [["Café -> Café.acrsync-1"], ["tee -> cafe"], ["Café.acrsync-1 -> Tée"]]
+    assert [change.needs for change in plan.work if isinstance(change, Update)] == [(), (1,), (2,)]
+
+
+def test_a_rename_that_waits_for_a_cycle_is_no_part_of_it() -> None:
+    rows = (live(1, "Cafe"), live(2, "Tee"), live(3, "x"), live(4, "y"))
+    ends = ("Tee", "Café", "CAFE", "X")
+    for order in permutations([wanted(name, bucket=number) for number, name in enumerate(ends, 1)]):
+        plan = plan_of(*order, rows=rows)
+        assert waves(plan) == [
+            ["Tee -> Tee.acrsync-2"], ["Cafe -> Tee"], ["x -> CAFE", "Tee.acrsync-2 -> Café"], ["y -> X"]
+        ]  # fmt: skip
+
+
+def test_the_leaver_that_is_most_alike_is_waited_for() -> None:
+    rows = (live(1, "Music"), live(2, "müsic"), live(3, "x"), live(4, "y"))  # the server tells accents apart
+    entries = [wanted("a", bucket=1), wanted("b", bucket=2), wanted("MUSIC", bucket=3), wanted("MÜSIC", bucket=4)]
+    plan = plan_of(*entries, rows=rows)
+    assert {change.name: change.needs for change in plan.work if isinstance(change, Update)} == {
+        "a": (), "b": (), "MUSIC": (1,), "MÜSIC": (2,)
+    }  # fmt: skip
+
+
+def test_what_takes_the_name_of_a_deleted_bucket_comes_after_the_delete() -> None:
+    rows = (live(1, "Müsic"), live(2, "x"), live(3, "other"))
+    gone = Removed("Müsic")
+    assert waves(plan_of(wanted("Music"), wanted("new"), rows=rows, removed=(gone,))) == [["new"], ["Müsic"], ["Music"]]
+    plan = plan_of(wanted("Music", bucket=2), wanted("X"), wanted("else", bucket=3), rows=rows, removed=(gone,))
+    assert waves(plan) == [["other -> else"], ["Müsic"], ["x -> Music"], ["X"]]
+    assert [change.needs for change in plan.work if isinstance(change, Update)] == [(), (1,)]
+
+
+def test_a_long_chain_of_renames_is_put_in_order() -> None:
+    rows = tuple(live(number, f"b{number}") for number in range(1, 1201))
+    plan = plan_of(*(wanted(f"B{number + 1}", bucket=number) for number in range(1, 1201)), rows=rows)
+    assert len(plan.waves) == 1200
 
 
 HELD = "E204 The new name is taken"

@@ -73,12 +73,24 @@ LINES = [
     (Outcome(DELETE, Status.DELETED), "deleted   - ads-2019 (id 12309)"),
     (Outcome(UPDATE, Status.FAILED, error("E1", "No", "long")), "failed    ~ music (id 1116)  # No"),
     (Outcome(UPDATE, Status.ALREADY), "already   ~ music (id 1116)  # as wanted before; nothing was sent"),
+    (
+        Outcome(CREATE, Status.ALREADY, live=live(30358, "radio-live"), wrote=True),
+        "already   + radio-live (id 30358)  # as wanted, though the request for it was refused",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("outcome", "line"), LINES, ids=[case[0].status for case in LINES])
 def test_an_outcome_is_one_line(outcome: Outcome, line: str) -> None:
     assert outcome_line(outcome, style=PLAIN) == line
+
+
+def test_what_was_refused_and_is_done_all_the_same_does_not_say_that_nothing_was_sent() -> None:
+    before, refused = (
+        outcome_line(Outcome(DELETE, Status.ALREADY, wrote=wrote), style=PLAIN) for wrote in (False, True)
+    )
+    assert before.endswith("# as wanted before; nothing was sent")
+    assert refused.endswith("# as wanted, though the request for it was refused")
 
 
 def test_a_message_reads_place_severity_code_summary_and_then_what_to_do() -> None:

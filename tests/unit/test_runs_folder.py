@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import resource
@@ -108,6 +109,13 @@ def test_a_record_is_for_its_owner_only_and_git_leaves_it_alone(one, where):
     assert (where.parent / ".gitignore").read_text() == "*\n"
 
 
+def test_a_gitignore_that_a_full_disk_left_empty_is_written_again(one, where):
+    where.mkdir(parents=True)
+    (where.parent / ".gitignore").touch()
+    one.run()
+    assert (where.parent / ".gitignore").read_text() == "*\n"
+
+
 def test_a_folder_of_ones_own_gets_no_gitignore(tmp_path):
     Machine(tmp_path / "records").run()
     assert list(tmp_path.rglob(".gitignore")) == []
@@ -126,6 +134,33 @@ def test_an_intent_is_on_disk_before_its_write_is_sent(one, monkeypatch):
     run.intent("create", CREATE, attrs=ATTRS, marks=("acrsync:radio",))
     assert synced == [1]
     assert lines(run)[-1]["attrs"] == ATTRS
+
+
+@pytest.mark.parametrize("call", ["open", "fsync"])
+@pytest.mark.parametrize(("code", "begins"), [(errno.EACCES, True), (errno.EINVAL, True), (errno.EIO, False)])
+def test_a_folder_that_the_system_cannot_sync_is_used_all_the_same(one, where, monkeypatch, call, code, begins):
+    """Windows opens no folder; some file systems sync none. A disk in trouble is another matter."""
+    one.take()
+    real_open, real_sync = os.open, os.fsync
+    refused = OSError(code, os.strerror(code))
+
+    def opened(path, flags, *rest):
+        if call == "open" and Path(path) == where:
+            raise refused
+        return real_open(path, flags, *rest)
+
+    def synced(descriptor):
+        if call == "fsync" and stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise refused
+        real_sync(descriptor)
+
+    monkeypatch.setattr(os, "open", opened)
+    monkeypatch.setattr(os, "fsync", synced)
+    if begins:
+        assert one.begin().intent("create", CREATE, attrs=ATTRS, marks=()) is None
+    else:
+        with pytest.raises(AcrsyncError, match=os.strerror(code)):
+            one.begin()
 
 
 def test_it_says_who_ran_it(one):
