@@ -201,7 +201,7 @@ class Attempt:
         return self._put(fresh, attrs, marks)
 
     def _put(self, fresh: Live, attrs: Attrs, marks: tuple[str, ...]) -> Outcome:
-        """Send an update; if its answer says nothing, or no, what the bucket shows of it decides."""
+        """Send an update; if its answer is lost, or an error, the bucket decides if it was made."""
         self.expected = replace(fresh, attrs={**fresh.attrs, **attrs}, marks=marks)
         self._intend("update", attrs, marks)
         made = Status.UPDATED
@@ -217,7 +217,7 @@ class Attempt:
         return replace(outcome, status=made) if outcome.status is Status.UPDATED else outcome
 
     def _shown_after(self, lost: RemoteError, bucket_id: int, attrs: Attrs, marks: tuple[str, ...]) -> Live:
-        """Return a bucket that shows an update whose answer says nothing. Raises: `lost` if it does not."""
+        """Return a bucket that shows an update whose answer is lost. Raises: `lost` if it does not."""
         if lost.status is None:  # without any answer, a read would get none either
             raise lost
         try:

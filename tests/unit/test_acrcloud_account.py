@@ -145,7 +145,7 @@ def test_a_row_that_is_filtered_out_of_a_page_is_a_warning_in_true_words() -> No
         snapshot = remote.observe()
     assert len(snapshot.rows) == 59
     assert words(*snapshot.warnings) == (
-        "warning[W441] The list has another length than the API says | The API counts 60 buckets and lists 59. Two "
+        "warning[W441] The list has another length than the API reports | The API counts 60 buckets and lists 59. Two "
         "readings with pages of different sizes showed the same buckets up to the end of the list, so acrsync goes by "
         "these. | if a bucket is missing here, do not apply, and report the count to ACRCloud."
     )

@@ -47,6 +47,7 @@ WORDS = {
     r"\bstdout carries\b": "output format",
     r"\bPlanning it gives\b": "running plan shows",
     r"\bbeyond the\b|\blest\b|\bhitherto\b|\bsave for\b": "more than, so that not, until now, except",
+    r"\bborne\b|\bslip of the pen\b|\bin one another\b|\bout of the way\b|\bwhichever\b": "simple verbs",
 }
 PATTERN = re.compile("|".join(f"(?:{word})" for word in WORDS), re.IGNORECASE)
 
