@@ -1,7 +1,7 @@
-"""What a bucket is: its fields, the one form in which each is compared, and how each travels.
+"""The fields of a bucket: how acrsync compares each one, and how it sends it.
 
-Why a table and not a class: absent, null and empty are three things, and a class would need a sentinel for each
-field and repeat the schema.
+Why a table and not a class: absent, null and empty are three different things. A class needs a sentinel for each field
+and repeats the schema.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class Field:
     """One attribute that a manifest may set."""
 
     immutable: bool = False
-    canonical: Callable[[JSON], JSON] = same  # the one form that compares; idempotent
+    canonical: Callable[[JSON], JSON] = same  # the one form that is compared; idempotent
     encode: Callable[[JSON], JSON] = same  # canonical -> request body
-    readable: Callable[[JSON], bool] = is_text  # whether a value means something if the API shows it
+    readable: Callable[[JSON], bool] = is_text  # whether acrsync understands the value that the API shows
 
 
 def canonical_labels(value: JSON) -> JSON:
-    """Return labels as a sorted list without doubles; null, `[""]` and `[null]` are no labels.
+    """Return labels as a sorted list without duplicates; for null, `[""]` and `[null]` an empty one.
 
     Source: Console API, "List Buckets" shows `[""]` if no label is set.
     """
@@ -46,39 +46,39 @@ def canonical_labels(value: JSON) -> JSON:
 
 
 def canonical_template(value: JSON) -> JSON:
-    """Return a template as a mapping, or None for no template; text that is not a JSON object stays text.
+    """Return a template as a mapping, or None for no template. Text that is not a JSON object stays text.
 
-    Key order is kept for writing and plays no part in comparing.
+    Keeps the order of keys for writing. The order does not matter for comparing.
     """
     return (_template_in(value) if isinstance(value, str) else value) or None
 
 
-@lru_cache(maxsize=1024)  # thousands of buckets share a few templates: each is parsed once, and kept once
+@lru_cache(maxsize=1024)  # thousands of buckets share a few templates: parse and keep each one once
 def _template_in(text: str) -> JSON:
-    """Return what a text says: a mapping, something empty, or the text itself where it says anything else."""
+    """Return the parsed text if it is a mapping or empty, else the text itself."""
     try:
         parsed = json.loads(text) if text.strip() else None
-        json.dumps(parsed, allow_nan=False)  # NaN and 1e999 are no JSON: they do not compare
+        json.dumps(parsed, allow_nan=False)  # NaN and 1e999 are not JSON, and not equal to themselves
     except (ValueError, RecursionError):
         return text
-    # GUESS: `[]` is an empty mapping too; servers written in PHP cannot tell the two apart.
+    # GUESS: `[]` is an empty mapping, too. Servers written in PHP do not distinguish the two.
     return parsed if parsed in (None, []) or isinstance(parsed, dict) else text
 
 
 def encode_template(value: JSON) -> JSON:
-    """Return the JSON text that travels. GUESS: an empty text clears a template."""
+    """Return the JSON text to send. GUESS: an empty text clears a template."""
     return "" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def canonical_number(value: JSON) -> JSON:
-    """Return a whole number also if the server sent it as text or with a point."""
+    """Return a whole number as an int, also if the server sent it as text or as a float; other values as they are."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else value
 
 
 def identifier(value: JSON) -> int:
-    """Return the id of a row. Raises: ValueError if it has no usable one."""
+    """Return an id as an int. Raises: ValueError if the value is not an id."""
     number = canonical_number(value)
     if not is_number(number) or number < 1:
         raise ValueError(f"{shown(value)} is not an id")
@@ -86,15 +86,15 @@ def identifier(value: JSON) -> int:
 
 
 def is_number(value: JSON) -> bool:
-    """Tell whether a value is a whole number, also as text or with a point."""
+    """Tell whether a value is a whole number, also as text or as a float."""
     number = canonical_number(value)
     return isinstance(number, int) and not isinstance(number, bool)
 
 
 def are_labels(value: JSON) -> bool:
-    """Tell whether a value is a list of texts, a text of them with commas between, or says that there are none.
+    """Tell whether a value is labels: null, a list of texts, or a text with commas between the labels.
 
-    An object is none (its keys would become labels), nor is JSON in a text (its brackets would).
+    An object is not labels: its keys would become labels. JSON in a text is not: its brackets would.
     """
     if isinstance(value, str):
         return not _is_json(value)
@@ -102,7 +102,7 @@ def are_labels(value: JSON) -> bool:
 
 
 def is_template(value: JSON) -> bool:
-    """Tell whether a value is a text or an object, or says that there is no template."""
+    """Tell whether a value is a template: a text, an object, or empty."""
     return value is None or value == [] or isinstance(value, str | dict)
 
 
@@ -117,7 +117,7 @@ def _is_json(text: str) -> bool:
 
 
 def size_of(live: Live) -> float | None:
-    """Return the size that a bucket is shown with, None if none is shown or it cannot be read."""
+    """Return the size of a bucket, None if the API does not show it or it cannot be read."""
     match live.facts.get("size"):
         case bool():
             return None
@@ -130,12 +130,12 @@ def size_of(live: Live) -> float | None:
 
 
 def num_of(live: Live) -> int | None:
-    """Return how many items a bucket is shown with, None if that cannot be read."""
+    """Return the number of items of a bucket, None if it cannot be read."""
     num = live.facts.get("num")
     return num if isinstance(num, int) and not isinstance(num, bool) and num >= 0 else None
 
 
-# Source: Console API, "Create Bucket" and "Update Bucket". What an update does not list cannot be changed.
+# Source: Console API, "Create Bucket" and "Update Bucket". A field that "Update Bucket" does not list is immutable.
 FIELDS: Mapping[str, Field] = {
     "name": Field(),
     "region": Field(immutable=True),
@@ -148,7 +148,7 @@ FACTS = ("uid", "num", "state", "size", "access_permission", "created_at", "upda
 NUMBERS = ("uid", "num")
 
 REGIONS = ("eu-west-1", "us-west-2", "ap-southeast-1")
-CHINA = "cn-north-1"  # a deployment of its own, on acrcloud.cn
+CHINA = "cn-north-1"  # a separate deployment, on acrcloud.cn
 TYPES = ("File", "Live", "LiveRec", "LiveTimeshift")
 # Values that exist on the server and cannot be created.
 LEGACY_REGIONS = ("global",)
@@ -156,12 +156,12 @@ LEGACY_TYPES = ("DedupFile",)
 
 
 def canonical(attrs: Attrs) -> Attrs:
-    """Return the attributes in the form that compares, in the order of the table; other keys are dropped."""
+    """Return the attributes in canonical form, in the order of the table. Drops other keys."""
     return {key: field.canonical(attrs[key]) for key, field in FIELDS.items() if key in attrs}
 
 
 def decode(row: Mapping[str, JSON]) -> Live:
-    """Return one row of the API as a live bucket; a value that means nothing is left out and named, never guessed.
+    """Return one row of the API as a live bucket. A value that cannot be read is never guessed: see `Live.unreadable`.
 
     Raises: KeyError, TypeError or ValueError if it has no usable id.
     """
@@ -188,8 +188,14 @@ def encode(attrs: Attrs, *, marks: tuple[str, ...] = ()) -> dict[str, JSON]:
     return body
 
 
+def items_of(live: Live) -> str:
+    """Return the number of items of a bucket in words."""
+    num = live.facts.get("num")
+    return "unknown number of items" if num is None else f"{visible(str(num))} item{'' if num == 1 else 's'}"
+
+
 def unwritable(live: Live) -> str | None:
-    """Return why no manifest can name a bucket, None if one can; what cannot be named is never pruned."""
+    """Return why no manifest can name a bucket, None if one can. A bucket that cannot be named is never pruned."""
     if "name" in live.unreadable:
         return f"The name is {live.unreadable['name']}, which is not a text."
     for key, known in (("region", (*REGIONS, CHINA, *LEGACY_REGIONS)), ("type", (*TYPES, *LEGACY_TYPES))):
@@ -197,22 +203,22 @@ def unwritable(live: Live) -> str | None:
             seen = live.unreadable.get(key) or shown(live.attrs.get(key))
             return f"`{key}` is {seen}, which this acrsync does not know."
     if "uid" in live.unreadable:
-        return f"`uid` is {live.unreadable['uid']}, so it is not known whose bucket it is."
+        return f"`uid` is {live.unreadable['uid']}, so the account of the bucket is unknown."
     if any("\ud800" <= character <= "\udfff" for character in live.name):
-        return "The name holds half of a surrogate pair, which is not a character."
+        return "The name contains half of a surrogate pair, which is not a character."
     return None
 
 
 def shown(value: JSON) -> str:
-    """Return a value of the API for people, cut if it is long."""
+    """Return a value of the API for people, at most 80 characters."""
     return visible(json.dumps(value, ensure_ascii=False))[:80]
 
 
 def content_path(live: Live) -> str:
-    """Return the name of the list that counts what the bucket holds.
+    """Return the name of the list that counts the items of the bucket.
 
-    Source: Console API, "Bucket Files", "Bucket Channels", "Dedup Files". GUESS: `channels` serves LiveRec and
-    LiveTimeshift too, and a type we do not know answers under `files`.
+    Source: Console API, "Bucket Files", "Bucket Channels", "Dedup Files". GUESS: `channels` is also the list of LiveRec
+    and LiveTimeshift, and `files` that of an unknown type.
     """
     kind = str(live.attrs.get("type", ""))
     return "channels" if kind.startswith("Live") else "dedup-files" if kind == "DedupFile" else "files"

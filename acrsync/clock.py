@@ -1,4 +1,4 @@
-"""Time as an apply sees it: real time here, and in the tests a time that only they move."""
+"""The time that an apply uses. Here it is real time; tests replace it by a clock that they move themselves."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from typing import Protocol, TypeVar
 
 Done = TypeVar("Done")
 
-# CLOCK_BOOTTIME goes on while the machine sleeps, where the monotonic clock stops; not every system has it.
+# While the machine sleeps, the monotonic clock stops and CLOCK_BOOTTIME goes on. Not every system has it.
 _BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Clock(Protocol):
-    """What an apply needs to know of time, and the tasks that time starts."""
+    """The time, waiting, and tasks that run at intervals."""
 
     def now(self) -> float:
-        """Return seconds that only grow. They may stop while the machine sleeps."""
+        """Return seconds that never go back. They can stop while the machine sleeps."""
         ...
 
     def readings(self) -> tuple[float, float, float]:
-        """Return the monotonic, the boot-time and the wall clock in seconds: one of them moves if time goes on."""
+        """Return the monotonic, the boot-time and the wall clock in seconds. At least one of them never stops."""
         ...
 
     def wall(self) -> datetime:
@@ -31,7 +31,7 @@ class Clock(Protocol):
         ...
 
     def wait(self, seconds: float) -> bool:
-        """Wait that long; False, at once, after a first interrupt."""
+        """Wait, and return True. Return False at once after a first interrupt."""
         ...
 
     def beside(self, task: Callable[[], Done]) -> Callable[[], Done]:
@@ -39,15 +39,15 @@ class Clock(Protocol):
         ...
 
     def repeat(self, task: Callable[[], None], *, every_s: float, name: str) -> Callable[[], None]:
-        """Run `task` beside the caller every so often, also after an interrupt; return what ends that and waits for it.
+        """Run `task` in the background at this interval, also after an interrupt. Return a function that stops it.
 
-        `task` raises nothing.
+        That function waits until the task has ended. `task` must not raise.
         """
         ...
 
 
 class WallClock:
-    """Real time; a first interrupt, which sets `stop`, ends every wait."""
+    """Real time. A first interrupt sets `stop`, which ends every wait."""
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
@@ -83,7 +83,7 @@ class WallClock:
             while not ended.wait(every_s):
                 task()
 
-        # A daemon: a second interrupt, or a bug elsewhere, must not leave a process that renews its lease for ever.
+        # A daemon: after a second interrupt, or a bug elsewhere, the process must end and not renew its lease forever.
         thread = threading.Thread(target=run, name=name, daemon=True)
         thread.start()
 

@@ -1,4 +1,4 @@
-"""Which account is spoken to: the one behind an address, or an emulator that is started for it."""
+"""Connects to an account: the one at an address, or an emulator that it starts."""
 
 from __future__ import annotations
 
@@ -27,19 +27,25 @@ COPY_S = 60.0
 
 
 @contextmanager
-def connected(  # noqa: PLR0913 - those of `acrsync.connect`
+def connect(  # noqa: PLR0913 - all but two are options of the client
     endpoint: str,
-    token: str | None,
+    token: str | None = None,
     *,
-    read_only: bool,
-    timeout_s: float,
-    proxies: Mapping[str, str] | None,
-    ca_bundle: str | None,
-    cancel: threading.Event | None,
-    debug: Callable[[str], None] | None,
+    read_only: bool = True,
+    timeout_s: float = 60.0,
+    proxies: Mapping[str, str] | None = None,
+    ca_bundle: str | None = None,
+    cancel: threading.Event | None = None,
+    debug: Callable[[str], None] | None = None,
     retries: bool = True,
 ) -> Iterator[Account]:
-    """Yield the account; see `acrsync.connect`."""
+    """Yield the account at an address. Connecting sends nothing.
+
+    `emulator:PATH` starts the emulator for the `with` block and keeps its buckets in that file; `emulator:` keeps them
+    in `.acrsync/emulator.db`. With `read_only`, only GET can be sent. Without `retries`, each request is sent once.
+    Reads no environment variable. The other options are those of `acrsync.client.Client`.
+    Raises: AcrsyncError if the address or the token cannot be used.
+    """
     with ExitStack() as stack:
         url = endpoint
         if endpoint.startswith(EMULATOR):
@@ -73,7 +79,7 @@ def _emulator_at(endpoint: str, *, read_only: bool) -> Iterator[Running]:
 
 @contextmanager
 def emulated(**options: Any) -> Iterator[Running]:
-    """Run the emulator, which is an extra. Raises: AcrsyncError if it is not installed or cannot start."""
+    """Run the emulator, an extra. Raises: AcrsyncError if it is not installed or cannot start."""
     try:
         from acrsync.emulator import serve
     except ImportError as e:
@@ -84,28 +90,28 @@ def emulated(**options: Any) -> Iterator[Running]:
         try:
             running = stack.enter_context(serve(**options))
         except (ValueError, OSError) as e:
-            raise AcrsyncError("E017", f"{e}.", fix="correct the file, folder or port that is named.") from e
+            raise AcrsyncError("E017", f"{e}.", fix="correct the file, folder or port that this names.") from e
         yield running
 
 
 def fill(running: Running, copy: Mapping[str, Any]) -> None:
-    """Replace what an emulator holds by a copy of an account. Raises: AcrsyncError if the copy does not fit."""
+    """Replace the buckets of an emulator by a copy of an account. Raises: AcrsyncError if it refuses the copy."""
     connection = http.client.HTTPConnection(urlsplit(running.url).netloc, timeout=COPY_S)
     try:
         connection.request("POST", "/_emulator/reset", json.dumps({"copy": copy}))
         answer = connection.getresponse()
-        said = answer.read().decode(errors="replace")
+        text = answer.read().decode(errors="replace")
     finally:
         connection.close()
     if answer.status != HTTPStatus.OK:
-        raise AcrsyncError("E017", f"The copy does not fit: {said}.", fix="report this: it is a bug in acrsync.")
+        raise AcrsyncError("E017", f"It refuses the copy: {text}.", fix="report this: it is a bug in acrsync.")
 
 
 def private_folder(path: Path) -> None:
-    """Make `.acrsync/` or a folder in it, which git ignores."""
+    """Create `.acrsync/`, which git ignores, or a folder in it. Raises: AcrsyncError if that is not possible."""
     try:
         make_private(path)
     except OSError as e:
         raise AcrsyncError(
-            "E011", f"{path}: {e.strerror}.", fix=f"work in a folder that you may write to{as_owner(path)}."
+            "E011", f"{path}: {e.strerror}.", fix=f"work in a folder that you can write to{as_owner(path)}."
         ) from e

@@ -1,7 +1,7 @@
-"""What is wrong, where, why it matters and what to do about it: every message to a person, and what ends a run.
+"""Messages to people: what is wrong, where, why it matters, and how to fix it; and the exceptions that end a run.
 
-Two channels for trouble: diagnostics (many, each with its place) and exceptions (one, carrying a diagnostic). The table
-at the end is the only place where a code gets its summary.
+Two channels: diagnostics (many, each with its position) and exceptions (one, which carries a diagnostic). The table at
+the end is the only place for the summary of a code.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class Severity(StrEnum):
-    """How much a diagnostic weighs; only an error stops anything."""
+    """The severity of a diagnostic. Only errors stop a plan or an apply."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -19,7 +19,7 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True, order=True)
 class Span:
-    """A place in a file; line and column are 1-based, as editors count."""
+    """A position in a file. Line and column start at 1, as in editors."""
 
     file: str
     line: int
@@ -42,18 +42,18 @@ class Diagnostic:
 
 
 def error(code: str, detail: str, *, fix: str = "", span: Span | None = None) -> Diagnostic:
-    """Return the message with this code. Its first letter gives the severity: E error, W warning, H hint."""
+    """Return the message with this code. The first letter of the code is the severity: E error, W warning, H hint."""
     return Diagnostic(_SEVERITIES[code[0]], code, SUMMARIES[code], detail, fix, span)
 
 
 def in_reading_order(diagnostics: tuple[Diagnostic, ...]) -> tuple[Diagnostic, ...]:
-    """Return the diagnostics by place, those without a place last, each once."""
+    """Return the diagnostics sorted by position, each once; those without a position come last."""
     unplaced = Span("\U0010ffff", 0, 0)
     return tuple(sorted(dict.fromkeys(diagnostics), key=lambda d: (d.span or unplaced, d.code, d.detail)))
 
 
 class AcrsyncError(Exception):
-    """A run that cannot go on; carries one diagnostic."""
+    """Ends a run; carries one diagnostic."""
 
     def __init__(self, code: str, detail: str, *, fix: str = "") -> None:
         self.diagnostic = error(code, detail, fix=fix)
@@ -61,7 +61,7 @@ class AcrsyncError(Exception):
 
 
 class Invalid(AcrsyncError):
-    """Input with mistakes; `diagnostics` holds all of them."""
+    """Input with errors; `diagnostics` has all of them."""
 
     def __init__(self, diagnostics: tuple[Diagnostic, ...]) -> None:
         first = diagnostics[0]
@@ -70,9 +70,9 @@ class Invalid(AcrsyncError):
 
 
 class RemoteError(AcrsyncError):
-    """The API refused a request or answered something that cannot be used."""
+    """The API refused a request, or its response cannot be used."""
 
-    may_have_acted = False  # True on a write that the server may have carried out anyway
+    may_have_acted = False  # True for a write that the server may have carried out
 
     def __init__(self, code: str, detail: str, *, fix: str = "", status: int | None = None) -> None:
         super().__init__(code, detail, fix=fix)
@@ -80,25 +80,25 @@ class RemoteError(AcrsyncError):
 
 
 class AccessDenied(RemoteError):
-    """401 or 403: the token is not accepted, or not for this."""
+    """401 or 403: the token is not accepted, or has no permission for this request."""
 
 
 class NotFound(RemoteError):
-    """404: there is nothing under this id (or not for this account)."""
+    """404: this id does not exist, or not in this account."""
 
 
 class NoAnswer(RemoteError):
-    """No usable answer after all retries, to a request that was safe to repeat or never reached the server."""
+    """No usable response after all retries, to a request that is safe to repeat or never reached the server."""
 
 
 class UnknownOutcome(RemoteError):
-    """A write whose answer was lost: the server may have acted on it. Never sent again."""
+    """The response to a write was lost: the server may have carried it out. It is never sent again."""
 
     may_have_acted = True
 
 
 class IncompleteListing(RemoteError):
-    """The list could not be read so that it is proven complete; nothing may be created or deleted on it."""
+    """The list cannot be proven complete, so nothing may be created or deleted."""
 
 
 _SEVERITIES = {"E": Severity.ERROR, "W": Severity.WARNING, "H": Severity.HINT}
@@ -132,7 +132,7 @@ SUMMARIES: Mapping[str, str] = {
     "E051": "The file is not a saved plan",
     "E052": "The saved plan has another format",
     "E053": "The saved plan was edited",
-    "E054": "The saved plan does not fit the format",
+    "E054": "The saved plan does not match the format",
     "E055": "The saved plan cannot be read",
     "E056": "The saved plan is too old",
     "E057": "This is not the plan that was approved",
@@ -141,19 +141,19 @@ SUMMARIES: Mapping[str, str] = {
     "E061": "The run record cannot be written",
     "E062": "A run record cannot be read",
     "E063": "This run record cannot be read",
-    "E064": "The run was against another account",
+    "E064": "The run was for another account",
     # Run stores
     "E070": "The run store cannot be reached",
-    "E071": "The run store refuses",
+    "E071": "The run store refused the request",
     "E072": "The run store is damaged",
     "E073": "The run store has changed",
     "E074": "The run store did not answer",
     "E075": "Another run holds the account",
-    "E076": "The account is not held any more",
+    "E076": "This run has lost its lock on the account",
     "E077": "Another run was faster",
     "E078": "There is no such run",
     "E079": "There is no such unfinished run",
-    "E080": "The run store is not understood",
+    "E080": "This is not a run store",
     "E081": "The run store needs the uid of the account",
     "E082": "A manifest must not name this run store",
     "E083": "The run store needs another program or package",
@@ -214,7 +214,7 @@ SUMMARIES: Mapping[str, str] = {
     "E167": "Two environments can change one bucket",
     # Planning
     "E201": "Bucket id is not listed",
-    "H201": "This `was` is no longer needed",
+    "H201": "This `was` has no effect",
     "E202": "Two buckets in the account have this name",
     "E203": "Two entries select the same bucket",
     "E204": "The new name is taken",
@@ -226,7 +226,7 @@ SUMMARIES: Mapping[str, str] = {
     "W211": "This `was` renames nothing",
     "W212": "No bucket has this name",
     "W221": "This is not undone",
-    "W222": "This gets another id",
+    "W222": "This bucket gets another id",
     # Guards
     "E211": "A value of this bucket cannot be read",
     "E212": "This create may have been sent",
@@ -239,7 +239,7 @@ SUMMARIES: Mapping[str, str] = {
     "E307": "Bucket is protected",
     "E308": "Bucket is in use",
     "E309": "Not this account",
-    "W310": "This approval is no longer needed",
+    "W310": "This approval has no effect",
     "W311": "This may be a rename",
     # Remote
     "E401": "The endpoint cannot be used",
@@ -252,17 +252,17 @@ SUMMARIES: Mapping[str, str] = {
     "E410": "Unknown host",
     "E411": "The API cannot be reached",
     "E412": "The server's certificate is not trusted",
-    "E413": "The proxy does not let the request pass",
+    "E413": "The proxy refused the request",
     "E414": "The connection was lost",
     "E415": "The TLS connection failed",
     "E416": "The answer cannot be used",
     "E417": "The answer has an unknown form",
     "E418": "The answer is too long",
     "E420": "The API asks for fewer requests",
-    "E421": "The API is in trouble",
+    "E421": "The API reports an error of its own",
     "E430": "Unknown whether the server acted",
     "E440": "The list could not be read completely",
-    "W441": "The list has another length than the API says",
+    "W441": "The list has another length than the API reports",
     "E451": "This client only reads",
     "E452": "This is another host",
     "E453": "The call cannot be carried out",
@@ -276,30 +276,30 @@ SUMMARIES: Mapping[str, str] = {
     "E505": "The change does not read back as desired",
     "E506": "Changed by someone else since the plan",
     "E507": "A replacement is half done",
-    "E508": "Something is left over",
+    "E508": "Buckets are not as desired",
     "W509": "Changed by someone else meanwhile",
     "W510": "Interrupted",
     "H511": "An earlier run is unfinished",
     "W512": "The run record has no end",
     "H515": "An apply is going on",
     "E513": "The account is not confirmed",
-    "E516": "The server changed what was not sent",
+    "E516": "The server changed other fields, too",
     "E517": "The server stored another name",
     "E518": "The token may not change this bucket",
-    "W514": "The apply did not end by itself",
+    "W514": "A bug ended the apply",
     # Probing and rehearsing
     "E601": "Nothing can be measured",
     "E602": "The record of a probe cannot be written",
     "E603": "The record of a probe cannot be read",
-    "W604": "It is not known what became of a throw-away bucket",
+    "W604": "The state of a throw-away bucket is unknown",
     "W605": "A throw-away bucket is left",
     "E606": "Not this account",
     "W607": "The probe ended early",
     "E608": "A probe that writes needs the account",
     "E609": "The profile cannot be read",
-    "E651": "It is not known whose account this is",
+    "E651": "The account is unknown",
     "W652": "The copy is not complete",
-    "E653": "The copy does not plan as the account does",
+    "E653": "The copy gives another plan than the account",
     "E655": "There is nothing to rehearse",
     "E656": "The case cannot be read",
 }

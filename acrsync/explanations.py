@@ -1,6 +1,6 @@
-"""What each message means, an input that provokes it, and what to do: the data beside this module, as a table.
+"""The meaning of each message, an example that provokes it, and what to do: the table in explanations.toml.
 
-`acrsync explain` reads it, and so can pages of documentation.
+`acrsync explain` reads it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from acrsync.diagnostics import SUMMARIES
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One message explained; either `manifest` or `command` or both provoke it, or `when` says what does."""
+    """The explanation of one message. `manifest`, `command`, or both provoke it; else `when` says what does."""
 
     code: str
     summary: str

@@ -1,24 +1,24 @@
-"""What this machine may lack, and how to get it: packages of extras, folders, and the right to write to them."""
+"""Things that this machine may lack, and how to get them: packages of extras, folders, and permission to write."""
 
 import os
 import shlex
 import sys
 from pathlib import Path
 
-# As in pyproject.toml.
+# The same as in pyproject.toml.
 EXTRAS = {"werkzeug": "werkzeug>=3.1.8", "obstore": "obstore>=0.11", "truststore": "truststore>=0.10"}
 
 
 def installing(package: str) -> str:
-    """Return the command that installs a package of an extra where acrsync runs.
+    """Return the command that installs a package of an extra into the Python that runs acrsync.
 
-    Why not the extra: acrsync itself may come from a checkout, and its name on an index need not be ours.
+    Why not the extra itself: acrsync may come from a checkout, and the package index may have another `acrsync`.
     """
     return f'{shlex.quote(sys.executable)} -m pip install "{EXTRAS[package]}"'
 
 
 def make_private(folder: Path) -> None:
-    """Make a folder; if it is `.acrsync/` or in it, git ignores all that is there. Raises: OSError."""
+    """Create a folder. If it is `.acrsync/` or inside it, make git ignore `.acrsync/`. Raises: OSError."""
     folder.mkdir(parents=True, exist_ok=True)
     home = next((path for path in (folder, *folder.parents) if path.name == ".acrsync"), None)
     if home is None:
@@ -29,7 +29,7 @@ def make_private(folder: Path) -> None:
 
 
 def as_owner(path: Path) -> str:
-    """Return what else helps if somebody else owns the folder, as one that a container was given: to be them."""
+    """Return a hint if somebody else owns the folder, such as a folder that is mounted into a container."""
     folder = next((parent for parent in path.absolute().parents if parent.exists()), None)
     if folder is None or os.access(folder, os.W_OK):
         return ""

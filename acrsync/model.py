@@ -1,4 +1,4 @@
-"""The two sides of a comparison as frozen data: what a manifest asks for, and what the API last said."""
+"""The two sides of a comparison as frozen data: what a manifest wants, and what the API last showed."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from acrsync.diagnostics import Diagnostic, Span
 
 # The YAML and JSON border: mypy cannot express recursive JSON without casts at every key.
 JSON = Any
-Attrs = Mapping[str, JSON]  # canonical values by field name; an absent key means "not ours" or "not said"
+Attrs = Mapping[str, JSON]  # canonical values by field name; an absent key is not managed, or not shown by the API
 
-MARK = "acrsync:"  # labels that begin so belong to acrsync, not to the manifest's `labels`
+MARK = "acrsync:"  # labels with this prefix belong to acrsync, not to `labels` in the manifest
 PROTECTED = "acrsync:protected"
 IDENTIFYING = ("name", "region", "type", "uid")
 
 
 class Prune(StrEnum):
-    """Which buckets that the manifest does not name may be deleted.
+    """Which buckets may be deleted if the manifest does not name them.
 
     - `never`: none.
-    - `stack`: those that carry this stack's mark.
-    - `account`: all, except foreign and shared rows and rows of a type or region that the schema does not know.
+    - `stack`: those with this stack's mark.
+    - `account`: all, except foreign and shared buckets and those of an unknown type or region.
     """
 
     NEVER = "never"
@@ -33,14 +33,14 @@ class Prune(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """One bucket as the manifest asks for it."""
+    """One bucket as the manifest wants it."""
 
     attrs: Attrs  # always holds `name`
     span: Span | None = None
     id: int | None = None
     was: str | None = None
-    protect: bool | None = None  # None: not said, so a mark that is there stays
-    marks: tuple[str, ...] | None = None  # exactly these, as an undo asks; None: what ownership asks for
+    protect: bool | None = None  # None: not set, so an existing mark stays
+    marks: tuple[str, ...] | None = None  # exactly these marks, for an undo; None: those that ownership needs
 
     @property
     def name(self) -> str:
@@ -51,7 +51,7 @@ class Desired:
 class Removed:
     """A name or an id in `removed`: the bucket is deleted, or with `forget` only loses its mark."""
 
-    name: str = ""  # empty if the id says which bucket is meant
+    name: str = ""  # empty if the entry has an id
     forget: bool = False
     span: Span | None = None
     id: int | None = None
@@ -59,16 +59,16 @@ class Removed:
     def __str__(self) -> str:
         return self.name if self.id is None else f"id {self.id}"
 
-    def means(self, live: Live) -> bool:
-        """Tell whether this bucket is meant."""
+    def selects(self, live: Live) -> bool:
+        """Tell whether the entry selects this bucket."""
         return live.name == self.name if self.id is None else live.id == self.id
 
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One objection that a person has accepted: one guard, one bucket, one reason.
+    """The approval of one objection by a person: one guard, one bucket, one reason.
 
-    A takeover can name a stack instead of a bucket, if all buckets of that stack are taken over: it is renamed.
+    A takeover can name a stack instead of a bucket, to rename that stack by taking over all its buckets.
     """
 
     guard: str
@@ -80,21 +80,25 @@ class Approval:
     def __str__(self) -> str:
         return f"{self.guard}:{self.id if self.stack is None else MARK + self.stack}"
 
+    def covers(self, live: Live) -> bool:
+        """Tell whether this is for a bucket, or for its stack."""
+        return live.id == self.id if self.stack is None else MARK + self.stack in live.marks
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How many deletes and replaces one apply may hold: a number, or a percentage of the buckets that are ours."""
+    """The most deletes and replacements in one apply: a number, or a percentage of our own buckets."""
 
     value: int
     percent: bool = False
 
     @property
     def written(self) -> int | str:
-        """The limit as a manifest writes it."""
+        """The limit as it is written in a manifest."""
         return f"{self.value}%" if self.percent else self.value
 
     def of(self, ours: int) -> int:
-        """Return the number allowed where `ours` buckets are ours; a percentage but 0 % allows at least 1."""
+        """Return the limit for this number of own buckets. Any percentage but 0 % allows at least 1."""
         if not self.percent:
             return self.value
         return max(1, ours * self.value // 100) if self.value else 0
@@ -102,7 +106,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """Everything that the files said, defaults already applied, in the files' order."""
+    """The content of the files, with defaults applied, in the order of the files."""
 
     desired: tuple[Desired, ...] = ()
     removed: tuple[Removed, ...] = ()
@@ -113,20 +117,28 @@ class Manifest:
     prune: Prune = Prune.NEVER
     deletes_limit: Limit = Limit(30, percent=True)
     files: tuple[str, ...] = ()
-    spans: Mapping[str, Span] = field(default_factory=dict)  # of top-level keys that were said
-    environment: str | None = None  # its name, if the files are for several
+    spans: Mapping[str, Span] = field(default_factory=dict)  # of the top-level keys in the files
+    environment: str | None = None  # its name, if the files have environments
     endpoint: str | None = None
     token_env: str | None = None  # the environment variable that holds the token
-    runs: str | None = None  # where the records of runs are
+    runs: str | None = None  # the run store
 
     @property
     def mark(self) -> str | None:
-        """The label that this stack's buckets carry; None where marks are not written."""
+        """The label of this stack's buckets; None if acrsync does not write marks."""
         return f"{MARK}{self.stack}" if self.ownership and self.stack else None
 
     def removal_span(self, live: Live) -> Span | None:
-        """Return where `removed` names a bucket."""
-        return next((entry.span for entry in self.removed if entry.means(live)), None)
+        """Return the position of the entry of `removed` that selects a bucket."""
+        return next((entry.span for entry in self.removed if entry.selects(live)), None)
+
+    def removes(self, live: Live) -> bool:
+        """Tell whether `removed` selects a bucket."""
+        return any(entry.selects(live) for entry in self.removed)
+
+    def other_marks(self, live: Live) -> tuple[str, ...]:
+        """Return the marks of other stacks on a bucket."""
+        return tuple(mark for mark in live.marks if mark not in (self.mark, PROTECTED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +149,17 @@ class Live:
     attrs: Attrs  # every manageable field, canonical, labels without marks
     marks: tuple[str, ...] = ()  # sorted labels that begin with `acrsync:`
     facts: Attrs = field(default_factory=dict)  # read-only server data: uid, num, access_permission, created_at, ...
-    # What the server shows in a form that means nothing, by key, for people; such an attribute is not in `attrs`.
+    # By key, for people: values that cannot be read. Such an attribute is not in `attrs`.
     unreadable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
-        """Its name, empty if that cannot be read."""
+        """The name, empty if it cannot be read."""
         return str(self.attrs.get("name", ""))
 
     @property
     def is_identified(self) -> bool:
-        """Whether it can be read what bucket this is, and whose; no other one is matched, changed or deleted."""
+        """Whether name, region, type and account can be read. Other buckets are never matched, changed or deleted."""
         return not any(key in self.unreadable for key in IDENTIFYING)
 
     @property
@@ -158,11 +170,11 @@ class Live:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """A listing that is proven complete, in server order (newest first)."""
+    """A list of buckets that is proven complete, in the order of the server (newest first)."""
 
     rows: tuple[Live, ...] = ()
-    endpoint: str = ""  # the API's address without credentials, as it is shown to people
-    warnings: tuple[Diagnostic, ...] = ()  # what people must know of how it was read
+    endpoint: str = ""  # the address of the API for people, without credentials
+    warnings: tuple[Diagnostic, ...] = ()  # about how the list was read
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -179,9 +191,9 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What guards need in addition to the list, read only for the buckets that a plan renames, replaces or deletes."""
+    """Facts that guards need in addition to the list, about the buckets that a plan renames, replaces or deletes."""
 
-    # Items that the bucket's own content list counts, by bucket id; None: that list answered 403 or 404, `num` decides.
+    # Number of items in the content list, by bucket id; None: the API answered 403 or 404, so `num` decides.
     contents: Mapping[int, int | None] = field(default_factory=dict)
     references: Mapping[int, tuple[Reference, ...]] = field(default_factory=dict)  # by bucket id
-    unreadable: tuple[str, ...] = ()  # the reference lists that could not be read
+    unreadable: tuple[str, ...] = ()  # reference lists that cannot be read

@@ -1,4 +1,4 @@
-"""What an account can be asked and told: the only view of it that planning and applying have."""
+"""The operations on an account. Planning and applying see it only through these."""
 
 from __future__ import annotations
 
@@ -10,36 +10,36 @@ from acrsync.model import Attrs, Evidence, Live, Snapshot
 
 
 class Reader(Protocol):
-    """Everything that cannot change anything."""
+    """The operations that change nothing."""
 
     @property
     def endpoint(self) -> str:
-        """The API's address without credentials, as it is shown to people."""
+        """The address of the API for people, without credentials."""
         ...
 
     def observe(self) -> Snapshot:
-        """Return every bucket of the account.
+        """Return all buckets of the account.
 
-        Raises: IncompleteListing where five walks could not prove that nothing is missing.
+        Raises: IncompleteListing if five reads of the list cannot prove that it is complete.
         """
         ...
 
     def read(self, bucket_id: int) -> Live | None:
-        """Return one bucket as it is now, None where it is gone."""
+        """Return one bucket as it is now, None if it does not exist."""
         ...
 
     def contents(self, live: Live) -> int | None:
-        """Return how many items the bucket's own content list counts; None where that list answers 403 or 404."""
+        """Return the number of items in the bucket's content list; None if the API answers 403 or 404."""
         ...
 
     def evidence(self, touched: Iterable[Live], *, references: bool) -> Evidence:
-        """Return the contents of these buckets and, where asked for, who refers to which bucket."""
+        """Return the contents of these buckets and, with `references`, which projects and containers use them."""
         ...
 
 
 @dataclass
 class Guard:
-    """What a client calls right before each write is sent. What that does is decided when an apply begins."""
+    """A check that the client runs right before it sends a write. Each apply sets its own check."""
 
     last_look: Callable[[], None] = lambda: None
 
@@ -48,26 +48,26 @@ class Guard:
 
 
 class Remote(Reader, Protocol):
-    """A reader that also writes. Each write is sent at most as often as it is safe to repeat."""
+    """A reader that also writes. A write is only sent again if that is safe."""
 
     def guard(self, last_look: Callable[[], None]) -> None:
-        """From now on call `last_look` right before each write is sent; if it raises, the write is not sent."""
+        """From now on, call `last_look` right before each write. If it raises, the write is not sent."""
         ...
 
     def create(self, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
         """Create a bucket and return it as the server answered.
 
-        Raises: UnknownOutcome where the server may have acted and did not say so; such a create is never sent again.
+        Raises: UnknownOutcome if the response is lost. The server may have acted, so the create is never sent again.
         """
         ...
 
     def update(self, bucket_id: int, attrs: Attrs, *, marks: tuple[str, ...] = ()) -> Live:
-        """Set the given attributes and return the bucket as the server answered; every other key stays.
+        """Set these attributes and return the bucket as the server answered. Other attributes stay.
 
-        Where `labels` is given, `marks` are the ownership labels that go with them.
+        If `attrs` has labels, `marks` are sent with them.
         """
         ...
 
     def delete(self, bucket_id: int) -> None:
-        """Delete a bucket that is empty; deleting what is gone already succeeds."""
+        """Delete an empty bucket. Succeeds if the bucket does not exist."""
         ...

@@ -103,7 +103,7 @@ EVERYTHING = Plan(
     uid=19,
     endpoint=ENDPOINT,
     diagnostics=(
-        Diagnostic(Severity.WARNING, "W310", "This approval is no longer needed", "takeover:3", "remove the line."),
+        Diagnostic(Severity.WARNING, "W310", "This approval has no effect", "takeover:3", "remove the line."),
     ),
     objections=(IN_USE, TOO_MANY),
     approved=(Approval("replace", 1159, "OPS-311", Span("radio.yaml", 40, 9)),),

@@ -23,7 +23,7 @@ from acrsync.plan.document import Plan, plan_document
 from acrsync.plan.guards import guarded, needs_references, touched
 from acrsync.plan.outcome import WELL, End, ExitCode, Outcome, exit_code
 from acrsync.plan.outcome import Run as Facts
-from acrsync.plan.ownership import account_uid, telling_uids
+from acrsync.plan.ownership import account_uid, unshared_uids
 from acrsync.plan.planner import make_plan
 from acrsync.remote import Remote
 from acrsync.runs import Moved, Run, Runs
@@ -299,7 +299,7 @@ def _ended(run: Run, *, code: ExitCode, verification: Verification | None) -> tu
 
 
 def _refuse_other_account(plan: Plan, snapshot: Snapshot, *, endpoint: str) -> None:
-    listed = telling_uids(snapshot.rows)
+    listed = unshared_uids(snapshot.rows)
     if plan.endpoint == endpoint and (plan.uid is None or not listed or plan.uid in listed):
         return
     here = ", ".join(map(str, listed)) or "unknown"

@@ -13,7 +13,7 @@ from pathlib import Path
 from acrsync.cli import environment as variable
 from acrsync.cli import output
 from acrsync.diagnostics import Diagnostic
-from acrsync.plan.document import Plan, digest
+from acrsync.plan.document import Plan
 from acrsync.plan.fleet import Part, worst
 from acrsync.plan.outcome import Run
 from acrsync.report import FLEET, FORMATS, github_text
@@ -56,7 +56,7 @@ def _outputs(plan: Plan | None, run: Run) -> dict[str, str]:
     """Return what later steps may ask for; without a plan nobody knows whether there are changes, so it is not said."""
     found = {"exit_code": str(int(run.exit_code))}
     if plan is not None:
-        found |= {"has_changes": _word(plan.work), "has_deletes": _word(plan.destructive), "digest": digest(plan)}
+        found |= {"has_changes": _word(plan.work), "has_deletes": _word(plan.destructive), "digest": plan.digest}
     return found
 
 

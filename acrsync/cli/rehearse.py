@@ -36,7 +36,7 @@ SMALLER_TRIES = 150  # cases that are played to find a smaller one that fails
     default="documented",
     show_default=True,
     metavar="NAME|FILE",
-    help="How the copy behaves; a file that `acrsync probe --out` wrote.",
+    help="How the copy behaves; a file that `acrsync probe --out FILE` wrote.",
 )
 @click.option("--replay", type=click.Path(path_type=Path), metavar="FILE", help="Play one case that failed.")
 @click.option(

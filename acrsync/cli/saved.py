@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
+from shlex import quote
 
 from acrsync.cli import output
 from acrsync.diagnostics import AcrsyncError
-from acrsync.plan.document import Plan, digest
+from acrsync.plan.document import Plan
 from acrsync.plan.file import SavedPlan, load_plan
 from acrsync.visible import visible
 
@@ -21,7 +22,8 @@ def read(path: Path) -> tuple[str, SavedPlan]:
     try:
         text = path.read_bytes()
     except OSError as error:
-        raise AcrsyncError("E055", f"{path}: {error.strerror}.", fix="create it: acrsync plan --out FILE") from error
+        fix = f"create it: acrsync plan --out {quote(str(path))}"
+        raise AcrsyncError("E055", f"{path}: {error.strerror}.", fix=fix) from error
     return text.decode(errors="replace"), load_plan(text)
 
 
@@ -40,7 +42,7 @@ def refuse_as_manifest(paths: Iterable[Path]) -> None:
             raise AcrsyncError(
                 "E059",
                 f"{name} holds a plan that was saved before. It is applied as it is, and not planned again.",
-                fix=f"apply it: acrsync apply --plan {name}\nlook at it: acrsync show {name}",
+                fix=f"apply it: acrsync apply --plan {quote(name)}\nshow it: acrsync show {quote(name)}",
             )
 
 
@@ -61,10 +63,10 @@ def accepted(path: Path, *, expect: str | None, ttl: timedelta) -> Plan:
             f"{path} was made at {saved.created_at:%Y-%m-%d %H:%M} UTC, and a plan holds for {ttl}.",
             fix="plan again, or raise --plan-ttl if nothing can have changed since.",
         )
-    if expect is not None and expect != digest(saved.plan):
+    if expect is not None and expect != saved.plan.digest:
         raise AcrsyncError(
             "E057",
-            f"{path} has the digest {digest(saved.plan)}; --expect names {visible(expect)}.",
+            f"{path} has the digest {saved.plan.digest}; --expect names {visible(expect)}.",
             fix="apply the file that was reviewed, or review this one.",
         )
     return saved.plan

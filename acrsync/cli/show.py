@@ -38,10 +38,13 @@ def command(where: Common, *, what: str, manifests: tuple[Path, ...], runs: str 
     if path.is_file():
         return _plan(where, path, format_)
     if path.suffix in (".json", ".jsonl"):
+        from shlex import quote
+
         from acrsync.diagnostics import AcrsyncError
         from acrsync.visible import visible
 
-        fix = "save a plan: acrsync plan --out plan.json"
+        saved = quote(visible(what)) if path.suffix == ".json" else "plan.json"
+        fix = f"save a plan: acrsync plan --out {saved}"
         raise AcrsyncError("E023", f"There is no file {visible(what)}.", fix=fix)
     return _bucket(where, what, manifests, format_)
 

@@ -1,4 +1,4 @@
-"""Files without mistakes to the manifest that they are."""
+"""Builds the manifest from files without errors."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from acrsync.model import JSON, Approval, Desired, Limit, Manifest, Prune, Remov
 
 
 def manifest(trees: Sequence[Tree], environment: str | None = None) -> Manifest:
-    """Return what the files say together, for one environment; they are plain and known to have no mistakes."""
-    said: Mapping[str, JSON] = {key: value for tree in trees for key, value in tree.data.items()}
+    """Return the manifest of one environment. The files are plain and have no errors."""
+    data: Mapping[str, JSON] = {key: value for tree in trees for key, value in tree.data.items()}
     spans: dict[str, Span] = {}
     for tree in trees:
         for key in tree.data:
@@ -33,34 +33,33 @@ def manifest(trees: Sequence[Tree], environment: str | None = None) -> Manifest:
             )
             for entry in entries(trees, "allow")
         ),
-        stack=said.get("stack"),
-        account_uid=said.get("account", {}).get("uid"),
-        ownership="ownership" in said,
-        prune=Prune(said.get("prune", Prune.NEVER)),
-        deletes_limit=_limit(said.get("limits", {}).get("deletes", "30%")),
+        stack=data.get("stack"),
+        account_uid=data.get("account", {}).get("uid"),
+        ownership="ownership" in data,
+        prune=Prune(data.get("prune", Prune.NEVER)),
+        deletes_limit=_limit(data.get("limits", {}).get("deletes", "30%")),
         files=tuple(tree.file for tree in trees),
         spans=spans,
         environment=environment,
-        endpoint=said.get("endpoint"),
-        token_env=said.get("token_env"),
-        runs=said.get("runs"),
+        endpoint=data.get("endpoint"),
+        token_env=data.get("token_env"),
+        runs=data.get("runs"),
     )
 
 
 def _desired(entry: Entry) -> Desired:
-    data = entry.data
-    attrs = canonical({**entry.tree.defaults, **data})
+    attrs = canonical({**entry.tree.defaults, **entry.data})
     return Desired(
         attrs={key: _plain(value) for key, value in attrs.items()},
         span=plain(entry.span),
-        id=data.get("id"),
-        was=data.get("was"),
-        protect=data.get("protect"),
+        id=entry.data.get("id"),
+        was=entry.data.get("was"),
+        protect=entry.data.get("protect"),
     )
 
 
 def _plain(value: JSON) -> JSON:
-    """Return a value without places, as every other part of acrsync knows it."""
+    """Return a value without positions, for the other packages."""
     match value:
         case PlacedMapping():
             return {key: _plain(inner) for key, inner in value.items()}

@@ -1,7 +1,7 @@
-"""A manifest for several environments to the plain manifest of one, in which every part keeps its place.
+"""Expands a manifest with environments, variables and matrices to the plain manifest of one environment.
 
-The result has the shape of any other manifest, so that all rules hold for it as they are. An entry that stands for
-several buckets is there once for each of them, at the same place; `Tree.buckets` says which one is meant.
+All parts keep their positions. The result is a normal manifest, so the same rules apply to it. It has an entry for
+several buckets once for each of them, at the same position; `Tree.buckets` tells them apart.
 """
 
 from __future__ import annotations
@@ -11,66 +11,52 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from acrsync.diagnostics import Diagnostic, Span, error
+from acrsync.diagnostics import Diagnostic, Invalid, Span, error
 from acrsync.manifest.matrix import MAX_BUCKETS, Combination, Matrix, label
 from acrsync.manifest.problems import quoted, short
+from acrsync.manifest.rules import entries
 from acrsync.manifest.tree import PlacedList, PlacedMapping, Tree
-from acrsync.manifest.variables import (
-    Budget,
-    Filler,
-    Report,
-    TooLargeError,
-    Variable,
-    resolved,
-    written_variables,
-)
+from acrsync.manifest.variables import Budget, Filler, Report, Variable, resolved, written_variables
 from acrsync.model import JSON
 
-_OWN_KEYS = ("environments", "variables")  # of a manifest for several environments; a plain one has none of them
+_OWN_KEYS = ("environments", "variables")  # keys that a plain manifest does not have
 _FILLED = ("defaults", "removed")
 _ENTRY_KEYS = ("matrix", "environments")
-# A text without any of these has no `${`, also not one of escapes.
+# A text without these has no `${`, not even with escapes.
 _DOLLAR = re.compile(r"\$|\\(?:x|u00|U000000)24")
 
 
 def is_plain(trees: Iterable[Tree], texts: Iterable[str]) -> bool:
-    """Tell whether files have nothing to expand, as most have: then they are the plain manifest themselves."""
-    if any(map(_DOLLAR.search, texts)):
+    """Tell whether there is nothing to expand, as in most files: then they are the plain manifest."""
+    if any(map(_DOLLAR.search, texts)) or any(tree.top.keys() & _OWN_KEYS for tree in trees):
         return False
-    for tree in trees:
-        if any(key in tree.data for key in _OWN_KEYS) if isinstance(tree.data, PlacedMapping) else False:
-            return False
-        if any(any(key in item for key in _ENTRY_KEYS) for _, item in _mappings(tree, "buckets")):
-            return False
-    return True
+    return not any(entry.data.keys() & _ENTRY_KEYS for entry in entries(trees, "buckets"))
 
 
 def environments(trees: Iterable[Tree]) -> Mapping[str, tuple[Tree, JSON]]:
-    """Return what each environment sets, and the file that says it, in the order of the file."""
+    """Return the settings of each environment, and their file, in the order of the file."""
     for tree in trees:
-        found = tree.data.get("environments") if isinstance(tree.data, PlacedMapping) else None
+        found = tree.top.get("environments")
         if isinstance(found, PlacedMapping):
             return {name: (tree, value) for name, value in found.items()}
     return {}
 
 
 def problems(trees: Sequence[Tree]) -> Iterator[Diagnostic]:
-    """Yield what is wrong in all environments alike, and what is set and never used."""
+    """Yield errors that are the same in all environments, and variables that are never used."""
     known = environments(trees)
-    for tree in trees:
-        for at, item in _mappings(tree, "buckets"):
-            wanted = item.get("environments")
-            for number, name in enumerate(wanted if isinstance(wanted, PlacedList) else ()):
-                if isinstance(name, str) and name not in known:
-                    span = tree.span(("buckets", at, "environments", number))
-                    yield unknown(name, list(known), span)
+    for entry in entries(trees, "buckets"):
+        wanted = entry.data.get("environments")
+        for number, name in enumerate(wanted if isinstance(wanted, PlacedList) else ()):
+            if isinstance(name, str) and name not in known:
+                yield unknown(name, list(known), entry.tree.span((*entry.path, "environments", number)))
     yield from _unused(trees)
 
 
 def unknown(name: str, known: Sequence[str], span: Span | None) -> Diagnostic:
-    """Return the error for the name of an environment that the manifest does not have."""
+    """Return the error for an unknown environment."""
     if not known:
-        detail = f"{quoted(name)} is asked for, but the manifest has no `environments`."
+        detail = f"The manifest has no `environments`, so it does not have {quoted(name)}."
         return error("E161", detail, fix=f"add them: environments: {{{short(name)}: {{}}}}", span=span)
     close = difflib.get_close_matches(name[:100], known[:100], n=1)
     guess = f"; did you mean {short(close[0])}?" if close else "."
@@ -81,17 +67,17 @@ def unknown(name: str, known: Sequence[str], span: Span | None) -> Diagnostic:
 
 @dataclass(slots=True)
 class _Expansion:
-    """The plain entries of one environment as they are found; lives for one call of `expanded`."""
+    """The state of one call of `expanded`."""
 
     environment: str | None
     report: Report
     values: Mapping[str, JSON]
     budget: Budget = field(default_factory=Budget)
     count: int = 0
-    failed: bool = False  # in what several buckets share, so that little can be told of them
+    failed: bool = False  # in values that several buckets share
 
     def filled(self, tree: Tree, value: JSON, line: int, column: int) -> JSON:
-        """Return what all buckets of a file share."""
+        """Return a value that all buckets of a file share."""
         filler = Filler(tree.file, self.values, self.report, self.budget)
         result = filler.fill(value, line, column, keys=False)
         self.failed |= bool(filler.failed)
@@ -117,9 +103,9 @@ class _Expansion:
         for combination in self._combinations(tree, item["matrix"]) if many else ({},):
             self.count += many
             if self.count > MAX_BUCKETS:
-                detail = f"The entries up to here stand for more than {MAX_BUCKETS} buckets."
+                detail = f"The entries up to here expand to more than {MAX_BUCKETS} buckets."
                 span = Span(tree.file, line + 1, column + 1)
-                raise TooLargeError(error("E166", detail, fix="split the manifest.", span=span))
+                raise Invalid((error("E166", detail, fix="split the manifest.", span=span),))
             where = ", ".join(filter(None, (self.environment, label(combination)))) if many or refers else ""
             filler = Filler(tree.file, self.values, self.report, self.budget, where, combination)
             filled = filler.fill(own, line, column, keys=False)
@@ -144,7 +130,7 @@ class _Entry:
     data: JSON
     line: int  # from 0
     column: int
-    bucket: str = ""  # which one is meant, if the entry stands for several or is filled in
+    bucket: str = ""  # in words, if the entry is for several buckets or has variables
     combination: str = ""
     from_matrix: bool = False
 
@@ -155,9 +141,9 @@ class _Entry:
 
 
 def expanded(trees: Sequence[Tree], environment: str | None) -> tuple[Sequence[Tree], Sequence[Diagnostic]]:
-    """Return the plain manifest of one environment, or of a manifest without any, and what stands in its way.
+    """Return the plain manifest of one environment, or of a manifest without any, and the errors.
 
-    What an environment sets lands in the file that says it, in place of the same key of whichever file.
+    The keys of the environment replace the same keys in all files. They are added to the environment's own file.
     """
     found: list[Diagnostic] = []
     home, own = environments(trees).get(environment or "", (None, None))
@@ -170,8 +156,8 @@ def expanded(trees: Sequence[Tree], environment: str | None) -> tuple[Sequence[T
     try:
         budget = Budget()
         expansion = _Expansion(environment, found.append, resolved(values, found.append, budget), budget)
-        entries = [list(expansion.entries(tree)) for tree in trees]
-        names = {entry.name for of_tree in entries for entry in of_tree if not entry.from_matrix} - {None}
+        found_entries = [list(expansion.entries(tree)) for tree in trees]
+        names = {entry.name for of_tree in found_entries for entry in of_tree if not entry.from_matrix} - {None}
         inherited = None
         if home is not None and isinstance(own.get("defaults"), PlacedMapping):
             inherited = expansion.filled(home, own["defaults"], 0, 0)
@@ -184,23 +170,23 @@ def expanded(trees: Sequence[Tree], environment: str | None) -> tuple[Sequence[T
                 dropped=tuple(own),
                 inherited=inherited if tree is not home else None,
             )
-            for tree, of_tree in zip(trees, entries, strict=True)
+            for tree, of_tree in zip(trees, found_entries, strict=True)
         ]
-    except TooLargeError as problem:
-        return (), (*found, problem.diagnostic)
+    except Invalid as problem:
+        return (), (*found, *problem.diagnostics)
     return () if expansion.failed else plain, found
 
 
 def _plain_tree(
     tree: Tree,
-    entries: Sequence[_Entry],
+    found: Sequence[_Entry],
     own: PlacedMapping,
     expansion: _Expansion,
     *,
     dropped: Sequence[str],
     inherited: PlacedMapping | None,
 ) -> Tree:
-    """Return one file of the plain manifest; `own` is what the environment sets in it, `dropped` in whichever file."""
+    """Return one file of the plain manifest. `own`: the environment's keys for this file; `dropped`: for all files."""
     data = _without(tree.data, (*_OWN_KEYS, *dropped))
     for at, (key, value) in enumerate(own.items()):
         if key not in _OWN_KEYS:
@@ -213,7 +199,7 @@ def _plain_tree(
         filled[key] = expansion.filled(tree, value, *place) if key in _FILLED else value
     if isinstance(data.get("buckets"), PlacedList):
         items = PlacedList()
-        for entry in entries:
+        for entry in found:
             items.append(entry.data)
             items.places.extend((entry.line, entry.column))
         filled["buckets"] = items
@@ -223,8 +209,8 @@ def _plain_tree(
     return replace(
         tree,
         root=root,
-        buckets=tuple(entry.bucket for entry in entries),
-        combinations=tuple(entry.combination for entry in entries),
+        buckets=tuple(entry.bucket for entry in found),
+        combinations=tuple(entry.combination for entry in found),
         inherited=inherited,
     )
 
@@ -239,15 +225,8 @@ def _without(data: PlacedMapping, keys: Iterable[str]) -> PlacedMapping:
     return kept
 
 
-def _mappings(tree: Tree, section: str) -> Iterator[tuple[int, PlacedMapping]]:
-    items = tree.data.get(section) if isinstance(tree.data, PlacedMapping) else None
-    for at, item in enumerate(items if isinstance(items, PlacedList) else ()):
-        if isinstance(item, PlacedMapping):
-            yield at, item
-
-
 def _unused(trees: Sequence[Tree]) -> Iterator[Diagnostic]:
-    """Yield a warning for each variable, and each key of a matrix, that no text refers to in any environment."""
+    """Yield a warning for each variable, and each key of a matrix, that no environment uses."""
     budget = Budget()
     used: set[str] = set()
     holders: list[tuple[tuple[str, ...], Tree, PlacedMapping]] = [((), tree, tree.data) for tree in trees]
@@ -259,25 +238,25 @@ def _unused(trees: Sequence[Tree]) -> Iterator[Diagnostic]:
     for _, _, holder in holders:
         for key in (*_FILLED, "variables"):
             used |= budget.refers(holder.get(key)) or frozenset()
-    for tree in trees:
-        for at, item in _mappings(tree, "buckets"):
-            names = budget.refers(_without(item, ("matrix",))) or frozenset()
-            used |= budget.refers(item.get("matrix")) or frozenset()
-            for key in _own_keys(item):
-                if key not in names:
-                    detail = f"`{short(key)}` of this matrix stands in no text of the entry, as `${{{short(key)}}}`."
-                    span = tree.span(("buckets", at, "matrix"), key)
-                    yield error("W160", detail, fix="use it in `name`, or remove it.", span=span)
-            used |= names.difference(_own_keys(item))
+    for entry in entries(trees, "buckets"):
+        names = budget.refers(_without(entry.data, ("matrix",))) or frozenset()
+        used |= budget.refers(entry.data.get("matrix")) or frozenset()
+        own = _own_keys(entry.data)
+        for key in own:
+            if key not in names:
+                detail = f"No text of this entry uses the key `{short(key)}` of its matrix, as `${{{short(key)}}}`."
+                span = entry.tree.span((*entry.path, "matrix"), key)
+                yield error("W160", detail, fix="use it in `name`, or remove it.", span=span)
+        used |= names.difference(own)
     for path, tree, holder in holders:
         for name, _ in written_variables(tree.file, holder.get("variables")):
             if name not in used:
-                detail = f"No text refers to the variable {short(name)}, as `${{{short(name)}}}`."
+                detail = f"No text uses the variable {short(name)}, as `${{{short(name)}}}`."
                 span = tree.span((*path, "variables"), name)
                 yield error("W160", detail, fix="correct its name, or remove it.", span=span)
 
 
 def _own_keys(item: PlacedMapping) -> Sequence[str]:
-    """Return the keys of an entry's matrix, without those that only its other parts speak of."""
+    """Return the keys of an entry's matrix, without `include` and `exclude`."""
     matrix = item.get("matrix")
     return [key for key in matrix if key not in ("include", "exclude")] if isinstance(matrix, PlacedMapping) else []

@@ -1,10 +1,11 @@
-"""Paths to bytes: files, folders of files, and standard input."""
+"""Reads the bytes of files, of folders of files, and of standard input."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 
 from acrsync.diagnostics import Diagnostic, error
 from acrsync.visible import visible
@@ -15,11 +16,11 @@ _ENDINGS = (".yaml", ".yml")
 
 
 def contents(paths: Sequence[Path]) -> tuple[Mapping[str, bytes], Sequence[Diagnostic]]:
-    """Return the bytes of files by name, and what cannot be read; a file that is named twice is read once."""
+    """Return the bytes of files by name, and errors. Reads each file once, even if it is named twice."""
     texts: dict[str, bytes] = {}
     problems: list[Diagnostic] = []
     distinct: dict[Path, Path] = {}
-    for path in paths or _default():
+    for path in paths or [next((path for path in DEFAULTS if path.exists()), DEFAULTS[0])]:
         found = path if path == STDIN else _in_folder(path)
         if isinstance(found, Diagnostic):
             problems.append(found)
@@ -38,16 +39,12 @@ def contents(paths: Sequence[Path]) -> tuple[Mapping[str, bytes], Sequence[Diagn
 def _absolute(path: Path) -> Path:
     try:
         return path.absolute()
-    except OSError:  # the working directory is gone, and what is in it
+    except OSError:  # the working directory was deleted
         return path
 
 
-def _default() -> Iterator[Path]:
-    yield next((path for path in DEFAULTS if path.exists()), DEFAULTS[0])
-
-
 def _in_folder(path: Path) -> Path | Sequence[Path] | Diagnostic:
-    """Return a path that is not a folder as it is, else the manifest files directly in the folder, by name."""
+    """Return the manifest files directly in a folder, by name; a path that is not a folder as it is."""
     shown = visible(str(path))
     try:
         if not path.is_dir():
@@ -57,12 +54,12 @@ def _in_folder(path: Path) -> Path | Sequence[Path] | Diagnostic:
             key=lambda one: one.name,
         )
     except OSError as problem:
-        return error("E102", f"{shown} cannot be read: {problem.strerror}.", fix="make it readable.", span=None)
+        return error("E102", f"{shown} cannot be read: {problem.strerror}.", fix="make it readable.")
     if found:
         return found
     detail = f"The folder {shown} holds no file whose name ends in .yaml or .yml."
-    fix = f"write the account's buckets into it: acrsync export --out {shown.rstrip('/')}/acrsync.yaml"
-    return error("E101", detail, fix=fix, span=None)
+    fix = f"write the account's buckets into it: acrsync export --out {quote(visible(str(path / 'acrsync.yaml')))}"
+    return error("E101", detail, fix=fix)
 
 
 def _bytes(path: Path) -> bytes | Diagnostic:
@@ -70,8 +67,7 @@ def _bytes(path: Path) -> bytes | Diagnostic:
     try:
         return sys.stdin.buffer.read() if path == STDIN else path.read_bytes()
     except FileNotFoundError:
-        fix = "correct the path, or write the account's buckets into it: acrsync export --out " + shown
-        return error("E100", f"There is no file {shown}.", fix=fix, span=None)
+        fix = f"correct the path, or write the account's buckets into it: acrsync export --out {quote(shown)}"
+        return error("E100", f"There is no file {shown}.", fix=fix)
     except OSError as problem:
-        detail = f"{shown} cannot be read: {problem.strerror}."
-        return error("E102", detail, fix="make the file readable.", span=None)
+        return error("E102", f"{shown} cannot be read: {problem.strerror}.", fix="make the file readable.")

@@ -1,27 +1,29 @@
-"""Texts to a manifest, or to one for each environment, with everything that is wrong in the order of reading."""
+"""Loads a manifest, or one for each environment, from texts, with all errors in the order of reading."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
+from shlex import quote
 
 from acrsync.diagnostics import Diagnostic, Severity, Span, error, in_reading_order
 from acrsync.manifest import build, environments, overlap, rules, shape
+from acrsync.manifest.overlap import Plain
 from acrsync.manifest.problems import short
-from acrsync.manifest.spots import plain, told_once
+from acrsync.manifest.spots import merged, plain
 from acrsync.manifest.text import LINE_END, decoded, unreadable
 from acrsync.manifest.tree import PlacedMapping, Tree, read
 from acrsync.model import Manifest
 from acrsync.visible import visible
 
-MAX_IN_ALL = 20_000  # buckets of all environments that are loaded together
-MAX_TOLD = 2000  # errors of entries that stand for several buckets: one is reported for all of them
+MAX_IN_ALL = 20_000  # buckets in all environments that are loaded together
+MAX_ERRORS = 2000  # in entries for several buckets, before they are merged
 
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
-    """What files say, and everything that is wrong with them, in the order of reading."""
+    """A manifest, and all errors and warnings in the order of reading."""
 
     manifest: Manifest | None  # None exactly when there is an error
     diagnostics: tuple[Diagnostic, ...]
@@ -29,25 +31,16 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class LoadedAll:
-    """What files say for each environment, by name; that of a manifest without any is under the name ""."""
+    """The manifests of all environments by name. A manifest without environments has the name ""."""
 
     environments: Mapping[str, Loaded]
-    diagnostics: tuple[Diagnostic, ...]  # of all; the same one in several environments is there once
-
-
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """The plain manifest of one environment."""
-
-    trees: Sequence[Tree]
-    diagnostics: Sequence[Diagnostic]  # with places that name the bucket
-    manifest: Manifest | None
+    diagnostics: tuple[Diagnostic, ...]  # of all environments, each once
 
 
 class Source:
-    """Files that are one manifest, for one environment or for several."""
+    """The files of one manifest, with or without environments."""
 
-    def __init__(self, texts: Mapping[str, bytes], unread: Sequence[Diagnostic]) -> None:
+    def __init__(self, texts: Mapping[str, bytes], unread: Sequence[Diagnostic] = ()) -> None:
         self.general: list[Diagnostic] = list(unread)
         self.texts: dict[str, str] = {}
         whole: list[Tree] = []
@@ -66,7 +59,7 @@ class Source:
             self.general += shape.check(whole, variables=True)
             self.complete &= all(isinstance(tree.data, PlacedMapping) for tree in whole)
             whole = [tree for tree in whole if isinstance(tree.data, PlacedMapping)]
-            self.general += (*rules.said_once(whole), *environments.problems(whole))
+            self.general += (*rules.set_once(whole), *environments.problems(whole))
         self.trees = whole
         self.names = tuple(environments.environments(whole))
         self.split: dict[str, Sequence[str]] = {}
@@ -74,14 +67,14 @@ class Source:
         self.found: dict[str | None, Plain] = {}
 
     def loaded(self, environment: str | None) -> Loaded:
-        """Return the manifest of one environment; None asks for that of a manifest without any."""
+        """Return the manifest of one environment; None is for a manifest without environments."""
         if environment not in self.names and (self.names or environment is not None):
             return Loaded(None, in_reading_order((*self.general, *self._not_chosen(environment))))
         if environment is None:
             return self._checked(None, self.plain(None), ())
         together = {environment, *overlap.related(self.trees, environment)}
         manifests = {name: self.plain(name) for name in self.names if name in together}
-        return self._checked(environment, manifests[environment], self._overlaps(manifests))
+        return self._checked(environment, manifests[environment], tuple(overlap.overlaps(manifests)))
 
     def all(self) -> LoadedAll:
         """Return the manifest of every environment."""
@@ -98,15 +91,15 @@ class Source:
                 refused = Loaded(None, in_reading_order((*self.general, problem)))
                 return LoadedAll(dict.fromkeys(self.names, refused), refused.diagnostics)
         manifests = {name: self.plain(name) for name in self.names}
-        overlaps = self._overlaps(manifests)
+        overlaps = tuple(overlap.overlaps(manifests))
         every = (one for found in manifests.values() for one in found.diagnostics)
         return LoadedAll(
             {name: self._checked(name, manifests[name], overlaps) for name in self.names},
-            in_reading_order((*self.general, *told_once(every), *(problem for _, problem in overlaps))),
+            in_reading_order((*self.general, *merged(every), *(problem for _, problem in overlaps))),
         )
 
     def lines(self, file: str) -> Sequence[str]:
-        """Return a file's lines."""
+        """Return the lines of a file."""
         if file not in self.split:
             self.split[file] = LINE_END.split(self.texts[file])
         return self.split[file]
@@ -115,24 +108,12 @@ class Source:
         self, environment: str | None, found: Plain, overlaps: Sequence[tuple[overlap.Both, Diagnostic]]
     ) -> Loaded:
         others = [problem for both, problem in overlaps if environment in both]
-        diagnostics = in_reading_order((*self.general, *told_once(found.diagnostics), *others))
+        diagnostics = in_reading_order((*self.general, *merged(found.diagnostics), *others))
         wrong = any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
         return Loaded(None if wrong else found.manifest, diagnostics)
 
-    def _overlaps(self, manifests: Mapping[str, Plain]) -> Sequence[tuple[overlap.Both, Diagnostic]]:
-        """Return what environments could do to one another; those with errors of their own take no part."""
-        return tuple(
-            overlap.overlaps(
-                {
-                    name: overlap.Environment(one.manifest, one.trees)
-                    for name, one in manifests.items()
-                    if one.manifest is not None
-                }
-            )
-        )
-
     def plain(self, environment: str | None) -> Plain:
-        """Return the files of one environment as they are after everything is filled in."""
+        """Return the plain manifest of one environment."""
         if environment not in self.found:
             self.found[environment] = self._expanded(environment)
         return self.found[environment]
@@ -141,9 +122,9 @@ class Source:
         trees, problems = self._trees(environment)
         complete = self.complete and not problems
         found = chain(shape.check(trees), rules.check(trees, complete=complete))
-        diagnostics = [*problems, *(found if self.is_plain else islice(found, MAX_TOLD))]
+        diagnostics = [*problems, *(found if self.is_plain else islice(found, MAX_ERRORS))]
         known = {(problem.code, problem.span) for problem in self.general}
-        known |= {("E165", problem.span) for problem in self.general}  # what was wrong before anything was filled in
+        known |= {("E165", problem.span) for problem in self.general}  # errors from before the variables were filled in
         diagnostics = [one for one in diagnostics if (one.code, plain(one.span)) not in known]
         wrong = any(one.severity is Severity.ERROR for one in (*self.general, *diagnostics))
         return Plain(trees, diagnostics, None if wrong else build.manifest(trees, environment))
@@ -161,7 +142,7 @@ class Source:
             yield environments.unknown(environment, self.names, span)
             return
         names = ", ".join(short(name) for name in self.names[:10])
-        detail = f"This manifest is for several environments ({names}), and none is chosen."
+        detail = f"This manifest has environments ({names}), and none is chosen."
         yield error("E160", detail, fix=f"add --env {short(self.names[0])}, or --env all.", span=span)
 
     def _span(self, name: str | None = None) -> Span | None:
@@ -177,6 +158,6 @@ def _tree(file: str, text: str) -> tuple[Tree | None, Sequence[Diagnostic]]:
     tree = read(text, file)
     if tree.data is None and not tree.problems:
         detail = f"{visible(file)} is empty; a pipeline that lost its files must not look like an empty manifest."
-        fix = f"restore the file, or write the account's buckets into it: acrsync export > {visible(file)}"
+        fix = f"restore the file, or write the account's buckets into it: acrsync export > {quote(visible(file))}"
         return None, (error("E103", detail, fix=fix, span=Span(file, 1, 1)),)
     return tree, tree.problems

@@ -1,8 +1,8 @@
-"""The combinations of a `matrix`, as GitHub's workflows define them.
+"""The combinations of a `matrix`, as in GitHub workflows.
 
-Source: GitHub, "Running variations of jobs in a workflow": all values of each key with all of the others; what
-`exclude` matches in part is taken away; then each item of `include`, in its order, is added to every combination whose
-original values it does not change, and becomes a combination of its own if there is none.
+Source: GitHub, "Running variations of jobs in a workflow". All values of each key are combined. An item of `exclude`
+removes the combinations that it matches in part. Then each item of `include`, in order, is added to all combinations
+whose original values it does not change; if there is none, it becomes a new combination.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
 
-from acrsync.diagnostics import Diagnostic, Span, error
+from acrsync.diagnostics import Diagnostic, Invalid, Span, error
 from acrsync.manifest.problems import quoted, short
 from acrsync.manifest.scalars import flow
 from acrsync.manifest.tree import PlacedList, PlacedMapping
-from acrsync.manifest.variables import TooLargeError
 from acrsync.model import JSON
 
 MAX_BUCKETS = 10_000
@@ -27,7 +26,7 @@ _OTHERS = ("include", "exclude")
 
 
 class Matrix:
-    """The matrix of one entry, its variables filled in."""
+    """The matrix of one entry, with its variables filled in."""
 
     def __init__(self, data: PlacedMapping, file: str) -> None:
         self.data = data
@@ -35,10 +34,10 @@ class Matrix:
         self.keys = [key for key in data if key not in _OTHERS]
 
     def problems(self) -> Iterator[Diagnostic]:
-        """Yield why there are no combinations; what has its kind from a variable is not known to the schema."""
+        """Yield the errors that the schema cannot find, because the values come from variables."""
         for at, (key, value) in enumerate(self.data.items()):
             if not isinstance(value, PlacedList):
-                detail = f"`{short(key)}` is {quoted(value)}, and has to be a list."
+                detail = f"`{short(key)}` is {quoted(value)}, but must be a list."
                 fix = f"write {key}: [{flow(value)}]" if _is_plain(value) else "write a list."
                 yield self._error(detail, fix, *self.data.places[4 * at + 2 : 4 * at + 4])
             elif key in _OTHERS:
@@ -49,7 +48,7 @@ class Matrix:
         for at, item in enumerate(items):
             place = items.places[2 * at : 2 * at + 2]
             if not isinstance(item, PlacedMapping) or not item:
-                detail = f"An item of `{section}` is {quoted(item)}, and has to be a mapping of keys and values."
+                detail = f"An item of `{section}` is {quoted(item)}, but must be a mapping of keys and values."
                 yield self._error(detail, f"write it as in {section}: [{{station: two}}]", *place)
                 continue
             for number, key in enumerate(item):
@@ -59,20 +58,19 @@ class Matrix:
                     yield self._error(detail, fix, *item.places[4 * number : 4 * number + 2])
 
     def combinations(self) -> Sequence[Combination]:
-        """Return all combinations, in the order of the file; there are no problems. Raises: TooLargeError."""
+        """Return all combinations, in the order of the file. Call it only if there are no problems. Raises: Invalid."""
         excluded: Sequence[Combination] = self.data.get("exclude", ())
         included: Sequence[Combination] = self.data.get("include", ())
         count = self._count()
         if count + len(included) > MAX_BUCKETS:
-            detail = f"This matrix has more than {MAX_BUCKETS} combinations, which is as many as a manifest can have."
-            raise TooLargeError(self._error(detail, "write fewer values.", *self.data.places[:2], code="E166"))
+            detail = f"This matrix has more than {MAX_BUCKETS} combinations, the maximum of a manifest."
+            raise Invalid((self._error(detail, "write fewer values.", *self.data.places[:2], code="E166"),))
         cells = count * len(self.keys) + sum(map(len, included)) * max(1, count)
         if count * (len(excluded) + len(included)) > MAX_COMPARED or cells > MAX_CELLS:
             detail = f"This matrix has {count} combinations of {len(self.keys)} keys, with {len(excluded)} items of "
             detail += f"`exclude` and {len(included)} of `include`, which is too much to compare."
-            raise TooLargeError(
-                self._error(detail, "write fewer of them, or several entries.", *self.data.places[:2], code="E166")
-            )
+            fix = "write fewer of them, or several entries."
+            raise Invalid((self._error(detail, fix, *self.data.places[:2], code="E166"),))
         numbers = _Numbers()
         columns = [[numbers.of(value) for value in self.data[key]] for key in self.keys]
         without = [numbers.of_all(item) for item in excluded]
@@ -82,13 +80,10 @@ class Matrix:
         return [{key: numbers.values[number] for key, number in one.items()} for one in found]
 
     def _count(self) -> int:
-        """Return the number of combinations before `exclude` and `include`; no more than is too many."""
-        lengths = [len(self.data[key]) for key in self.keys]
-        if not lengths or 0 in lengths:
-            return 0
-        count = 1
-        for length in lengths:
-            count = min(count * length, MAX_BUCKETS + 1)
+        """Return the number of combinations before `exclude` and `include`, at most MAX_BUCKETS + 1."""
+        count = 1 if self.keys else 0
+        for key in self.keys:
+            count = min(count * len(self.data[key]), MAX_BUCKETS + 1)
         return count
 
     def _error(self, detail: str, fix: str, line: int, column: int, *, code: str = "E165") -> Diagnostic:
@@ -96,7 +91,7 @@ class Matrix:
 
 
 class _Numbers:
-    """Numbers that stand for values, so that long ones are compared only once; `1`, `"1"` and `true` are three."""
+    """Numbers for values, so that long values are compared only once. `1`, `"1"` and `true` have three numbers."""
 
     def __init__(self) -> None:
         self.values: list[JSON] = []

@@ -1,4 +1,4 @@
-"""Environments of one account, which must not change one another's buckets."""
+"""Checks that environments of one account do not change each other's buckets."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from acrsync.diagnostics import Diagnostic, Span, error
 from acrsync.manifest.environments import environments
 from acrsync.manifest.problems import short
 from acrsync.manifest.rules import entries
-from acrsync.manifest.spots import told_once
+from acrsync.manifest.spots import merged
 from acrsync.manifest.tree import PlacedMapping, Tree
 from acrsync.model import JSON, Manifest, Prune
 
 Both = tuple[str, str]
 Account = tuple[str, str, str]
-_FIX = "give one of them another account, or names of its own, as with a prefix from `variables`."
+_FIX = "give one of them another account or other names, for example with a prefix from `variables`."
 
 
 @dataclass(frozen=True, slots=True)
-class Environment:
-    """The plain manifest of one environment, without errors of its own."""
+class Plain:
+    """The plain manifest of one environment."""
 
-    manifest: Manifest
     trees: Sequence[Tree]
+    diagnostics: Sequence[Diagnostic]  # their positions name the bucket
+    manifest: Manifest | None  # None if there is an error
 
 
 def related(trees: Sequence[Tree], environment: str) -> Sequence[str]:
-    """Return the other environments that may be of the same account, going by what the files say."""
+    """Return the other environments that may have the same account, according to the files."""
     top = {key: value for tree in reversed(trees) for key, value in tree.data.items()}
     accounts = _accounts(
         {
@@ -40,35 +41,38 @@ def related(trees: Sequence[Tree], environment: str) -> Sequence[str]:
     return tuple(name for name in accounts if name != environment and accounts[name] == accounts[environment])
 
 
-def overlaps(known: Mapping[str, Environment]) -> Iterator[tuple[Both, Diagnostic]]:
-    """Yield what two environments of one account could both change, the first of it for each two."""
+def overlaps(environments: Mapping[str, Plain]) -> Iterator[tuple[Both, Diagnostic]]:
+    """Yield an error for each two environments of one account that change the same bucket.
+
+    Environments with other errors are not checked.
+    """
+    known = {name: (one.manifest, one.trees) for name, one in environments.items() if one.manifest is not None}
     accounts = _accounts(
         {
             name: {
-                "account": {"uid": one.manifest.account_uid},
-                "endpoint": one.manifest.endpoint,
-                "token_env": one.manifest.token_env,
+                "account": {"uid": manifest.account_uid},
+                "endpoint": manifest.endpoint,
+                "token_env": manifest.token_env,
             }
-            for name, one in known.items()
+            for name, (manifest, _) in known.items()
         }
     )
     of_account: defaultdict[Account, list[str]] = defaultdict(list)
     for name, account in accounts.items():
         of_account[account].append(name)
-    told: set[Both] = set()
+    found: dict[Both, Diagnostic] = {}
     for names in of_account.values():
         for both, problem in _within({name: known[name] for name in names}):
-            if both not in told:
-                told.add(both)
-                yield both, next(told_once([problem]))
+            found.setdefault(both, problem)
+    return ((both, next(merged([problem]))) for both, problem in found.items())
 
 
-def _accounts(said: Mapping[str, Mapping[str, JSON]]) -> Mapping[str, Account]:
-    """Return what identifies the account of each environment: its number, else the token that is used for it."""
+def _accounts(settings: Mapping[str, Mapping[str, JSON]]) -> Mapping[str, Account]:
+    """Return the identity of each environment's account: its uid, else its token."""
     by_token: dict[tuple[str, str], str] = {}
     uids: dict[str, str | None] = {}
     tokens: dict[str, tuple[str, str]] = {}
-    for name, one in said.items():
+    for name, one in settings.items():
         account, endpoint = one.get("account"), one.get("endpoint")
         uid = account.get("uid") if isinstance(account, Mapping) else None
         tokens[name] = (_deployment(endpoint if isinstance(endpoint, str) else ""), str(one.get("token_env")))
@@ -82,7 +86,7 @@ def _accounts(said: Mapping[str, Mapping[str, JSON]]) -> Mapping[str, Account]:
 
 
 def _deployment(endpoint: str) -> str:
-    """Return what makes two accounts of one number different accounts."""
+    """Return the deployment of an endpoint: the same uid in two deployments is two accounts."""
     try:
         parts = urlsplit(endpoint)
         host, port = (parts.hostname or endpoint).lower(), parts.port
@@ -93,37 +97,36 @@ def _deployment(endpoint: str) -> str:
     return "acrcloud.cn" if host.endswith("acrcloud.cn") else f"{host}:{port}"
 
 
-def _within(known: Mapping[str, Environment]) -> Iterator[tuple[Both, Diagnostic]]:
-    """Yield what environments of one account could do to one another's buckets."""
+def _within(known: Mapping[str, tuple[Manifest, Sequence[Tree]]]) -> Iterator[tuple[Both, Diagnostic]]:
+    """Yield the errors between environments of one account."""
     if len(known) == 1:
         return
     seen: dict[tuple[str, JSON], tuple[str, Span]] = {}
-    for name, one in known.items():
-        for claim, span in _claims(one.trees):
+    for name, (_, trees) in known.items():
+        for claim, span in _claims(trees):
             other, place = seen.setdefault(claim, (name, span))
             if other != name:
                 what = f"bucket {claim[1]}" if claim[0] == "id" else f"the bucket {short(str(claim[1]))}"
-                detail = f"{short(other)}, at {place}, and {short(name)} are of one account, and both mean {what}."
+                detail = f"{short(other)} (at {place}) and {short(name)} have the same account, and both have {what}."
                 yield (other, name), error("E167", detail, fix=_FIX, span=span)
-    for name, one in known.items():
-        if one.manifest.prune is not Prune.NEVER:
-            for other in known:
-                if other != name and _is_pruned(one.manifest, known[other].manifest):
-                    detail = (
-                        f"{short(name)} and {short(other)} are of one account, and `prune: {one.manifest.prune}` of "
-                    )
-                    detail += f"{short(name)} takes the empty buckets of {short(other)}."
-                    fix = "remove `prune` there, or give each of them a stack of its own, `ownership: label` and "
-                    fix += "`prune: stack`."
-                    yield (name, other), error("E167", detail, fix=fix, span=one.manifest.spans.get("prune"))
+    for name, (manifest, _) in known.items():
+        for other, (of_other, _) in known.items():
+            if other != name and _prunes(manifest, of_other):
+                detail = f"{short(name)} and {short(other)} have the same account, and `prune: {manifest.prune}` of "
+                detail += f"{short(name)} deletes the empty buckets of {short(other)}."
+                fix = "remove `prune` there; or give each of them its own stack, `ownership: label` and `prune: stack`."
+                yield (name, other), error("E167", detail, fix=fix, span=manifest.spans.get("prune"))
 
 
-def _is_pruned(pruning: Manifest, other: Manifest) -> bool:
-    return pruning.prune is Prune.ACCOUNT or (pruning.mark is not None and pruning.mark == other.mark)
+def _prunes(manifest: Manifest, other: Manifest) -> bool:
+    """Tell whether a manifest prunes the buckets of another one."""
+    if manifest.prune is Prune.STACK:
+        return manifest.mark is not None and manifest.mark == other.mark
+    return manifest.prune is Prune.ACCOUNT
 
 
 def _claims(trees: Sequence[Tree]) -> Iterator[tuple[tuple[str, JSON], Span]]:
-    """Yield what each entry would change: buckets by name, or by id."""
+    """Yield the name and the id of each bucket that an entry changes."""
     for section in ("buckets", "removed"):
         for entry in entries(trees, section):
             for key in ("name", "was", "id"):

@@ -1,4 +1,4 @@
-"""The plain manifest of one environment as text: what a person would have to write without variables and matrices."""
+"""Renders the plain manifest of one environment as text, without variables and matrices."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from acrsync.manifest.loading import Loaded, Source
 from acrsync.manifest.rules import Entry, entries
 from acrsync.manifest.scalars import flow, literal
 from acrsync.manifest.writing import INDENT, item, pair, shown
-from acrsync.model import Approval, Desired, Limit, Manifest, Prune, Removed
+from acrsync.model import Approval, Desired, Manifest, Prune, Removed
 from acrsync.visible import visible
 
 _HEAD = re.compile(r"# The plain manifest [^\r\n]*")
 _FROM = re.compile(r" *(# from [^\r\n]*)")
 
 
-def rendered(source: Source, environment: str | None) -> str | Loaded:
-    """Return the plain manifest, or what is wrong. A text that was rendered is rendered as it is."""
+def rendered(source: Source, environment: str | None = None) -> str | Loaded:
+    """Return the plain manifest, or the errors. A rendered text stays as it is."""
     loaded = source.loaded(environment)
     if loaded.manifest is None:
         return loaded
@@ -28,6 +28,7 @@ def rendered(source: Source, environment: str | None) -> str | Loaded:
 def _lines(source: Source, manifest: Manifest) -> Iterator[str]:
     yield _head(source, manifest)
     yield "version: 1"
+    limit = manifest.deletes_limit
     top = {
         "stack": manifest.stack,
         "account": None if manifest.account_uid is None else {"uid": manifest.account_uid},
@@ -36,7 +37,7 @@ def _lines(source: Source, manifest: Manifest) -> Iterator[str]:
         "runs": manifest.runs,
         "ownership": "label" if manifest.ownership else None,
         "prune": str(manifest.prune) if manifest.prune is not Prune.NEVER else None,
-        "limits": _limits(manifest.deletes_limit),
+        "limits": {"deletes": limit.written} if limit != Manifest().deletes_limit else None,
     }
     yield from (f"{key}: {flow(value)}" for key, value in top.items() if value is not None)
     yield "buckets:" if manifest.desired else "buckets: []"
@@ -53,7 +54,7 @@ def _lines(source: Source, manifest: Manifest) -> Iterator[str]:
 
 
 def _head(source: Source, manifest: Manifest) -> str:
-    """Return the first line; that of a text that was rendered already stays."""
+    """Return the first line. If the text was already rendered, keep its first line."""
     files = ", ".join(map(visible, manifest.files))
     if len(source.texts) == 1 and (kept := _HEAD.match(next(iter(source.texts.values())))):
         return kept[0]
@@ -62,7 +63,7 @@ def _head(source: Source, manifest: Manifest) -> str:
 
 
 def _origin(source: Source, entry: Entry) -> str:
-    """Return the comment that says where a bucket comes from; one that rendering wrote stays."""
+    """Return the comment with the origin of a bucket. If the text was already rendered, keep its comment."""
     place = entry.tree.span(entry.path)
     lines = source.lines(place.file)
     if kept := _FROM.fullmatch(lines[place.line - 2] if place.line > 1 else ""):
@@ -72,16 +73,10 @@ def _origin(source: Source, entry: Entry) -> str:
 
 
 def _bucket(desired: Desired) -> list[str]:
-    said = {"id": desired.id, "was": desired.was, "protect": desired.protect}
+    others = {"id": desired.id, "was": desired.was, "protect": desired.protect}
     attrs = {key: shown(key, desired.attrs[key]) for key in FIELDS if key in desired.attrs}
-    whole = {**attrs, **{key: value for key, value in said.items() if value is not None}}
+    whole = {**attrs, **{key: value for key, value in others.items() if value is not None}}
     return [line for key, value in whole.items() for line in pair(key, literal(value))]
-
-
-def _limits(limit: Limit) -> dict[str, int | str] | None:
-    if limit == Manifest().deletes_limit:
-        return None
-    return {"deletes": f"{limit.value}%" if limit.percent else limit.value}
 
 
 def _removed(removed: Removed) -> dict[str, str | int | bool]:

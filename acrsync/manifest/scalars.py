@@ -1,8 +1,8 @@
-"""What a plain (unquoted) YAML scalar means, where all YAML readers agree on it, and how a text is written.
+"""The meaning of plain (unquoted) YAML scalars, and how to write a text.
 
-Why not the rules of one YAML version: `no` is false, `012` is ten and `1:30` is ninety for a YAML 1.1 reader, and all
-three are something else for a YAML 1.2 reader. A manifest is read by editors, linters and people too, so a value on
-which they differ is refused, and so is a number that cannot pass through JSON unchanged.
+Why not the rules of one YAML version: for a YAML 1.1 reader `no` is false, `012` is ten and `1:30` is ninety; for a
+YAML 1.2 reader all three are something else. Editors, linters and people read a manifest, too. So a value is refused if
+readers do not agree on it, and so is a number that JSON cannot represent exactly.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from acrsync.visible import characters
 
 @dataclass(frozen=True, slots=True)
 class Trap:
-    """A plain scalar that is refused: why, and what to write if no text is meant."""
+    """Why a plain scalar is refused, and what to write if it is not a text."""
 
     why: str
     otherwise: str = ""
@@ -40,13 +40,13 @@ _SIGNS = frozenset("0123456789+-.")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,14})")
 _NUMBER = ", or a plain decimal number if that is meant"
 _DIFFER = "it is a number for some YAML readers and text for others"
-# In this order; the first that holds explains.
+# The first pattern that matches explains.
 _TRAPS: tuple[tuple[re.Pattern[str], Trap], ...] = (
-    (re.compile(r"[-+]?0[0-9]+"), Trap("YAML 1.1 readers take a number that begins with 0 for an octal one", _NUMBER)),
-    (re.compile(r"[-+]?[0-9]+"), Trap("a number of more than 15 digits does not keep them all everywhere")),
+    (re.compile(r"[-+]?0[0-9]+"), Trap("YAML 1.1 readers read a number that begins with 0 as octal", _NUMBER)),
+    (re.compile(r"[-+]?[0-9]+"), Trap("some readers change a number with more than 15 digits")),
     (re.compile(r"[-+]?[0-9][0-9_]*"), Trap(_DIFFER, _NUMBER)),
     (re.compile(r"[-+]?0[bBoOxX][0-9a-fA-F_]+"), Trap(_DIFFER, _NUMBER)),
-    (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), Trap("YAML 1.1 readers take it for base 60")),
+    (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), Trap("YAML 1.1 readers read it as base 60")),
     (
         re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt \t].*)?", re.DOTALL),
         Trap("it is a date for some YAML readers and text for others"),
@@ -59,12 +59,12 @@ _TRAPS: tuple[tuple[re.Pattern[str], Trap], ...] = (
 )
 _SHORT: Mapping[str, str] = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
 _TRUTH = Trap("it is true or false for YAML 1.1 readers and text for others", ", or true or false if that is meant")
-_OPERATOR = Trap("YAML 1.1 readers give it a meaning of its own")
+_OPERATOR = Trap("it has a special meaning for YAML 1.1 readers")
 
 
-@lru_cache(maxsize=4096)  # keys and labels come again and again, and a text that comes again is kept only once
+@lru_cache(maxsize=4096)  # keys and labels repeat, and each is kept only once
 def plain(text: str) -> JSON | Trap:
-    """Return null, a truth value, a whole number or the text itself; a Trap where readers differ."""
+    """Return null, a boolean, a whole number or the text itself; a Trap if readers do not agree."""
     if text in _WORDS:
         return _WORDS[text]
     if text[0] in _SIGNS:
@@ -77,7 +77,7 @@ def plain(text: str) -> JSON | Trap:
 
 
 def flow(value: JSON) -> str:
-    """Return a value as YAML in one line, as people write it."""
+    """Return a value as YAML on one line, as people write it."""
     match value:
         case str():
             return written(value)
@@ -90,7 +90,7 @@ def flow(value: JSON) -> str:
 
 
 def literal(value: JSON) -> JSON:
-    """Return a value as it is written where `${` would begin a variable."""
+    """Return a value with `${` escaped, so that it does not begin a variable."""
     match value:
         case str():
             return value.replace("${", "$${")
@@ -103,9 +103,9 @@ def literal(value: JSON) -> JSON:
 
 
 def written(text: str) -> str:
-    """Return a text as it stands in block and flow context: without quotes where nothing could misread it.
+    """Return a text for block and flow context, without quotes if all readers read it as this text.
 
-    What shows nothing is escaped, so that what a reviewer sees is what is there.
+    Hidden characters are escaped, so that a reviewer sees them.
     """
     ordinary = all(character.isalnum() or character in " _-./" for character in text)
     if ordinary and text[:1].isalpha() and not text.endswith(" ") and plain(text) == text:

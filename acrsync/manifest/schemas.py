@@ -24,9 +24,9 @@ def schema(name: str) -> Mapping[str, JSON]:
 
 
 def inlined(name: str, part: str | None = None, *, variables: bool = False) -> Mapping[str, JSON]:
-    """Return a schema, or one of its `$defs`, without references: following one costs as much as what it refers to.
+    """Return a schema, or one of its `$defs`, without references: a validator is slower with them.
 
-    Where a variable can stand for a value, only the value is allowed; with `variables` both are.
+    The values of a manifest can be variables. Allowed is only the value itself; with `variables`, both.
     """
     whole = schema(name)
     definitions: Mapping[str, JSON] = whole["$defs"]
@@ -38,7 +38,7 @@ _VARIABLE = {"$ref": "#/$defs/reference"}
 
 
 def _resolved(value: JSON, definitions: Mapping[str, JSON], *, variables: bool) -> JSON:
-    """Return a part of a schema without references; with `if` instead of `anyOf`, which cannot tell what is wrong."""
+    """Return a part of a schema without references, and with `if` instead of `anyOf`, which gives no useful error."""
 
     def resolved(inner: JSON) -> JSON:
         return _resolved(inner, definitions, variables=variables)
@@ -60,10 +60,10 @@ def _resolved(value: JSON, definitions: Mapping[str, JSON], *, variables: bool) 
 
 
 def _merged(alternatives: Sequence[Mapping[str, JSON]]) -> dict[str, JSON]:
-    """Return alternatives of one type each as one schema with all these types, which means the same.
+    """Return alternatives, each of one type, as one schema with all these types. It has the same meaning.
 
-    Why: each keyword of ours is about one type and passes over the others, and a mistake of one schema can be told in
-    words, one of several alternatives cannot. Strict validators refuse a list of types, so the file holds alternatives.
+    Why: each keyword here applies to one type and ignores the others, and only the errors of a single schema can be
+    explained. Strict validators refuse a list of types, so the file has alternatives.
     """
     merged: dict[str, JSON] = {"type": [alternative["type"] for alternative in alternatives]}
     for alternative in alternatives:

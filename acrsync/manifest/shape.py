@@ -1,7 +1,6 @@
-"""Which keys stand where and what kind of value they take: the schema's answer, in words for people.
+"""Checks keys and kinds of values with the schema, and explains the errors to people.
 
-jsonschema finds the mistakes. What it says about them is not shown: it names neither the place in the file nor what
-to write instead.
+jsonschema finds the errors. Its own messages are not shown: they have neither the position in the file nor a fix.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from acrsync.manifest.problems import short
 from acrsync.manifest.schemas import inlined
 from acrsync.manifest.spots import plain
 from acrsync.manifest.tree import PlacedList, PlacedMapping, Tree
-from acrsync.manifest.wording import Mistake, told
+from acrsync.manifest.wording import Mistake, explained
 from acrsync.model import JSON, Attrs
 
 if TYPE_CHECKING:
@@ -26,36 +25,36 @@ if TYPE_CHECKING:
 Path = tuple[str | int, ...]
 Keyword = Callable[["Draft202012Validator", JSON, JSON, JSON], "Iterator[ValidationError]"]
 
-REMEMBERED = 1000  # values of one property; where there are more, they are names and the like, which do not come again
-LONG = 100  # a list that long is that of all buckets, which does not come again either
+REMEMBERED = 1000  # values of one property; if there are more, they are names and do not repeat
+LONG = 100  # items; a longer list is the list of all buckets and does not repeat either
 
 
 def check(trees: Iterable[Tree], *, variables: bool = False) -> Iterator[Diagnostic]:
-    """Yield every mistake of shape; a value that reading the YAML has refused already is not told again.
+    """Yield all errors that the schema finds, except for values that the YAML reader has already refused.
 
-    With `variables` a text that holds one stands for whatever it may become.
+    With `variables`, a text with a variable can stand for any value.
     """
     whole = _validator(inlined("manifest", variables=variables), properties=_Properties())
     template = _validator({**inlined("manifest", "metadata_template"), "type": ["object", "null"]})
     for tree in trees:
         known = {problem.span for problem in tree.problems}
         for mistake in _mistakes(whole, tree.data):
-            yield from (problem for problem in told(mistake, tree.span) if plain(problem.span) not in known)
-        for path, text in _template_texts(tree.data):
+            yield from (problem for problem in explained(mistake, tree.span) if plain(problem.span) not in known)
+        for path, text in _template_texts(tree.top):
             if variables and "${" in text:
                 continue
             yield from _text_mistakes(template, text, tree.span(path))
 
 
 def attrs_checker() -> Callable[[Attrs], Mapping[str, str]]:
-    """Return what tells which of a bucket's attributes a manifest cannot hold, and why."""
+    """Return a function that gives the attributes that a manifest cannot have, and why."""
     validator = _validator(inlined("manifest", "bucket"))
     nowhere = Span("", 0, 0)
 
     def problems(attrs: Attrs) -> Mapping[str, str]:
         found: dict[str, str] = {}
         for mistake in _mistakes(validator, attrs):
-            for problem in told(mistake, lambda _path, _key=None: nowhere):
+            for problem in explained(mistake, lambda _path, _key=None: nowhere):
                 found.setdefault(str(mistake.path[0]), problem.detail)
         return found
 
@@ -63,7 +62,7 @@ def attrs_checker() -> Callable[[Attrs], Mapping[str, str]]:
 
 
 def _validator(schema: Mapping[str, JSON], **keywords: Keyword) -> Draft202012Validator:
-    """Return a validator in which some keywords are checked by others than jsonschema's own functions."""
+    """Return a validator with other functions for some keywords."""
     from jsonschema import Draft202012Validator, validators
 
     extend: Callable[..., type[Draft202012Validator]] = validators.extend  # jsonschema's stubs leave it untyped
@@ -71,15 +70,15 @@ def _validator(schema: Mapping[str, JSON], **keywords: Keyword) -> Draft202012Va
 
 
 class _Properties:
-    """jsonschema's `properties`, but a value that passed is not looked at again where the same one comes again.
+    """jsonschema's `properties`, but without checking a valid value again if it repeats.
 
-    Why: ten thousand buckets have few regions, labels and templates between them, and jsonschema takes 100 µs to look
-    at a template. What failed is not remembered, so that it is reported at each of its positions.
+    Why: ten thousand buckets have few different regions, labels and templates, and jsonschema needs 100 µs to check a
+    template. Invalid values are checked again, so that each position is reported.
     """
 
     def __init__(self) -> None:
-        self.passed: dict[int, set[str]] = {}  # texts of values by the schema that they passed
-        self.shared: dict[tuple[int, int], JSON] = {}  # lists and mappings that passed, which entries may share
+        self.passed: dict[int, set[str]] = {}  # texts of valid values, by schema
+        self.shared: dict[tuple[int, int], JSON] = {}  # valid lists and mappings, which entries may share
 
     def __call__(
         self, validator: Draft202012Validator, wanted: JSON, instance: JSON, _: JSON
@@ -105,13 +104,13 @@ class _Properties:
 
 
 def _mistakes(validator: Draft202012Validator, data: JSON, *, within: Path = ()) -> Iterator[Mistake]:
-    """Yield the mistakes of what lies at a path; a value of the wrong kind has no other."""
+    """Yield the errors in a value, with their paths. A value of the wrong kind has only this error."""
     by_path: dict[Path, list[ValidationError]] = {}
     for found in validator.iter_errors(data):
         by_path.setdefault((*within, *found.absolute_path), []).append(found)
     for path, errors in by_path.items():
         wrong_kind = [found for found in errors if found.validator == "type"]
-        for found in wrong_kind[:1] or errors:  # a conditional part of the schema may say it again
+        for found in wrong_kind[:1] or errors:  # a conditional part of the schema may repeat it
             schema = found.schema if isinstance(found.schema, Mapping) else {}
             inner = list(found.absolute_path)
             holder = reduce(getitem, inner[:-1], data)
@@ -119,12 +118,10 @@ def _mistakes(validator: Draft202012Validator, data: JSON, *, within: Path = ())
             yield Mistake(path, str(found.validator), found.validator_value, found.instance, schema, holder, of_key)
 
 
-def _template_texts(data: JSON) -> Iterator[tuple[Path, str]]:
-    """Yield the place and the text of each template that is written as JSON."""
-    if not isinstance(data, PlacedMapping):
-        return
-    buckets = data.get("buckets")
-    holders: list[tuple[Path, JSON]] = [(("defaults",), data.get("defaults"))]
+def _template_texts(top: PlacedMapping) -> Iterator[tuple[Path, str]]:
+    """Yield the path and the text of each template that is written as JSON."""
+    buckets = top.get("buckets")
+    holders: list[tuple[Path, JSON]] = [(("defaults",), top.get("defaults"))]
     holders += [(("buckets", at), entry) for at, entry in enumerate(buckets if isinstance(buckets, PlacedList) else ())]
     for path, holder in holders:
         text = holder.get("metadata_template") if isinstance(holder, PlacedMapping) else None
@@ -137,28 +134,26 @@ def _text_mistakes(validator: Draft202012Validator, text: str, span: Span) -> It
         template = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
         json.dumps(template, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as problem:
-        detail = f"`metadata_template` is a text, so it has to be JSON; {_why(problem)}."
+        detail = f"`metadata_template` is a text, so it must be JSON; {_why(problem)}."
         instead = "{artist: {default: unknown}}" if text.strip() else "{}"
         fix = f"write the template as a mapping: metadata_template: {instead}"
         yield error("E136", detail, fix=fix, span=span)
         return
     for mistake in _mistakes(validator, template, within=("metadata_template",)):
-        yield from told(mistake, lambda _path, _key=None: span)
+        yield from explained(mistake, lambda _path, _key=None: span)
 
 
 def _once(pairs: Sequence[tuple[str, JSON]]) -> Mapping[str, JSON]:
     data: dict[str, JSON] = {}
     for key, value in pairs:
         if key in data:
-            message = f"the key {key} is there twice"
-            raise ValueError(message)
+            raise ValueError(f"the key {key} is there twice")
         data[key] = value
     return data
 
 
 def _no_number(name: str) -> JSON:
-    message = f"{name} is not a JSON number"
-    raise ValueError(message)
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _why(problem: ValueError | RecursionError) -> str:

@@ -1,9 +1,9 @@
-r"""Characters that JSON writes as two escapes, `\ud83c\udfb5`, each of which no YAML parser takes by itself.
+r"""Characters that JSON writes as two escapes, `\ud83c\udfb5`, which YAML parsers refuse.
 
-YAML 1.2 reads JSON, and most programs write JSON like that. So each such escape is replaced, before the parser sees it,
-by one of the same width that stands for a private character, and what it stood for is put back into the values. The
-parsers do not tell where in a text an escape stands, and in a text without double quotes it is not one: so a value is
-put back in both forms, which is exact because a text that holds such private characters itself is not masked.
+YAML 1.2 includes JSON, and most programs write JSON like that. So each of these escapes is replaced by the escape of a
+private character of the same width before parsing, and restored in the values afterwards. The parsers do not give the
+positions of escapes, and in a text without double quotes it is not an escape, so both forms are restored. This is
+exact, because a text that has such private characters itself is not changed.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """A text for the parser, and how to get back what stood in it."""
+    """A text for the parser, and how to restore its values."""
 
     text: str
-    escaped: bool  # whether there is anything to put back
-    by_any_parser: bool = True  # False: the escapes are still there, and only PyYAML's own parser takes them
+    escaped: bool  # whether values must be restored
+    by_any_parser: bool = True  # False: the escapes are not replaced, and only PyYAML's own parser reads them
 
     @classmethod
     def of(cls, text: str) -> Masked:
-        """Return a text in which every place is the same."""
+        """Return the text for the parser, with the same positions."""
         if not _ESCAPE.search(text):
             return cls(text, escaped=False)
         if _AMBIGUOUS.search(text):
@@ -37,7 +37,7 @@ class Masked:
         return cls(_ESCAPE.sub(_masked, text), escaped=True)
 
     def value(self, parsed: str) -> str:
-        """Return what a parsed text says; half of a pair stays half of a pair."""
+        """Return a parsed text with its own characters. Half of a pair stays half of a pair."""
         if self.by_any_parser:
             parsed = _MASK.sub(_unmasked, _PRIVATE.sub(lambda found: chr(ord(found[0]) - _SHIFT), parsed))
         return _PAIR.sub(lambda pair: pair[0].encode("utf-16", "surrogatepass").decode("utf-16"), parsed)

@@ -1,8 +1,8 @@
-"""YAML text to data that knows where every part of it was written.
+"""Reads YAML text to data with the position of each part.
 
-Why events: PyYAML's own constructors keep no positions, let the later of two equal keys win and turn `no` into false.
-Building the data from the parser's events costs less than they do, and every such mistake is seen in the same walk,
-at its place. The limits on depth and aliases act here, before anything has grown.
+Why events: PyYAML's own constructors do not keep positions, use the last of two equal keys and turn `no` into false.
+Building the data from the parser's events is faster, and finds all such errors with their positions. The limits on
+depth and aliases work here, before the data grows.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from acrsync.visible import visible
 if TYPE_CHECKING:
     Loader = type[yaml.CBaseLoader] | type[yaml.BaseLoader]
 
-FASTEST: Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # there is no libyaml everywhere
+FASTEST: Loader = getattr(yaml, "CBaseLoader", yaml.BaseLoader)  # some systems have no libyaml
 
-Mark = yaml.Mark  # a place as the parser knows it: line and column from 0
+Mark = yaml.Mark  # a position in the parser: line and column from 0
 
 MAX_DEPTH = 32
-MAX_ALIASED = 1_000_000  # values that all aliases of a file together stand for
+MAX_ALIASED = 1_000_000  # values of all aliases of a file
 
 
 class PlacedList(list[JSON]):
-    """A YAML sequence; `places` holds line and column of each item, one after the other, from 0."""
+    """A YAML sequence. `places` has line and column of each item in turn, from 0."""
 
     __slots__ = ("places",)
 
@@ -47,7 +47,7 @@ class PlacedList(list[JSON]):
 
 
 class PlacedMapping(dict[str, JSON]):
-    """A YAML mapping; `places` holds line and column of each key and of its value, in the order of the keys."""
+    """A YAML mapping. `places` has line and column of each key and of its value in turn, from 0."""
 
     __slots__ = ("places",)
 
@@ -57,30 +57,35 @@ class PlacedMapping(dict[str, JSON]):
 
 @dataclass(frozen=True, slots=True)
 class Tree:
-    """One file's data, and what its YAML got wrong."""
+    """The data of one file, and the errors in its YAML."""
 
     file: str
-    root: PlacedList  # the document as its only item; no item where the text could not be read to its end
+    root: PlacedList  # the document as its only item; empty if the text could not be read to its end
     problems: tuple[Diagnostic, ...]
-    # Of each item of `buckets`, if the file was expanded: which one is meant, and its combination of a matrix.
+    # Only if the file was expanded: for each item of `buckets`, the bucket in words, and its combination of a matrix.
     buckets: tuple[str, ...] = ()
     combinations: tuple[str, ...] = ()
-    inherited: PlacedMapping | None = None  # the environment's `defaults`, which another file sets
+    inherited: PlacedMapping | None = None  # `defaults` of the environment in another file
 
     @property
     def data(self) -> JSON:
         return self.root[0] if self.root else None
 
     @property
+    def top(self) -> PlacedMapping:
+        """The top-level keys with their values; none if the data is not a mapping."""
+        return self.data if isinstance(self.data, PlacedMapping) else PlacedMapping()
+
+    @property
     def defaults(self) -> PlacedMapping:
-        """The values that a bucket of this file has if it does not say its own."""
-        own = self.data.get("defaults") if isinstance(self.data, PlacedMapping) else None
+        """The values for buckets of this file that do not set their own."""
+        own = self.top.get("defaults")
         return own if isinstance(own, PlacedMapping) else self.inherited or PlacedMapping()
 
     def span(self, path: Iterable[str | int], key: str | None = None) -> Span:
-        """Return the place of the value at a path, or of one of its keys.
+        """Return the position of the value at a path, or of one of its keys.
 
-        A path that goes on inside a text, as that of a template in JSON does, gives the place of the text.
+        If the path continues inside a text, such as a template in JSON, it is the position of the text.
         """
         path = tuple(path)
         value: JSON = self.root
@@ -101,7 +106,7 @@ class Tree:
 
 
 def read(text: str, file: str, *, loader: Loader = FASTEST) -> Tree:
-    """Return the data of a text; where it cannot be read to its end, only the problems up to there."""
+    """Return the data of a text. If it cannot be read to its end, there are only the problems up to there."""
     masked = Masked.of(without_leading_end(text))
     events = iter((loader if masked.by_any_parser else yaml.BaseLoader)(masked.text).get_event, None)
     builder = _Builder(masked, file, events, suspects=tuple(odd_indentation(text)))
@@ -123,7 +128,7 @@ def read(text: str, file: str, *, loader: Loader = FASTEST) -> Tree:
 
 
 def _odd_space(text: str, odd: Sequence[int], file: str) -> Diagnostic:
-    """Return what is wrong with a space that looks like one of those that YAML knows."""
+    """Return the error for a space that YAML does not read as a space."""
     at = odd[0]
     more = f" This file has {len(odd)} of them." if len(odd) > 1 else ""
     detail = f"{visible(text[at])} looks like a space, but YAML does not read it as one.{more}"
@@ -131,11 +136,11 @@ def _odd_space(text: str, odd: Sequence[int], file: str) -> Diagnostic:
 
 
 class _StopReading(Exception):
-    """The rest of the text is not worth reading; the problem is already told."""
+    """Stops reading after a problem that is already reported."""
 
 
 class _Wants(Enum):
-    """What the next value is, where it is not the value of a key."""
+    """What the next value is, if it is not the value of a key."""
 
     ITEM = "an item of a list"
     KEY = "a key"
@@ -147,22 +152,22 @@ _ITEM, _KEY, _NOTHING = _Wants
 
 @dataclass(frozen=True, slots=True)
 class _Anchored:
-    """What an anchor names: a value, and of how many values it consists; none while it is not yet complete."""
+    """The value of an anchor, and the number of values in it; None if the value is not yet complete."""
 
     value: JSON
     size: int | None
 
 
 class _Builder:
-    """Takes events one by one; `container` is what is being filled, `key` where the next value goes in it."""
+    """Takes events one by one. `container` is the current list or mapping, `key` the position of the next value."""
 
     def __init__(self, masked: Masked, file: str, events: Iterator[yaml.Event], *, suspects: Sequence[int]) -> None:
         self.masked = masked
         self.events = events
         self.text = masked.text
         self.file = file
-        self.suspects = suspects  # places of spaces that are a mistake unless a text in quotes holds them
-        self.held: list[tuple[int, int]] = []  # where texts in quotes, and blocks, begin and end; if there are suspects
+        self.suspects = suspects  # positions of spaces that are an error outside of texts in quotes and blocks
+        self.held: list[tuple[int, int]] = []  # starts and ends of texts in quotes and blocks, if there are suspects
         self.problems: list[Diagnostic] = []
         self.root = PlacedList()
         self.container: PlacedList | PlacedMapping = self.root
@@ -174,7 +179,7 @@ class _Builder:
         self.flow = False  # inside brackets or braces
 
     def takes(self) -> Mapping[type[yaml.Event], Callable[[JSON, Mark], None]]:
-        """Return what takes each kind of event. A table, because there are some thirty events to a bucket."""
+        """Return the method for each kind of event. A table is fast: each bucket has about thirty events."""
         return {
             yaml.StreamStartEvent: self.nothing,
             yaml.DocumentStartEvent: self.document,
@@ -192,7 +197,7 @@ class _Builder:
         """Take an event without content."""
 
     def document(self, _: yaml.DocumentStartEvent, mark: Mark) -> None:
-        """Begin a document. Empty ones, left behind when files are joined, are ignored beside one with content."""
+        """Begin a document. Empty documents beside one with content come from joining files, and are ignored."""
         self.anchors = {}
         if self.root == [None]:
             self.container = self.root = PlacedList()
@@ -200,12 +205,12 @@ class _Builder:
             return
         first = next(self.events)
         if not (isinstance(first, yaml.ScalarEvent) and not first.style and plain(first.value) is None):
-            fix = "put the second document into a file of its own and name both files."
+            fix = "put the second document into a separate file, and name both files."
             self.refuse("E111", "A manifest is one YAML document; a second one begins here.", fix, mark)
             raise _StopReading
 
     def odd_spaces(self) -> Sequence[int]:
-        """Return the suspects that no text in quotes, and no block, holds."""
+        """Return the suspects outside of texts in quotes and blocks."""
         held = iter([*self.held, (sys.maxsize, sys.maxsize)])
         start, end = next(held)
         odd = []
@@ -253,7 +258,7 @@ class _Builder:
 
     def start(self, event: yaml.CollectionStartEvent, container: PlacedList | PlacedMapping, mark: Mark) -> None:
         if len(self.outer) == MAX_DEPTH:
-            detail = f"Lists and mappings lie in one another more than {MAX_DEPTH} deep; a manifest needs 7."
+            detail = f"Lists and mappings are nested more than {MAX_DEPTH} deep; a manifest needs 7."
             self.refuse("E120", detail, "remove brackets or indentation here.", mark)
             raise _StopReading
         self.values += 1
@@ -273,14 +278,14 @@ class _Builder:
         anchor = str(event.anchor)
         anchored = self.anchors.get(anchor, _Anchored(None, None))
         if anchored.size is None:
-            why = "lies inside what it stands for" if anchor in self.anchors else "stands for nothing said before"
+            why = "is inside the value of its anchor" if anchor in self.anchors else "has no anchor before it"
             self.refuse("E118", f"The alias *{anchor} {why}.", f"write the value instead of *{anchor}.", mark)
             self.put(None, mark)
             return
         self.values += anchored.size
         self.aliased += anchored.size
         if self.aliased > MAX_ALIASED:
-            detail = f"The aliases up to here stand for more than {MAX_ALIASED} values, as those of an alias bomb do."
+            detail = f"The aliases up to here expand to more than {MAX_ALIASED} values, as in an alias bomb."
             self.refuse("E119", detail, "write values instead of aliases, or split the manifest.", mark)
             raise _StopReading
         self.put(anchored.value, mark)
@@ -294,12 +299,12 @@ class _Builder:
         if event.anchor is None:
             return
         if event.anchor in self.anchors:
-            detail = f"The anchor &{event.anchor} is there already; what its alias means would depend on the place."
+            detail = f"The anchor &{event.anchor} exists already, so its aliases are ambiguous."
             self.refuse("E118", detail, f"give one of the two another name, such as &{event.anchor}-2.", mark)
         self.anchors[event.anchor] = anchored
 
     def put(self, value: JSON, mark: Mark) -> None:
-        """Place a value, or a key, where the next one goes."""
+        """Add a value, or a key, at the next position."""
         container: JSON = self.container
         key = self.key
         if key is _KEY:
@@ -323,7 +328,7 @@ class _Builder:
         if isinstance(key, str):
             at = 4 * list(mapping).index(key)
             first = Span(self.file, mapping.places[at] + 1, mapping.places[at + 1] + 1)
-            detail = f"`{short(key)}` is already set at {first}; YAML readers would drop one of the two."
+            detail = f"`{short(key)}` is already set at {first}; YAML readers ignore one of the two."
             self.refuse("E115", detail, "remove one of them.", mark)
             return
         composed = isinstance(key, PlacedList | PlacedMapping)

@@ -1,7 +1,7 @@
-"""Variables in texts: `${name}` is a value by its name, `$${` is the text `${`.
+"""Variables in texts: `${name}` is the value of a variable, `$${` is the text `${`.
 
-Why no more than that: whatever is applied must stand in the file as a reviewer sees it, so there are no functions, no
-process environment and no defaults. What texts and lists grow to is counted before they are made.
+Why not more: a reviewer must see in the file what is applied, so there are no functions, no process environment and no
+defaults. The size of texts and lists is checked before they are made.
 """
 
 from __future__ import annotations
@@ -11,21 +11,22 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from acrsync.diagnostics import Diagnostic, Span, error
+from acrsync.diagnostics import Diagnostic, Invalid, Span, error
 from acrsync.manifest.problems import LONGEST, short
+from acrsync.manifest.rules import cycles
 from acrsync.manifest.spots import Spot
 from acrsync.manifest.tree import MAX_DEPTH, PlacedList, PlacedMapping
 from acrsync.model import JSON
 
-# In all entries of one environment together. A mapping inside an entry counts for ten, because checking it costs more.
-MAX_FILLED = 100_000  # values that are made by filling in
-MAX_SHARED = 1_000_000  # values that several entries share as they are
-MAX_CHARACTERS = 1_000_000  # of all texts that are made
+# For all entries of one environment. A mapping inside an entry counts as ten, because checking it takes longer.
+MAX_FILLED = 100_000  # values with variables filled in
+MAX_SHARED = 1_000_000  # values without variables, which entries share
+MAX_CHARACTERS = 1_000_000  # of all texts with variables filled in
 MAX_TEXT = 100_000  # characters of one text
 _OF_INNER_MAPPING = 10
 MAX_SUGGESTIONS = 20
-LONGEST_CIRCLE = 5  # names of it in a message
-MAX_NAMES = 200  # that a suggestion is chosen from
+LONGEST_CYCLE = 5  # names in a message
+MAX_NAMES = 200  # for suggestions
 
 _NAME = "[A-Za-z_][A-Za-z0-9_-]*"
 _REFERENCE = re.compile(rf"\$\$\{{|\$\{{(?:(?P<name>{_NAME})\}})?")
@@ -34,17 +35,9 @@ _WHOLE = re.compile(rf"\$\{{({_NAME})\}}")
 Report = Callable[[Diagnostic], None]
 
 
-class TooLargeError(Exception):
-    """What an entry stands for is refused before it grows; carries the diagnostic."""
-
-    def __init__(self, diagnostic: Diagnostic) -> None:
-        super().__init__(diagnostic.detail)
-        self.diagnostic = diagnostic
-
-
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The value of a variable that is in an error already; what refers to it is left out without another one."""
+    """The value of a variable with an error. Values that refer to it are left out without a second error."""
 
 
 BROKEN = Broken()
@@ -52,19 +45,19 @@ BROKEN = Broken()
 
 @dataclass(slots=True)
 class Budget:
-    """How much the entries of one environment may still grow, and what is known of the values that they share."""
+    """How much the entries of one environment can still grow, and facts about values that they share."""
 
     filled: int = MAX_FILLED
     shared: int = MAX_SHARED
     characters: int = MAX_CHARACTERS
-    sizes: dict[int, tuple[JSON, int]] = field(default_factory=dict)  # with the value, so that no other gets its id
+    sizes: dict[int, tuple[JSON, int]] = field(default_factory=dict)  # with the value, so that its id stays in use
     names: dict[int, tuple[JSON, frozenset[str] | None]] = field(default_factory=dict)
     depths: dict[int, tuple[JSON, int]] = field(default_factory=dict)
     copies: dict[tuple[int, int, int], tuple[JSON, JSON]] = field(default_factory=dict)
     suggestions: int = MAX_SUGGESTIONS
 
     def size(self, value: JSON) -> int:
-        """Return of how many values a value consists; what several aliases stand for counts at each of them."""
+        """Return the number of values in a value. The value of several aliases counts for each alias."""
         if not isinstance(value, PlacedMapping | PlacedList):
             return 1
         if id(value) not in self.sizes:
@@ -73,7 +66,7 @@ class Budget:
         return self.sizes[id(value)][1]
 
     def depth(self, value: JSON) -> int:
-        """Return how deep lists and mappings lie in one another."""
+        """Return the depth of nested lists and mappings."""
         if not isinstance(value, PlacedMapping | PlacedList):
             return 0
         if id(value) not in self.depths:
@@ -82,14 +75,14 @@ class Budget:
         return self.depths[id(value)][1]
 
     def close_to(self, name: str, names: Sequence[str]) -> str | None:
-        """Return the name that was probably meant; looking for it takes long, so it is done for the first few only."""
+        """Return the most similar name. The search is slow, so there are only a few suggestions."""
         self.suggestions -= 1
         if self.suggestions < 0 or len(name) > LONGEST:
             return None
         return next(iter(difflib.get_close_matches(name, names[:MAX_NAMES], n=1)), None)
 
     def refers(self, value: JSON) -> frozenset[str] | None:
-        """Return the names that stand in the texts of a value; None if no text has to be filled in at all."""
+        """Return the names of variables in a value; None if it has no `${` at all."""
         match value:
             case str():
                 return frozenset(filter(None, _REFERENCE.findall(value))) if "${" in value else None
@@ -103,7 +96,7 @@ class Budget:
                 return None
 
     def spend(self, span: Span, *, filled: int = 0, shared: int = 0, characters: int = 0) -> None:
-        """Count what is about to be made. Raises: TooLargeError."""
+        """Count values before they are made. Raises: Invalid if there are too many."""
         self.filled -= filled
         self.shared -= shared
         self.characters -= characters
@@ -113,26 +106,25 @@ class Budget:
                 limit = f"{MAX_TEXT:,} characters in one text"
             elif self.filled < 0 or self.shared < 0:
                 limit = f"{MAX_FILLED if self.filled < 0 else MAX_SHARED:,} values"
-            detail = f"The variables and matrices up to here stand for more than {limit.replace(',', ' ')}."
-            raise TooLargeError(
-                error("E166", detail, fix="write fewer or shorter values, or split the manifest.", span=span)
-            )
+            detail = f"The variables and matrices up to here expand to more than {limit.replace(',', ' ')}."
+            fix = "write fewer or shorter values, or split the manifest."
+            raise Invalid((error("E166", detail, fix=fix, span=span),))
 
 
 @dataclass(frozen=True, slots=True)
 class Filler:
-    """Fills in the variables of one bucket, or of what all buckets of an environment share."""
+    """Fills in the variables of one bucket, or of values that all buckets of an environment share."""
 
     file: str
     values: Mapping[str, JSON]
     report: Report
     budget: Budget
-    bucket: str = ""  # which one of an entry for several, for messages
-    combination: Mapping[str, JSON] = field(default_factory=dict)  # its values, which go before variables
+    bucket: str = ""  # in words, if the entry is for several buckets
+    combination: Mapping[str, JSON] = field(default_factory=dict)  # its values, which override variables
     failed: list[Diagnostic | Broken] = field(default_factory=list)
 
     def fill(self, value: JSON, line: int, column: int, *, keys: bool = True) -> JSON:
-        """Return a value with all texts filled in; whatever has none is shared and not copied."""
+        """Return a value with all variables filled in. Parts without variables are shared and not copied."""
         if isinstance(value, PlacedMapping | PlacedList) and self.budget.refers(value) is None:
             self.budget.spend(self._span(line, column), shared=self.budget.size(value))
             return value
@@ -157,7 +149,7 @@ class Filler:
             places = value.places[4 * at : 4 * at + 4]
             name = self._text(key, places[0], places[1]) if keys and "${" in key else key
             if not isinstance(name, str) or name in filled:
-                why = "is there already" if isinstance(name, str) else "is not a text"
+                why = "exists already" if isinstance(name, str) else "is not a text"
                 detail = f"The key {short(key)} becomes {short(str(name))}, which {why}."
                 self._fail("E164", detail, "write another key.", places[0], places[1])
                 continue
@@ -180,12 +172,12 @@ class Filler:
         return "".join(parts)
 
     def _inside(self, found: re.Match[str], line: int, column: int) -> str:
-        """Return what stands for a reference inside a longer text."""
+        """Return the text for a variable inside a longer text."""
         if found[0] == "$${":
             return "${"
         if found["name"] is None:
-            detail = "A text holds `${` without a name and a `}` behind it."
-            fix = "write ${name} with the name of a variable, or $${ if the text itself is meant."
+            detail = "A text has `${`, but no name and `}` after it."
+            fix = "write ${name} with the name of a variable, or $${ for the text itself."
             self._fail("E164", detail, fix, line, column)
             return ""
         match self._value(found["name"], line, column):
@@ -197,15 +189,13 @@ class Filler:
                 return ""
             case value:
                 what = "null" if value is None else "a list" if isinstance(value, PlacedList) else "a mapping"
-                detail = f"`{found[0]}` is {what}, which cannot stand inside a longer text."
+                detail = f"`{found[0]}` is {what}, which cannot be part of a longer text."
                 self._fail("E164", detail, "write the variable alone, or use it in a `matrix`.", line, column)
                 return ""
 
     def _value(self, name: str, line: int, column: int) -> JSON:
         if name not in self.combination and name not in self.values:
-            detail = (
-                f"`${{{short(name)}}}` has no value: neither a variable nor a key of a `matrix` here has that name."
-            )
+            detail = f"`${{{short(name)}}}` has no value: no variable and no key of the `matrix` has this name."
             close = self.budget.close_to(name, (*self.combination, *self.values))
             fix = f"write ${{{close}}} instead." if close else f"add it: variables: {{{name}: ...}}"
             self._fail("E162", detail, fix, line, column)
@@ -234,7 +224,7 @@ class Filler:
 
 
 def _placed_at(value: JSON, line: int, column: int) -> JSON:
-    """Return a variable's value with the place of what refers to it: the variable may stand in another file."""
+    """Return the value of a variable with the position of its use: the variable may be in another file."""
     match value:
         case PlacedMapping():
             copy = PlacedMapping()
@@ -252,7 +242,7 @@ def _placed_at(value: JSON, line: int, column: int) -> JSON:
 
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """One variable as it is written."""
+    """One variable in a file."""
 
     file: str
     value: JSON
@@ -272,7 +262,7 @@ def written_variables(file: str, mapping: JSON) -> Iterator[tuple[str, Variable]
 
 
 def resolved(variables: Mapping[str, Variable], report: Report, budget: Budget) -> Mapping[str, JSON]:
-    """Return the values of variables that may refer to one another, whatever their order."""
+    """Return the values of variables, which can refer to each other in any order."""
     waits = {name: (budget.refers(one.value) or frozenset()) & variables.keys() for name, one in variables.items()}
     needed_by: dict[str, list[str]] = {name: [] for name in variables}
     for name, others in waits.items():
@@ -288,36 +278,14 @@ def resolved(variables: Mapping[str, Variable], report: Report, budget: Budget) 
         values[name] = BROKEN if filler.failed else value
         if budget.depth(values[name]) > MAX_DEPTH:
             values[name] = BROKEN
-            detail = (
-                f"The lists and mappings of the variable {short(name)} lie in one another more than {MAX_DEPTH} deep."
-            )
+            detail = f"The lists and mappings of the variable {short(name)} are nested more than {MAX_DEPTH} deep."
             report(error("E120", detail, fix="write a value that is less deep.", span=one.span))
         for other in needed_by[name]:
             missing[other] -= 1
             if missing[other] == 0:
                 ready.append(other)
-    for circle in _circles({name: waits[name] for name in variables if name not in values}):
-        shown = " -> ".join(
-            map(short, (*circle[:LONGEST_CIRCLE], *["..."] * (len(circle) > LONGEST_CIRCLE), circle[0]))
-        )
-        detail = f"The variable {short(circle[0])} is part of itself: {shown}."
-        report(error("E163", detail, fix="write a value instead of one of these.", span=variables[circle[0]].span))
+    for cycle in cycles({name: waits[name] for name in variables if name not in values}):
+        shown = " -> ".join(map(short, (*cycle[:LONGEST_CYCLE], *["..."] * (len(cycle) > LONGEST_CYCLE), cycle[0])))
+        detail = f"The variable {short(cycle[0])} refers to itself: {shown}."
+        report(error("E163", detail, fix="write a value instead of one of these.", span=variables[cycle[0]].span))
     return values | {name: BROKEN for name in variables if name not in values}
-
-
-def _circles(waits: Mapping[str, frozenset[str]]) -> Iterator[Sequence[str]]:
-    """Yield each circle once, beginning with the variable that is written first."""
-    settled: set[str] = set()
-    order = {name: at for at, name in enumerate(waits)}
-    for start in waits:
-        walk: dict[str, None] = {}
-        name: str | None = start
-        while name is not None and name not in settled and name not in walk:
-            walk[name] = None
-            name = min((other for other in waits[name] if other in waits), default=None)
-        if name in walk:
-            names = list(walk)
-            circle = names[names.index(str(name)) :]
-            first = min(circle, key=order.__getitem__)
-            yield [*circle[circle.index(first) :], *circle[: circle.index(first)]]
-        settled.update(walk)

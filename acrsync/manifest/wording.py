@@ -1,4 +1,4 @@
-"""What a mistake of shape is called, and what to write instead."""
+"""Explains the errors that the schema finds, with fixes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _KINDS: Mapping[str, str] = {
     "object": "a mapping",
     "null": "null",
 }
-# Guards that the manifest cannot approve by `allow`, and what helps instead.
+# Guards that `allow` cannot approve, and the fix.
 _UNAPPROVABLE: Mapping[str, str] = {
     "content": "empty the bucket first, or keep it.",
     "deletes": "raise the limit: limits: {deletes: 5}",
@@ -31,23 +31,23 @@ _UNAPPROVABLE: Mapping[str, str] = {
     "protected": "set `protect: false` and apply that first.",
     "account": "correct `account: {uid: ...}`.",
 }
-# Keys that are required: why, and how they are written.
+# Required keys: why, and how to write them.
 _WITHOUT: Mapping[str, tuple[str, str]] = {
-    "name": ("it is by its name that a bucket is found", "name: ... with the bucket's name."),
-    "uid": ("an account is known by it", "uid: NUMBER, which every bucket shows and `acrsync export` writes."),
-    "guard": ("an approval is for one guard", "guard: replace, or whichever objects."),
+    "name": ("acrsync finds a bucket by its name", "name: ... with the bucket's name."),
+    "uid": ("it identifies the account", "uid: NUMBER, which every bucket shows and `acrsync export` writes."),
+    "guard": ("an approval is for one guard", "guard: replace, or the guard of the objection."),
     "id": ("an approval is for one bucket", "id: NUMBER, as the objection shows it."),
-    "reason": ("those who read it later must know why", 'reason: "..."'),
+    "reason": ("later readers must know why", 'reason: "..."'),
     "options": ("there is nothing to select from", 'options: ["...", "..."]'),
 }
-# Texts of a certain form: what is wrong with another one, and what to write.
+# Texts of a certain form: the error, and how to write them.
 _FORMS: Mapping[str, tuple[str, str]] = {
     "endpoint": (
         "which is not https with a host of acrcloud.com or acrcloud.cn, an address of this machine, or `emulator:`",
         "write it as in endpoint: https://api-v2.acrcloud.com",
     ),
     "token_env": (
-        "and has to begin with ACRSYNC_TOKEN_ and go on with upper-case letters, digits or `_`",
+        "which is not ACRSYNC_TOKEN_ followed by upper-case letters, digits or `_`",
         "write it as in token_env: ACRSYNC_TOKEN_STAGING",
     ),
     "runs": (
@@ -60,19 +60,19 @@ SERVER_KEYS = frozenset(FACTS) | {"node", "tracker"}
 
 @dataclass(frozen=True, slots=True)
 class Mistake:
-    """One thing that the schema refuses."""
+    """One error that the schema finds."""
 
     path: tuple[str | int, ...]
     keyword: str  # of the schema
-    wanted: JSON  # what the schema says under the keyword
+    wanted: JSON  # the value of the keyword in the schema
     value: JSON
-    schema: Mapping[str, JSON]  # what the value is checked against
-    holder: JSON = None  # the list or mapping that the value lies in
+    schema: Mapping[str, JSON]  # the schema of the value
+    holder: JSON = None  # the list or mapping with the value
     of_key: bool = False  # the value is a key of the mapping at the path
 
     @property
     def what(self) -> str:
-        """The value's name in a sentence."""
+        """The name of the value in a sentence."""
         match self.path:
             case []:
                 return "The manifest"
@@ -82,7 +82,7 @@ class Mistake:
                 return f"`{short(str(self.path[-1]))}`"
 
     def as_entry(self, text: str) -> str:
-        """Return how a value is written at this place."""
+        """Return how a value is written at this position."""
         match self.path:
             case [*_, str(key)]:
                 return f"{written(key)}: {text}"
@@ -93,14 +93,14 @@ class Mistake:
 
 
 class Locate(Protocol):
-    """Says where the value at a path, or one of its keys, is written."""
+    """Returns the position of the value at a path, or of one of its keys."""
 
     def __call__(self, path: Iterable[str | int], key: str | None = None, /) -> Span: ...
 
 
-def told(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
-    """Yield the diagnostics for one mistake; several keys or items can be wrong in one."""
-    return TELLERS[mistake.keyword](mistake, locate)
+def explained(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
+    """Yield the diagnostics for one error of the schema. It can be about several keys or items."""
+    return EXPLAINING[mistake.keyword](mistake, locate)
 
 
 def _unknown_keys(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
@@ -123,24 +123,26 @@ def _unknown_keys(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
 def _missing_keys(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
     for key in mistake.wanted:
         if key not in mistake.value:
-            detail = f"{mistake.what} has no `{key}`; {_WITHOUT[key][0]}."
-            yield error("E133", detail, fix=f"add {_WITHOUT[key][1]}", span=locate(mistake.path))
+            yield _missing_key(mistake, key, locate)
+
+
+def _missing_key(mistake: Mistake, key: str, locate: Locate) -> Diagnostic:
+    why, fix = _WITHOUT[key]
+    return error("E133", f"{mistake.what} has no `{key}`; {why}.", fix=f"add {fix}", span=locate(mistake.path))
 
 
 def _not_one_key(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
-    """Yield what is wrong if exactly one of several keys must be there."""
+    """Yield the error if a mapping must have exactly one of several keys."""
     keys = [key for alternative in mistake.wanted for key in alternative["required"]]
-    there = [key for key in keys if key in mistake.value]
-    if there:
-        detail = f"{mistake.what} has `{'` and `'.join(there)}`; one of them says what is meant."
-        yield error("E132", detail, fix=f"keep only `{there[0]}`.", span=locate(mistake.path, there[1]))
-        return
-    key = keys[0]
-    detail = f"{mistake.what} has no `{key}`; {_WITHOUT[key][0]}."
-    yield error("E133", detail, fix=f"add {_WITHOUT[key][1]}", span=locate(mistake.path))
+    found = [key for key in keys if key in mistake.value]
+    if found:
+        detail = f"{mistake.what} has `{'` and `'.join(found)}`, but only one of them is allowed."
+        yield error("E132", detail, fix=f"keep only `{found[0]}`.", span=locate(mistake.path, found[1]))
+    else:
+        yield _missing_key(mistake, keys[0], locate)
 
 
-def _said_twice(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
+def _repeated(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
     for at, label in enumerate(mistake.value):
         if label in mistake.value[:at]:
             detail = f"The label {quoted(label)} is listed twice; labels are a set."
@@ -151,12 +153,12 @@ def _wrong_kind(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
     wanted = [mistake.wanted] if isinstance(mistake.wanted, str) else mistake.wanted
     words = " or ".join(_KINDS[kind] for kind in wanted)
     found = "a mapping" if isinstance(mistake.value, dict) else "a list" if isinstance(mistake.value, list) else None
-    detail = f"{mistake.what} is {found or quoted(mistake.value)}, and has to be {words}."
+    detail = f"{mistake.what} is {found or quoted(mistake.value)}, but must be {words}."
     yield error("E131", detail, fix=_right_kind(mistake, wanted[0], words), span=locate(mistake.path))
 
 
 def _right_kind(mistake: Mistake, wanted: str, words: str) -> str:
-    """Return what to write; the value itself in the right kind, where that can be guessed."""
+    """Return what to write: the same value in the right kind, if that is obvious."""
     schema, as_entry = mistake.schema, mistake.as_entry
     match wanted, mistake.value:
         case _, None if mistake.path and mistake.path[-1] == "labels":
@@ -184,7 +186,7 @@ def _as_list(mistake: Mistake) -> str | None:
     of = mistake.schema.get("items", {})
     match of.get("type"), mistake.value:
         case "object", _:
-            return f"begin every entry with `- `, as in - {flow(of['examples'][0])}"
+            return f"begin each entry with `- `, as in - {flow(of['examples'][0])}"
         case "string" | None, str() as text if mistake.path[-1] == "labels":
             return f"write it as a list: {_labels([text])}"
         case "string" | None, str() as text:
@@ -198,7 +200,7 @@ def _as_list(mistake: Mistake) -> str | None:
 def _not_one_of(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
     value, span = mistake.value, locate(mistake.path)
     if mistake.path[-1] == "guard" and value in _UNAPPROVABLE:
-        detail = f"What the guard {value} objects to cannot be approved, however good the reason."
+        detail = f"The objections of the guard {value} cannot be approved."
         yield error("E147", detail, fix=f"remove this approval; {_UNAPPROVABLE[value]}", span=span)
         return
     allowed = [str(one) for one in mistake.wanted]
@@ -216,27 +218,27 @@ def _other_version(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
 
 
 def _too_small(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
-    detail = f"{mistake.what} is {quoted(mistake.value)}; the least is {mistake.wanted}."
+    detail = f"{mistake.what} is {quoted(mistake.value)}; the minimum is {mistake.wanted}."
     yield error("E132", detail, fix=f"write {mistake.wanted} or more.", span=locate(mistake.path))
 
 
 def _reserved(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
     value = mistake.value
     if mistake.of_key:
-        detail = "`all` cannot be the name of an environment: `--env all` means every one."
+        detail = "`all` cannot be the name of an environment: `--env all` means all environments."
         yield error("E132", detail, fix="choose another name.", span=locate(mistake.path, value))
         return
-    detail = f"{mistake.what} is {quoted(value)}; the label `acrsync:{value}` already means that a bucket is protected."
+    detail = f"{mistake.what} is {quoted(value)}; the label `acrsync:{value}` is the mark of protected buckets."
     yield error("E132", detail, fix="choose another name, as in stack: radio-prod", span=locate(mistake.path))
 
 
 def _too_short(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
-    fix = "write something into it, or remove it."
+    fix = "add a value, or remove it."
     yield error("E134", f"{mistake.what} is empty.", fix=fix, span=locate(mistake.path))
 
 
 def _too_long(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
-    detail = f"{mistake.what} has {len(mistake.value)} characters; the most is {mistake.wanted}."
+    detail = f"{mistake.what} has {len(mistake.value)} characters; the maximum is {mistake.wanted}."
     yield error("E134", detail, fix="shorten it.", span=locate(mistake.path))
 
 
@@ -249,42 +251,44 @@ def _wrong_form(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
         case "endpoint" | "token_env" | "runs" as key:
             yield error("E132", f"{shown}, {_FORMS[key][0]}.", fix=_FORMS[key][1], span=span)
         case "stack":
-            detail = f"{shown}; a stack is named by up to 63 lower-case letters, digits, dots, underscores and hyphens."
+            detail = (
+                f"{shown}; the name of a stack has up to 63 lower-case letters, digits, dots, underscores and hyphens."
+            )
             yield error("E132", detail, fix="write it as in stack: radio-prod", span=span)
         case "deletes":
             fix = 'write a number or a percentage, as in deletes: 5 or deletes: "30%"'
-            yield error("E132", f"{shown}, which is neither a number nor a percentage.", fix=fix, span=span)
+            yield error("E132", f"{shown}, which is not a number or a percentage.", fix=fix, span=span)
         case _ if "," in value:
-            detail = f"The label {quoted(value)} holds a comma, which the server takes for the end of a label."
-            yield error("E135", detail, fix=f"write each label by itself: {_labels(mistake.holder)}", span=span)
+            detail = f"The label {quoted(value)} has a comma, and the server separates labels by commas."
+            yield error("E135", detail, fix=f"write each label separately: {_labels(mistake.holder)}", span=span)
         case _:
-            detail = f"The label {quoted(value)} begins like the marks that acrsync itself writes and removes."
+            detail = f"The label {quoted(value)} begins with the prefix of acrsync's own marks."
             fix = "remove it; `ownership: label` and `protect: true` write such labels."
             yield error("E135", detail, fix=fix, span=span)
 
 
 def _wrong_key(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
-    """Tell about a name that a person chooses: the schema checks it as the name of a property."""
-    what = "An environment" if mistake.path[-1] == "environments" else "A variable"
-    form = "letters, digits, `_` and `-`, and begins with a letter or `_`"
+    """Yield the error for the name of a variable or an environment, which the schema checks as a key."""
     if mistake.path[-1] == "environments":
-        form = "at most 63 letters, digits, `.`, `_` and `-`, and begins with a letter or digit"
-    detail = f"{quoted(mistake.value)} cannot be a name. {what} has a name of {form}."
+        form = "an environment has at most 63 letters, digits, `.`, `_` and `-`, and begins with a letter or digit"
+    else:
+        form = "a variable has letters, digits, `_` and `-`, and begins with a letter or `_`"
+    detail = f"{quoted(mistake.value)} cannot be a name. The name of {form}."
     yield error("E132", detail, fix="choose another name.", span=locate(mistake.path, mistake.value))
 
 
 def _labels(found: Iterable[JSON]) -> str:
-    """Return labels as they can stand in a manifest, each by itself, without those that cannot."""
+    """Return labels as they can be in a manifest: separate, and without invalid ones."""
     texts = [text if isinstance(text, str) else quoted(text) for text in found]
     labels = dict.fromkeys(cleaned(part) for text in texts for part in text.split(","))
     return f"labels: {flow([literal(label) for label in labels if label and not label.startswith(MARK)])}"
 
 
-TELLERS: Mapping[str, Callable[[Mistake, Locate], Iterator[Diagnostic]]] = {
+EXPLAINING: Mapping[str, Callable[[Mistake, Locate], Iterator[Diagnostic]]] = {
     "additionalProperties": _unknown_keys,
     "required": _missing_keys,
     "oneOf": _not_one_key,
-    "uniqueItems": _said_twice,
+    "uniqueItems": _repeated,
     "type": _wrong_kind,
     "enum": _not_one_of,
     "const": _other_version,

@@ -1,7 +1,7 @@
-"""Live buckets to the text of a manifest.
+"""Writes live buckets as the text of a manifest.
 
-Why `labels: []` and `metadata_template: {}` are written: an absent key is not managed. A bucket that happens to have no
-label today would be the one whose labels anybody can change unseen tomorrow.
+Why `labels: []` and `metadata_template: {}` are written: an absent key is not managed. If a bucket has no labels today,
+a later change of its labels must be seen.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from acrsync.model import JSON, Attrs, Live, Snapshot
 from acrsync.plan.ownership import is_own, is_shared
 from acrsync.visible import lookalike, visible
 
-SCHEMA_FILE = "acrsync.schema.json"  # where the first line of a manifest tells editors to look
-LONGEST_KEY = 1000  # YAML parsers look no farther than 1024 characters for the colon
+SCHEMA_FILE = "acrsync.schema.json"  # in the first line of a manifest, for editors
+LONGEST_KEY = 1000  # YAML parsers only search 1024 characters for the colon
 INDENT = "  "
 
 
 def dump(snapshot: Snapshot, *, uid: int | None, ids: bool = False, portable: bool = False) -> str:
-    """Return a manifest that plans to nothing for this account; what it cannot hold stands in comments that say why.
+    """Return a manifest of this account, for which `plan` shows no changes. Comments explain what it cannot have.
 
-    `uid` is the account's number, None if it is not known. If the list then shows several accounts, the manifest is for
-    the one with the most buckets, and says so: without `account:` nobody could plan it. `ids`: with every bucket's id.
-    With `portable` it is for any other account, without numbers; what cannot be created there stands in comments, too.
+    `uid` is that of the account, None if it is unknown. If the list then has several accounts, the manifest is for the
+    one with the most buckets, with a comment: a plan needs `account:`. `ids`: with the id of each bucket. `portable`:
+    for any other account, without uid and ids; buckets that cannot be created there are comments.
     """
-    told = Counter(row.uid for row in snapshot.rows if row.uid is not None and not is_shared(row))
-    guessed = uid is None and len(told) > 1
+    owners = Counter(row.uid for row in snapshot.rows if row.uid is not None and not is_shared(row))
+    guessed = uid is None and len(owners) > 1
     if guessed:
-        uid = max(told, key=lambda number: (told[number], -number))
+        uid = max(owners, key=lambda number: (owners[number], -number))
     describe = _Portable(snapshot, uid=uid) if portable else _Describing(snapshot, uid=uid, ids=ids)
     entries: list[list[str]] = []
     left_out: list[str] = []
@@ -49,7 +49,7 @@ def dump(snapshot: Snapshot, *, uid: int | None, ids: bool = False, portable: bo
         f"# yaml-language-server: $schema=./{SCHEMA_FILE}",
         f"# The line above is for editors; the file that it names is made by: acrsync schema > {SCHEMA_FILE}",
         "version: 1",
-        *(_several_accounts(told) if guessed else ()),
+        *(_several_accounts(owners) if guessed else ()),
         *([] if uid is None or portable else [f"account: {{uid: {uid}}}"]),
         "buckets: []" if all(entry_lines[0].startswith("#") for entry_lines in entries) else "buckets:",
         *(INDENT + line for entry_lines in entries for line in entry_lines),
@@ -60,7 +60,7 @@ def dump(snapshot: Snapshot, *, uid: int | None, ids: bool = False, portable: bo
 
 
 def dump_entries(rows: Sequence[Live], snapshot: Snapshot, *, uid: int | None, ids: bool = False) -> str:
-    """Return entries for these buckets of an account, as they stand under `buckets:`, to paste into a manifest."""
+    """Return entries for these buckets, to paste under `buckets:` of a manifest."""
     describe = _Describing(snapshot, uid=uid, ids=ids)
     lines: list[str] = []
     for row in sorted(rows, key=lambda row: (row.name, row.id)):
@@ -72,20 +72,20 @@ def dump_entries(rows: Sequence[Live], snapshot: Snapshot, *, uid: int | None, i
     return "".join(f"{INDENT}{line}\n" for line in lines)
 
 
-def _several_accounts(told: Mapping[int, int]) -> Iterator[str]:
-    shown = ", ".join(f"{number} ({count} bucket{'s' * (count != 1)})" for number, count in sorted(told.items()))
+def _several_accounts(owners: Mapping[int, int]) -> Iterator[str]:
+    shown = ", ".join(f"{number} ({count} bucket{'s' * (count != 1)})" for number, count in sorted(owners.items()))
     yield f"# The list has buckets of several accounts: {shown}."
     yield "# If yours is not the one below, correct the number and export again with the token of your account."
 
 
 def entry(attrs: Attrs) -> str:
-    """Return one bucket as an item of `buckets`, for people to paste; it ends without a newline."""
+    """Return one bucket as an item of `buckets`, for people to paste, without a newline at the end."""
     lines = [line for key in FIELDS if key in attrs for line in pair(key, literal(shown(key, attrs[key])))]
     return "\n".join(item(lines))
 
 
 class _Describing:
-    """Writes rows as entries; what a rule for new buckets refuses is written with the `id` of the one that exists."""
+    """Writes buckets as entries. If a rule for new buckets refuses one, the entry has the bucket's `id`."""
 
     def __init__(self, snapshot: Snapshot, *, uid: int | None, ids: bool = False) -> None:
         self.uid = uid
@@ -96,14 +96,14 @@ class _Describing:
         self.alike = Counter(lookalike(row.name) for row in own)
 
     def entry(self, row: Live) -> list[str] | str:
-        """Return the lines of a row's entry, or why it has none."""
+        """Return the lines of a bucket's entry, or why it has none."""
         if not is_own(row, self.uid):
             return f"It belongs to another account (uid {row.uid})."
         if reason := unwritable(row):
             return reason
         lines = list(pair("name", literal(row.name)))
         if why := self._why_by_id(row):
-            lines += [f"# The id says which bucket is meant: {why}", *pair("id", row.id)]
+            lines += [f"# The id selects the bucket: {why}", *pair("id", row.id)]
         elif self.ids:
             lines += pair("id", row.id)
         if row.marks:
@@ -129,7 +129,7 @@ class _Describing:
         return self.name_problem(row) or _label_problem(row)
 
     def name_problem(self, row: Live) -> str | None:
-        """Return why a new bucket could not have the name."""
+        """Return why a new bucket cannot have the name."""
         if "name" in (of_shape := self.problems(row.attrs)):
             return of_shape["name"]
         problem = rules.name_problem(row.name)
@@ -137,12 +137,12 @@ class _Describing:
 
 
 class _Portable(_Describing):
-    """Writes rows as entries for another account; in this one nothing has an id yet, and names have to be new."""
+    """Writes buckets as entries for another account, without ids: all names must be valid for new buckets."""
 
     def __init__(self, snapshot: Snapshot, *, uid: int | None) -> None:
         super().__init__(snapshot, uid=uid)
         self.regions = (CHINA,) if (urlsplit(snapshot.endpoint).hostname or "").endswith("acrcloud.cn") else REGIONS
-        self.written: dict[str, str] = {}  # names by how they look
+        self.written: dict[str, str] = {}  # names by their lookalike form
 
     def entry(self, row: Live) -> list[str] | str:
         if not is_own(row, self.uid):
@@ -163,21 +163,21 @@ class _Portable(_Describing):
         """Return why a bucket like this one cannot be created. Source: Console API, "Create Bucket"."""
         for key, creatable in (("region", self.regions), ("type", TYPES)):
             if row.attrs[key] not in creatable:
-                return f"{key} {row.attrs[key]} exists for older buckets only; choose one of {', '.join(creatable)}."
+                return f"only older buckets have {key} {row.attrs[key]}; choose one of {', '.join(creatable)}."
         if (other := self.written.get(lookalike(row.name))) is not None:
             return f"it has the name of the entry {quoted(other)}, or one that looks like it; choose another one."
         return self.name_problem(row)
 
 
 def _label_problem(row: Live) -> str | None:
-    """Return why a new bucket could not have the labels."""
+    """Return why a new bucket cannot have the labels."""
     labels = (label for label in row.attrs.get("labels", ()) if isinstance(label, str))
     problem = next(filter(None, map(rules.label_problem, labels)), None)
     return problem[0] if problem else None
 
 
 def _beyond_the_schema(row: Live) -> Mapping[str, str]:
-    """Return why keys of a row cannot stand in a manifest, although the schema allows them."""
+    """Return the keys of a bucket that cannot be in a manifest although the schema allows them, and why."""
     problems = {}
     if isinstance(row.attrs.get("metadata_template"), str):
         problems["metadata_template"] = "The text is not a JSON object."
@@ -185,7 +185,7 @@ def _beyond_the_schema(row: Live) -> Mapping[str, str]:
         try:
             json.dumps(row.attrs.get(key), ensure_ascii=False).encode()
         except UnicodeEncodeError:
-            problems[key] = "It holds half of a surrogate pair, which is not a character."
+            problems[key] = "It has half of a surrogate pair, which is not a character."
     return problems
 
 
@@ -195,7 +195,7 @@ def item(lines: list[str]) -> list[str]:
 
 
 def shown(key: str, value: JSON) -> JSON:
-    """Return the value as a person writes it: no template is an empty one."""
+    """Return the value as people write it: no template is an empty one."""
     return {} if key == "metadata_template" and value is None else value
 
 

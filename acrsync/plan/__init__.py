@@ -1,1 +1,1 @@
-"""What would be done, as data, and who decides it: matching, planner, ownership, guards, undo, and the saved plan."""
+"""The changes to make, as data, and the modules that decide on them; also undo, and the file of a saved plan."""

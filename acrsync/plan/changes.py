@@ -1,4 +1,4 @@
-"""What would be done to one bucket, as data: no part of a change is a function, so it can be shown, saved, hashed."""
+"""The change to one bucket, as data: no part of it is a function, so it can be shown, saved and hashed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from acrsync.model import Desired, Live
 
 
 class Action(StrEnum):
-    """What happens to one bucket, as it is written in messages and in JSON summaries."""
+    """The action on one bucket, as in messages and in JSON summaries."""
 
     RENAME = "rename"
     CREATE = "create"
@@ -22,7 +22,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Ownership labels that a change adds and removes; all others stay as they are read."""
+    """Ownership labels that a change adds and removes. All others stay."""
 
     add: tuple[str, ...] = ()
     remove: tuple[str, ...] = ()
@@ -50,10 +50,10 @@ class Update:
 
     desired: Desired
     live: Live
-    fields: tuple[str, ...]  # of `desired.attrs`, those that differ; empty where only marks change
+    fields: tuple[str, ...]  # keys of `desired.attrs` whose values differ; empty if only marks change
     reason: str
     marks: Marks = Marks()
-    needs: tuple[int, ...] = ()  # ids of buckets that must have given up a name, or this one is not free
+    needs: tuple[int, ...] = ()  # ids of buckets that must be renamed or deleted first, to free the name
 
     @property
     def name(self) -> str:
@@ -62,11 +62,11 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class Replace:
-    """Delete an empty bucket, then create it again with an immutable field changed; it gets a new id."""
+    """Delete an empty bucket, then create it again to change an immutable field. It gets a new id."""
 
-    desired: Desired  # complete: live attributes overlaid with the manifest's
+    desired: Desired  # complete: the live attributes, overridden by those of the manifest
     live: Live
-    fields: tuple[str, ...]  # all that differ, at least one of them immutable
+    fields: tuple[str, ...]  # those that differ; at least one is immutable
     reason: str
     marks: Marks = Marks()
 
@@ -77,7 +77,7 @@ class Replace:
 
 @dataclass(frozen=True, slots=True)
 class Delete:
-    """A bucket to delete; only ever an empty one."""
+    """A bucket to delete. It must be empty."""
 
     live: Live
     reason: str
@@ -119,7 +119,7 @@ def live_of(change: Change) -> Live | None:
 
 
 def action_of(change: Change) -> Action:
-    """Return the one word for a change."""
+    """Return the action of a change."""
     match change:
         case Create():
             return Action.CREATE
@@ -133,12 +133,18 @@ def action_of(change: Change) -> Action:
             return Action.KEEP
 
 
+def key_of(change: Change) -> tuple[Action, str, int | None]:
+    """Return what identifies a change in its plan: action, name, and the id of an existing bucket."""
+    live = live_of(change)
+    return action_of(change), change.name, live.id if live else None
+
+
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """One guard's no: it refuses the whole apply until it is approved or the plan changes."""
+    """The objection of one guard. It refuses the whole apply until it is approved or the plan changes."""
 
     guard: str
     diagnostic: Diagnostic
-    id: int | None = None  # the bucket; None where the plan as a whole is meant
+    id: int | None = None  # the bucket; None for an objection to the whole plan
     approval: str = ""  # "replace:8881", or empty if nothing can approve it
-    stack: str | None = None  # the stack that is renamed by taking over this bucket and all its others
+    stack: str | None = None  # the stack that is renamed if all its buckets are taken over

@@ -1,4 +1,4 @@
-"""Frozen data to JSON and back: one description of a type serves both ways."""
+"""Converts frozen data to JSON and back. One description of a type serves both directions."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ E = TypeVar("E", bound=StrEnum)
 
 
 class Mismatch(Exception):
-    """A value that is not what its place asks for."""
+    """A value of the wrong kind."""
 
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """One value of a document, and the path that leads to it for the message."""
+    """One value of a document, and its path for messages."""
 
     value: JSON
     path: str = ""
 
     def __getitem__(self, key: str) -> At:
-        """Return what is under a key; the key must exist, null or not."""
+        """Return the value of a key. The key must exist, but the value can be null."""
         values = self.mapping()
         if key not in values:
             raise self.mismatch(f"an object with `{visible(key)}`")
@@ -63,7 +63,7 @@ class At:
 
 @dataclass(frozen=True, slots=True)
 class Codec(Generic[T]):
-    """How values of one type are written, and read where they are expected. Reading raises: Mismatch."""
+    """Writes and reads the values of one type. Reading raises: Mismatch."""
 
     write: Callable[[T], JSON]
     read: Callable[[At], T]
@@ -75,8 +75,16 @@ FLAG: Codec[bool] = Codec(bool, At.flag)
 MAPPING: Codec[Mapping[str, JSON]] = Codec(dict, At.mapping)
 
 
+def by_key(inner: Codec[T]) -> Codec[Mapping[str, T]]:
+    """Return the codec of a mapping from any key to such a value."""
+    return Codec(
+        lambda values: {key: inner.write(value) for key, value in values.items()},
+        lambda at: {key: inner.read(at[key]) for key in at.mapping()},
+    )
+
+
 def maybe(inner: Codec[T]) -> Codec[T | None]:
-    """Return the codec that also takes None, as null."""
+    """Return the codec of such a value or None."""
     return Codec(
         lambda value: None if value is None else inner.write(value),
         lambda at: None if at.value is None else inner.read(at),
@@ -104,7 +112,7 @@ def choice(kind: type[E]) -> Codec[E]:
 
 
 def record(kind: Callable[..., T], **keys: tuple[str, Codec[Any]] | Codec[Any]) -> Codec[T]:
-    """Return the codec of a dataclass: by JSON key its codec, with the attribute's name if that is another one."""
+    """Return the codec of a dataclass: for each JSON key a codec, with the attribute's name if it differs."""
     attributes = {key: value if isinstance(value, tuple) else (key, value) for key, value in keys.items()}
     return Codec(
         lambda value: {key: codec.write(getattr(value, name)) for key, (name, codec) in attributes.items()},

@@ -1,15 +1,15 @@
-"""A plan, or an apply, as one JSON document: what programs read, and what a saved plan is.
+"""A plan, or an apply, as one JSON document, for programs. A saved plan is such a document.
 
-Described property by property in `schemas/plan.v1.json`. Within format 1 keys are only added; none is renamed, removed
-or given another meaning. ASCII only, so that no character in it can hide another.
+`schemas/plan.v1.json` describes each property. Within format 1, keys are only added: none is renamed or removed or gets
+another meaning. The document is ASCII only, so that no character can hide another.
 
-Two fingerprints stand in it. The `digest` is what a person approves: it is the same whenever the same is planned, so
-it leaves out time, places in files, server facts and the words of messages. The `checksum` covers everything else
-too, so that a file that was edited or cut is found even if the digest does not look there.
+It has two fingerprints. A person approves the `digest`: it is the same whenever the same changes are planned, so it
+does not depend on time, positions in files, server facts or the words of messages. The `checksum` covers everything, so
+it also finds edits in the parts that are not in the digest.
 
-Why `num` is in the digest of a delete and of a replacement, although it is a server fact: it is compared right before
-such a change, and the approval of a digest must not approve a file in which the count was edited. A plan that can be
-applied deletes only what holds nothing, so the number does not move for it.
+Why `num` is in the digest of a delete and a replacement, although it is a server fact: acrsync compares it right before
+such a change, and the approval of a digest must not approve a file with an edited count. Only empty buckets are
+deleted, so `num` is stable in every plan that can be applied.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from datetime import UTC, datetime
 
 from acrsync.bucket import FIELDS
 from acrsync.diagnostics import Diagnostic, Severity
-from acrsync.model import JSON, MARK, Approval, Manifest
+from acrsync.model import JSON, MARK, Approval, Live, Manifest
 from acrsync.plan.changes import Action, Change, Delete, Keep, Kept, Objection, Replace, Work, action_of, live_of
 from acrsync.plan.codec import each, maybe
 from acrsync.plan.earlier import Unsettled
@@ -32,9 +32,9 @@ from acrsync.visible import harmless_json
 
 FORMAT_VERSION = "1.0"
 TYPE = "acrcloud_bucket"
-OF_ONE_BUCKET = frozenset({"E211", "E212"})  # errors that stop no change to another bucket
+OF_ONE_BUCKET = frozenset({"E211", "E212"})  # errors that do not stop changes to other buckets
 
-# Terraform's words: looking for "delete" finds everything that destroys.
+# Terraform's words: a search for "delete" finds everything that destroys.
 ACTIONS: Mapping[Action, tuple[str, ...]] = {
     Action.CREATE: ("create",),
     Action.RENAME: ("update",),
@@ -47,31 +47,36 @@ ACTIONS: Mapping[Action, tuple[str, ...]] = {
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The changes in the order in which they are made, what stays, and what stands against it."""
+    """The changes in the order of an apply, the buckets that stay as they are, and errors and objections."""
 
-    # Changes of one wave are independent of each other; a wave ends before the next begins.
+    # The changes of one wave are independent of each other. A wave ends before the next one begins.
     waves: tuple[tuple[Work, ...], ...] = ()
     kept: tuple[Keep, ...] = ()
     manifest: Manifest = field(default_factory=Manifest)
-    uid: int | None = None  # the account, where it is known
+    uid: int | None = None  # the account, if it is known
     endpoint: str = ""
     diagnostics: tuple[Diagnostic, ...] = ()
     objections: tuple[Objection, ...] = ()
-    approved: tuple[Approval, ...] = ()  # approvals that answer an objection to this plan
+    approved: tuple[Approval, ...] = ()  # approvals of objections to this plan
     notes: tuple[str, ...] = ()  # facts to show with the plan, for people
     open: tuple[Unsettled, ...] = ()  # what earlier runs had left open when this was planned
     made_at: datetime | None = field(default=None, compare=False)
 
     @property
     def work(self) -> tuple[Work, ...]:
-        """Every change that would write, in order."""
+        """All changes that write, in order."""
         return tuple(change for wave in self.waves for change in wave)
 
     @property
     def changes(self) -> Iterator[Change]:
-        """Everything, work first."""
+        """All changes: those that write, then the buckets that stay as they are."""
         yield from self.work
         yield from self.kept
+
+    @property
+    def lives(self) -> tuple[Live, ...]:
+        """The bucket of each change that is not a create."""
+        return tuple(live for change in self.changes if (live := live_of(change)))
 
     @property
     def errors(self) -> tuple[Diagnostic, ...]:
@@ -79,12 +84,12 @@ class Plan:
 
     @property
     def refusing(self) -> tuple[Diagnostic, ...]:
-        """The errors that refuse the whole plan; the others are about one bucket each, to which nothing is done."""
+        """The errors that refuse the whole plan. Each of the others only stops the change to one bucket."""
         return tuple(error for error in self.errors if error.code not in OF_ONE_BUCKET)
 
     @property
     def can_apply(self) -> bool:
-        """The only place that decides whether a plan may be applied."""
+        """Whether the plan may be applied. This is the only place that decides it."""
         return not self.refusing and not self.objections
 
     @property
@@ -101,16 +106,32 @@ class Plan:
 
     @property
     def digest(self) -> str:
-        """The number that stands for what the plan would do, and to which account."""
-        return digest(self)
+        """The hash of the changes, and of the account they are for."""
+        return _digest(
+            {
+                "account": {"uid": self.uid, "endpoint": self.endpoint},
+                "manifest": MANIFEST.write(self.manifest),
+                "resource_changes": [
+                    _entry(change, self, wave)
+                    for wave, wave_of in enumerate(filter(None, self.waves), 1)
+                    for change in wave_of
+                ],
+                "objections": each(OBJECTION).write(self.objections),
+                "approved": each(APPROVAL).write(self.approved),
+                "diagnostics": each(DIAGNOSTIC).write(self.errors),
+            }
+        )
 
     def to_json(self) -> str:
         """Return the plan as `acrsync plan --out` saves it."""
-        assert self.made_at is not None, "A plan that nobody made cannot be saved. This is a bug in acrsync."
+        assert self.made_at is not None, "A plan without a time cannot be saved. This is a bug in acrsync."
         return json_text(self, Run(self.made_at, self.exit_code()))
 
     def exit_code(self, *, detailed: bool = False, unmanaged: bool = False) -> ExitCode:
-        """Return how a command ends that shows this plan: 2 if there are changes, or buckets without an entry."""
+        """Return the exit code of a command that shows this plan.
+
+        `detailed`: 2 if it has changes. `unmanaged`: 2 if there are unmanaged buckets.
+        """
         changes = detailed and bool(self.work)
         changes = changes or (unmanaged and any(keep.kept is Kept.UNMANAGED for keep in self.kept))
         return exit_code(End(objections=bool(self.objections), errors=bool(self.errors), changes=changes))
@@ -122,11 +143,11 @@ def _identity(change: Change) -> int | str:
 
 
 def plan_document(plan: Plan | None, run: Run) -> dict[str, JSON]:
-    """Return the one document of a run; without a plan it holds little but diagnostics and the exit code."""
+    """Return the document of a run. Without a plan it has little more than diagnostics and the exit code."""
     shown = plan or Plan()
-    told = (*shown.diagnostics, *run.diagnostics)
-    if run.outcomes is None:  # then what is saved is what was reported, and an error in it refuses the plan
-        shown = replace(shown, diagnostics=told)
+    diagnostics = (*shown.diagnostics, *run.diagnostics)
+    if run.outcomes is None:  # an error of the run refuses the saved plan, too
+        shown = replace(shown, diagnostics=diagnostics)
     document: dict[str, JSON] = {
         "format_version": FORMAT_VERSION,
         "acrsync_version": run.version,
@@ -145,7 +166,7 @@ def plan_document(plan: Plan | None, run: Run) -> dict[str, JSON]:
         ],
         "objections": each(OBJECTION).write(shown.objections),
         "approved": each(APPROVAL).write(shown.approved),
-        "diagnostics": each(DIAGNOSTIC).write(told),
+        "diagnostics": each(DIAGNOSTIC).write(diagnostics),
         "notes": list(shown.notes),
         "open": each(UNSETTLED).write(shown.open),
         "summary": _summary(shown),
@@ -160,38 +181,20 @@ def plan_document(plan: Plan | None, run: Run) -> dict[str, JSON]:
 
 
 def json_text(plan: Plan | None, run: Run) -> str:
-    """Return the document as text; keys in the order in which people read them."""
+    """Return the document as text, with the keys in the order of reading."""
     return harmless_json(json.dumps(plan_document(plan, run), indent=2, allow_nan=False)) + "\n"
 
 
-def digest(plan: Plan) -> str:
-    """Return the number that stands for what a plan would do, and to which account."""
-    return _digest(
-        {
-            "account": {"uid": plan.uid, "endpoint": plan.endpoint},
-            "manifest": MANIFEST.write(plan.manifest),
-            "resource_changes": [
-                _entry(change, plan, wave)
-                for wave, wave_of in enumerate(filter(None, plan.waves), 1)
-                for change in wave_of
-            ],
-            "objections": each(OBJECTION).write(plan.objections),
-            "approved": each(APPROVAL).write(plan.approved),
-            "diagnostics": each(DIAGNOSTIC).write(plan.errors),
-        }
-    )
-
-
 def checksum(document: Mapping[str, JSON]) -> str:
-    """Return the number over everything that a document holds but itself."""
+    """Return the hash of everything in a document except the checksum itself."""
     return _hash({key: value for key, value in document.items() if key != "checksum"})
 
 
 def _digest(document: Mapping[str, JSON]) -> str:
-    """Return the hash of what a document means.
+    """Return the hash of the meaning of a document.
 
-    In it: account, manifest, each change in its wave with the live values that are compared right before it,
-    objections and approvals in force, the codes of errors. Not in it: what is left alone, reasons, words, places.
+    Included: account, manifest, each change with its wave and the live values that are compared right before it,
+    objections, used approvals, codes of errors. Not included: unchanged buckets, reasons, words, positions.
     """
     manifest = document["manifest"]
     return _hash(
@@ -214,7 +217,7 @@ def _digest(document: Mapping[str, JSON]) -> str:
 
 
 def _meaning(entry: Mapping[str, JSON]) -> JSON:
-    """Return what one change means: what is sent, and what is compared right before."""
+    """Return the values of one change that are sent, and those that are compared right before."""
     desired, live = entry["desired"], entry["live"]
     compared = live
     if live and entry["action"] in (Action.RENAME, Action.UPDATE):
@@ -248,7 +251,7 @@ def _hash(value: JSON) -> str:
 
 
 def _entry(change: Change, plan: Plan, wave: int | None) -> dict[str, JSON]:
-    """Return one entry of `resource_changes`: what the change is made of, and what readers derive from that."""
+    """Return one entry of `resource_changes`: the parts of the change, and derived values for readers."""
     action = action_of(change)
     parts = {**NO_PARTS, **CHANGES[action].write(change)}
     live = live_of(change)

@@ -1,4 +1,4 @@
-"""What planning must know of earlier runs: what they left open, and what they managed."""
+"""Facts about earlier runs that a plan depends on: unfinished changes, and managed buckets."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from acrsync.plan.changes import Action
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A change of an earlier run whose end is not settled: its write may have been carried out or not."""
+    """An unfinished change of an earlier run: the server may have carried out its write or not."""
 
     action: Action
     name: str
     id: int | None = None  # the bucket before the change; None for a create
-    attrs: Attrs = field(default_factory=dict)  # everything that the bucket must have, also what a replacement keeps
+    attrs: Attrs = field(default_factory=dict)  # all attributes of the bucket, also those that a replacement keeps
     marks: tuple[str, ...] = ()
-    listed: frozenset[int] = frozenset()  # ids that were listed before that run, so none is what it created
+    listed: frozenset[int] = frozenset()  # ids in the list before that run: it did not create these buckets
     run: str = ""  # its id
     claimed: bool = False  # it may have been sent, and only a person decides that it is sent again
 
@@ -35,14 +35,14 @@ class Unsettled:
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What is left of earlier runs against one account, as far as it shapes the next plan."""
+    """What the next plan must know about earlier runs on the account."""
 
     pending: tuple[Pending, ...] = ()
-    aliases: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # entry -> id and name that the server stored
-    managed: Mapping[int, str] = field(default_factory=dict)  # by id: what the last verified run of this stack managed
+    aliases: Mapping[str, tuple[int, str]] = field(default_factory=dict)  # by name sent: the id and the name stored
+    managed: Mapping[int, str] = field(default_factory=dict)  # by id: names in the last verified run of this stack
 
     def lost(self, name: str) -> Pending | None:
-        """Return the replacement that deleted the bucket of this name and may not have created it again."""
+        """Return the replacement that deleted the bucket of this name, but may not have created it again."""
         found = (left for left in reversed(self.pending) if left.action is Action.REPLACE and left.name == name)
         return next(found, None)
 

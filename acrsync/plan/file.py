@@ -1,8 +1,8 @@
-"""A saved plan read back: the document turned into the plan that it was written from, or one refusal.
+"""Reads a saved plan: from the document back to the plan, or one error.
 
-Why by codec and not by schema: the plan's types want more than a schema says, and a reader that builds them checks
-everything on the way. Unknown keys are ignored, so that a later 1.x can add some; if such a key changes what the plan
-means, the digest does not fit what was understood, and the plan is refused.
+Why with codecs and not with the schema: the types of a plan are stricter than the schema, and building them checks
+everything. Unknown keys are ignored, so that a later 1.x can add some. If such a key changes the meaning of the plan,
+the digest does not match, and the plan is refused.
 """
 
 from __future__ import annotations
@@ -19,63 +19,63 @@ from acrsync.diagnostics import AcrsyncError
 from acrsync.model import JSON
 from acrsync.plan.changes import Action, Keep, Kept, Work
 from acrsync.plan.codec import NUMBER, TEXT, At, Mismatch, choice, each, maybe
-from acrsync.plan.document import FORMAT_VERSION, Plan, checksum, digest
+from acrsync.plan.document import FORMAT_VERSION, Plan, checksum
 from acrsync.plan.parts import APPROVAL, CHANGES, DIAGNOSTIC, LIVE, MANIFEST, OBJECTION, TEXTS, UNSETTLED
 
-AGAIN = "save the plan anew with `acrsync plan --out plan.json`."
+AGAIN = "save the plan again: acrsync plan --out plan.json"
 
 
 @dataclass(frozen=True, slots=True)
 class SavedPlan:
-    """A plan as it was saved, with what decides whether it may still be applied."""
+    """A plan as it was saved, and when and by which acrsync."""
 
     plan: Plan
     created_at: datetime  # UTC
-    digest: str
     acrsync_version: str
 
 
 def load_plan(text: bytes | str) -> SavedPlan:
-    """Return the plan that a file holds, exactly as it was planned.
+    """Return the plan in a file, exactly as it was planned.
 
-    Raises: AcrsyncError E050 (no JSON, or cut short), E051 (no plan in it), E052 (a newer format), E053 (edited) or
-    E054 (does not fit the format). Age, account, endpoint and an expected digest are for the caller to compare.
+    Raises: AcrsyncError E050 (not JSON, or cut off), E051 (not a plan), E052 (a newer format), E053 (edited) or E054
+    (does not match the format). The caller compares age, account, endpoint and the expected digest.
     """
-    # Plans are ASCII: bytes that are no UTF-8 are damage, which the checksum finds.
+    # Plans are ASCII. If bytes are not UTF-8, the file is damaged, and the checksum finds it.
     content = text if isinstance(text, str) else text.decode("utf-8-sig", errors="replace")
     try:
         document = json.loads(content, parse_constant=_finite, parse_float=_finite)
     except ValueError as e:
-        why = "It is cut short or damaged." if content.lstrip().startswith("{") else "It is not JSON."
+        why = "It is cut off or damaged." if content.lstrip().startswith("{") else "It is not JSON."
         raise AcrsyncError("E050", why, fix=AGAIN) from e
     except RecursionError as e:
         raise AcrsyncError("E054", "It is nested too deeply.", fix=AGAIN) from e
     if not isinstance(document, dict):
-        raise _not_a_plan("It is JSON, but no object.")
+        raise _not_a_plan("It is JSON, but not an object.")
     return saved_plan(document)
 
 
 def saved_plan(document: Mapping[str, JSON]) -> SavedPlan:
-    """Return the plan that a document holds. Raises: as `load_plan`."""
+    """Return the plan in a document. Raises: the same errors as `load_plan`."""
     try:
         _refuse_other_formats(document)
         if document.get("checksum") != checksum(document):
-            raise _edited("Its checksum does not fit what it holds.")
+            raise _edited("The checksum does not match the content.")
         if document.get("manifest") is None:
-            raise _not_a_plan("The run that wrote it ended before there was a plan; its `diagnostics` say why.")
+            raise _not_a_plan("The run that wrote it ended before it had a plan. Its `diagnostics` say why.")
         if "outcomes" in document:
-            raise _not_a_plan("It is the report of an apply, which is done.")
-        saved = _saved(At(document))
+            raise _not_a_plan("It is the report of an apply.")
+        at = At(document)
+        saved, recorded = _saved(at), TEXT.read(at["digest"])
     except (Mismatch, RecursionError) as e:
         detail = f"{e}." if isinstance(e, Mismatch) else "It is nested too deeply."
         raise AcrsyncError("E054", detail, fix=AGAIN) from e
-    if digest(saved.plan) != saved.digest:
-        raise _edited("Its digest does not fit the changes that it holds, or a newer acrsync means more by them.")
+    if saved.plan.digest != recorded:
+        raise _edited("The digest does not match the changes, or a newer acrsync wrote them with more details.")
     return saved
 
 
 def _finite(number: str) -> float:
-    """Return a number, never NaN or one beyond all bounds: both are no JSON and do not compare."""
+    """Return a number. NaN and infinity are refused: they are not JSON."""
     value = float(number)
     if not isfinite(value):
         raise ValueError(number)
@@ -86,9 +86,9 @@ def _refuse_other_formats(document: Mapping[str, JSON]) -> None:
     version = document.get("format_version")
     match = re.fullmatch(r"([0-9]{1,9})\.[0-9]{1,9}", version) if isinstance(version, str) else None
     if match is None or "resource_changes" not in document:
-        raise _not_a_plan("It has no `format_version` and `resource_changes` as acrsync writes them.")
+        raise _not_a_plan("It does not have the `format_version` and `resource_changes` that acrsync writes.")
     if match[1] != FORMAT_VERSION.partition(".")[0]:
-        detail = f"It has format {match[0]}; this acrsync reads {FORMAT_VERSION} and later ones that begin alike."
+        detail = f"It has format {match[0]}; this acrsync reads formats {FORMAT_VERSION.partition('.')[0]}.x."
         raise AcrsyncError("E052", detail, fix=f"update acrsync, or {AGAIN}")
 
 
@@ -113,7 +113,7 @@ def _saved(at: At) -> SavedPlan:
         notes=TEXTS.read(at["notes"]),
         open=each(UNSETTLED).read(at["open"]),
     )
-    return SavedPlan(plan, _time(at["timestamp"]), TEXT.read(at["digest"]), TEXT.read(at["acrsync_version"]))
+    return SavedPlan(plan, _time(at["timestamp"]), TEXT.read(at["acrsync_version"]))
 
 
 def _time(at: At) -> datetime:
@@ -124,11 +124,11 @@ def _time(at: At) -> datetime:
 
 
 def _waves(at: At) -> Iterator[tuple[Work, ...]]:
-    """Yield the changes that write, wave by wave."""
+    """Yield the waves of changes that write."""
     entries = [entry for entry in at.items() if maybe(NUMBER).read(entry["wave"]) is not None]
     numbers = [entry["wave"].number() for entry in entries]
     if numbers != sorted(numbers):
-        raise at.mismatch("waves in their order")
+        raise at.mismatch("waves in ascending order")
     for _, wave in groupby(entries, key=lambda entry: entry["wave"].number()):
         yield tuple(_work(entry) for entry in wave)
 
@@ -136,7 +136,7 @@ def _waves(at: At) -> Iterator[tuple[Work, ...]]:
 def _work(at: At) -> Work:
     action = choice(Action).read(at["action"])
     if action is Action.KEEP:
-        raise at["wave"].mismatch("null for what is kept")
+        raise at["wave"].mismatch("null, because the action is keep")
     change: Work = CHANGES[action].read(at)
     wanted = {} if action is Action.DELETE else at["desired"]["attributes"].mapping()
     if not all(field in wanted for field in TEXTS.read(at["fields"])):

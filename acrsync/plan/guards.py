@@ -1,6 +1,6 @@
-"""What objects to a plan. Guards only object: the plan is shown in full, and any objection refuses the whole apply.
+"""The guards: rules that object to a plan. They do not change it: it is shown in full, and one objection refuses it.
 
-Why approvals name one guard and one bucket: a global `--force` approves what nobody has looked at.
+Why an approval is for one guard and one bucket: a global `--force` approves changes that nobody has reviewed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import StrEnum
 from acrsync.bucket import num_of, shown, size_of
 from acrsync.diagnostics import Diagnostic, Span, error, in_reading_order
 from acrsync.model import MARK, PROTECTED, Approval, Evidence, Live, Manifest, Prune, Reference
-from acrsync.plan.changes import Create, Delete, Keep, Kept, Objection, Replace, Update, Work
+from acrsync.plan.changes import Create, Delete, Kept, Objection, Replace, Update, Work
 from acrsync.plan.document import Plan
 from acrsync.plan.earlier import Earlier
 from acrsync.plan.likeness import shares_values
@@ -25,7 +25,7 @@ from acrsync.visible import visible
 
 
 class Guard(StrEnum):
-    """The names by which approvals and messages call the guards."""
+    """The names of the guards in approvals and messages."""
 
     CONTENT = "content"
     REPLACE = "replace"
@@ -38,47 +38,44 @@ class Guard(StrEnum):
     ACCOUNT = "account"
 
 
-RENAMES_BY_NAME = "fs-container"  # the only kind that may refer to a bucket by its name
+RENAMES_BY_NAME = "fs-container"  # the only kind that can refer to a bucket by name
 
 
 def guarded(plan: Plan, evidence: Evidence, *, earlier: Earlier | None = None) -> Plan:
-    """Return the plan with every objection that is not approved, and a warning for every spent approval.
-
-    `earlier` is what is left of earlier runs.
-    """
+    """Return the plan with the objections that are not approved, and a warning for each approval without effect."""
     renames = tuple(likely_renames(plan, earlier or Earlier()))
     of_changes = (objection for change in plan.work for objection in objections_to(change, plan.manifest, evidence))
     of_the_whole = (objection for guard in _OF_THE_WHOLE for objection in guard(plan))
     raised: dict[tuple[str, int | None], Objection] = {}
-    # A swap changes a bucket twice: one objection, under its live name.
-    for objection in (*of_changes, *of_the_whole, *_twins(plan, renames)):
+    # A swap changes a bucket twice, but there is only one objection, with the live name.
+    for objection in (*of_changes, *of_the_whole, *_creates_of_existing(plan, renames)):
         raised.setdefault((objection.guard, objection.id), objection)
     answers = [(objection, _answer(objection, plan.manifest)) for objection in _of_stacks(plan, raised.values())]
-    lives = [change.live for change in plan.changes if not isinstance(change, Create)]
-    spent = [_spent(approval.span, str(approval)) for approval in plan.manifest.approvals if not _of(approval, lives)]
+    lives = plan.lives
+    unused = [_unused(approval) for approval in plan.manifest.approvals if not any(map(approval.covers, lives))]
     return replace(
         plan,
         objections=_with_lines([objection for objection, answer in answers if answer is None], plan.manifest),
         approved=tuple(dict.fromkeys(answer for _, answer in answers if answer is not None)),
-        diagnostics=in_reading_order((*_caused(plan, raised.values()), *spent, *_may_be_renames(plan, renames))),
+        diagnostics=in_reading_order((*_relevant(plan, raised.values()), *unused, *_may_be_renames(plan, renames))),
         notes=(*plan.notes, *_notes(plan, evidence)),
     )
 
 
 def objections_to(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[Objection]:
-    """Yield what objects to one change for its own sake, approved or not."""
+    """Yield the objections to one change by itself, approved or not."""
     for guard in _OF_ONE_CHANGE:
         yield from guard(change, manifest, evidence)
 
 
 def standing(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[Objection]:
-    """Yield what objects to one change and is not approved."""
+    """Yield the objections to one change that are not approved."""
     raised = objections_to(change, manifest, evidence)
     return (objection for objection in raised if _answer(objection, manifest) is None)
 
 
 def _answer(objection: Objection, manifest: Manifest) -> Approval | None:
-    """Return what approves an objection: by its bucket, or by the stack that is renamed with it."""
+    """Return the approval of an objection: for its bucket, or for its stack."""
     for approval in manifest.approvals if objection.approval else ():
         of_stack = approval.stack is not None and approval.stack == objection.stack
         if str(approval) == objection.approval or (approval.guard == objection.guard and of_stack):
@@ -86,30 +83,18 @@ def _answer(objection: Objection, manifest: Manifest) -> Approval | None:
     return None
 
 
-def _of(approval: Approval, lives: Iterable[Live]) -> bool:
-    """Tell whether there is still something that an approval could be of."""
-    if approval.stack is None:
-        return any(approval.id == live.id for live in lives)
-    return any(MARK + approval.stack in live.marks for live in lives)
-
-
 def _of_stacks(plan: Plan, raised: Iterable[Objection]) -> list[Objection]:
-    """Return objections in which only stacks are named that this plan takes over whole, which renames them."""
+    """Return objections that name a stack only if the plan takes over all its buckets, and so renames the stack."""
     objections = list(raised)
     taken = {objection.id for objection in objections if objection.stack}
-    left = {
-        mark.removeprefix(MARK)
-        for change in plan.changes
-        if not isinstance(change, Create) and not _is_foreign(change) and change.live.id not in taken
-        for mark in change.live.marks
-    }
+    left = {mark.removeprefix(MARK) for live in _own(plan) if live.id not in taken for mark in live.marks}
     return [replace(one, stack=None) if one.stack in left else one for one in objections]
 
 
 def _with_lines(objections: list[Objection], manifest: Manifest) -> tuple[Objection, ...]:
-    """Return objections whose lines to paste fit together: as entries, if there is more than one approval."""
-    written = sum(approval.span is not None for approval in manifest.approvals)
-    if written + sum(bool(objection.approval) for objection in objections) < 2:  # noqa: PLR2004 - more than one
+    """Return objections with lines to paste that fit together: as entries, if there is more than one approval."""
+    existing = sum(approval.span is not None for approval in manifest.approvals)
+    if existing + sum(bool(objection.approval) for objection in objections) <= 1:
         return tuple(objections)
     return tuple(
         replace(one, diagnostic=replace(one.diagnostic, fix=_AS_KEY.sub(_AS_ENTRY, one.diagnostic.fix)))
@@ -118,7 +103,7 @@ def _with_lines(objections: list[Objection], manifest: Manifest) -> tuple[Object
 
 
 def needs_references(plan: Plan) -> bool:
-    """Tell whether a plan renames, replaces or deletes, so that who uses the buckets must be known."""
+    """Tell whether a plan renames, replaces or deletes, so that it must be known who uses these buckets."""
     return any(True for _ in touched(plan))
 
 
@@ -130,7 +115,7 @@ def touched(plan: Plan) -> Iterator[Live]:
 
 
 def _objection(guard: Guard, code: str, detail: str, *, fix: str, live: Live, span: Span | None = None) -> Objection:
-    """Return an objection to what happens to one bucket, with the line that approves it where there is one."""
+    """Return an objection to the change of one bucket, with the line that approves it, if that is possible."""
     approval = f"{guard}:{live.id}" if guard in APPROVABLE else ""
     if approval:
         line = f'allow: [{{guard: {guard}, id: {live.id}, reason: "..."}}]'
@@ -154,7 +139,7 @@ def _verb(change: Work) -> str:
 
 
 def _content(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[Objection]:
-    """Object to the loss of content: what a bucket holds cannot be downloaded or brought back by any call."""
+    """Object to the loss of content: no API call can download or restore it."""
     if not isinstance(change, Replace | Delete):
         return
     live = change.live
@@ -179,36 +164,36 @@ def _replace(change: Work, _: Manifest, __: Evidence) -> Iterator[Objection]:
     live = change.live
     detail = (
         f"Bucket {visible(change.name)} (id {live.id}): {change.reason}; a replacement gets a new id, "
-        f"and whatever refers to {live.id} loses it."
+        f"so references to {live.id} break."
     )
     yield _objection(Guard.REPLACE, "E302", detail, fix="undo the edit", live=live, span=change.desired.span)
 
 
 def _takeover(change: Work, manifest: Manifest, _: Evidence) -> Iterator[Objection]:
-    """Object to touching a bucket of another stack, whether or not this manifest writes marks itself."""
+    """Object to a change of another stack's bucket, even if this manifest does not write marks."""
     if isinstance(change, Create):
         return
     live = change.live
-    others = [mark.removeprefix(MARK) for mark in live.marks if mark not in (manifest.mark, PROTECTED)]
+    others = [mark.removeprefix(MARK) for mark in manifest.other_marks(live)]
     if others:
         detail = f"Bucket {describe(live)} is marked as managed by stack {', '.join(map(visible, others))}."
-        fix = f"leave it to that stack, or have it forget the bucket first with {forgetting(live)}"
+        fix = f"leave it to that stack, or first apply that stack's manifest with {forgetting(live)}"
         objection = _objection(Guard.TAKEOVER, "E306", detail, fix=fix, live=live, span=_span(change, manifest))
         yield replace(objection, stack=others[0]) if len(others) == 1 else objection
 
 
 def forgetting(live: Live) -> str:
-    """Return the line by which a stack lets a bucket go, so that another one can take it."""
+    """Return the line for a stack's manifest that gives up a bucket, so that another stack can take it over."""
     return f"`removed: [{{name: {json.dumps(visible(live.name), ensure_ascii=False)}, forget: true}}]`"
 
 
 def _protected(change: Work, manifest: Manifest, _: Evidence) -> Iterator[Objection]:
-    """Object to deleting what is marked as protected, also when the entry that asked for it is gone."""
+    """Object to deleting a bucket with the protected mark, even if it has no entry now."""
     if not isinstance(change, Replace | Delete) or PROTECTED not in change.live.marks:
         return
     live = change.live
-    detail = f"Bucket {describe(live)} carries the mark {PROTECTED}, so it is not {_verb(change)}."
-    fix = "under `ownership: label`, set `protect: false` on its entry, apply that by itself, and then make this change"
+    detail = f"Bucket {describe(live)} has the mark {PROTECTED}, so it is not {_verb(change)}."
+    fix = "with `ownership: label`, set `protect: false` on its entry and apply that first; then make this change"
     yield _objection(Guard.PROTECTED, "E307", detail, fix=fix, live=live, span=_span(change, manifest))
 
 
@@ -230,27 +215,27 @@ def _in_use(change: Work, manifest: Manifest, evidence: Evidence) -> Iterator[Ob
         return
     why = f"is used by {named}" if named else f"may be in use: {', '.join(unreadable)} cannot be read"
     detail = f"Bucket {describe(change.live)} would be {what}, and {why}."
-    fix = "change what uses it first" if named else "use a token that may read them"
+    fix = "change what uses it first" if named else "use a token that can read them"
     yield _objection(Guard.IN_USE, "E308", detail, fix=fix, live=change.live, span=_span(change, manifest))
 
 
 def _deletes(plan: Plan) -> Iterator[Objection]:
     count = sum(isinstance(change, Replace | Delete) for change in plan.work)
-    own = [c.live for c in plan.changes if not isinstance(c, Create) and not _is_foreign(c)]
-    mark = plan.manifest.mark
-    ours = len({live.id for live in own if mark is None or mark in live.marks})
-    allowed = plan.manifest.deletes_limit.of(ours)
+    mark, limit = plan.manifest.mark, plan.manifest.deletes_limit
+    ours = len({live.id for live in _own(plan) if mark is None or mark in live.marks})
+    allowed = limit.of(ours)
     if count > allowed:
-        limit = plan.manifest.deletes_limit
-        said = f"{limit.value} % of the {ours} that are ours" if limit.percent else str(limit.value)
-        detail = f"{count} buckets would be deleted or replaced; at most {allowed} may be ({said})."
+        share = f" ({limit.value} % of our {ours} buckets)" if limit.percent else ""
+        detail = f"{count} buckets would be deleted or replaced; the limit is {allowed}{share}."
         fix = f"check the list above; if it is right, add `limits: {{deletes: {count}}}` or `--max-deletes {count}`."
         span = plan.manifest.spans.get("limits")
         yield Objection(Guard.DELETES, error("E303", detail, fix=fix, span=span))
 
 
-def _is_foreign(change: object) -> bool:
-    return isinstance(change, Keep) and change.kept is Kept.FOREIGN
+def _own(plan: Plan) -> Iterator[Live]:
+    """Yield the buckets of our own account."""
+    foreign = {keep.live.id for keep in plan.kept if keep.kept is Kept.FOREIGN}
+    return (live for live in plan.lives if live.id not in foreign)
 
 
 def _empty(plan: Plan) -> Iterator[Objection]:
@@ -260,13 +245,13 @@ def _empty(plan: Plan) -> Iterator[Objection]:
     count = sum(keep.kept is Kept.UNMANAGED and prunable(manifest, keep.live) for keep in plan.kept)
     if count:
         detail = f"`prune: {manifest.prune}` with no bucket in the manifest would delete {count} buckets."
-        fix = "check that the right file is read; to delete buckets, name them in `removed`."
+        fix = "check that this is the right file; to delete buckets, name them in `removed`."
         span = manifest.spans.get("prune")
         yield Objection(Guard.EMPTY, error("E304", detail, fix=fix, span=span))
 
 
 def _rename_like(plan: Plan) -> Iterator[Objection]:
-    """Object to a delete beside a create that looks like the same bucket under a new name."""
+    """Object to a delete and a create that together look like a rename."""
     creates = [change for change in plan.work if isinstance(change, Create)]
     for change in plan.work:
         if not isinstance(change, Delete):
@@ -279,13 +264,13 @@ def _rename_like(plan: Plan) -> Iterator[Objection]:
                 "type and labels or template: this looks like a rename, which keeps the id and the content."
             )
             fix = f"add `was: {visible(live.name)}` to the entry {visible(twin.name)}"
-            if any(entry.means(live) for entry in plan.manifest.removed):
-                fix += f" and take {visible(live.name)} out of `removed`"
+            if plan.manifest.removes(live):
+                fix += f" and remove {visible(live.name)} from `removed`"
             yield _objection(Guard.RENAME_LIKE, "E305", detail, fix=fix, live=live, span=twin.desired.span)
 
 
-def _twins(plan: Plan, renames: Iterable[Likely]) -> Iterator[Objection]:
-    """Object to creates that would make an empty twin of a bucket that is there."""
+def _creates_of_existing(plan: Plan, renames: Iterable[Likely]) -> Iterator[Objection]:
+    """Object to creates that would make an empty second bucket beside an existing one."""
     for found in renames:
         if found.objects:
             detail, fix = _as_rename(plan, found)
@@ -301,47 +286,45 @@ def _may_be_renames(plan: Plan, renames: Iterable[Likely]) -> Iterator[Diagnosti
 
 
 def _as_rename(plan: Plan, found: Likely) -> tuple[str, str]:
-    """Return what a bucket that a create may mean looks like, and the line that makes it a rename."""
+    """Return why a create looks like a rename, and the line that makes it one."""
     live, name = found.live, visible(found.create.name)
     detail = (
         f"{name} would be created, empty. Bucket {describe(live)} {found.why}: this looks like a rename, which keeps "
         "the id and the content."
     )
-    alone = sum(change.live.name == live.name for change in plan.changes if not isinstance(change, Create)) == 1
+    alone = sum(other.name == live.name for other in plan.lives) == 1
     line = f"was: {visible(live.name)}" if alone else f"id: {live.id}"
     return detail, f"add `{line}` to the entry {name}"
 
 
-def _caused(plan: Plan, raised: Iterable[Objection]) -> Iterator[Diagnostic]:
-    """Yield the diagnostics without those that only follow from the wrong account."""
+def _relevant(plan: Plan, raised: Iterable[Objection]) -> Iterator[Diagnostic]:
+    """Yield the diagnostics of a plan, without those that only follow from the wrong account."""
     other_account = any(objection.guard == Guard.ACCOUNT for objection in raised)
     return (diagnostic for diagnostic in plan.diagnostics if not other_account or diagnostic.code != "E208")
 
 
 def _account(plan: Plan) -> Iterator[Objection]:
-    lives = [change.live for change in plan.changes if not isinstance(change, Create)]
-    telling = [live for live in lives if not is_shared(live)]
-    listed = sorted({live.uid for live in lives if live.uid is not None})
+    unshared = any(not is_shared(live) for live in plan.lives)
+    listed = sorted({live.uid for live in plan.lives if live.uid is not None})
     expected, span = plan.manifest.account_uid, plan.manifest.spans.get("account")
-    if expected is not None and telling and expected not in listed:
-        whose = f"account {', '.join(map(str, listed))}" if listed else "no account that is shown"
-        detail = f"The manifest is for account {expected}; {plan.endpoint} lists buckets of {whose}."
+    if expected is not None and unshared and expected not in listed:
+        account = f"account {', '.join(map(str, listed))}" if listed else "an unknown account"
+        detail = f"The manifest is for account {expected}; {plan.endpoint} lists buckets of {account}."
         fix = "use the token of that account, or correct `account: {uid: ...}`."
     elif expected is None and len(listed) > 1:
         detail = f"{plan.endpoint} lists buckets of accounts {', '.join(map(str, listed))}."
-        fix = "say which one is yours: add `account: {uid: N}` to the manifest."
+        fix = "add your account to the manifest: `account: {uid: N}`."
     else:
         return
     yield Objection(Guard.ACCOUNT, error("E309", detail, fix=fix, span=span))
 
 
-def _spent(span: Span | None, approval: str) -> Diagnostic:
-    detail = f"What {approval} names is gone, so this approval has no effect."
-    return error("W310", detail, fix="remove the line.", span=span)
+def _unused(approval: Approval) -> Diagnostic:
+    return error("W310", f"The account has no bucket for {approval}.", fix="remove the line.", span=approval.span)
 
 
 def _notes(plan: Plan, evidence: Evidence) -> Iterator[str]:
-    """Yield what people must know about how far the evidence reaches."""
+    """Yield which signs of emptiness could not be read."""
     for change in plan.work:
         if not isinstance(change, Replace | Delete):
             continue
@@ -350,7 +333,7 @@ def _notes(plan: Plan, evidence: Evidence) -> Iterator[str]:
             unread.append(f"its size ({shown(change.live.facts['size'])})")
         if unread:
             signs = " and ".join(unread)
-            yield f"{visible(change.name)}: {signs} cannot be read, so what else can be decides that it is empty."
+            yield f"{visible(change.name)}: {signs} cannot be read, so only the other signs show that it is empty."
 
 
 _OF_ONE_CHANGE: tuple[Callable[[Work, Manifest, Evidence], Iterator[Objection]], ...] = (

@@ -1,7 +1,7 @@
-"""Whether one name may be what a server, or a person, made of another.
+"""Decides whether two names may be the same name, changed by a server or a person.
 
-Servers cut names, escape them, strip what looks like a tag, write them in lower case, turn them into slugs, take away
-accents or characters of four bytes, or put a number behind them. People put words before or behind a name.
+Servers cut names off, escape them, strip tags, convert them to lower case or slugs, remove accents or characters of
+four bytes, or append a number. People add words at the start or the end.
 """
 
 from __future__ import annotations
@@ -13,17 +13,14 @@ import unicodedata
 from acrsync.model import Attrs
 from acrsync.visible import lookalike
 
-SHORTEST = 3  # letters that the beginning of another name must have to say anything
-LONG = 16  # characters up to which no server cuts a name
+SHORTEST = 3  # letters; a shorter beginning of a name proves nothing
+LONG = 16  # characters; no server cuts names off below this length
 _TAG = re.compile(r"<[^<>]*>")
 _ESCAPE = re.compile(r"\\(['\"\\])")
 
 
 def resembles(name: str, other: str, *, shortest: int = SHORTEST) -> bool:
-    """Tell whether two names are spelled alike, or one of them is the beginning of the other.
-
-    A beginning of fewer letters than `shortest` does not count.
-    """
+    """Tell whether two names are spelled alike, or one is the beginning (`shortest` letters or more) of the other."""
     if lookalike(name) == lookalike(other):
         return True
     forms, others = _forms(name), _forms(other)
@@ -36,7 +33,7 @@ def resembles(name: str, other: str, *, shortest: int = SHORTEST) -> bool:
 
 
 def is_stored(sent: str, stored: str) -> bool:
-    """Tell whether a name is so plainly what a server stores of another that nobody would have written both."""
+    """Tell whether a name is surely another name as a server stored it: escaped or cut off."""
     escaped = {html.escape(sent), html.escape(sent, quote=False), html.escape(sent).replace("&#x27;", "&#039;")}
     is_cut = len(stored) >= LONG and sent.startswith(stored)
     return stored != sent and (stored in escaped or is_cut)
@@ -54,7 +51,7 @@ def shares_values(attrs: Attrs, other: Attrs) -> bool:
 
 
 def _forms(name: str) -> set[str]:
-    """Return the letters of a name, with and without what servers strip from it."""
+    """Return the letters of a name, with and without the parts that servers strip."""
     plain = _ESCAPE.sub(r"\1", html.unescape(html.unescape(name)))  # some servers escape twice
     return {letters for text in (plain, _TAG.sub("", plain)) if (letters := _letters(text))}
 

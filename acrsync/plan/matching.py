@@ -1,7 +1,7 @@
-"""Which live bucket each manifest entry means: by `id`, else by `was`, else by `name`.
+"""Matches each entry of the manifest with a live bucket: by `id`, else by `was`, else by `name`.
 
-Why errors and not guesses: a wrong match renames or deletes somebody's bucket. Whatever could mean two things is
-told with both of them and the line to paste, and every bucket that is part of such a question is left alone.
+Why errors and not guesses: a wrong match renames or deletes somebody's bucket. If an entry is ambiguous, an error names
+all buckets in question and the line to paste, and these buckets are left alone.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from acrsync.bucket import items_of
 from acrsync.diagnostics import Diagnostic, Span, error
 from acrsync.model import Desired, Live
 from acrsync.visible import lookalike, visible
@@ -17,23 +18,24 @@ from acrsync.visible import lookalike, visible
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """Every entry once: in a pair, to be created, or named in a diagnostic."""
+    """The result. Each entry is in it once: in a pair, in `unmatched`, or in a diagnostic."""
 
     pairs: tuple[tuple[Desired, Live], ...]
     unmatched: tuple[Desired, ...]
-    in_question: frozenset[int]  # ids of buckets that an error speaks of; nothing is done to them
+    in_question: frozenset[int]  # ids of buckets in an error, which are left alone
     diagnostics: tuple[Diagnostic, ...]
 
 
 def match(
     desired: Iterable[Desired], own: Sequence[Live], *, foreign: Sequence[Live] = (), unreadable: Sequence[Live] = ()
 ) -> Matching:
-    """Match entries with the account's own buckets; other rows only explain why a name or an id is taken.
+    """Match entries with the account's own buckets.
 
-    `foreign` are rows of other accounts, `unreadable` those of which it cannot be read what they are.
+    `foreign` are buckets of other accounts, `unreadable` those without a readable name, region, type or account. They
+    are not matched; they only explain why a name or an id is taken.
     """
-    abroad = {row.name: row for row in foreign}
-    matcher = _Matcher(tuple(sorted(desired, key=lambda entry: entry.name)), own, abroad, unreadable)
+    entries = sorted(desired, key=lambda entry: entry.name)
+    matcher = _Matcher(entries, own, {row.name: row for row in foreign}, unreadable)
     matcher.leave_unreadable()
     matcher.by_id()
     matcher.by_was()
@@ -43,46 +45,49 @@ def match(
 
 
 def describe(live: Live) -> str:
-    """Return one bucket in words, enough to tell it from its namesake."""
-    num, created_at = live.facts.get("num"), live.facts.get("created_at")
-    items = "unknown number of items" if num is None else f"{visible(str(num))} item{'' if num == 1 else 's'}"
+    """Return one bucket in words, with enough facts to distinguish it from others of the same name."""
     name = "without a name" if "name" in live.unreadable else visible(live.name)
     return (
         f"{name} (id {live.id}, {visible(str(live.attrs.get('region', 'region unknown')))}, "
-        f"{visible(str(live.attrs.get('type', 'type unknown')))}, {items}, "
-        f"created {visible(str(created_at or 'unknown'))})"
+        f"{visible(str(live.attrs.get('type', 'type unknown')))}, {items_of(live)}, "
+        f"created {visible(str(live.facts.get('created_at') or 'unknown'))})"
     )
 
 
 def cannot_be_read(row: Live, keys: Iterable[str], *, span: Span | None) -> Diagnostic:
-    """Return the error for a bucket of which something that is needed cannot be read; it stops no other bucket."""
+    """Return the error for a bucket with a needed value that cannot be read. It does not stop other buckets."""
     values = " and ".join(f"`{key}` is {row.unreadable[key]}" for key in keys)
     detail = (
-        f"Bucket {describe(row)}: {values}, which acrsync cannot read. Written back it could be lost, so nothing is "
-        "done to this bucket."
+        f"Bucket {describe(row)}: {values}, which acrsync cannot read. A write could destroy it, so the bucket is left "
+        "alone."
     )
     return error("E211", detail, fix="correct it in the ACRCloud console.", span=span)
 
 
-def _leads_nowhere(entry: Desired, was: str) -> Diagnostic:
-    """Return the warning for a `was` without old or new bucket: a slip of the pen would create an empty bucket."""
+def several_named(name: str, rows: Sequence[Live]) -> str:
+    """Return in words that several buckets have one name."""
+    return f"{len(rows)} buckets are named {visible(name)}: {'; '.join(map(describe, rows))}."
+
+
+def _finds_nothing(entry: Desired, was: str) -> Diagnostic:
+    """Return the warning for a `was` if neither the old nor the new name exists. It may be a typing error."""
     detail = (
         f"No bucket is named {visible(was)} or {visible(entry.name)}, so {visible(entry.name)} would be created, empty."
     )
-    fix = f"correct `was: {visible(was)}` if a bucket is to be renamed, or remove it."
+    fix = f"correct `was: {visible(was)}` to rename a bucket, or remove it to create one."
     return error("W211", detail, fix=fix, span=entry.span)
 
 
 @dataclass(slots=True)
 class _Matcher:
-    """The claims made so far; lives for one call of `match`."""
+    """The state of one call of `match`."""
 
     entries: Sequence[Desired]
     own: Sequence[Live]
-    abroad: Mapping[str, Live]  # rows of other accounts, by name
+    foreign: Mapping[str, Live]  # buckets of other accounts, by name
     unreadable: Sequence[Live] = ()
-    claims: dict[int, Desired] = field(default_factory=dict)  # bucket id -> the entry that means it
-    settled: set[str] = field(default_factory=set)  # names of entries that are matched or in an error
+    claims: dict[int, Desired] = field(default_factory=dict)  # bucket id -> the entry that selects it
+    settled: set[str] = field(default_factory=set)  # names of entries that are matched or have an error
     unmatched: list[Desired] = field(default_factory=list)
     in_question: set[int] = field(default_factory=set)
     diagnostics: list[Diagnostic] = field(default_factory=list)
@@ -107,15 +112,15 @@ class _Matcher:
             self.settled.add(entry.name)
             return
         detail = f"{visible(other.name)} and {visible(entry.name)} both select bucket {describe(row)}."
-        fix = "keep `id` or `was` in one of the two entries; to rename a bucket and create its name anew, apply twice."
+        fix = "remove `id` or `was` from one of them; to rename a bucket and create one of its old name, apply twice."
         self.refuse(entry, error("E203", detail, fix=fix, span=entry.span), [row])
 
     def free(self, name: str) -> bool:
-        """Tell whether a name is not live, or is given up by the entry that claims its bucket."""
+        """Tell whether no bucket has this name, or all that have it get another one."""
         return all(row.id in self.claims and self.claims[row.id].name != name for row in self.named.get(name, ()))
 
     def leave_unreadable(self) -> None:
-        """Refuse each entry that means a bucket of which it cannot be read what it is, or would create its name."""
+        """Refuse each entry that selects an unreadable bucket, or would create one with its name."""
         rows = {row.id: row for row in self.unreadable}
         alike = {lookalike(row.name): row for row in self.unreadable if row.name}
         left = []
@@ -147,7 +152,7 @@ class _Matcher:
             self.refuse(entry, error("E201", detail, fix=fix, span=entry.span), namesakes)
 
     def by_was(self) -> None:
-        """Follow `was` from the ends of chains, as long as another one can be followed."""
+        """Follow each `was` whose new name is free. Each one can free the name for another one."""
         pending = []
         for entry in self.entries:
             if entry.was is None or entry.id is not None:
@@ -158,9 +163,9 @@ class _Matcher:
             elif old:
                 self.refuse(entry, self.ambiguous(entry, entry.was, old), old)
             elif entry.name in self.named:
-                self.hint(entry, f"No bucket is named {visible(entry.was)} any more.")
+                self.hint(entry, f"No bucket is named {visible(entry.was)} now.")
             else:
-                self.diagnostics.append(_leads_nowhere(entry, entry.was))
+                self.diagnostics.append(_finds_nothing(entry, entry.was))
         progress = True
         while progress:
             progress = False
@@ -173,16 +178,16 @@ class _Matcher:
             self.not_followed(entry, row)
 
     def not_followed(self, entry: Desired, old: Live) -> None:
-        """Explain a `was` whose new name is live and stays: spent where the old bucket has an entry, else an error."""
+        """Explain a `was` whose new name is taken: a hint if the old bucket has an entry of its own, else an error."""
         if old.id in self.claims or any(other.name == old.name for other in self.entries):
-            self.hint(entry, f"{visible(entry.name)} is live, and {visible(old.name)} has an entry of its own.")
+            self.hint(entry, f"Bucket {visible(entry.name)} exists, and {visible(old.name)} has its own entry.")
             return
         new = self.named[entry.name]
         detail = (
-            f"Bucket {visible(entry.name)} was {visible(old.name)}, but both are live: {describe(old)} and "
+            f"`was` says that {visible(entry.name)} was named {visible(old.name)}, but both exist: {describe(old)} and "
             f"{', '.join(map(describe, new))}. acrsync cannot know which one you mean."
         )
-        fix = f"remove `was: {visible(old.name)}`, or write `id: {old.id}` and move the other one out of the way."
+        fix = f"remove `was: {visible(old.name)}`; or write `id: {old.id}`, and rename or delete the other one."
         self.refuse(entry, error("E206", detail, fix=fix, span=entry.span), [old, *new])
 
     def hint(self, entry: Desired, why: str) -> None:
@@ -190,10 +195,8 @@ class _Matcher:
         self.diagnostics.append(error("H201", why, fix=fix, span=entry.span))
 
     def ambiguous(self, entry: Desired, name: str, rows: Sequence[Live]) -> Diagnostic:
-        listed = "; ".join(map(describe, rows))
-        fix = f"say which one is meant: `id: {rows[0].id}`" + "".join(f" or `id: {row.id}`" for row in rows[1:]) + "."
-        detail = f"{len(rows)} buckets are named {visible(name)}: {listed}."
-        return error("E202", detail, fix=fix, span=entry.span)
+        fix = f"select one of them: add {' or '.join(f'`id: {row.id}`' for row in rows)}."
+        return error("E202", several_named(name, rows), fix=fix, span=entry.span)
 
     def by_name(self) -> None:
         alike: dict[str, list[Live]] = defaultdict(list)
@@ -210,24 +213,27 @@ class _Matcher:
                 self.claim(entry, rows[0])
             elif similar := alike.get(lookalike(entry.name)):
                 self.refuse(entry, self.similar(entry, similar[0]), similar)
-            elif entry.name in self.abroad:
-                self.refuse(entry, self.foreign(entry))
+            elif entry.name in self.foreign:
+                self.refuse(entry, self.of_another_account(entry))
             else:
                 self.unmatched.append(entry)
 
     def similar(self, entry: Desired, row: Live) -> Diagnostic:
-        detail = f"{visible(entry.name)} is not live, but {describe(row)} is: they differ only in case, space or form."
-        fix = f"write the name as it is live, or, to rename that bucket, add `was: {visible(row.name)}`."
+        detail = (
+            f"No bucket is named {visible(entry.name)}, but {describe(row)} exists. The names differ only in case, "
+            "space or Unicode form."
+        )
+        fix = f"write the existing name, or add `was: {visible(row.name)}` to rename that bucket."
         return error("E207", detail, fix=fix, span=entry.span)
 
-    def foreign(self, entry: Desired) -> Diagnostic:
-        row = self.abroad[entry.name]
-        detail = f"{visible(entry.name)} is listed, but for account {row.uid}: {describe(row)}."
+    def of_another_account(self, entry: Desired) -> Diagnostic:
+        row = self.foreign[entry.name]
+        detail = f"{visible(entry.name)} is a bucket of account {row.uid}: {describe(row)}."
         fix = "choose another name, or correct `account: {uid: ...}`."
         return error("E208", detail, fix=fix, span=entry.span)
 
     def refuse_taken_names(self) -> None:
-        """Refuse each rename onto a name that a bucket of this account keeps, or that only another one's bears."""
+        """Refuse each rename to a name that another bucket keeps."""
         leaving = {row_id for row_id, entry in self.claims.items() if entry.name != self.rows[row_id].name}
         alike: dict[str, list[Live]] = defaultdict(list)
         for row in (*self.own, *self.unreadable):
@@ -237,18 +243,14 @@ class _Matcher:
             entry, row = self.claims[row_id], self.rows[row_id]
             staying = alike.get(lookalike(entry.name))
             if not staying:
-                if entry.name in self.abroad and entry.name not in self.named:
-                    self.refuse(entry, self.foreign(entry), [row])
+                if entry.name in self.foreign and entry.name not in self.named:
+                    self.refuse(entry, self.of_another_account(entry), [row])
                 continue
             detail = (
                 f"{describe(row)} must be renamed to {visible(entry.name)}, but {describe(staying[0])} keeps that name."
             )
-            fix = "give that bucket another name or delete it first, in an apply of its own."
-            self.refuse(
-                entry,
-                error("E204", detail, fix=fix, span=entry.span),
-                [row, *staying],
-            )
+            fix = "rename or delete that bucket first, in a separate apply."
+            self.refuse(entry, error("E204", detail, fix=fix, span=entry.span), [row, *staying])
 
     def matching(self) -> Matching:
         pairs = ((entry, self.rows[row_id]) for row_id, entry in self.claims.items() if row_id not in self.in_question)

@@ -1,10 +1,10 @@
-"""In which order changes are made: waves, whose changes are independent of each other.
+"""Puts changes in order: waves of changes that are independent of each other.
 
-A change that takes a name waits for the one that gives it up. Which names a server takes for one and the same is not
-known: most databases ignore case, and many ignore accents. So a change waits for the leaver whose name is most like the
-one it takes: the same name, else one that looks the same, else one that differs in accents. If a server takes any two
-of these for one name, only one bucket can have it, so there is never more than one to wait for. If it tells them all
-apart, waiting costs nothing but time.
+A change that takes a name waits for the change that frees it, its *leaver*. It is unknown which names are equal for a
+server: most databases ignore case, and many ignore accents. So a change waits for the leaver with the most similar
+name: the same name, else one that looks the same, else one that differs in accents. If two of these names are equal for
+the server, only one bucket can have them, so there is never more than one leaver to wait for. If they all differ, the
+wait only costs time.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from acrsync.visible import lookalike
 
 
 def waves(work: Sequence[Work], *, alone: bool, names: Iterable[str]) -> Iterator[tuple[Work, ...]]:
-    """Yield the phases in order, each sorted by name: renames, creates, updates, replaces, deletes.
+    """Yield the waves in order, each sorted by name: renames, creates, updates, replacements, deletes.
 
-    Last come the renames and creates whose name a delete gives up.
-    Where no bucket of ours is listed (`alone`), the first create goes by itself: its answer shows the account.
+    Last come the renames and creates whose names are freed by a delete.
+    `alone`: the account has no bucket yet. Then the first create is a wave of its own: its response shows the account.
     """
     ordered = sorted(work, key=lambda change: change.name)
     leavers = Leavers(ordered)
@@ -42,7 +42,7 @@ def waves(work: Sequence[Work], *, alone: bool, names: Iterable[str]) -> Iterato
 
 
 class Leavers:
-    """The renames and deletes of a plan, by the names that they give up."""
+    """The renames and deletes of a plan, by the names that they free."""
 
     def __init__(self, work: Iterable[Work]) -> None:
         self._by_form: dict[tuple[str, str], Update | Delete] = {}
@@ -52,7 +52,7 @@ class Leavers:
                     self._by_form.setdefault(form, change)
 
     def of(self, change: Work) -> Update | Delete | None:
-        """Return what must have ended well before a change can take its name; None if nothing must."""
+        """Return the change that must free a name first, None if it is free."""
         if not isinstance(change, Create) and not _is_rename(change):
             return None
         found = next((self._by_form[form] for form in _forms(change.name) if form in self._by_form), None)
@@ -60,7 +60,7 @@ class Leavers:
         return None if found is None or found.live.id == own else found
 
     def end_with_a_delete(self, change: Work) -> bool:
-        """Tell whether a change waits for a delete, itself or through others that it waits for."""
+        """Tell whether a change waits for a delete, directly or through other changes."""
         seen: set[int] = set()
         leaver = self.of(change)
         while isinstance(leaver, Update) and leaver.live.id not in seen:
@@ -74,7 +74,7 @@ def _is_rename(change: Work) -> TypeGuard[Update]:
 
 
 def _forms(name: str) -> Iterator[tuple[str, str]]:
-    """Yield the forms by which names may be one, the strictest first."""
+    """Yield the forms in which names may be equal, the strictest first."""
     alike = lookalike(name)
     yield "same", name
     yield "alike", alike
@@ -90,7 +90,7 @@ _Step = tuple[Update, Update]  # what is done, and the rename of the plan that i
 
 
 def _rename_waves(renames: Sequence[Update], leavers: Leavers, names: Iterable[str]) -> Iterator[Sequence[_Step]]:
-    """Yield renames so that each name is free when it is taken; a cycle goes through a temporary name."""
+    """Yield waves of renames in which each new name is free. A cycle goes through a temporary name."""
     waits = {change.live.id: leavers.of(change) for change in renames}
     in_the_way = {change.live.id for change in _one_of_each_cycle(renames, waits)}
     taken = {_without_accents(lookalike(name)) for name in names} if in_the_way else set()
@@ -112,7 +112,7 @@ _Waits = Mapping[int, Update | Delete | None]  # what each rename waits for, by 
 
 
 def _one_of_each_cycle(renames: Sequence[Update], waits: _Waits) -> Iterator[Update]:
-    """Yield the renames that must make room first, because all others of their cycle wait for them in the end."""
+    """Yield one rename of each cycle: it must free its name first."""
     seen: set[int] = set()
     for start in renames:
         path: list[int] = []
@@ -127,7 +127,7 @@ def _one_of_each_cycle(renames: Sequence[Update], waits: _Waits) -> Iterator[Upd
 
 
 def _depth(change: Update, waits: _Waits, in_the_way: Collection[int]) -> int:
-    """Return in which wave of renames a rename can be made, from 0."""
+    """Return the number of the wave of a rename, from 0."""
     depth, leaver = 0, waits[change.live.id]
     while isinstance(leaver, Update):
         depth += 1

@@ -1,4 +1,4 @@
-"""What became of each change, and the exit code that follows from it."""
+"""The outcome of each change, and the exit code that follows from the outcomes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,20 +16,20 @@ class Status(StrEnum):
     """Completes the sentence "bucket music has been ..."."""
 
     CREATED = "created"
-    ADOPTED = "adopted"  # created by a request whose answer was lost, found again by listing
+    ADOPTED = "adopted"  # created by a request whose response was lost, then found in the list
     UPDATED = "updated"
     REPLACED = "replaced"
     DELETED = "deleted"
-    ALREADY = "already"  # as wanted before we wrote, so nothing was sent; or after a write that was refused
+    ALREADY = "already"  # as wanted before the write, so nothing was sent; or after a refused write
     KEPT = "kept"
     STALE = "stale"  # changed by someone else since it was planned; nothing was sent
     REFUSED = "refused"  # a guard objected right before the write; nothing was sent
     FAILED = "failed"
-    UNKNOWN = "unknown"  # a create without an answer that no listing could settle
+    UNKNOWN = "unknown"  # a create without a response, and the list does not show if it succeeded
     SKIPPED = "skipped"  # the run ended before its turn
 
 
-# Statuses after which a bucket is as wanted, as far as the answers tell.
+# Statuses after which a bucket is as wanted, according to the responses.
 WELL = frozenset({Status.CREATED, Status.ADOPTED, Status.UPDATED, Status.REPLACED, Status.DELETED, Status.ALREADY})
 
 Verb = Literal["create", "update", "delete"]
@@ -37,18 +37,18 @@ Verb = Literal["create", "update", "delete"]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of one change."""
+    """The outcome of one change."""
 
     change: Work
     status: Status
     diagnostic: Diagnostic | None = None
-    live: Live | None = None  # the bucket afterwards, as far as it was seen
+    live: Live | None = None  # the bucket afterwards, if it is known
     wrote: bool = False  # a write was sent, so the server may have acted
-    lost: Verb | None = None  # the write whose answer was lost
+    lost: Verb | None = None  # the write whose response was lost
 
 
 class ExitCode(IntEnum):
-    """What a pipeline sees."""
+    """The exit codes of the command line."""
 
     DONE = 0
     FAILED = 1
@@ -60,8 +60,7 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
 
 
-# The order in which `exit_code` decides, for summaries of several runs: the most urgent code comes first.
-# Interrupted, half written, refused by a guard, another run holds the account, failed, outdated, changes, done.
+# For summaries of several runs: the order in which `exit_code` decides.
 WORST_FIRST = (
     ExitCode.INTERRUPTED,
     ExitCode.INCOMPLETE,
@@ -76,20 +75,20 @@ WORST_FIRST = (
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a command ended, as far as its exit code depends on it."""
+    """The facts about a command that its exit code depends on."""
 
     outcomes: tuple[Outcome, ...] = ()
     interrupted: bool = False
-    own_leftovers: bool = False  # buckets that this run wrote do not read back as wanted
-    other_leftovers: bool = False  # somebody else changed other buckets meanwhile
-    moved_on: bool = False  # the account was not what the question had been about
+    own_leftovers: bool = False  # buckets that this run wrote are not as wanted afterwards
+    other_leftovers: bool = False  # someone else changed other buckets during the run
+    moved_on: bool = False  # the account changed after the plan was shown
     objections: bool = False
     errors: bool = False
-    changes: bool = False  # there is something to do, and the exit code must show it
+    changes: bool = False  # there are changes, and the exit code must show it
 
 
 def exit_code(end: End) -> ExitCode:
-    """Return the one exit code: the first of these that holds."""
+    """Return the exit code of the first condition that is true."""
     statuses = {outcome.status for outcome in end.outcomes}
     wrote = any(outcome.wrote for outcome in end.outcomes)
     trouble = end.own_leftovers or bool(statuses & {Status.FAILED, Status.UNKNOWN, Status.SKIPPED})
@@ -109,12 +108,12 @@ def exit_code(end: End) -> ExitCode:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of the program, as far as it has come: what a report must know in addition to the plan."""
+    """One run of the program: the facts that a report needs in addition to the plan."""
 
     timestamp: datetime  # with a time zone
     exit_code: ExitCode
     requests: Mapping[str, int] = field(default_factory=dict)  # how many were sent, by method
-    diagnostics: tuple[Diagnostic, ...] = ()  # of the run itself: those of a plan stand in the plan
-    outcomes: tuple[Outcome, ...] | None = None  # None if the run did not set out to apply
-    verified: bool = False  # the account was observed after the last write and reads as planned
+    diagnostics: tuple[Diagnostic, ...] = ()  # of the run, without those of the plan
+    outcomes: tuple[Outcome, ...] | None = None  # None if the run was not an apply
+    verified: bool = False  # the account was read after the last write, and is as planned
     version: str = __version__

@@ -1,4 +1,4 @@
-"""What a document of a plan is made of: each noun with its one description, for writing and for reading."""
+"""The codecs of all parts of a plan's document."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from acrsync.bucket import FIELDS
 from acrsync.diagnostics import Diagnostic, Severity, Span
 from acrsync.model import JSON, Approval, Attrs, Desired, Limit, Live, Manifest, Prune, Removed
 from acrsync.plan.changes import Action, Create, Delete, Keep, Kept, Marks, Objection, Replace, Update
-from acrsync.plan.codec import FLAG, MAPPING, NUMBER, TEXT, At, Codec, choice, each, maybe, record
+from acrsync.plan.codec import FLAG, MAPPING, NUMBER, TEXT, At, Codec, by_key, choice, each, maybe, record
 from acrsync.plan.earlier import Unsettled
 from acrsync.visible import visible
 
 
 def _live(at: At) -> Live:
-    """Return a bucket; it has a name, unless that could not be read."""
-    unreadable = TEXT_BY_KEY.read(at["unreadable"]) if "unreadable" in at.mapping() else {}
+    """Return a bucket. It must have a name, unless the name could not be read."""
+    unreadable = by_key(TEXT).read(at["unreadable"]) if "unreadable" in at.mapping() else {}
     live: Live = _READABLE.read(at)
     if "name" not in unreadable:
         at["attributes"]["name"].text()
@@ -35,11 +35,11 @@ def _named(at: At) -> Attrs:
 
 
 def _attrs(at: At) -> Attrs:
-    """Return attributes by field; one that is not in the table could be neither compared nor sent."""
+    """Return attributes by field. An unknown one is refused: acrsync can neither compare nor send it."""
     attrs = at.mapping()
     unknown = next((key for key in attrs if key not in FIELDS), None)
     if unknown is not None:
-        raise at.mismatch(f"nothing but attributes that this acrsync knows (not {visible(unknown)})")
+        raise at.mismatch(f"only attributes that this acrsync knows (not {visible(unknown)})")
     if "labels" in attrs:
         TEXTS.read(at["labels"])
     return attrs
@@ -54,7 +54,6 @@ TEXTS = each(TEXT)
 ATTRS: Codec[Attrs] = Codec(dict, _attrs)
 SPAN = record(Span, file=TEXT, line=NUMBER, column=NUMBER)
 SOURCE = ("span", maybe(SPAN))
-TEXT_BY_KEY: Codec[Mapping[str, str]] = Codec(dict, lambda at: {key: at[key].text() for key in at.mapping()})
 _READABLE = record(Live, id=NUMBER, attributes=("attrs", ATTRS), marks=TEXTS, facts=MAPPING)
 LIVE: Codec[Live] = Codec(_live_written, _live)
 DESIRED = record(
@@ -82,13 +81,7 @@ MANIFEST = record(
     token_env=maybe(TEXT),
     runs=maybe(TEXT),
     files=TEXTS,
-    sources=(
-        "spans",
-        Codec(
-            lambda spans: {key: SPAN.write(span) for key, span in spans.items()},
-            lambda at: {key: SPAN.read(at[key]) for key in at.mapping()},
-        ),
-    ),
+    sources=("spans", by_key(SPAN)),
 )
 DIAGNOSTIC = record(
     Diagnostic, severity=choice(Severity), code=TEXT, summary=TEXT, detail=TEXT, fix=TEXT, source=SOURCE
@@ -103,7 +96,7 @@ OBJECTION = record(
 )
 UNSETTLED = record(Unsettled, run=TEXT, action=choice(Action), name=TEXT, id=maybe(NUMBER))
 MARKS = record(Marks, add=TEXTS, remove=TEXTS)
-# What each sort of change is made of; `previous_address`, `change` and the like are derived from it, for readers.
+# The parts of each kind of change. `previous_address`, `change` and others are derived from them, for readers.
 _REASON = ("reason", TEXT)
 _CHANGED: Mapping[str, Any] = {
     "desired": DESIRED,

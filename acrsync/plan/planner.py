@@ -1,32 +1,33 @@
-"""The one decision: what to do about every bucket, and in which order.
+"""Decides what to do with each bucket, and in which order.
 
-Pure, total and deterministic: the same manifest and snapshot give the same plan, whatever the order of their parts.
-The first row that fits decides; "named" is by `id`, else by `was`, else by `name` (`matching.py`).
+Pure, total and deterministic: the same manifest and snapshot give the same plan, in whatever order their parts are.
+The first row that matches decides. An entry selects a bucket by `id`, else by `was`, else by `name` (`matching.py`). A
+bucket is *unidentified* if its name, region, type or account cannot be read.
 
-| entry | live bucket | earlier run | what happens |
+| entry | live bucket | earlier run | result |
 | --- | --- | --- | --- |
 | any | of another account | | foreign, left alone |
-| names it | it cannot be read what it is | | unreadable, left alone; E211 for that bucket only |
-| none | it cannot be read what it is | | unreadable, left alone |
-| could mean two, or two mean it | any | | an error that names both; all of them left alone |
-| names it | a value that is needed cannot be read | | unreadable, left alone; E211 for that bucket only |
-| names it | an immutable field differs | | replace |
-| names it | another field, or a mark, differs | | update; a rename if the name differs |
-| names it | as wanted | | in sync, left alone |
-| names none | | the server stored it under another name | E210 with the `id` |
-| names none | new, and nothing explains it | a create without a known end may have made it | E210 with the `id` |
-| names none | | a strict run may have sent its create | E212: only a person decides |
-| names none | | a replacement deleted it and did not end | create, with all that it had |
-| names none | one that nothing explains resembles it | | create, with an objection or a warning (`renames.py`) |
-| names none | | | create |
-| `removed` | marks cannot be read | | unreadable, left alone; E211 for that bucket only |
-| `removed` | named by it | | delete, or with `forget` take off the mark |
-| `removed` | none of that name, but of one like it | | a warning that names that one |
-| none | `prune` covers it and it can be read and written | | delete |
+| selects it | unidentified | | unreadable, left alone; E211 for this bucket only |
+| none | unidentified | | unreadable, left alone |
+| ambiguous, or two select it | any | | an error that names all of them; they are left alone |
+| selects it | a needed value cannot be read | | unreadable, left alone; E211 for this bucket only |
+| selects it | an immutable field differs | | replace |
+| selects it | another field, or a mark, differs | | update; a rename if the name differs |
+| selects it | as wanted | | in sync, left alone |
+| selects none | | the server stored it under another name | E210 with the `id` |
+| selects none | new and not explained | an unfinished create may have made it | E210 with the `id` |
+| selects none | | a strict run may have sent its create | E212: only a person decides |
+| selects none | | an unfinished replacement deleted it | create, with all its attributes |
+| selects none | a similar one that is not explained | | create, with an objection or a warning (`renames.py`) |
+| selects none | | | create |
+| `removed` | marks cannot be read | | unreadable, left alone; E211 for this bucket only |
+| `removed` | selected by it | | delete, or with `forget` remove the mark |
+| `removed` | none selected, but one with a similar name | | a warning that names that one |
+| none | covered by `prune`, readable and writable | | delete |
 | none | any other | | unmanaged, left alone |
 
-Then what cannot be carried out is taken out again (a value that cannot be created, a name that is not free in time),
-and the rest is put into waves.
+Then impossible changes become errors (a value that cannot be created, a name that is not free in time), and the other
+changes are put into waves.
 """
 
 from __future__ import annotations
@@ -39,44 +40,41 @@ from urllib.parse import urlsplit
 
 from acrsync.bucket import CHINA, FIELDS, REGIONS, TYPES
 from acrsync.diagnostics import Diagnostic, Span, error, in_reading_order
-from acrsync.model import PROTECTED, Attrs, Desired, Live, Manifest, Prune, Removed, Snapshot
-from acrsync.plan.changes import Action, Create, Delete, Keep, Kept, Marks, Replace, Update, Work
+from acrsync.model import Attrs, Desired, Live, Manifest, Prune, Removed, Snapshot
+from acrsync.plan.changes import Action, Create, Delete, Keep, Kept, Marks, Replace, Update, Work, live_of
 from acrsync.plan.document import Plan
 from acrsync.plan.earlier import Earlier, Pending
 from acrsync.plan.likeness import resembles, same_place
-from acrsync.plan.matching import cannot_be_read, describe, match
+from acrsync.plan.matching import cannot_be_read, describe, match, several_named
 from acrsync.plan.order import waves
-from acrsync.plan.ownership import account_uid, is_own, prunable, wanted_marks
+from acrsync.plan.ownership import account_uid, is_explained, is_own, prunable, wanted_marks
 from acrsync.visible import lookalike, visible
 
 
 @dataclass(slots=True)
 class _Decisions:
-    """What is decided so far; lives for one call of `make_plan`."""
+    """The state of one call of `make_plan`."""
 
     work: list[Work] = field(default_factory=list)
     kept: list[Keep] = field(default_factory=list)
     diagnostics: list[Diagnostic] = field(default_factory=list)
-    in_question: frozenset[int] = frozenset()  # ids of buckets that an error speaks of
-    taken: set[int] = field(default_factory=set)  # ids that nothing else may be decided about
+    in_question: frozenset[int] = frozenset()  # ids of buckets in an error
+    taken: set[int] = field(default_factory=set)  # ids of buckets that are decided
 
     def leave(self, live: Live, keys: Iterable[str], span: Span | None) -> None:
-        """Do nothing to a bucket of which something cannot be read that a change would need."""
+        """Leave a bucket alone, because a change needs values that cannot be read."""
         self.diagnostics.append(cannot_be_read(live, keys, span=span))
         self.kept.append(Keep(live, Kept.UNREADABLE))
 
 
 def make_plan(manifest: Manifest, snapshot: Snapshot, *, earlier: Earlier | None = None) -> Plan:
-    """Return what would make the account match the manifest.
-
-    `earlier` is what runs before this one left open.
-    """
+    """Return the changes that make the account match the manifest, after these earlier runs."""
     uid = account_uid(manifest, snapshot)
     foreign = tuple(row for row in snapshot.rows if not is_own(row, uid))
     unreadable = tuple(row for row in snapshot.rows if is_own(row, uid) and not row.is_identified)
     own = tuple(row for row in snapshot.rows if is_own(row, uid) and row.is_identified)
-    of_interest = _without_doubles(manifest.removed, own)
-    matching = match(manifest.desired, of_interest, foreign=foreign, unreadable=unreadable)
+    candidates = _without_doubles(manifest.removed, own)
+    matching = match(manifest.desired, candidates, foreign=foreign, unreadable=unreadable)
     decisions = _Decisions(
         diagnostics=list(matching.diagnostics), in_question=matching.in_question, taken=set(matching.in_question)
     )
@@ -84,12 +82,12 @@ def make_plan(manifest: Manifest, snapshot: Snapshot, *, earlier: Earlier | None
         decisions.taken.add(live.id)
         _decide(decisions, manifest, desired, live)
     earlier = earlier or Earlier()
-    new = [row for row in own if not _is_explained(row, manifest, decisions.taken)]
+    new = [row for row in own if row.id not in decisions.taken and not is_explained(row, manifest)]
     for desired in matching.unmatched:
         if stored := earlier.aliases.get(desired.name):
             decisions.diagnostics.append(stored_elsewhere(desired, *stored))
         elif made := _may_be_made(desired, new, earlier):
-            decisions.diagnostics.append(_may_be_made_of(desired, made))
+            decisions.diagnostics.append(_may_be_made_of(desired, *made))
         elif claim := earlier.claimed(desired.name):
             decisions.diagnostics.append(_may_be_sent(desired, claim))
         else:
@@ -98,8 +96,8 @@ def make_plan(manifest: Manifest, snapshot: Snapshot, *, earlier: Earlier | None
     _decide_pruned(decisions, manifest, own)
     left = [keep.live for keep in decisions.kept if keep.kept is Kept.UNREADABLE]
     work, problems = _possible(decisions.work, snapshot.endpoint, left)
-    told = {change.live.id for change in (*work, *decisions.kept) if not isinstance(change, Create)}
-    decisions.kept.extend(Keep(row, Kept.UNMANAGED) for row in own if row.id not in told)
+    decided = {one.id for change in (*work, *decisions.kept) if (one := live_of(change))}
+    decisions.kept.extend(Keep(row, Kept.UNMANAGED) for row in own if row.id not in decided)
     decisions.kept.extend(Keep(row, Kept.FOREIGN) for row in foreign)
     decisions.kept.extend(Keep(row, Kept.UNREADABLE) for row in unreadable)
     names = (*(row.name for row in snapshot.rows), *(entry.name for entry in manifest.desired))
@@ -114,9 +112,9 @@ def make_plan(manifest: Manifest, snapshot: Snapshot, *, earlier: Earlier | None
 
 
 def differing(desired: Attrs, live: Attrs) -> tuple[str, ...]:
-    """Return the fields that the manifest mentions and that differ, in the order of the table.
+    """Return the fields in the manifest that differ, in the order of the table.
 
-    An immutable field that the server does not show is not compared: a guess must not replace a bucket.
+    If the server does not show an immutable field, it is not compared: a guess must not replace a bucket.
     """
     return tuple(
         key
@@ -152,11 +150,11 @@ def _decide_create(decisions: _Decisions, manifest: Manifest, desired: Desired, 
         return
     whole = replace(desired, attrs={**lost.attrs, **desired.attrs})
     marks = Marks(add=marks.applied_to(lost.marks))
-    decisions.work.append(Create(whole, "finishes a replacement that was interrupted", marks))
+    decisions.work.append(Create(whole, "finishes an interrupted replacement", marks))
 
 
 def _without_doubles(removed: Sequence[Removed], own: Sequence[Live]) -> tuple[Live, ...]:
-    """Return the buckets that entries can mean: not one that goes by its id while a namesake stays."""
+    """Return the buckets that entries can select: not one that is removed by id if another one of its name stays."""
     going = {row.id for row in own for entry in removed if entry.id == row.id and not entry.forget}
     staying = {row.name for row in own if row.id not in going}
     return tuple(row for row in own if row.id not in going or row.name not in staying)
@@ -175,14 +173,8 @@ def stored_elsewhere(desired: Desired, bucket_id: int, name: str) -> Diagnostic:
     return error("E210", detail, fix=fix, span=desired.span)
 
 
-def _is_explained(row: Live, manifest: Manifest, taken: set[int]) -> bool:
-    """Tell whether an entry, `removed` or another stack accounts for a bucket."""
-    others = any(mark not in (manifest.mark, PROTECTED) for mark in row.marks)
-    return row.id in taken or others or any(removed.name == row.name for removed in manifest.removed)
-
-
-def _may_be_made(desired: Desired, rows: Sequence[Live], earlier: Earlier) -> Live | None:
-    """Return the new bucket that a create of an earlier run, whose end is not known, may have made."""
+def _may_be_made(desired: Desired, rows: Sequence[Live], earlier: Earlier) -> tuple[Live, Pending] | None:
+    """Return the new bucket that an unfinished create of an earlier run may have made, and that create."""
     for left in earlier.pending:
         if left.action not in (Action.CREATE, Action.REPLACE) or left.name != desired.name:
             continue
@@ -191,16 +183,17 @@ def _may_be_made(desired: Desired, rows: Sequence[Live], earlier: Earlier) -> Li
             same_labels = any(labels) and (row.attrs.get("labels"), row.marks) == labels
             may_be = row.id not in left.listed and same_place(left.attrs, row.attrs)
             if may_be and (same_labels or resembles(desired.name, row.name, shortest=1)):
-                return row
+                return row, left
     return None
 
 
-def _may_be_made_of(desired: Desired, row: Live) -> Diagnostic:
+def _may_be_made_of(desired: Desired, row: Live, left: Pending) -> Diagnostic:
     detail = (
-        f"An earlier run sent a create for {visible(desired.name)}, and its end is not known. Bucket {describe(row)} "
-        "is new since, so it may be what the server made of it. A second create would make a second bucket."
+        f"An earlier run sent a create for {visible(desired.name)}, and its outcome is unknown. Bucket {describe(row)} "
+        "is new since then, so it may be the result. A second create would make a second bucket."
     )
-    fix = f"write `id: {row.id}` in the entry; or, if it is another bucket, close that run with `acrsync runs close`."
+    closing = f"acrsync runs close {left.run} --reason TEXT"
+    fix = f"write `id: {row.id}` in the entry; or, if it is another bucket, close that run: `{closing}`."
     return error("E210", detail, fix=fix, span=desired.span)
 
 
@@ -217,15 +210,16 @@ def _may_be_sent(desired: Desired, claim: Pending) -> Diagnostic:
 def _decide_removed(decisions: _Decisions, manifest: Manifest, own: Sequence[Live], unreadable: Sequence[Live]) -> None:
     for removed in sorted(manifest.removed, key=lambda entry: (entry.name, entry.id or 0)):
         for row in unreadable:
-            if removed.means(row):
+            if removed.selects(row):
                 decisions.diagnostics.append(cannot_be_read(row, row.unreadable, span=removed.span))
-        rows = [row for row in own if removed.means(row)]
+        rows = [row for row in own if removed.selects(row)]
         ids = {row.id for row in rows}
         claimed = bool(ids & decisions.taken)
         decisions.taken |= ids
         if not rows:
-            near = _nearest(removed.name, [row for row in own if not _is_explained(row, manifest, decisions.taken)])
-            decisions.diagnostics += [_nothing_named(removed, near)] if near else []
+            free = [row for row in own if row.id not in decisions.taken and not is_explained(row, manifest)]
+            near = _nearest(removed.name, free)
+            decisions.diagnostics += [_none_named(removed, near)] if near else []
         if not rows or ids & decisions.in_question:
             continue
         if claimed or len(rows) > 1:
@@ -237,36 +231,35 @@ def _decide_removed(decisions: _Decisions, manifest: Manifest, own: Sequence[Liv
         elif manifest.mark in rows[0].marks:
             unchanged = Desired({"name": rows[0].name}, removed.span)
             forget = Marks(remove=(str(manifest.mark),))
-            decisions.work.append(Update(unchanged, rows[0], (), "forgotten: the mark goes, the bucket stays", forget))
+            decisions.work.append(Update(unchanged, rows[0], (), "forget: removes the mark, keeps the bucket", forget))
 
 
 def _nearest(name: str, rows: Sequence[Live]) -> Live | None:
-    """Return the bucket whose name is most like this one, if it may be a slip of the pen."""
+    """Return the bucket with the most similar name, if one is so similar that this may be a typing error."""
     names = get_close_matches(name, [row.name for row in rows], n=1, cutoff=0.8)
     alike = (row for row in rows if row.name in names or lookalike(row.name) == lookalike(name))
     return next(alike, None)
 
 
-def _nothing_named(removed: Removed, near: Live) -> Diagnostic:
-    detail = f"`removed` names {visible(removed.name)}, which is not live, but {describe(near)} is. Nothing is removed."
-    fix = f"if that one is meant, write `{visible(near.name)}`; else take {visible(removed.name)} out of `removed`."
+def _none_named(removed: Removed, near: Live) -> Diagnostic:
+    detail = f"`removed` has {visible(removed.name)}, but there is only {describe(near)}. Nothing is removed."
+    fix = f"if you mean that bucket, write `{visible(near.name)}`; else delete {visible(removed.name)} from `removed`."
     return error("W212", detail, fix=fix, span=removed.span)
 
 
 def _removal_in_question(removed: Removed, rows: Sequence[Live], *, claimed: bool) -> Diagnostic:
-    listed = "; ".join(map(describe, rows))
     if claimed:
-        detail = f"{visible(str(removed))} is listed in `removed`, but an entry in `buckets` means it: {listed}."
-        fix = f"remove {visible(str(removed))} from `removed`, or the entry that claims it."
+        listed = "; ".join(map(describe, rows))
+        detail = f"{visible(str(removed))} is in `removed`, but an entry in `buckets` selects it: {listed}."
+        fix = f"remove {visible(str(removed))} from `removed`, or the entry from `buckets`."
         return error("E203", detail, fix=fix, span=removed.span)
-    detail = f"{len(rows)} buckets are named {visible(removed.name)}: {listed}."
     choices = " or ".join(f"{{id: {row.id}}}" for row in rows)
-    fix = f"write which one is meant, in place of the name: {choices}"
-    return error("E202", detail, fix=fix, span=removed.span)
+    fix = f"select one of them, by its id instead of the name: {choices}"
+    return error("E202", several_named(removed.name, rows), fix=fix, span=removed.span)
 
 
 def _decide_pruned(decisions: _Decisions, manifest: Manifest, own: Sequence[Live]) -> None:
-    """Decide about buckets that nothing names; an empty manifest never prunes."""
+    """Prune buckets that no entry selects. An empty manifest never prunes."""
     if manifest.prune is Prune.NEVER or not manifest.desired:
         return
     for row in own:
@@ -275,11 +268,11 @@ def _decide_pruned(decisions: _Decisions, manifest: Manifest, own: Sequence[Live
 
 
 def _possible(work: Sequence[Work], endpoint: str, left: Iterable[Live]) -> tuple[list[Work], list[Diagnostic]]:
-    """Split off what could not be carried out: values that cannot be created, names that are not free in time."""
-    held = {lookalike(live.name): (live, "cannot be read and keeps its name") for live in left}
+    """Separate the impossible changes: values that cannot be created, and names that are not free in time."""
+    held = {lookalike(live.name): (live, "cannot be read, and keeps its name") for live in left}
     for change in work:
         if isinstance(change, Replace):
-            why = f"is replaced by {visible(change.name)} later than that"
+            why = f"has it until {visible(change.name)} replaces it"
             held[lookalike(change.live.name)] = change.live, why
     possible: list[Work] = []
     problems = []
@@ -295,9 +288,9 @@ def _possible(work: Sequence[Work], endpoint: str, left: Iterable[Live]) -> tupl
 
 
 def not_creatable(desired: Desired, endpoint: str) -> Diagnostic | None:
-    """Return the error where a bucket holds a value that nothing can be created with.
+    """Return the error if no bucket can be created with the values of an entry.
 
-    Source: Console API, "Create Bucket"; `cn-north-1` is the only region of acrcloud.cn, which has no other.
+    Source: Console API, "Create Bucket"; `cn-north-1` is the only region of acrcloud.cn.
     """
     host = urlsplit(endpoint).hostname or ""
     regions: tuple[str, ...] = (CHINA,) if host.endswith("acrcloud.cn") else REGIONS
@@ -306,14 +299,15 @@ def not_creatable(desired: Desired, endpoint: str) -> Diagnostic | None:
     for key, allowed in (("region", regions), ("type", TYPES)):
         value = desired.attrs.get(key)
         if value not in allowed:
-            detail = f"Bucket {visible(desired.name)} would have to be created with {key} {visible(str(value))}."
-            fix = f"choose one of {', '.join(allowed)}, or the name of a bucket that exists."
+            why = f"{key} {visible(str(value))}, which the API does not allow"
+            detail = f"Bucket {visible(desired.name)} would be created with {why}."
+            fix = f"choose one of {', '.join(allowed)}, or the name of an existing bucket."
             return error("E209", detail, fix=fix, span=desired.span)
     return None
 
 
 def _name_is_held(change: Work, held: Mapping[str, tuple[Live, str]]) -> Diagnostic | None:
-    """Refuse a name that another bucket gives up too late or not at all."""
+    """Return the error if the name of a change is not free in time."""
     match change:
         case Create():
             taker = None
@@ -324,6 +318,6 @@ def _name_is_held(change: Work, held: Mapping[str, tuple[Live, str]]) -> Diagnos
     holder, why = held.get(lookalike(change.name), (None, ""))
     if holder is None or holder.id == taker:
         return None
-    detail = f"{visible(change.name)} cannot be taken: {describe(holder)} {why}."
-    fix = "rename it first, in an apply of its own, and then replace it."
+    detail = f"The name {visible(change.name)} is not free: {describe(holder)} {why}."
+    fix = "rename that bucket first, in a separate apply."
     return error("E204", detail, fix=fix, span=change.desired.span)

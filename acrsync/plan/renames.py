@@ -1,17 +1,18 @@
-"""Buckets that an entry may mean although it names them otherwise: created anew, each would get an empty twin.
+"""Finds creates that may be renames: an existing bucket may be the one that an entry wants, under another name.
 
-They were renamed in a file or in the console, or the server stored another name than was sent. A bucket is *explained*
-if an entry matches it, `removed` names it, or another stack's mark claims it. Of the others:
+Someone renamed it in a file or in the console, or the server stored another name than the one that was sent. The create
+would make an empty second bucket. A bucket is *explained* if an entry or `removed` selects it, or if it has the mark of
+another stack. For the other buckets:
 
-| the bucket | and the create | then |
+| the bucket | the create | result |
 | --- | --- | --- |
-| was managed by the last verified run of this stack | has the name that it had then | objection |
-| was managed by that run | is spelled alike, or has the same region and type | objection |
-| holds something, or is plainly what a server stores of the name | is spelled alike | objection |
-| is empty | is spelled alike | warning |
+| was managed by the last verified run of this stack | has the bucket's name in that run | objection |
+| was managed by that run | has the same region and type | objection |
+| has content, or surely has the name as a server stores it | is spelled alike, same region and type | objection |
+| is empty | is spelled alike, same region and type | warning |
 | is the only one with this region, type and labels or template | has the same | warning |
 
-The first row that holds counts. There is at most one bucket for a create, and one create for a bucket.
+The first row that matches decides. Each create has at most one bucket, and each bucket at most one create.
 """
 
 from __future__ import annotations
@@ -20,27 +21,27 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from acrsync.bucket import num_of, size_of
-from acrsync.model import PROTECTED, Live
+from acrsync.model import Live
 from acrsync.plan.changes import Create, Kept
 from acrsync.plan.document import Plan
 from acrsync.plan.earlier import Earlier
 from acrsync.plan.likeness import is_stored, resembles, same_place, shares_values
-from acrsync.plan.ownership import is_shared
+from acrsync.plan.ownership import is_explained, is_shared
 from acrsync.visible import visible
 
 
 @dataclass(frozen=True, slots=True)
 class Likely:
-    """A bucket that a create may mean."""
+    """A create, and the bucket that it may be a rename of."""
 
     create: Create
     live: Live
     why: str  # for people
-    objects: bool  # or only warns
+    objects: bool  # an objection, or else only a warning
 
 
 def likely_renames(plan: Plan, earlier: Earlier) -> Iterator[Likely]:
-    """Yield the unexplained buckets that creates of this plan may mean."""
+    """Yield the creates that may be renames."""
     creates = [change for change in plan.work if isinstance(change, Create) and change.desired.marks is None]
     left = list(unexplained(plan)) if creates else []
     for rule in _RULES:
@@ -53,11 +54,9 @@ def likely_renames(plan: Plan, earlier: Earlier) -> Iterator[Likely]:
 
 
 def unexplained(plan: Plan) -> Iterator[Live]:
-    """Yield our own buckets that nothing accounts for."""
-    removed = {entry.name for entry in plan.manifest.removed}
+    """Yield our own buckets that are not explained."""
     for keep in plan.kept:
-        others = [mark for mark in keep.live.marks if mark not in (plan.manifest.mark, PROTECTED)]
-        if keep.kept is Kept.UNMANAGED and keep.name not in removed and not others and not is_shared(keep.live):
+        if keep.kept is Kept.UNMANAGED and not is_explained(keep.live, plan.manifest) and not is_shared(keep.live):
             yield keep.live
 
 
@@ -67,7 +66,7 @@ _Rule = Callable[[Create, Live, Sequence[Live], Mapping[int, str]], Likely | Non
 def _renamed_elsewhere(create: Create, live: Live, _: Sequence[Live], managed: Mapping[int, str]) -> Likely | None:
     if managed.get(live.id) != create.name:
         return None
-    why = f"had the name {visible(create.name)} when this stack was applied last"
+    why = f"had the name {visible(create.name)} in the last apply of this stack"
     return Likely(create, live, why, objects=True)
 
 
@@ -84,7 +83,7 @@ def _spelled_alike(create: Create, live: Live, _: Sequence[Live], __: Mapping[in
     empty = num_of(live) == 0 and not size_of(live)
     wanted = all(live.attrs.get(key) == value for key, value in attrs.items() if key != "name")
     objects = not empty or (wanted and is_stored(create.name, live.name))
-    return Likely(create, live, "has a name like it", objects=objects)
+    return Likely(create, live, "has a similar name", objects=objects)
 
 
 def _of_one_kind(create: Create, live: Live, left: Sequence[Live], _: Mapping[int, str]) -> Likely | None:

@@ -1,9 +1,9 @@
-"""What people and programs see of a plan and of an apply: text out, nothing printed. One format, one module."""
+"""Reports on a plan or an apply, for people and programs. Each format is one module, which returns text."""
 
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 
-from acrsync.plan.document import Plan, digest, plan_document
+from acrsync.plan.document import Plan, plan_document
 from acrsync.plan.fleet import Part
 from acrsync.plan.outcome import Run
 from acrsync.report.annotations import code_quality_text, github_text
@@ -21,7 +21,6 @@ __all__ = [
     "Style",
     "code_quality_text",
     "diagnostics_text",
-    "digest",
     "github_text",
     "outcome_line",
     "plan_document",
@@ -31,7 +30,7 @@ __all__ = [
 
 
 def run_text(plan: Plan | None, run: Run) -> str:
-    """Return everything there is to say of a run, without colour."""
+    """Return the whole report of a run, without color."""
     parts = [plan_text(plan, style=PLAIN)] if plan else []
     if plan and run.outcomes is not None:
         parts.append(result_text(plan, run, style=PLAIN))
@@ -40,34 +39,26 @@ def run_text(plan: Plan | None, run: Run) -> str:
     return "\n".join(part for part in parts if part)
 
 
-def _from(module: str, function: str) -> Callable[[Plan | None, Run], str]:
-    """Return a format that is loaded when it is first asked for: most runs show text only, and start-up counts."""
+def _from(module: str, function: str) -> Callable[..., str]:
+    """Return a format that is imported when it is first used: most runs only show text, and start-up time matters."""
 
-    def text(plan: Plan | None, run: Run) -> str:
-        rendered: str = getattr(import_module(f"acrsync.{module}"), function)(plan, run)
+    def text(*of: object) -> str:
+        rendered: str = getattr(import_module(f"acrsync.{module}"), function)(*of)
         return rendered
 
     return text
 
 
-def _of_all(function: str) -> Callable[[Sequence[Part]], str]:
-    def text(parts: Sequence[Part]) -> str:
-        rendered: str = getattr(import_module("acrsync.report.fleet"), function)(parts)
-        return rendered
-
-    return text
-
-
-# The same of several environments, the worst first. The others hold one plan a file, as those who read them expect.
+# The report of several environments, the worst first. The other formats have one plan in each file.
 FLEET: Mapping[str, Callable[[Sequence[Part]], str]] = {
-    "json": _of_all("json_text"),
-    "text": _of_all("fleet_text"),
-    "markdown": _of_all("markdown_text"),
-    "html": _of_all("html_text"),
-    "gitlab": _of_all("gitlab_text"),
+    "json": _from("report.fleet", "json_text"),
+    "text": _from("report.fleet", "fleet_text"),
+    "markdown": _from("report.fleet", "markdown_text"),
+    "html": _from("report.fleet", "html_text"),
+    "gitlab": _from("report.fleet", "gitlab_text"),
 }
 
-# What a whole run looks like, by the name of the format. A new format is one module and one line here.
+# The report of one run, by the name of the format. A new format is one module and one line here.
 FORMATS: Mapping[str, Callable[[Plan | None, Run], str]] = {
     "json": _from("plan.document", "json_text"),
     "text": run_text,

@@ -1,4 +1,4 @@
-"""Messages in the words of pipelines: GitHub's annotations at a line, GitLab's code quality report."""
+"""Messages in the formats of pipelines: GitHub's annotations and GitLab's code quality report."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from acrsync.visible import harmless, harmless_json, visible
 
 GITHUB = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.HINT: "notice"}
 GITLAB = {Severity.ERROR: "critical", Severity.WARNING: "minor", Severity.HINT: "info"}
-NOWHERE = "acrsync.yaml"  # GitLab wants a place; what has none is about the manifest as a whole
+NOWHERE = "acrsync.yaml"  # for messages without a position, because GitLab needs one
 
 
 def github_text(diagnostics: Iterable[Diagnostic], *, environment: str = "") -> str:
-    """Return one command a line; the runner shows each at its line of the pull request, with the environment.
+    """Return one command on each line. GitHub shows each message at its line of the pull request.
 
-    Source: actions/toolkit, command.ts, for what must be escaped.
+    Source of the escapes: actions/toolkit, command.ts.
     """
     return "".join(f"{_command(diagnostic, environment)}\n" for diagnostic in in_reading_order(tuple(diagnostics)))
 
@@ -30,9 +30,9 @@ def _command(diagnostic: Diagnostic, environment: str) -> str:
         **place,
         "title": f"acrsync {f'{environment} ' * bool(environment)}{diagnostic.code}: {diagnostic.summary}",
     }
-    said = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
+    text = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
     lines = (diagnostic.detail or diagnostic.summary) + (f"\nfix: {diagnostic.fix}" if diagnostic.fix else "")
-    return f"::{GITHUB[diagnostic.severity]} {said}::{_data(lines)}"
+    return f"::{GITHUB[diagnostic.severity]} {text}::{_data(lines)}"
 
 
 def _data(text: str) -> str:
@@ -47,7 +47,7 @@ def _property(text: str) -> str:
 def code_quality_text(diagnostics: Iterable[Diagnostic]) -> str:
     """Return the report that GitLab shows on a merge request, as JSON.
 
-    A fingerprint holds no line, so that a problem stays the same one when lines are inserted above it.
+    A fingerprint does not depend on the line number, so it stays the same if someone inserts lines above.
     """
     seen: Counter[tuple[str, ...]] = Counter()
     issues = []

@@ -1,4 +1,4 @@
-"""Buckets as they are in the account: a table of many, one with all its facts, JSON, and ids for scripts."""
+"""The buckets of an account: a table, one bucket with all its facts, JSON, and ids for scripts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from acrsync.diagnostics import AcrsyncError, Span
 from acrsync.model import JSON, MARK, PROTECTED, Live, Reference
-from acrsync.plan.changes import Change, Create, Delete, Keep, Kept
+from acrsync.plan.changes import Change, Delete, Keep, Kept, live_of
 from acrsync.plan.document import Plan
 from acrsync.report.messages import indented, joined
 from acrsync.report.style import Style, Tone, as_json, shown, shown_all
@@ -23,12 +23,12 @@ VARIABLE = "ACRSYNC_ID_"
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of one bucket: the bucket, how it compares with a manifest, and who uses it."""
+    """One bucket, its state compared with a manifest, and its users."""
 
     live: Live
     state: str | None = None  # None: there is no manifest
     span: Span | None = None  # of its entry
-    users: tuple[Reference, ...] | None = None  # None: nobody asked
+    users: tuple[Reference, ...] | None = None  # None: they were not read
 
     @property
     def stacks(self) -> tuple[str, ...]:
@@ -38,8 +38,8 @@ class Known:
 def known(
     rows: Sequence[Live], plan: Plan | None, users: Mapping[int, tuple[Reference, ...]] | None = None
 ) -> tuple[Known, ...]:
-    """Return what is known of these buckets, by name."""
-    changes = {change.live.id: change for change in plan.changes if not isinstance(change, Create)} if plan else {}
+    """Return these buckets by name, with their states and users."""
+    changes = {live.id: change for change in plan.changes if (live := live_of(change))} if plan else {}
     return tuple(
         Known(
             row,
@@ -72,7 +72,7 @@ def _span(change: Change | None) -> Span | None:
 
 
 def list_text(buckets: Sequence[Known], *, style: Style) -> str:
-    """Return a table."""
+    """Return the buckets as a table."""
     titles = ("id", "name", "region", "type", "items", "stack", "state", "used by")
     return table(titles, [tuple(_cells(bucket)) for bucket in buckets], style=style) if buckets else ""
 
@@ -101,20 +101,16 @@ def _items(live: Live) -> str:
 
 
 def bucket_text(bucket: Known, plan: Plan | None, *, style: Style) -> str:
-    """Return one bucket with all its facts and users, and what an apply would do to it."""
+    """Return one bucket with all its facts and users, and the change that an apply would make."""
     live = bucket.live
     rows = [(name, text) for name, text in _facts(bucket) if text]
     width = max(len(name) for name, _ in rows)
     lines = [f"{style.paint(f'{name:{width}}', Tone.FAINT)}  {text}" for name, text in rows]
     head = f"{style.paint(shown(live.name), Tone.STRONG)} (id {live.id})"
-    planned = [entry for entry in entries(plan, style=style) if _is(entry.change, live)] if plan else []
+    planned = (entry for entry in entries(plan, style=style) if live_of(entry.change) == live) if plan else ()
     blocks = [head + "\n" + indented("\n".join(lines), 2)]
     blocks += [f"`acrsync apply` would change it:\n{indented(entry.text(), 2)}" for entry in planned]
     return joined(blocks, style=style)
-
-
-def _is(change: Change, live: Live) -> bool:
-    return not isinstance(change, Create) and change.live.id == live.id
 
 
 def _facts(bucket: Known) -> Iterator[tuple[str, str]]:
@@ -141,7 +137,7 @@ def _facts(bucket: Known) -> Iterator[tuple[str, str]]:
 
 
 def list_json(buckets: Sequence[Known], *, uid: int | None, endpoint: str) -> str:
-    """Return the same for programs: one JSON document."""
+    """Return the buckets as one JSON document."""
     document = {
         "format_version": "1.0",
         "account": {"uid": uid, "endpoint": endpoint},
@@ -168,7 +164,7 @@ def _as_document(bucket: Known) -> Mapping[str, JSON]:
 def env_text(buckets: Sequence[Known]) -> str:
     """Return one assignment for each bucket, for shells and env files: ACRSYNC_ID_MUSIC_CATALOGUE=8881.
 
-    Raises: AcrsyncError if two names give one variable, or a name gives none.
+    Raises: AcrsyncError if two names give the same variable, or a name gives none.
     """
     found: dict[str, Live] = {}
     for bucket in buckets:
@@ -176,15 +172,15 @@ def env_text(buckets: Sequence[Known]) -> str:
         name = variable(live.name)
         if name == VARIABLE:
             detail = f"The name {as_json(live.name)} (id {live.id}) has no letter from A to Z and no digit."
-            raise AcrsyncError("E021", detail, fix="use --format json, or name the other buckets.")
+            raise AcrsyncError("E021", detail, fix="use --format json, or list only the other buckets.")
         other = found.setdefault(name, live)
         if other is not live:
             detail = f"{as_json(other.name)} (id {other.id}) and {as_json(live.name)} (id {live.id}) both give {name}."
-            raise AcrsyncError("E021", detail, fix="use --format json, or name only one of them.")
+            raise AcrsyncError("E021", detail, fix="use --format json, or list only one of them.")
     return "".join(f"{name}={live.id}\n" for name, live in found.items())
 
 
 def variable(name: str) -> str:
-    """Return the variable for a bucket's id: letters without accents and digits in capitals, `_` for all between."""
+    """Return the variable for a bucket's id: letters without accents and digits in upper case, `_` for the rest."""
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
     return VARIABLE + re.sub(r"[^A-Z0-9]+", "_", plain.upper()).strip("_")

@@ -1,4 +1,4 @@
-"""One change in words: a line that says what happens to which bucket, and beneath it only what changes."""
+"""One change as text: a line with the action and the bucket, and below it the attributes that change."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from acrsync.bucket import FIELDS
+from acrsync.bucket import FIELDS, items_of
 from acrsync.model import JSON, Attrs, Live
-from acrsync.plan.changes import Action, Create, Delete, Marks, Replace, Update, Work, action_of
+from acrsync.plan.changes import Action, Create, Delete, Marks, Replace, Update, Work, action_of, live_of
 from acrsync.report.diff import ABSENT, FieldChange, field_changes, set_changes
 from acrsync.report.messages import indented
 from acrsync.report.style import Style, Tone, as_json, counted, shown, shown_all, shown_path
 from acrsync.visible import visible
 
 NO_ATTRS: Attrs = {}
-TOGETHER = 10  # more changes of one shape than that are one block
+TOGETHER = 10  # more similar changes than this become one block
 SIGNS = {
     Action.CREATE: ("+", Tone.GOOD),
     Action.RENAME: ("~", Tone.CHANGED),
@@ -35,7 +35,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One change as it is shown: a line, the attributes that change, and its notes."""
+    """One change as text: a line, the attributes that change, and messages."""
 
     change: Work
     head: str
@@ -43,7 +43,7 @@ class Entry:
     messages: tuple[str, ...] = ()
 
     def text(self) -> str:
-        """Return the lines, those beneath the first one moved to the right and the names of attributes in a column."""
+        """Return the lines. All but the first are indented, with the names of attributes in a column."""
         width = max((len(row.name) for row in self.rows), default=0)
         lines = [self.head]
         for row in self.rows:
@@ -53,7 +53,7 @@ class Entry:
 
 
 def together(entries: Iterable[Entry], *, style: Style) -> Iterator[Entry]:
-    """Yield more than TOGETHER changes of one shape as one entry with their names, in the place of the first."""
+    """Yield the entries, with more than TOGETHER similar ones as one block at the position of the first."""
     shapes: dict[JSON, list[Entry]] = {}
     for entry in entries:
         shapes.setdefault(_shape(entry), []).append(entry)
@@ -65,17 +65,17 @@ def together(entries: Iterable[Entry], *, style: Style) -> Iterator[Entry]:
 
 
 def _shape(entry: Entry) -> JSON:
-    """Return what changes have in common that differ in name and id only; what has an objection stands by itself."""
+    """Return a value that is equal for changes that differ only in name and id. One with an objection is unique."""
     change = entry.change
     if isinstance(change, Replace) or (live_of(change) or change).name != change.name:
         return id(entry)
     facts = _identity(change.live)[1:] if isinstance(change, Delete) else ()
-    said = tuple(text.replace(json.dumps(change.name, ensure_ascii=False), "") for text in entry.messages)
-    return action_of(change), change.reason, entry.rows, facts, said
+    messages = tuple(text.replace(json.dumps(change.name, ensure_ascii=False), "") for text in entry.messages)
+    return action_of(change), change.reason, entry.rows, facts, messages
 
 
 def _block(alike: Sequence[Entry], style: Style) -> Entry:
-    """Return many changes as one entry. None is left out: a name that is not shown cannot be reviewed."""
+    """Return similar changes as one entry with all their names: nobody can review a name that is not shown."""
     first = alike[0]
     names = ", ".join(_name_and_id(entry.change) for entry in alike)
     facts = f", each {', '.join(_identity(first.change.live)[1:])}" if isinstance(first.change, Delete) else ""
@@ -90,17 +90,8 @@ def _name_and_id(change: Work) -> str:
     return shown(change.name) + (f" (id {live.id})" if live else "")
 
 
-def live_of(change: Work) -> Live | None:
-    """Return the bucket that a change touches; None where it does not exist yet."""
-    match change:
-        case Create():
-            return None
-        case Update() | Replace() | Delete():
-            return change.live
-
-
 def title(change: Work, *, style: Style) -> str:
-    """Return the sign and the name, for a rename both names."""
+    """Return the sign and the name, or both names for a rename."""
     sign, tone = SIGNS[action_of(change)]
     live = live_of(change)
     old = f"{shown(live.name)} -> " if live and live.name != change.name else ""
@@ -108,7 +99,7 @@ def title(change: Work, *, style: Style) -> str:
 
 
 def headline(change: Work, *, style: Style) -> str:
-    """Return what is done to which bucket, and why; what is destroyed is named in full."""
+    """Return the action, the bucket and the reason, with all facts about a bucket that is destroyed."""
     facts = ""
     match change:
         case Update():
@@ -121,14 +112,12 @@ def headline(change: Work, *, style: Style) -> str:
 
 
 def remark(text: str, *, style: Style) -> str:
-    """Return what stands behind a line, in the words of the code that decided it."""
+    """Return the remark at the end of a line."""
     return style.paint(f"  # {visible(text)}", Tone.FAINT) if text else ""
 
 
 def _identity(live: Live) -> tuple[str, ...]:
-    num = live.facts.get("num")
-    items = "unknown number of items" if num is None else f"{shown(num)} item{'' if num == 1 else 's'}"
-    return f"id {live.id}", shown(live.attrs.get("region")), shown(live.attrs.get("type")), items
+    return f"id {live.id}", shown(live.attrs.get("region")), shown(live.attrs.get("type")), items_of(live)
 
 
 def rows(change: Work, *, style: Style) -> Iterator[Row]:

@@ -1,7 +1,7 @@
-"""What changed inside one value: the one door for deepdiff.
+"""Finds the changes inside one value. Only this module uses deepdiff.
 
-Why deepdiff is asked only about pairs that differ, and imported only then: it takes some 200 µs a pair and some
-150 ms to import, and in most plans no template differs.
+Why deepdiff only compares values that differ, and is only imported then: it takes about 200 µs for each pair and 150 ms
+to import, and in most plans no template differs.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ class Absent(Enum):
     ABSENT = "absent"
 
 
-ABSENT = Absent.ABSENT  # there is no such key, which is not the same as null
+ABSENT = Absent.ABSENT  # the key does not exist, which is not the same as null
 
 
 @dataclass(frozen=True, slots=True)
 class FieldChange:
-    """One place at which two values differ."""
+    """One difference between two values."""
 
-    path: Path  # keys and list positions from the outside in; empty where the whole values differ
-    before: JSON  # ABSENT where it is added
-    after: JSON  # ABSENT where it is removed
+    path: Path  # keys and list positions, the outermost first; empty if the whole values differ
+    before: JSON  # ABSENT if it is added
+    after: JSON  # ABSENT if it is removed
 
 
 def field_changes(before: JSON, after: JSON) -> tuple[FieldChange, ...]:
-    """Return the innermost places at which two values differ, by path; none exactly where they compare equal.
+    """Return the innermost differences between two values, by path; none only if they are equal.
 
-    A position in a list is the one before the change, but for what is added. Compares as Python does, so that it
-    agrees with the caller, for which the values differ: `1` and `True` are equal, and canonical forms tell them apart.
+    List positions are those before the change, except for added items. Compares as Python does, as the caller: `1` and
+    `True` are equal, and canonical forms distinguish them.
     """
     if before == after:
         return ()
     from deepdiff import DeepDiff
 
-    # The threshold: two mostly different mappings would otherwise come back as one change of the whole.
+    # Without the threshold, two mappings that are mostly different become one change of the whole.
     tree = DeepDiff(before, after, view="tree", threshold_to_diff_deeper=0, ignore_private_variables=False)
     changes = []
     for kind, nodes in tree.items():
@@ -57,12 +57,12 @@ def field_changes(before: JSON, after: JSON) -> tuple[FieldChange, ...]:
 
 
 def set_changes(before: Iterable[str], after: Iterable[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return what is added and what is removed, each sorted; the order on either side plays no part."""
+    """Return the added and the removed texts, each sorted. The order of the arguments does not matter."""
     old, new = set(before), set(after)
     return tuple(sorted(new - old)), tuple(sorted(old - new))
 
 
 def _place(change: FieldChange) -> tuple[tuple[tuple[bool, int, str], ...], bool]:
-    """Return a key that sorts by path, list positions as numbers, what is removed before what is added."""
+    """Return a sort key: by path, list positions as numbers, removed before added."""
     steps = ((isinstance(step, str), 0 if isinstance(step, str) else step, str(step)) for step in change.path)
     return tuple(steps), change.before is ABSENT

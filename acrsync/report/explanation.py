@@ -1,4 +1,4 @@
-"""An explanation of a message as text for people."""
+"""The explanation of a message as text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from acrsync.report.table import table
 
 
 def explanation_text(explanation: Explanation, *, style: Style) -> str:
-    """Return what a message means, what provokes it, and what to do."""
+    """Return the meaning of a message, an example, and what to do."""
     head = f"{style.paint(explanation.code, Tone.STRONG)}: {style.paint(explanation.summary, Tone.STRONG)}"
     blocks = [head, indented(explanation.means, 2), *_examples(explanation), hanging("  fix: ", explanation.fix)]
     return joined(blocks, style=style)

@@ -1,8 +1,9 @@
-"""Several environments as one report: the worst first, each with everything that its own report says."""
+"""One report on several environments, the worst first, each with its whole own report."""
 
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -20,7 +21,7 @@ from acrsync.report.style import COLOURED, PLAIN, Style, Tone, counted
 from acrsync.report.text import account_line, plan_text
 from acrsync.visible import harmless, harmless_json
 
-# How an environment ended, in a word.
+# The result of an environment in a word.
 WORDS = {
     ExitCode.INTERRUPTED: "interrupted",
     ExitCode.INCOMPLETE: "incomplete",
@@ -35,20 +36,20 @@ TONES = {ExitCode.DONE: Tone.GOOD, ExitCode.CHANGES: Tone.CHANGED, ExitCode.STAL
 
 
 def fleet_text(parts: Sequence[Part], *, style: Style = PLAIN, seen: bool = False) -> str:
-    """Return the report of each environment, then one line for each; `seen`: the plans have been shown already."""
+    """Return the report of each environment, then one line for each. `seen`: the plans were shown already."""
     ordered = _arranged(parts)
     blocks = [f"{_heading(part, style)}\n\n{_text(part, style, seen=seen).rstrip()}\n" for part in ordered]
     width = max(len(part.name) for part in ordered)
     lines = [f"  {part.name:{width}}  {_word(part, style)}: {' '.join(_sums(part))}" for part in ordered]
-    return harmless("\n".join((*blocks, style.paint(f"{_title(ordered)}", Tone.STRONG), *lines)) + "\n")
+    return harmless("\n".join((*blocks, style.paint(_title(ordered), Tone.STRONG), *lines)) + "\n")
 
 
 def markdown_text(parts: Sequence[Part]) -> str:
-    """Return at most the bytes of one comment: a table, then each environment, all given a fair part of the room."""
+    """Return at most as many bytes as one comment can have: a table, then each environment with a fair share."""
     ordered = _arranged(parts)
     rows = [f"| {part.name} | {WORDS[part.run.exit_code]} | {' '.join(_sums(part))} |" for part in ordered]
     these = sha256("\n".join(sorted(part.name for part in parts)).encode()).hexdigest()
-    mark = markdown.mark(None, these[:12])  # the same for the same environments, however they end
+    mark = markdown.mark(None, these[:12])  # the same for the same environments, whatever their results
     head = f"{mark}\n**{_title(ordered)}**\n\n| environment | end | |\n| --- | --- | --- |\n" + "\n".join(rows) + "\n"
     room = markdown.LIMIT_BYTES - len(head.encode()) - 100 * len(ordered)
     whole = {part.name: markdown.body(part.plan, part.run) for part in ordered}
@@ -62,7 +63,7 @@ def markdown_text(parts: Sequence[Part]) -> str:
 
 
 def _fair(sizes: dict[str, int], room: int) -> dict[str, int]:
-    """Return how many bytes each may have: the small ones all they need, and the others the same of what is left."""
+    """Return the most bytes for each: small ones get all they need, the others equal shares of the rest."""
     limits = {}
     left = len(sizes)
     for name, size in sorted(sizes.items(), key=lambda item: item[1]):
@@ -73,7 +74,7 @@ def _fair(sizes: dict[str, int], room: int) -> dict[str, int]:
 
 
 def html_text(parts: Sequence[Part]) -> str:
-    """Return one page; each environment can be folded."""
+    """Return one page, on which each environment can be folded."""
     ordered = _arranged(parts)
     return html.page(_title(ordered), _html(ordered))
 
@@ -96,18 +97,18 @@ def _html(ordered: Sequence[Part]) -> Iterator[str]:
 
 
 def json_text(parts: Sequence[Part]) -> str:
-    """Return the document of each environment by its name, the worst first."""
+    """Return the documents of all environments by name, the worst first."""
     found = {part.name: plan_document(part.plan, part.run) for part in worst_first(parts)}
     return harmless_json(json.dumps({"environments": found}, indent=2, allow_nan=False)) + "\n"
 
 
 def gitlab_text(parts: Sequence[Part]) -> str:
-    """Return GitLab's three numbers, summed."""
+    """Return GitLab's three numbers, summed over all environments."""
     return numbers_text(part.plan for part in parts)
 
 
 def _arranged(parts: Sequence[Part]) -> tuple[Part, ...]:
-    """Return the parts, the worst first; if something was not applied, its plan is shown."""
+    """Return the parts, the worst first. A part without outcomes shows its plan."""
     return tuple(
         replace(part, run=replace(part.run, outcomes=part.run.outcomes or None)) for part in worst_first(parts)
     )
@@ -120,10 +121,11 @@ def _text(part: Part, style: Style, *, seen: bool) -> str:
         return result_text(part.plan, part.run, style=style)
     if seen:
         found = parts_of(part.plan, part.run, style=style)
-        said = [message(o.diagnostic, style=style) for o in part.plan.objections if o.id is not None]
-        return joined((account_line(part.plan, style=style), *said, *found.remarks, "\n".join(found.sums)), style=style)
-    said_of_run = diagnostics_text(part.run.diagnostics, style=style)
-    return plan_text(part.plan, style=style) + (f"\n{said_of_run}" if said_of_run else "")
+        messages = [message(o.diagnostic, style=style) for o in part.plan.objections if o.id is not None]
+        sums = "\n".join(found.sums)
+        return joined((account_line(part.plan, style=style), *messages, *found.remarks, sums), style=style)
+    of_run = diagnostics_text(part.run.diagnostics, style=style)
+    return plan_text(part.plan, style=style) + (f"\n{of_run}" if of_run else "")
 
 
 def _heading(part: Part, style: Style) -> str:
@@ -135,17 +137,14 @@ def _word(part: Part, style: Style) -> str:
 
 
 def _sums(part: Part) -> tuple[str, ...]:
-    """Return what became of an environment in plain words; without a plan, what its first message is about."""
+    """Return the sums of an environment; without a plan, the summary of its first message."""
     if part.plan is None and part.run.diagnostics:
         return (f"{part.run.diagnostics[0].summary}.",)
     return parts_of(part.plan, part.run, style=PLAIN).sums
 
 
 def _title(ordered: Sequence[Part]) -> str:
-    """Return how many ended in which way, the worst first."""
-    counts: dict[str, int] = {}
-    for part in ordered:
-        word = WORDS[part.run.exit_code]
-        counts[word] = counts.get(word, 0) + 1
+    """Return the number of environments with each result, the worst first."""
+    counts = Counter(WORDS[part.run.exit_code] for part in ordered)
     found = ", ".join(f"{count} {word}" for word, count in counts.items())
     return f"{counted(len(ordered), 'environment')}: {found}."

@@ -11,12 +11,12 @@ from acrsync.plan.outcome import Run
 
 
 def gitlab_text(plan: Plan | None, _run: Run) -> str:
-    """Return how many buckets are created, updated and deleted; a replacement is one of the first and of the last."""
+    """Return the number of buckets to create, update and delete. A replacement counts as a create and a delete."""
     return numbers_text((plan,))
 
 
 def numbers_text(plans: Iterable[Plan | None]) -> str:
-    """Return the sum over some plans."""
+    """Return the sum over several plans."""
     numbers = {"create": 0, "update": 0, "delete": 0}
     for plan in filter(None, plans):
         counts = plan.counts()

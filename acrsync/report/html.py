@@ -1,7 +1,7 @@
-"""A run as one page that needs nothing else: no script, no request, nothing that its policy would allow.
+"""A run as one HTML page. It has no scripts and sends no requests, and its policy forbids both.
 
-The words are those of the text report; its colours become classes, which works because `visible` leaves no escape
-character in anything from outside.
+It has the words of the text report. The colors of that report become classes: this is safe because `visible` removes
+escape characters from all text from outside.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from hashlib import sha256
 from html import escape
 from itertools import islice
 
-from acrsync.plan.document import Plan, digest
+from acrsync.plan.document import Plan
 from acrsync.plan.outcome import Run
 from acrsync.report.changes import Entry, title
 from acrsync.report.parts import Parts, parts, titled
@@ -43,14 +43,14 @@ dt { grid-column: 1; color: var(--faint); } dd { grid-column: 2; }
 .index a { color: inherit; text-underline-offset: .2em; } :target { outline: .125rem solid var(--advice); }
 @media (max-width: 40rem) { dl { display: block; } dd { padding-left: 1rem; } }
 """
-INDEXED_ABOVE = 30  # changes: that many still fit on two screens
+INDEXED_ABOVE = 30  # changes; up to this number fits on two screens
 _POLICY = "default-src 'none'; style-src 'sha256-{}'; base-uri 'none'; form-action 'none'"
 _CLASSES = {tone.value: tone.name.lower() for tone in Tone}
 _PAINT = re.compile(r"\x1b\[([\d;]+)m")
 
 
 def html_text(plan: Plan | None, run: Run) -> str:
-    """Return the whole page, light or dark as the reader's system asks for, for a screen of any width."""
+    """Return the page. It is light or dark as the reader's system prefers, and fits a screen of any width."""
     found = parts(plan, run, style=COLOURED)
     return page(found.sums[0], body(plan, run, found))
 
@@ -71,7 +71,7 @@ def page(title: str, lines: Iterable[str]) -> str:
 
 
 def body(plan: Plan | None, run: Run, found: Parts, *, prefix: str = "") -> Iterator[str]:
-    """Yield a run as HTML; `prefix` tells the anchors of one run on a page from those of another."""
+    """Yield a run as HTML. `prefix` makes the anchors of one run on a page unique."""
     yield from map(_sum, found.sums, found.tones)
     yield from _facts(plan, run)
     yield from _index(found, prefix)
@@ -81,7 +81,7 @@ def body(plan: Plan | None, run: Run, found: Parts, *, prefix: str = "") -> Iter
 def _facts(plan: Plan | None, run: Run) -> Iterator[str]:
     if plan:
         yield f"<p>{_spans(account_line(plan, style=COLOURED))}</p>"
-        yield f"<p>Digest: <code>{digest(plan)}</code></p>"
+        yield f"<p>Digest: <code>{plan.digest}</code></p>"
     yield f'<p class="faint">{run.timestamp.astimezone(UTC):%Y-%m-%d %H:%M} UTC, acrsync {escape(run.version)}</p>'
 
 
@@ -91,7 +91,7 @@ def _sum(line: str, tone: Tone) -> str:
 
 
 def _index(found: Parts, prefix: str) -> Iterator[str]:
-    """Yield a link to each change, if there are too many to find one by scrolling."""
+    """Yield a link to each change, if there are too many to scroll."""
     if len(found.changes) <= INDEXED_ABOVE:
         return
     yield from _folded(
@@ -139,13 +139,13 @@ def _article(entry: Entry, number: str) -> str:
     rows = "".join(
         f"<dt>{escape(row.name)}</dt>{''.join(f'<dd>{_spans(line)}</dd>' for line in row.lines)}" for row in entry.rows
     )
-    said = "".join(_blocks(entry.messages))
+    messages = "".join(_blocks(entry.messages))
     attributes = f"<dl>{rows}</dl>" if rows else ""
-    return f'<article id="change-{number}"><h3>{_spans(entry.head)}</h3>{attributes}{said}</article>'
+    return f'<article id="change-{number}"><h3>{_spans(entry.head)}</h3>{attributes}{messages}</article>'
 
 
 def _spans(text: str) -> str:
-    """Return coloured text as HTML, everything in it escaped."""
+    """Return colored text as escaped HTML."""
     return _PAINT.sub(lambda code: _span(code[1]), escape(text))
 
 

@@ -1,4 +1,4 @@
-"""Messages to people in the house's one form, and the blocks of lines that every text is made of."""
+"""Formats messages to people, and joins blocks of lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TONES = {Severity.ERROR: Tone.BAD, Severity.WARNING: Tone.CHANGED, Severity.HINT
 
 
 def diagnostics_text(diagnostics: Iterable[Diagnostic], *, style: Style) -> str:
-    """Return messages in reading order, each as place, severity, code, summary, and indented detail and fix."""
+    """Return messages in reading order, each with position, severity, code and summary, then detail and fix."""
     return joined((message(d, style=style) for d in in_reading_order(tuple(diagnostics))), style=style)
 
 
@@ -31,18 +31,18 @@ def message(diagnostic: Diagnostic, *, style: Style) -> str:
 
 
 def hanging(lead: str, text: str) -> str:
-    """Return the lines of a text beneath each other, the first one after `lead`."""
+    """Return a text with `lead` before its first line, and its other lines indented as deep."""
     lines = enumerate(text.split("\n"))
     return "\n".join((" " * len(lead) if index else lead) + visible(line) for index, line in lines)
 
 
 def indented(text: str, width: int) -> str:
-    """Return the lines of a text moved to the right, empty ones left empty."""
+    """Return a text with all lines indented, except empty ones."""
     return "\n".join(line and " " * width + line for line in text.split("\n"))
 
 
 def spaced(blocks: Iterable[str]) -> str:
-    """Return the blocks beneath each other; where one has more than a line, an empty line sets it apart."""
+    """Return the blocks below each other, with an empty line before and after each block of several lines."""
     lines = []
     for before, block in pairwise(("", *blocks)):
         if before and "\n" in before + block:
@@ -52,6 +52,6 @@ def spaced(blocks: Iterable[str]) -> str:
 
 
 def joined(blocks: Iterable[str], *, style: Style) -> str:
-    """Return the blocks with an empty line between them, made to fit the screen and safe to print in a pipeline."""
+    """Return the blocks with an empty line between them, wrapped to the screen and safe to print in a pipeline."""
     text = "\n\n".join(block for block in blocks if block)
     return harmless(f"{wrapped(text, style.width)}\n") if text else ""

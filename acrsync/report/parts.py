@@ -1,4 +1,4 @@
-"""A run taken apart for formats that arrange it themselves: the sum of it, what is destroyed, the rest, remarks."""
+"""The parts of a run, for formats with their own layout: sums, destroyed buckets, other changes, remarks."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from acrsync.plan.document import Plan
 from acrsync.plan.outcome import ExitCode, Run
 from acrsync.report.changes import Entry
 from acrsync.report.messages import message
-from acrsync.report.result import ended, ends
+from acrsync.report.result import outcome_entries, totals
 from acrsync.report.style import Style, Tone, counted
 from acrsync.report.text import COUNTED, entries, remarks, verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What a person reads of a run, in the order of its weight."""
+    """The parts of a run, the most important first."""
 
-    sums: tuple[str, ...]  # a line each: plain words and numbers, nothing from outside
+    sums: tuple[str, ...]  # one line each: words and numbers, no text from outside
     tones: tuple[Tone, ...]  # one for each sum
     destroyed: tuple[Entry, ...] = ()
-    rest: tuple[tuple[Action, tuple[Entry, ...]], ...] = ()  # by what is done; first what has something said of it
-    remarks: tuple[str, ...] = ()  # a block each
-    trouble: bool = False  # the remarks hold what refused or failed, and come first; else they come last
+    rest: tuple[tuple[Action, tuple[Entry, ...]], ...] = ()  # by action; those with messages first
+    remarks: tuple[str, ...] = ()  # one block each
+    trouble: bool = False  # the run was refused or failed, so the remarks come first, not last
 
     @property
     def remarks_title(self) -> str:
@@ -37,31 +37,31 @@ class Parts:
 
 
 def titled(title: str, blocks: Sized) -> str:
-    """Return the title of a section with how much is in it."""
+    """Return the title of a section with the number of its blocks."""
     return f"{title} ({len(blocks)})"
 
 
 def parts(plan: Plan | None, run: Run, *, style: Style, sign_first: bool = False) -> Parts:
-    """Return the parts of a plan, of an apply, or of a run that ended before there was a plan.
+    """Return the parts of a plan, of an apply, or of a run that ended before it had a plan.
 
-    With `sign_first` the outcome of a change stands after its sign, as a `diff` block needs it for its colours.
+    With `sign_first` the status of a change follows its sign, because a `diff` block colors lines by their signs.
     """
-    told = tuple(message(diagnostic, style=style) for diagnostic in in_reading_order(run.diagnostics))
+    messages = tuple(message(diagnostic, style=style) for diagnostic in in_reading_order(run.diagnostics))
     if plan is None:
         end, tone = ("Failed", Tone.BAD) if run.exit_code else ("Valid", Tone.STRONG)
-        return Parts((f"{end}: {counted(len(told), 'message')}.",), (tone,), remarks=told, trouble=True)
+        return Parts((f"{end}: {counted(len(messages), 'message')}.",), (tone,), remarks=messages, trouble=True)
     if run.outcomes is None:
-        shown, sums, told = tuple(entries(plan, style=style)), verdict(plan), (*remarks(plan, style=style), *told)
-        tone = Tone.BAD
+        shown, sums, tone = tuple(entries(plan, style=style)), verdict(plan), Tone.BAD
+        messages = (*remarks(plan, style=style), *messages)
     else:
-        shown, sums = tuple(ends(plan, run, style=style, sign_first=sign_first)), ended(plan, run)
+        shown, sums = tuple(outcome_entries(plan, run, style=style, sign_first=sign_first)), totals(plan, run)
         tone = Tone.GOOD if run.verified else Tone.CHANGED
     return Parts(
         sums,
         (Tone.STRONG, tone)[: len(sums)],
         tuple(entry for entry in shown if isinstance(entry.change, Replace | Delete)),
         tuple(_by_action(shown)),
-        told,
+        messages,
         trouble=run.exit_code not in (ExitCode.DONE, ExitCode.CHANGES) or not plan.can_apply,
     )
 

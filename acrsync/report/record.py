@@ -1,4 +1,4 @@
-"""A run by the lines of its record: who and when, what became of each change, and how it ended."""
+"""A recorded run as text: who ran it and when, the result of each change, and how it ended."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from acrsync.model import JSON
 from acrsync.report.messages import indented, joined
-from acrsync.report.result import ENDS
+from acrsync.report.result import REMARKS
 from acrsync.report.style import Style, Tone, counted, shown
 from acrsync.report.table import table
 from acrsync.visible import visible
 
 Line = Mapping[str, JSON]
-OPEN = "open"  # a write was announced, and no line says what became of it
+OPEN = "open"  # the record has the intent of a write, but no outcome
 
 
 def record_text(lines: Sequence[Line], *, style: Style) -> str:
-    """Return a run for people. Keys that a record may lack, or that are newer than this acrsync, are left out."""
+    """Return a run for people. Unknown keys, from a newer acrsync, are left out."""
     run, changes = lines[0], tuple(_changes(lines))
     rows = [
         (change["action"], shown(change["name"]), _ids(change), _status(change), _why(change)) for change in changes
     ]
-    changed = table(("change", "name", "id", "became", "code"), rows, style=style).rstrip("\n") if rows else ""
+    changed = table(("change", "name", "id", "result", "code"), rows, style=style).rstrip("\n") if rows else ""
     return joined((_head(run, style), indented(changed, 2), _end(lines, changes, style)), style=style)
 
 
@@ -43,7 +43,7 @@ _WORDS = {"ci_url": "CI job", "token": "token from"}
 
 
 def _changes(lines: Sequence[Line]) -> Iterator[Line]:
-    """Yield the last line of each change, in the order in which they began."""
+    """Yield the last line of each change, in the order of their beginnings."""
     last: dict[JSON, Line] = {}
     for line in lines:
         if line["event"] in ("intent", "outcome"):
@@ -67,21 +67,20 @@ def _why(line: Line) -> str:
 
 def _end(lines: Sequence[Line], changes: Sequence[Line], style: Style) -> str:
     found = Counter(map(_status, changes))
-    order = (*ENDS, OPEN)
-    counts = ", ".join(f"{found[status]} {status}" for status in order if found[status])
-    said = [style.paint(f"Became: {counts or 'nothing was begun'}.", Tone.STRONG)]
+    counts = ", ".join(f"{found[status]} {status}" for status in (*REMARKS, OPEN) if found[status])
+    blocks = [style.paint(f"Result: {counts or 'no change was begun'}.", Tone.STRONG)]
     end = next((line for line in reversed(lines) if line["event"] == "end"), None)
     closed = next((line for line in reversed(lines) if line["event"] == "closed"), None)
     if end is None:
-        said.append(style.paint("It was cut off: no line says how it ended.", Tone.BAD))
+        blocks.append(style.paint("The run was interrupted: its record has no end.", Tone.BAD))
     else:
         how, tone = ("verified", Tone.GOOD) if end["verified"] else ("not verified", Tone.BAD)
-        said.append(style.paint(f"Ended {how}, exit code {end['exit_code']}.", tone))
+        blocks.append(style.paint(f"Ended {how}, exit code {end['exit_code']}.", tone))
     if closed is not None and not (end and end["verified"]):
         by = f" by {visible(str(closed['by']))}" if closed.get("by") not in ("", lines[0]["id"]) else ""
-        why = visible(str(closed.get("reason") or "")) or "nothing of it is open any more"
-        said.append(f"Closed{by} at {closed['time']}: {why}.")
+        why = visible(str(closed.get("reason") or "")) or "nothing in it is open"
+        blocks.append(f"Closed{by} at {closed['time']}: {why}.")
     left = found[OPEN] + found["unknown"]
     if left and closed is None:
-        said.append(f"{counted(left, 'change')} may have been made; the next plan finds out.")
-    return "\n".join(said)
+        blocks.append(f"{counted(left, 'change')} may have been made; the next plan checks it.")
+    return "\n".join(blocks)

@@ -1,4 +1,4 @@
-"""Colour or none, and values as they are shown: nothing from outside can move the cursor, hide text or give orders."""
+"""Colors, and safe values: text from outside cannot move the cursor, hide text, or contain commands."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from acrsync.model import JSON
 from acrsync.report.diff import Path
 from acrsync.visible import visible
 
-# Words that need no quotes: with them, a name cannot pretend to be two, or to be followed by an id of its choice.
+# Words that need no quotes. In all others, quotes show where a name ends, so it cannot fake an id after it.
 _PLAIN_WORD = re.compile(r"\w[\w.:/@+&-]*")
 
 
 class Tone(StrEnum):
-    """What a colour stands for; the value is its SGR code.
+    """The meaning of a color. The value is its SGR code.
 
-    Why of the 256 colours and not of the first 16: those look different in each terminal, and its yellow cannot be read
-    on white. These can be read on white and on black (a contrast of 3 at least), and on what is usual between.
+    Why not one of the first 16 colors: they look different in each terminal, and yellow is unreadable on white. These
+    are readable on white, on black (contrast 3 or more), and on common backgrounds between them.
     """
 
     GOOD = "38;5;64"
@@ -34,10 +34,10 @@ class Tone(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """With colour or without; the signs and words are the same, so nothing is lost without."""
+    """With or without color. Signs and words are the same, so no information is lost without it."""
 
     colour: bool = False
-    width: int | None = None  # columns of the screen; None: no screen, so no line is broken
+    width: int | None = None  # columns of the screen; None: no screen, so lines are not wrapped
 
     def paint(self, text: str, tone: Tone) -> str:
         return f"\x1b[{tone}m{text}\x1b[0m" if self.colour and text else text
@@ -48,14 +48,14 @@ COLOURED = Style(colour=True)
 
 
 def shown(value: JSON) -> str:
-    """Return one value on one line: a plain word as it is, everything else as JSON."""
+    """Return one value on one line: a plain word as it is, any other value as JSON."""
     if isinstance(value, str) and _PLAIN_WORD.fullmatch(value):
         return visible(value)
     return as_json(value)
 
 
 def as_json(value: JSON) -> str:
-    """Return one value as JSON on one line, with nothing in it that hides."""
+    """Return one value as JSON on one line, without hidden characters."""
     return visible(json.dumps(value, ensure_ascii=False))
 
 
@@ -65,11 +65,11 @@ def shown_all(values: Sequence[str]) -> str:
 
 
 def shown_path(path: Path) -> str:
-    """Return a path as `album.options[1]`."""
+    """Return a path, such as `album.options[1]`."""
     steps = (f"[{step}]" if isinstance(step, int) else f".{shown(step)}" for step in path)
     return "".join(steps).removeprefix(".")
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, as "1 bucket" or "2 buckets"."""
+    """Return a number with its noun, such as "1 bucket" or "2 buckets"."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

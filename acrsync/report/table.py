@@ -1,4 +1,4 @@
-"""A table for people: columns in line on a screen that is wide enough, else a block for each row."""
+"""A table for people: in columns if the screen is wide enough, else with a block for each row."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _GAP = "  "
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]], *, style: Style) -> str:
-    """Return the rows beneath their titles, each line ending with a newline.
+    """Return the titles and the rows, each line with a newline at its end.
 
-    A column that is empty in every row is left out. If the screen is too narrow for the lines, each row is a block:
-    its first two cells, and beneath them the others. Cells hold no colours.
+    Leaves out columns that are empty in all rows. If the screen is too narrow, each row is a block: its first two
+    cells, and the others below. Cells must not have colors.
     """
     used = [at for at, _ in enumerate(titles) if any(row[at] for row in rows)]
     titles, rows = [titles[at] for at in used], [[row[at] for at in used] for row in rows]

@@ -1,10 +1,10 @@
-"""A plan in the shape of `terraform show -json`, on one line, so that tools which judge Terraform's plans judge it too.
+"""A plan in the format of `terraform show -json`, on one line, for tools that check Terraform plans.
 
-Why addresses hold no quotes and no escapes: checkov passes over a resource whose address holds a backslash before a
-letter, and regopy cannot return one that holds quotes. The name as it is stands in the values. Why what lies beyond 16
-bits is not escaped: checkov cannot read pairs of surrogates. Measured, with checkov 3.3.30 and regopy 1.5.2.
-Why every attribute is always there, null if it is not known: a rule about an absent key is undefined in OPA, and a
-rule that is undefined denies nothing.
+Why addresses have no quotes and no escapes: checkov ignores a resource if its address has a backslash before a letter,
+and regopy cannot return an address with quotes. The exact name is in the values. Why characters beyond 16 bits are not
+escaped: checkov cannot read surrogate pairs. Measured with checkov 3.3.30 and regopy 1.5.2.
+Why all attributes are always present, null if they are unknown: in OPA a rule about an absent key is undefined, and an
+undefined rule denies nothing.
 Source: developer.hashicorp.com, "JSON Output Format", format version 1.2.
 """
 
@@ -22,14 +22,14 @@ from acrsync.plan.outcome import Run
 from acrsync.visible import harmless_json, visible
 
 FORMAT_VERSION = "1.2"
-TERRAFORM_VERSION = "1.9.0"  # whose shape this is: tools refuse a version that they do not know
+TERRAFORM_VERSION = "1.9.0"  # of this format; tools refuse unknown versions
 _TO_ESCAPE = re.compile(r"[^\x00-\x7e\U00010000-\U0010ffff]")  # the long range as [\x7f-\uffff] takes 4 ms to compile
-CHOSEN_BY_SERVER = ("id", "net_type")  # a create that does not set them shows them only afterwards
+CHOSEN_BY_SERVER = ("id", "net_type")  # if a create does not set them, they are known only afterwards
 REASONS = {"replace": "replace_because_cannot_update", "delete": "delete_because_no_resource_config"}
 
 
 def terraform_text(plan: Plan | None, run: Run) -> str:
-    """Return every managed bucket as a resource, with what becomes of it."""
+    """Return all managed buckets as resources, with their changes."""
     document = plan_document(plan, run)
     changes = [_change(entry) for entry in _one_a_bucket(document["resource_changes"])]
     planned = [change for change in changes if change["change"]["after"] is not None]
@@ -49,7 +49,7 @@ def terraform_text(plan: Plan | None, run: Run) -> str:
 
 
 def _one_a_bucket(entries: Iterable[Mapping[str, JSON]]) -> Iterable[Mapping[str, JSON]]:
-    """Return the last step of each bucket with what was before its first: a swap renames one bucket twice."""
+    """Return one entry for each bucket. A swap renames a bucket twice: from the first `before` to the last `after`."""
     last: dict[JSON, Mapping[str, JSON]] = {}
     for entry in entries:
         key = entry["name"] if entry["id"] is None else entry["id"]
@@ -80,7 +80,7 @@ def _change(entry: Mapping[str, JSON]) -> dict[str, JSON]:
 
 
 def _complete(attrs: Attrs | None, **known: JSON) -> dict[str, JSON] | None:
-    """Return every attribute of a bucket, null if it is not known; None if there is no bucket."""
+    """Return all attributes of a bucket, null if they are unknown; None if there is no bucket."""
     return None if attrs is None else {**known, **dict.fromkeys(FIELDS), **attrs}
 
 

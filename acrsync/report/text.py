@@ -1,4 +1,4 @@
-"""A plan as text for people; the same words with colour and without."""
+"""A plan as text for people, with the same words with or without color."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from acrsync.diagnostics import in_reading_order
-from acrsync.model import MARK, Approval, Live, Prune
+from acrsync.model import Approval, Prune
 from acrsync.plan.changes import Action, Delete, Kept, live_of
-from acrsync.plan.document import Plan, digest
+from acrsync.plan.document import Plan
 from acrsync.plan.guards import forgetting
 from acrsync.report.approving import approvals_text
 from acrsync.report.changes import Entry, headline, rows, together
@@ -21,18 +21,18 @@ COUNTED = (Action.CREATE, Action.RENAME, Action.UPDATE, Action.REPLACE, Action.D
 
 
 def plan_text(plan: Plan, *, style: Style, every_name: bool = False) -> str:
-    """Return the whole plan, refused or not: what would be done, what stands against it, and its digest.
+    """Return the whole plan, also if it is refused: changes, errors and objections, and the digest.
 
-    `every_name`: of buckets that are left alone, too.
+    `every_name`: show the names of all buckets that are left alone.
     """
     shown = (indented(entry.text(), 2) for entry in together(entries(plan, style=style), style=style))
     conclusion = (style.paint(line, Tone.STRONG) for line in verdict(plan))
     blocks = [account_line(plan, style=style), spaced(shown), *remarks(plan, style=style, every_name=every_name)]
-    return joined((*blocks, "\n".join((*conclusion, f"Digest: {digest(plan)}"))), style=style)
+    return joined((*blocks, "\n".join((*conclusion, f"Digest: {plan.digest}"))), style=style)
 
 
 def account_line(plan: Plan, *, style: Style) -> str:
-    """Return whose buckets these are, by uid and endpoint."""
+    """Return the account: its uid, endpoint and stack."""
     who = style.paint(f"Account {'unknown' if plan.uid is None else plan.uid}", Tone.STRONG)
     where = f" at {visible(plan.endpoint)}" if plan.endpoint else ""
     stack = f", stack {shown(plan.manifest.stack)}" if plan.manifest.stack else ""
@@ -40,29 +40,21 @@ def account_line(plan: Plan, *, style: Style) -> str:
 
 
 def entries(plan: Plan, *, style: Style) -> Iterator[Entry]:
-    """Yield each change with its objections; a bucket that is changed in two steps bears them at the first."""
-    told: set[int | None] = {None}
+    """Yield each change with its objections. If a bucket changes in two steps, they are at the first."""
+    seen: set[int | None] = {None}
     for change in plan.work:
         live = live_of(change)
         bucket_id = live.id if live else None
-        said: list[str] = []
-        if bucket_id not in told:
-            told.add(bucket_id)
-            said += [
-                message(objection.diagnostic, style=style) for objection in plan.objections if objection.id == bucket_id
-            ]
-            said += [_approved(approval, style) for approval in plan.approved if live and _is_of(approval, live)]
-        if isinstance(change, Delete) and plan.manifest.prune is Prune.STACK and not _is_removed(change.live, plan):
-            said.append(style.paint(f"to keep it without this stack's mark: {forgetting(change.live)}", Tone.ADVICE))
-        yield Entry(change, headline(change, style=style), tuple(rows(change, style=style)), tuple(said))
-
-
-def _is_removed(live: Live, plan: Plan) -> bool:
-    return any(entry.means(live) for entry in plan.manifest.removed)
-
-
-def _is_of(approval: Approval, live: Live) -> bool:
-    return approval.id == live.id if approval.stack is None else f"{MARK}{approval.stack}" in live.marks
+        messages: list[str] = []
+        if bucket_id not in seen:
+            seen.add(bucket_id)
+            messages += [message(one.diagnostic, style=style) for one in plan.objections if one.id == bucket_id]
+            messages += [_approved(approval, style) for approval in plan.approved if live and approval.covers(live)]
+        if isinstance(change, Delete) and plan.manifest.prune is Prune.STACK and not plan.manifest.removes(change.live):
+            messages.append(
+                style.paint(f"to keep it, without this stack's mark: {forgetting(change.live)}", Tone.ADVICE)
+            )
+        yield Entry(change, headline(change, style=style), tuple(rows(change, style=style)), tuple(messages))
 
 
 def _approved(approval: Approval, style: Style) -> str:
@@ -71,7 +63,7 @@ def _approved(approval: Approval, style: Style) -> str:
 
 
 def remarks(plan: Plan, *, style: Style, every_name: bool = False) -> list[str]:
-    """Return the notes on the plan as a whole: what it leaves alone, notes, errors, objections."""
+    """Return the blocks about the whole plan: buckets that are left alone, notes, errors, objections."""
     blocks = [_left_alone(plan, every_name=every_name), _notes(plan)]
     blocks += [message(diagnostic, style=style) for diagnostic in in_reading_order(plan.diagnostics)]
     touched = {live.id for change in plan.work if (live := live_of(change))}
@@ -106,7 +98,7 @@ def _notes(plan: Plan) -> str:
 
 
 def verdict(plan: Plan) -> tuple[str, ...]:
-    """Return what would be done, in numbers, and whether anything stands against it."""
+    """Return the numbers of changes, and whether the plan is refused."""
     counts = plan.counts()
     work = ", ".join(f"{counts[action]} to {action}" for action in COUNTED if counts[action])
     kept = Counter(keep.kept for keep in plan.kept)

@@ -1,7 +1,7 @@
-"""Text made to fit a screen: lines break between words, and what follows stands under where the line's text began.
+"""Wraps text to a screen: lines break between words, and the next line is indented to the start of the text.
 
-What is to be pasted survives it: YAML may go on in a line that is indented deeper, and what stands in backticks is
-broken only if it is wider than the screen.
+Text to paste stays valid: YAML allows a deeper indented next line, and text in backticks only breaks if it is wider
+than the screen.
 """
 
 from __future__ import annotations
@@ -9,23 +9,23 @@ from __future__ import annotations
 import re
 import unicodedata
 
-NARROWEST = 40  # columns; on less, a hanging indent would leave no room for words
+NARROWEST = 40  # columns; with fewer, the indent leaves no room for words
 _PAINT = re.compile(r"\x1b\[[0-9;]*m")
-# Where the text of a line begins: behind its indent, and behind a sign, a word such as `fix:`, or a name in a column.
+# The text of a line begins after its indent and a sign, a word such as `fix:`, or a name in a column.
 _LEAD = re.compile(r" *(?:(?:fix|note|for example): |(?:[+~±-] )+|[\w.]+ {2,}(?:[+~±-] )?)?")
 _YAML = re.compile(r" *(?!fix:|note:)(?:- )*(?:[{\[]|[\w.-]+:(?: |$))")
 _WORDS = re.compile(r"(?:`[^`]*`|[^ `])+|`[^ ]*| +")
 
 
 def wrapped(text: str, width: int | None) -> str:
-    """Return the text with no line wider than `width` columns, as far as its words allow; None: as it is."""
+    """Return the text with lines of at most `width` columns, if its words allow it; with None as it is."""
     if width is None:
         return text
     return "\n".join(_broken(line, max(width, NARROWEST)) for line in text.split("\n"))
 
 
 def columns(text: str) -> int:
-    """Return how many columns of a screen a text takes: wide characters take two, marks over others none."""
+    """Return the number of columns of a text on a screen: two for a wide character, none for a combining mark."""
     if text.isascii():
         return len(text)
     return sum(map(_columns_of, text))
@@ -48,10 +48,10 @@ def _broken(line: str, width: int) -> str:
             space = word
             continue
         size = columns(_PAINT.sub("", word))
-        # Only a single space may become the end of a line: more of them mean something, in YAML and in columns.
+        # Lines only break at a single space: several spaces have a meaning in YAML and in columns.
         if len(space) == 1 and current.strip() and at + 1 + size > width:
             lines.append(current)
-            at = hang if hang + size <= width else 0  # a digest has the whole line
+            at = hang if hang + size <= width else 0  # a digest needs the whole line
             current, space = " " * at, ""
         current, at, space = current + space + word, at + len(space) + size, ""
     return "\n".join((*lines, current))

@@ -93,7 +93,7 @@ def test_a_bug_while_an_apply_writes_does_not_say_that_nothing_was_written(place
     assert process.returncode == 6
     assert err.count("ZeroDivisionError: oops\n") == 1
     assert "error[E000]: acrsync failed" in err
-    assert "warning[W514]: The apply did not end by itself" in err
+    assert "warning[W514]: A bug ended the apply" in err
     assert "H511" in place.acrsync("plan", "--settle", "0").codes, "the next plan says that a run is unfinished"
 
 

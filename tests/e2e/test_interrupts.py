@@ -169,7 +169,7 @@ def test_a_crash_between_delete_and_create_loses_nothing_of_the_bucket(place: Pl
     assert "test" not in names(api)
     api.faults()
     plan = place.acrsync("plan", "--settle", "0")
-    assert "  + test  # finishes a replacement that was interrupted\n" in plan.out
+    assert "  + test  # finishes an interrupted replacement\n" in plan.out
     assert 'artist: {"default": "nobody"}' in plan.out, "the plan shows what apply will do"
     assert place.acrsync("apply", "--yes", "--settle", "0", "--landing", "0").code == 0
     row = next(row for row in api.get("/buckets")["data"] if row["name"] == "test")

@@ -138,7 +138,7 @@ def test_a_saved_plan_named_as_a_manifest_says_what_to_do(place: Place, api: Api
     place.acrsync("plan", "--out", "plan.json")
     done = place.acrsync(*command.split(), "plan.json")
     assert (done.code, done.codes) == (1, ["E059"])
-    assert "fix: apply it: acrsync apply --plan plan.json\n       look at it: acrsync show plan.json\n" in done.err
+    assert "fix: apply it: acrsync apply --plan plan.json\n       show it: acrsync show plan.json\n" in done.err
     assert methods(api) == {"GET"}
 
 
@@ -148,7 +148,7 @@ def test_show_a_run(place: Place):
     done = place.acrsync("show", "last")
     assert (done.code, done.err) == (0, "")
     assert "  update  offline-bucket  1116  updated\n" in done.out
-    assert done.out.endswith("Became: 1 updated.\nEnded verified, exit code 0.\n")
+    assert done.out.endswith("Result: 1 updated.\nEnded verified, exit code 0.\n")
     (run,) = (place.folder / ".acrsync" / "runs").glob("*.jsonl")
     assert place.acrsync("show", run.stem).out == place.acrsync("show", str(run)).out == done.out
     assert json.loads(place.acrsync("show", run.stem, "--format", "json").out)["events"][0]["id"] == run.stem
@@ -161,7 +161,10 @@ def test_show_a_run_that_was_cut_off(place: Place):
     run.write_text("".join(run.read_text().splitlines(keepends=True)[:2]))
     out = place.acrsync("show", "last").out
     assert "offline-bucket  1116  open\n" in out
-    assert "It was cut off: no line says how it ended.\n1 change may have been made; the next plan finds out.\n" in out
+    assert (
+        "The run was interrupted: its record has no end.\n1 change may have been made; the next plan checks it.\n"
+        in out
+    )
 
 
 @pytest.mark.parametrize("what", ["missing.json", "last", "20260101T000000Z-abcdef", "nobody"])

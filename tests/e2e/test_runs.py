@@ -169,7 +169,7 @@ def test_another_form_of_the_address_is_the_same_account(place: Place, api: Api)
     killed_while(place, api, "--yes")
     plan = place.acrsync("plan", "--settle", "0", "--endpoint", f"{api.url.replace('http:', 'HTTP:')}/api/")
     assert "H511" in plan.codes
-    assert "finishes a replacement that was interrupted" in plan.out
+    assert "finishes an interrupted replacement" in plan.out
 
 
 def test_a_git_repository_is_a_memory_for_two_machines(place: Place, api: Api, tmp_path):

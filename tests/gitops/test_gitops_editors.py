@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from acrsync.manifest import load_texts_all
+from acrsync.manifest import Source
 from acrsync.manifest.text import unreadable
 from acrsync.manifest.tree import read
 from e2e.commandline import ROOT
@@ -98,7 +98,7 @@ def test_editor_other_reader_and_acrsync_agree(server: Editor, name: str, tmp_pa
     underlined = bool(server.problems(text, SCHEMA))
     assert underlined is not fits(text, tmp_path)
     shape = {"E130", "E131", "E132", "E133", "E134"}
-    in_file = [one for one in load_texts_all({"f": text.encode()}).diagnostics if one.code in shape]
+    in_file = [one for one in Source({"f": text.encode()}).all().diagnostics if one.code in shape]
     # What only a value that is filled in, or a default, can say.
     filled = [one for one in in_file if "has no `" in one.detail or "${x}" in text]
     assert underlined is bool([one for one in in_file if one not in filled])
@@ -128,7 +128,7 @@ def test_what_the_editor_offers_for_a_matrix_is_a_manifest():
     (body,) = [one["body"] for one in snippets if one["label"] == "buckets from a matrix"]
     typed = json.loads(json.dumps(body).replace("\\\\$", "$").replace("${1|File,Live,LiveRec,LiveTimeshift|}", "Live"))
     typed["matrix"]["station"] = ["one"]
-    loaded = load_texts_all({"f": json.dumps({"version": 1, "buckets": [typed]}).encode()})
+    loaded = Source({"f": json.dumps({"version": 1, "buckets": [typed]}).encode()}).all()
     assert loaded.diagnostics == ()
     manifest = loaded.environments[""].manifest
     assert manifest is not None

@@ -10,10 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acrsync.diagnostics import Severity
-from acrsync.manifest import Loaded, load_texts, load_texts_all, render_texts
+from acrsync.manifest import Loaded, Source, load_texts, rendered
 from acrsync.manifest.scalars import flow, literal
 from acrsync.model import Snapshot
-from acrsync.plan.document import digest
 from acrsync.plan.planner import make_plan
 from acrsync.visible import visible
 
@@ -145,17 +144,17 @@ def test_rendering_keeps_what_is_planned_and_rendering_again_changes_nothing(env
         "defaults": {"region": "eu-west-1", "type": "File"}, "buckets": entries,
     }  # fmt: skip
     files = {"f.yaml": flow(data).encode()}
-    found = load_texts_all(files)
+    found = Source(files).all()
     for name, loaded in found.environments.items():
         assert loaded == load_texts(files, name)
-        text = render_texts(files, name)
+        text = rendered(Source(files), name)
         assert (loaded.manifest is None) == isinstance(text, Loaded)
         if isinstance(text, str) and loaded.manifest is not None:
-            assert render_texts({"g.yaml": text.encode()}) == text
+            assert rendered(Source({"g.yaml": text.encode()}), None) == text
             plain = load_texts({"g.yaml": text.encode()}).manifest
             assert plain is not None
             account = Snapshot((), "https://api.example")
-            assert digest(make_plan(plain, account)) == digest(make_plan(loaded.manifest, account))
+            assert make_plan(plain, account).digest == make_plan(loaded.manifest, account).digest
             assert comparable(plain) == comparable(loaded.manifest)
 
 
@@ -252,8 +251,8 @@ def near_environments(draw):
 
 def survives(files):
     """Load for every environment, and check what holds for every result."""
-    found = load_texts_all(files)
-    assert found == load_texts_all(files)
+    found = Source(files).all()
+    assert found == Source(files).all()
     for name, loaded in found.environments.items():
         errors = [one for one in loaded.diagnostics if one.severity is Severity.ERROR]
         assert (loaded.manifest is None) == bool(errors)
@@ -266,7 +265,7 @@ def survives(files):
             assert visible(told.detail) == told.detail
             assert visible(told.fix) == told.fix
         if loaded.manifest is not None:
-            assert isinstance(render_texts(files, name or None), str)
+            assert isinstance(rendered(Source(files), name or None), str)
 
 
 @given(near_environments() | anything)

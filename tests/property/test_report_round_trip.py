@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from acrsync.diagnostics import AcrsyncError, Diagnostic, Severity, Span
 from acrsync.model import Approval, Desired, Limit, Live, Manifest, Prune, Removed
 from acrsync.plan.changes import Create, Delete, Keep, Kept, Marks, Objection, Replace, Update
-from acrsync.plan.document import Plan, checksum, digest
+from acrsync.plan.document import Plan, checksum
 from acrsync.plan.file import load_plan
 from acrsync.report import COLOURED, FORMATS, PLAIN, plan_text
 from reconcile import plan_for
@@ -92,7 +92,7 @@ def test_what_is_planned_comes_back_and_has_the_same_number_each_time(manifest: 
     plan = plan_for(manifest, account)
     assert load_plan(JSON_TEXT(plan, RUN)).plan == plan
     turned = replace(manifest, desired=manifest.desired[::-1], approvals=manifest.approvals[::-1])
-    assert digest(plan_for(turned, account)) == digest(plan)
+    assert plan_for(turned, account).digest == plan.digest
 
 
 def refused_or_same(text: str | bytes, meaning: str) -> None:
@@ -101,7 +101,7 @@ def refused_or_same(text: str | bytes, meaning: str) -> None:
         saved = load_plan(text)
     except AcrsyncError:
         return
-    assert digest(saved.plan) == meaning
+    assert saved.plan.digest == meaning
     plan_text(saved.plan, style=PLAIN)
 
 
@@ -134,7 +134,7 @@ def mangled(draw: st.DrawFn) -> dict[str, Any]:
 def test_a_mangled_plan_is_refused_or_means_the_same(document: dict[str, Any], sealed: bool) -> None:
     if sealed:
         document["checksum"] = checksum(document)
-    refused_or_same(json.dumps(document), digest(EVERYTHING))
+    refused_or_same(json.dumps(document), EVERYTHING.digest)
 
 
 @given(plans)

@@ -145,7 +145,7 @@ def test_a_row_that_is_filtered_out_of_a_page_is_a_warning_in_true_words() -> No
         snapshot = remote.observe()
     assert len(snapshot.rows) == 59
     assert words(*snapshot.warnings) == (
-        "warning[W441] The list has another length than the API says | The API counts 60 buckets and lists 59. Two "
+        "warning[W441] The list has another length than the API reports | The API counts 60 buckets and lists 59. Two "
         "readings with different page sizes showed the same buckets, so acrsync uses these. | if a bucket is missing "
         "here, do not apply, and report this to ACRCloud."
     )

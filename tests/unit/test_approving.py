@@ -47,7 +47,7 @@ def test_several_objections_print_one_block_that_can_be_pasted():
     block = approvals_text(refused)
     assert block in plan_text(refused, style=PLAIN)
     intro, _, pasted = block.partition("\n")
-    assert intro == "To approve what can be approved, add this to the manifest, with your reasons:"
+    assert intro == "To approve these objections, add this to the manifest, with your reasons:"
     assert pasted.count("guard: takeover") == 2
     assert planned(f"{text}{pasted}\n", account).can_apply
 
@@ -58,7 +58,7 @@ def test_the_block_holds_the_approvals_that_are_there_and_leaves_out_spent_ones(
     there = 'allow:\n- {guard: takeover, id: 1, reason: "OPS: 1"}\n- {guard: replace, id: 99, reason: long ago}\n'
     block = approvals_text(planned(head + there, account))
     intro, _, pasted = block.partition("\n")
-    assert intro.startswith("To approve what can be approved, replace `allow:` at acrsync.yaml:6:1 by this")
+    assert intro.startswith("To approve these objections, replace `allow:` at acrsync.yaml:6:1 by this")
     assert pasted == (
         'allow:\n  - {guard: takeover, id: 1, reason: "OPS: 1"}\n  - {guard: takeover, id: 2, reason: "..."}'
     )

@@ -234,7 +234,7 @@ def test_a_debug_line_says_what_was_asked_what_came_and_how_long_it_took() -> No
     config = Client.Config(retries=1, backoff_factor=0)
     with hostile(*answers) as server, Client(TOKEN, server.url, config, debug=lines.append) as client:
         client.get("/api/x", {"page": 2})
-    assert re.fullmatch(r"GET /api/x\?page=2: 500, The API is in trouble, \d+ ms", lines[0])
+    assert re.fullmatch(r"GET /api/x\?page=2: 500, The API reports an error of its own, \d+ ms", lines[0])
     assert re.fullmatch(r"GET /api/x\?page=2 \(attempt 2\): 200, 12 bytes, \d+ ms", lines[1])
 
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from acrsync.diagnostics import Diagnostic, Severity, Span
-from acrsync.manifest import load_texts_all
+from acrsync.manifest import Source
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "manifest"
 FILES = sorted(GOLDEN.rglob("*.yaml"))
@@ -79,7 +79,7 @@ def pasted(text: str, diagnostic: Diagnostic) -> str | None:
 
 
 def problems(name: str, text: str) -> tuple[Diagnostic, ...]:
-    return load_texts_all({name: text.encode()}).diagnostics
+    return Source({name: text.encode()}).all().diagnostics
 
 
 def composes(text: str) -> bool:

@@ -120,7 +120,7 @@ def test_an_objection_to_a_removal_stands_where_removed_names_it() -> None:
 def test_where_the_content_list_is_closed_num_decides_and_the_plan_says_so() -> None:
     plan = planned(removing("one", "two"), *ROWS, evidence=Evidence({1: None, 2: 0}))
     assert plan.can_apply
-    assert plan.notes == ("one: its content list cannot be read, so what else can be decides that it is empty.",)
+    assert plan.notes == ("one: its content list cannot be read, so only the other signs show that it is empty.",)
 
 
 def test_a_content_list_that_was_not_read_is_no_closed_one() -> None:
@@ -152,7 +152,7 @@ def test_every_replacement_needs_its_approval() -> None:
     assert told(plan) == [("replace", 1, "replace:1")]
     assert words(the(plan, Guard.REPLACE)) == (
         "E302 Replacement needs approval | Bucket one (id 1): region cannot change in place; a replacement gets a new "
-        "id, and whatever refers to 1 loses it. | undo the edit, or approve it by adding to the manifest:\n"
+        "id, so references to 1 break. | undo the edit, or approve it by adding to the manifest:\n"
         'allow: [{guard: replace, id: 1, reason: "..."}]'
     )
     assert plan.objections[0].diagnostic.span == desired("one").span
@@ -192,15 +192,15 @@ def test_the_default_limit_is_thirty_percent() -> None:
     plan = planned(Manifest(removed=tuple(map(Removed, names))), *rows)
     assert told(plan) == [("deletes", None, "")]
     assert words(plan.objections[0]) == (
-        "E303 Too many deletes | 4 buckets would be deleted or replaced; at most 3 may be (30 % of the 10 that are "
-        "ours). | check the list above; if it is right, add `limits: {deletes: 4}` or `--max-deletes 4`."
+        "E303 Too many deletes | 4 buckets would be deleted or replaced; the limit is 3 (30 % of our 10 "
+        "buckets). | check the list above; if it is right, add `limits: {deletes: 4}` or `--max-deletes 4`."
     )
 
 
 def test_a_limit_that_was_said_is_shown_with_its_place() -> None:
     span = Span("radio.yaml", 3, 1)
     plan = planned(removing("one", "two", deletes_limit=Limit(1), spans={"limits": span}), *ROWS)
-    assert "at most 1 may be (1)." in plan.objections[0].diagnostic.detail
+    assert "the limit is 1." in plan.objections[0].diagnostic.detail
     assert plan.objections[0].diagnostic.span == span
 
 
@@ -212,7 +212,7 @@ def test_deletes_and_replacements_count_together() -> None:
 def test_with_ownership_only_buckets_with_our_mark_count_as_ours() -> None:
     marked, others = many(4, marks=("acrsync:radio",)), tuple(live(90 + n, f"x{n}") for n in range(20))
     plan = planned(removing("b01", "b02", **OURS, deletes_limit=Limit(30, percent=True)), *marked, *others)
-    assert "at most 1 may be (30 % of the 4 that are ours)." in the(plan, Guard.DELETES).diagnostic.detail
+    assert "the limit is 1 (30 % of our 4 buckets)." in the(plan, Guard.DELETES).diagnostic.detail
 
 
 def test_foreign_rows_do_not_count_as_ours_but_questions_do() -> None:
@@ -220,14 +220,14 @@ def test_foreign_rows_do_not_count_as_ours_but_questions_do() -> None:
     twins = (live(50, "twin"), live(51, "twin"))
     manifest = removing("one", "two", "twin", account_uid=19, deletes_limit=Limit(30, percent=True))
     plan = planned(manifest, *ROWS, *foreign, *twins)
-    assert "(30 % of the 6 that are ours)" in the(plan, Guard.DELETES).diagnostic.detail
+    assert "(30 % of our 6 buckets)" in the(plan, Guard.DELETES).diagnostic.detail
 
 
 def test_a_bucket_that_is_changed_in_two_steps_counts_once() -> None:
     rows = (*many(2), *(live(10 + number, f"c{number}") for number in range(5)))
     swap = (replace(entry("b02"), id=1), replace(entry("b01"), id=2))
     manifest = Manifest(swap, removed=(Removed("c0"), Removed("c1"), Removed("c2")))
-    assert "of the 7 that are ours" in the(planned(manifest, *rows), Guard.DELETES).diagnostic.detail
+    assert "of our 7 buckets" in the(planned(manifest, *rows), Guard.DELETES).diagnostic.detail
 
 
 # empty ---------------------------------------------------------------------------------------------------------------
@@ -240,7 +240,7 @@ def test_an_empty_manifest_never_prunes_and_says_so() -> None:
     assert told(plan) == [("empty", None, "")]
     assert words(plan.objections[0]) == (
         "E304 An empty manifest never prunes | `prune: account` with no bucket in the manifest would delete 4 buckets. "
-        "| check that the right file is read; to delete buckets, name them in `removed`."
+        "| check that this is the right file; to delete buckets, name them in `removed`."
     )
     assert plan.objections[0].diagnostic.span == span
 
@@ -299,7 +299,7 @@ def test_what_looks_like_a_rename_shows_the_line_that_makes_it_one() -> None:
     assert words(the(plan, Guard.RENAME_LIKE)) == (
         f"E305 This looks like a rename | Bucket {describe(LABELLED)} would be deleted and new created with the same "
         "region, type and labels or template: this looks like a rename, which keeps the id and the content. | add "
-        "`was: old` to the entry new and take old out of `removed`, or approve it by adding to the manifest:\n"
+        "`was: old` to the entry new and remove old from `removed`, or approve it by adding to the manifest:\n"
         'allow: [{guard: rename-like, id: 1, reason: "..."}]'
     )
     assert plan.objections[0].diagnostic.span == new.span
@@ -341,7 +341,7 @@ def test_a_bucket_that_is_taken_over_in_the_plan_is_named_with_its_stack() -> No
     plan = planned(Manifest((entry("one"),), **OURS), THEIRS)
     assert words(the(plan, Guard.TAKEOVER)) == (
         f"E306 Another stack's bucket | Bucket {describe(THEIRS)} is marked as managed by stack tv. | leave it to that "
-        'stack, or have it forget the bucket first with `removed: [{name: "one", forget: true}]`, or approve '
+        'stack, or first apply that stack\'s manifest with `removed: [{name: "one", forget: true}]`, or approve '
         "it by adding to the manifest:\n"
         'allow: [{guard: takeover, id: 1, reason: "..."}]'
     )
@@ -379,8 +379,8 @@ def test_a_protected_bucket_is_not_deleted_or_replaced_and_nothing_approves_it(
     assert told(plan) == [("protected", 1, "")]
     done = "replaced" if replacing else "deleted"
     assert words(plan.objections[0]) == (
-        f"E307 Bucket is protected | Bucket {describe(row)} carries the mark acrsync:protected, so it is not {done}. | "
-        "under `ownership: label`, set `protect: false` on its entry, apply that by itself, and then make this change."
+        f"E307 Bucket is protected | Bucket {describe(row)} has the mark acrsync:protected, so it is not {done}. | "
+        "with `ownership: label`, set `protect: false` on its entry and apply that first; then make this change."
     )
     assert plan.objections[0].diagnostic.span == (desired("one").span if replacing else None)
 
@@ -442,7 +442,7 @@ def test_the_message_says_what_would_happen_and_what_to_do_first() -> None:
     plan = planned(REPLACING, *ROWS, evidence=Evidence(EMPTY, unreadable=("base-projects",)))
     assert words(plan.objections[0]) == (
         f"E308 Bucket is in use | Bucket {describe(ONE)} would be replaced, and may be in use: base-projects cannot be "
-        f"read. | use a token that may read them{approval}"
+        f"read. | use a token that can read them{approval}"
     )
     assert plan.objections[0].diagnostic.span == desired("one").span
     plan = planned(RENAMING, *ROWS, evidence=Evidence({}, {1: (CONTAINER,)}))
@@ -504,8 +504,8 @@ def test_rows_of_several_accounts_need_a_word_whose_this_is() -> None:
     rows = (live(1, "one", uid=20), live(2, "two"), live(3, "three", uid=20))
     plan = planned(Manifest((entry("two", labels=["TV"]),)), *rows)
     assert words(the(plan, Guard.ACCOUNT)) == (
-        f"E309 Not this account | {ENDPOINT} lists buckets of accounts 19, 20. | say which one is yours: add "
-        "`account: {uid: N}` to the manifest."
+        f"E309 Not this account | {ENDPOINT} lists buckets of accounts 19, 20. | add your account to the "
+        "manifest: `account: {uid: N}`."
     )
     assert planned(Manifest((entry("two", labels=["TV"]),), account_uid=19), *rows).can_apply
 
@@ -513,7 +513,7 @@ def test_rows_of_several_accounts_need_a_word_whose_this_is() -> None:
 def test_rows_that_do_not_say_whose_they_are_cannot_be_the_account_that_is_named() -> None:
     silent = replace(live(1, "one"), facts={"num": 0})
     plan = planned(Manifest((entry("one", labels=["TV"]),), account_uid=20), silent)
-    assert "lists buckets of no account that is shown." in the(plan, Guard.ACCOUNT).diagnostic.detail
+    assert "lists buckets of an unknown account." in the(plan, Guard.ACCOUNT).diagnostic.detail
     assert planned(Manifest((entry("one", labels=["TV"]),)), silent).can_apply
 
 
@@ -542,9 +542,9 @@ def test_an_approval_whose_bucket_is_gone_is_a_warning_never_an_error() -> None:
     assert (warning.severity, warning.code, warning.summary) == (
         Severity.WARNING,
         "W310",
-        "This approval is no longer needed",
+        "This approval has no effect",
     )
-    assert warning.detail == "What replace:99 names is gone, so this approval has no effect."
+    assert warning.detail == "The account has no bucket for replace:99."
     assert (warning.fix, warning.span) == ("remove the line.", span)
 
 

@@ -282,7 +282,7 @@ def test_a_removal_that_names_nothing_tells_the_name_that_may_be_meant() -> None
     plan = planned(Manifest((entry("one"),), (Removed("musik"),)), live(5, "music"), live(1, "one"))
     (warning,) = plan.diagnostics
     assert (warning.code, told(plan)) == ("W212", [])
-    assert warning.detail.startswith("`removed` names musik, which is not live, but music (id 5,")
+    assert warning.detail.startswith("`removed` has musik, but there is only music (id 5,")
     assert "write `music`" in warning.fix
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from acrsync.diagnostics import Span
-from acrsync.manifest import environments, load, load_all, load_texts, load_texts_all, render, render_texts
+from acrsync.manifest import Source, environments, load, load_texts, render, rendered, source
 from acrsync.model import Approval, Limit, Prune
 
 CONTRACT = """\
@@ -38,7 +38,7 @@ def manifest(text, env=None):
 
 def every(text):
     files = text if isinstance(text, dict) else {"f.yaml": text}
-    return load_texts_all({name: one.encode() for name, one in files.items()})
+    return Source({name: one.encode() for name, one in files.items()}).all()
 
 
 def names(text, env=None):
@@ -299,8 +299,8 @@ buckets:
 """
     (problem,) = every(text).diagnostics
     assert str(problem.span) == "f.yaml:5:5"
-    assert "one, at f.yaml:4:5 (one, x: b), and other are of one account" in problem.detail
-    assert problem.detail.endswith("both mean the bucket s-b. This is the bucket of other, w: s.")
+    assert "one (at f.yaml:4:5 (one, x: b)) and other have the same account" in problem.detail
+    assert problem.detail.endswith("both have the bucket s-b. This is the bucket of other, w: s.")
 
 
 @pytest.mark.parametrize("name", ["a", "prod-eu", "v1.2_x", "X", "a" * 63])
@@ -386,17 +386,17 @@ buckets:
 
 @pytest.mark.parametrize(("text", "env"), [(CONTRACT, "staging"), (CONTRACT, "prod"), (RICH, "prod")])
 def test_a_rendered_manifest_is_the_same_and_rendering_it_changes_nothing(text, env):
-    rendered = render_texts({"f.yaml": text.encode()}, env)
-    assert isinstance(rendered, str)
-    plain = manifest(rendered)
+    whole = rendered(Source({"f.yaml": text.encode()}), env)
+    assert isinstance(whole, str)
+    plain = manifest(whole)
     assert same_but_places(plain) == same_but_places(manifest(text, env))
-    assert render_texts({"elsewhere.yaml": rendered.encode()}) == rendered
+    assert rendered(Source({"elsewhere.yaml": whole.encode()}), None) == whole
 
 
 def test_a_rendered_bucket_says_where_it_comes_from():
-    rendered = render_texts({"f.yaml": CONTRACT.encode()}, "prod")
-    assert isinstance(rendered, str)
-    assert rendered.splitlines()[:9] == [
+    whole = rendered(Source({"f.yaml": CONTRACT.encode()}), "prod")
+    assert isinstance(whole, str)
+    assert whole.splitlines()[:9] == [
         "# The plain manifest of prod from f.yaml: change that, and render again.",
         "version: 1",
         "stack: radio",
@@ -407,19 +407,19 @@ def test_a_rendered_bucket_says_where_it_comes_from():
         "  # from f.yaml:7:5 (station: one, region: eu-west-1)",
         "  - name: one-eu-west-1",
     ]
-    assert "  # from f.yaml:11:5\n  - name: archive\n" in rendered
+    assert "  # from f.yaml:11:5\n  - name: archive\n" in whole
 
 
 def test_rendering_a_plain_manifest_applies_its_defaults():
-    rendered = render_texts({"f.yaml": b"version: 1\ndefaults: {region: global, type: File}\nbuckets: [{name: a}]\n"})
-    assert rendered == (
+    whole = rendered(Source({"f.yaml": b"version: 1\ndefaults: {region: global, type: File}\nbuckets: [{name: a}]\n"}))
+    assert whole == (
         "# The plain manifest from f.yaml: change that, and render again.\nversion: 1\nbuckets:\n"
         "  # from f.yaml:3:11\n  - name: a\n    region: global\n    type: File\n"
     )
 
 
 def test_what_cannot_be_loaded_cannot_be_rendered():
-    found = render_texts({"f.yaml": CONTRACT.encode()})
+    found = rendered(Source({"f.yaml": CONTRACT.encode()}), None)
     assert not isinstance(found, str)
     assert [one.code for one in found.diagnostics] == ["E160"]
 
@@ -474,7 +474,7 @@ def test_files_say_which_environments_there_are(tmp_path):
     (tmp_path / "a.yaml").write_text(CONTRACT, "utf-8")
     assert environments([tmp_path]) == ("staging", "prod")
     assert environments([tmp_path / "none.yaml"]) == ()
-    assert list(load_all([tmp_path]).environments) == ["staging", "prod"]
+    assert list(source([tmp_path]).all().environments) == ["staging", "prod"]
     assert isinstance(render([tmp_path], "prod"), str)
 
 

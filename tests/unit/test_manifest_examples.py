@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from acrsync.manifest import load, load_all, load_texts_all
+from acrsync.manifest import Source, load, source
 
 EXAMPLES = Path(__file__).parent.parent.parent / "examples"
 FILES = sorted(EXAMPLES.glob("*.yaml"))
@@ -31,10 +31,10 @@ def test_there_are_examples():
 def test_a_new_station_is_one_word_for_all_regions_and_environments():
     text = ENVIRONMENTS.read_text("utf-8")
     assert len(text.splitlines()) < 25
-    found = load_all([ENVIRONMENTS])
+    found = source([ENVIRONMENTS]).all()
     assert found.diagnostics == ()
     manifests = {name: one.manifest for name, one in found.environments.items()}
     assert {name: len(one.desired) for name, one in manifests.items() if one} == {"staging": 12, "prod": 12}
-    more = load_texts_all({"f": text.replace("rock]", "rock, soul]").encode()})
+    more = Source({"f": text.replace("rock]", "rock, soul]").encode()}).all()
     assert more.diagnostics == ()
     assert [len(one.manifest.desired) for one in more.environments.values() if one.manifest] == [15, 15]

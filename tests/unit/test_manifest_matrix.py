@@ -222,7 +222,7 @@ def test_two_combinations_of_one_name_are_told_at_their_entry_and_by_their_value
     bucket = {"name": "s-${station}", "matrix": {"station": ["one"], "region": ["eu-west-1", "us-west-2"]}}
     warning, problem = sorted(manifest([bucket]).diagnostics, key=lambda one: one.code, reverse=True)
     assert (problem.code, warning.code) == ("E141", "W160")
-    assert "(station: one, region: eu-west-1) already" in problem.detail
+    assert "already at f:1:67 (station: one, region: eu-west-1)" in problem.detail
     assert problem.detail.endswith("This is the bucket of station: one, region: us-west-2.")
     assert "`exclude`" in problem.fix
 

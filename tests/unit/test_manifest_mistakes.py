@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from acrsync.diagnostics import SUMMARIES, Diagnostic
-from acrsync.manifest import load_texts_all
+from acrsync.manifest import Source
 from acrsync.manifest.tree import FASTEST, read
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "manifest"
@@ -24,7 +24,7 @@ def shown(diagnostic: Diagnostic) -> str:
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
 def test_mistakes_are_told_at_their_place_with_what_to_do(case, golden):
     files = sorted(case.glob("*.yaml")) if case.is_dir() else [case]
-    loaded = load_texts_all({path.name: path.read_bytes() for path in files})
+    loaded = Source({path.name: path.read_bytes() for path in files}).all()
     assert all(one.manifest is None for one in loaded.environments.values())
     told = "".join(shown(diagnostic) for diagnostic in loaded.diagnostics)
     # What a syntax error says and where differs between the parsers.

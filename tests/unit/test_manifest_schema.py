@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from acrsync.bucket import CHINA, FIELDS, LEGACY_REGIONS, LEGACY_TYPES, REGIONS, TYPES
 from acrsync.manifest import load_texts, schema, schema_text
 from acrsync.manifest.schemas import inlined
-from acrsync.manifest.wording import TELLERS
+from acrsync.manifest.wording import EXPLAINING
 
 SCHEMA = schema("manifest")
 # Keywords that lead to others and are never what a mistake is about.
@@ -69,7 +69,7 @@ def test_every_example_and_default_is_valid():
 
 def test_every_check_of_the_schema_has_words_for_people():
     used = {key for part in [SCHEMA, *parts(SCHEMA)] for key in part if key in Draft202012Validator.VALIDATORS}
-    assert used - STRUCTURE - {"$ref"} <= set(TELLERS)  # alternatives are merged: see `inlined`
+    assert used - STRUCTURE - {"$ref"} <= set(EXPLAINING)  # alternatives are merged: see `inlined`
 
 
 def test_the_schema_knows_the_fields_regions_and_types_of_a_bucket():

@@ -94,8 +94,8 @@ def test_the_hint_says_that_a_was_can_go_when_the_old_name_is_gone() -> None:
     matching = match([wanted("one", was="zero")], [ONE])
     assert pairs(matching) == {"one": 1}
     (hint,) = matching.diagnostics
-    assert (hint.severity, hint.code, hint.summary) == (Severity.HINT, "H201", "This `was` is no longer needed")
-    assert hint.detail == "No bucket is named zero any more."
+    assert (hint.severity, hint.code, hint.summary) == (Severity.HINT, "H201", "This `was` has no effect")
+    assert hint.detail == "No bucket is named zero now."
     assert hint.fix == "remove `was: zero`."
     assert hint.span == wanted("one").span
 
@@ -107,7 +107,7 @@ def test_a_was_that_nothing_bears_does_not_hide_that_a_bucket_would_be_created()
     assert (warning.severity, warning.code) == (Severity.WARNING, "W211")
     assert (warning.summary, warning.span) == ("This `was` renames nothing", wanted("new").span)
     assert warning.detail == "No bucket is named onne or new, so new would be created, empty."
-    assert warning.fix == "correct `was: onne` if a bucket is to be renamed, or remove it."
+    assert warning.fix == "correct `was: onne` to rename a bucket, or remove it to create one."
 
 
 def test_a_spent_was_beside_an_entry_for_the_old_name_is_a_hint() -> None:
@@ -115,7 +115,7 @@ def test_a_spent_was_beside_an_entry_for_the_old_name_is_a_hint() -> None:
     assert pairs(matching) == {"one": 1, "two": 2}
     (hint,) = matching.diagnostics
     assert (hint.severity, hint.code) == (Severity.HINT, "H201")
-    assert hint.detail == "one is live, and two has an entry of its own."
+    assert hint.detail == "Bucket one exists, and two has its own entry."
     assert hint.fix == "remove `was: two`."
 
 
@@ -173,7 +173,7 @@ def test_two_live_buckets_with_one_managed_name_are_an_error_that_shows_both() -
         "E202 Two buckets in the account have this name | 2 buckets are named one: "
         "one (id 5, us-west-2, Live, 7 items, created unknown); "
         "one (id 4, eu-west-1, File, unknown number of items, created unknown)."
-        " | say which one is meant: `id: 5` or `id: 4`."
+        " | select one of them: add `id: 5` or `id: 4`."
     )
     assert matching.in_question == {4, 5}
 
@@ -181,7 +181,7 @@ def test_two_live_buckets_with_one_managed_name_are_an_error_that_shows_both() -
 def test_a_was_that_several_buckets_bear_is_an_error_that_shows_all() -> None:
     matching, text = the_error([wanted("new", was="one")], [live(5, "one"), live(4, "one"), live(3, "one")])
     assert text.startswith("E202 Two buckets in the account have this name | 3 buckets are named one: ")
-    assert text.endswith("say which one is meant: `id: 5` or `id: 4` or `id: 3`.")
+    assert text.endswith("select one of them: add `id: 5` or `id: 4` or `id: 3`.")
     assert matching.in_question == {3, 4, 5}
     assert not matching.unmatched
 
@@ -214,7 +214,7 @@ def test_one_bucket_that_two_entries_mean_is_an_error_that_shows_both(entries: l
         first, second = sorted(entry.name for entry in entries)
         assert text == (
             f"E203 Two entries select the same bucket | {first} and {second} both select bucket {describe(ONE)}. | "
-            "keep `id` or `was` in one of the two entries; to rename a bucket and create its name anew, apply twice."
+            "remove `id` or `was` from one of them; to rename a bucket and create one of its old name, apply twice."
         )
         assert matching.in_question == {1}
         assert not matching.pairs
@@ -224,13 +224,13 @@ def test_one_bucket_that_two_entries_mean_is_an_error_that_shows_both(entries: l
 def test_old_and_new_name_both_live_are_an_error_that_shows_both() -> None:
     matching, text = the_error([wanted("two", was="one")], [ONE, TWO])
     assert text == (
-        f"E206 Both the old and the new name exist | Bucket two was one, but both are live: {describe(ONE)} and "
-        f"{describe(TWO)}. acrsync cannot know which one you mean. | remove `was: one`, or write `id: 1` and move the "
-        "other one out of the way."
+        "E206 Both the old and the new name exist | `was` says that two was named one, but both exist: "
+        f"{describe(ONE)} and {describe(TWO)}. acrsync cannot know which one you mean. | remove `was: one`; or write "
+        "`id: 1`, and rename or delete the other one."
     )
     assert matching.in_question == {1, 2}  # so that prune takes neither
     matching, text = the_error([wanted("two", was="one")], [ONE, TWO, live(3, "two")])
-    assert f"are live: {describe(ONE)} and {describe(TWO)}, {describe(live(3, 'two'))}. acrsync cannot know" in text
+    assert f"both exist: {describe(ONE)} and {describe(TWO)}, {describe(live(3, 'two'))}. acrsync cannot know" in text
     assert matching.in_question == {1, 2, 3}
 
 
@@ -240,8 +240,10 @@ def test_old_and_new_name_both_live_are_an_error_that_shows_both() -> None:
 def test_a_live_name_that_only_looks_the_same_is_an_error_never_a_create(live_name: str) -> None:
     row = live(7, live_name)
     matching, text = the_error([wanted("one")], [row])
-    assert text.startswith(f"E207 An existing name looks like this one | one is not live, but {describe(row)} is: ")
-    assert "write the name as it is live, or, to rename that bucket, add `was: " in text
+    assert text.startswith(
+        f"E207 An existing name looks like this one | No bucket is named one, but {describe(row)} exists. "
+    )
+    assert "write the existing name, or add `was: " in text
     assert matching.in_question == {7}
     assert not matching.unmatched
 
@@ -276,7 +278,7 @@ def test_a_rename_onto_a_bucket_that_stays_is_an_error(entries: list[Desired], r
     matching, text = the_error(entries, rows)
     assert text.startswith(f"E204 The new name is taken | {describe(ONE)} must be renamed to {entries[0].name}")
     assert f"but {describe(TWO)} keeps that name." in text
-    assert text.endswith("give that bucket another name or delete it first, in an apply of its own.")
+    assert text.endswith("rename or delete that bucket first, in a separate apply.")
     assert matching.in_question == {1, 2}
     assert not matching.pairs
 
@@ -302,7 +304,7 @@ FOREIGN = live(23, "shared", uid=1)
 def test_a_name_that_only_a_foreign_row_bears_is_an_error(entry: Desired, rows: list[Live]) -> None:
     matching, text = the_error([entry], rows, foreign=(FOREIGN,))
     assert text == (
-        "E208 Name belongs to another account | shared is listed, but for account 1: "
+        "E208 Name belongs to another account | shared is a bucket of account 1: "
         f"{describe(FOREIGN)}. | choose another name, or correct `account: {{uid: ...}}`."
     )
     assert not matching.unmatched

@@ -297,8 +297,8 @@ def test_a_rename_onto_a_name_that_a_replacement_gives_up_is_an_error(name: str)
     rows = (live(1, "old"), live(2, "two"))
     plan = plan_of(wanted("new", bucket=1, net_type=2), wanted(name, was="two"), rows=rows)
     assert error_of(plan) == (
-        f"{HELD} | {name} cannot be taken: {describe(rows[0])} is replaced by new later than that. | "
-        "rename it first, in an apply of its own, and then replace it."
+        f"{HELD} | The name {name} is not free: {describe(rows[0])} has it until new replaces it. | "
+        "rename that bucket first, in a separate apply."
     )
     assert told(plan) == [("replace", "new")]
     assert (Kept.UNMANAGED, "two") in kept(plan)
@@ -307,7 +307,7 @@ def test_a_rename_onto_a_name_that_a_replacement_gives_up_is_an_error(name: str)
 
 def test_a_create_with_a_name_that_a_replacement_gives_up_is_an_error() -> None:
     plan = plan_of(wanted("new", bucket=1, net_type=2), wanted("Old"), rows=(live(1, "old"),))
-    assert error_of(plan).startswith(f"{HELD} | Old cannot be taken: old (id 1")
+    assert error_of(plan).startswith(f"{HELD} | The name Old is not free: old (id 1")
     assert told(plan) == [("replace", "new")]
 
 
@@ -341,8 +341,8 @@ def test_removed_of_what_an_entry_means_is_an_error() -> None:
     span = Span("radio.yaml", 9, 3)
     plan = plan_of(entry, rows=(row,), removed=(Removed("one", span=span),))
     assert error_of(plan) == (
-        "E203 Two entries select the same bucket | one is listed in `removed`, but an entry in `buckets` means it: "
-        f"{describe(row)}. | remove one from `removed`, or the entry that claims it."
+        "E203 Two entries select the same bucket | one is in `removed`, but an entry in `buckets` selects it: "
+        f"{describe(row)}. | remove one from `removed`, or the entry from `buckets`."
     )
     assert plan.errors[0].span == span
     assert told(plan) == [("rename", "new")]  # the rest of the plan is still shown
@@ -354,7 +354,7 @@ def test_removed_of_two_namesakes_is_an_error_that_shows_both_and_both_stay() ->
     plan = plan_of(wanted("two"), rows=rows, removed=(Removed("one", span=span),), prune=Prune.ACCOUNT)
     assert error_of(plan) == (
         f"E202 Two buckets in the account have this name | 2 buckets are named one: {describe(rows[0])}; "
-        f"{describe(rows[1])}. | write which one is meant, in place of the name: {{id: 2}} or {{id: 1}}"
+        f"{describe(rows[1])}. | select one of them, by its id instead of the name: {{id: 2}} or {{id: 1}}"
     )
     assert told(plan) == [("create", "two")]
     assert kept(plan) == [("unmanaged", "one"), ("unmanaged", "one")]
@@ -382,7 +382,7 @@ def test_forget_drops_our_mark_and_leaves_the_bucket() -> None:
     span = Span("radio.yaml", 9, 3)
     plan = plan_of(wanted("two"), rows=(row, live(2, "two")), removed=(Removed("one", forget=True, span=span),), **OURS)
     forget = next(change for change in plan.work if change.name == "one")
-    reason = "forgotten: the mark goes, the bucket stays"
+    reason = "forget: removes the mark, keeps the bucket"
     assert forget == Update(Desired({"name": "one"}, span), row, (), reason, Marks(remove=("acrsync:radio",)))
 
 
@@ -442,8 +442,8 @@ def test_what_cannot_be_created_is_an_error_where_it_would_have_to_be(key: str, 
     plan = plan_of(wanted("one", **dict[str, JSON]({key: value})), wanted("two"))
     allowed = "eu-west-1, us-west-2, ap-southeast-1" if key == "region" else "File, Live, LiveRec, LiveTimeshift"
     assert error_of(plan) == (
-        f"E209 This value cannot be created | Bucket one would have to be created with {key} {value}. | choose one of "
-        f"{allowed}, or the name of a bucket that exists."
+        f"E209 This value cannot be created | Bucket one would be created with {key} {value}, which the API does not "
+        f"allow. | choose one of {allowed}, or the name of an existing bucket."
     )
     assert plan.errors[0].span == desired("one").span
     assert told(plan) == [("create", "two")]
@@ -459,7 +459,7 @@ def test_what_cannot_be_created_may_exist() -> None:
 def test_a_replacement_that_could_not_be_created_is_an_error_and_the_bucket_stays_in_sight() -> None:
     row = live(1, "one", region="global")
     plan = plan_of(replace(desired("one", net_type=2, type="File"), id=1), rows=(row,))
-    assert error_of(plan).startswith("E209 This value cannot be created | Bucket one would have to be created with reg")
+    assert error_of(plan).startswith("E209 This value cannot be created | Bucket one would be created with reg")
     assert plan.work == ()
     assert plan.kept == (Keep(row, Kept.UNMANAGED),)
 
@@ -491,7 +491,7 @@ def test_a_lost_bucket_is_created_with_all_that_it_had() -> None:
     entry = wanted("one", net_type=0)
     (change,) = planned(Manifest((entry,)), earlier=earlier).work
     whole = replace(entry, attrs={**before, **entry.attrs})
-    reason = "finishes a replacement that was interrupted"
+    reason = "finishes an interrupted replacement"
     assert change == Create(whole, reason, Marks(add=("acrsync:radio",)))
     assert change.desired.attrs["labels"] == ["TV"]
     assert change.desired.attrs["net_type"] == 0

@@ -178,7 +178,7 @@ def test_a_delete_by_prune_says_how_to_let_the_bucket_go():
     delete = Delete(live(5, "moving", marks=("acrsync:radio",)), "not in the manifest (`prune: stack`)")
     plan = plan_of((delete,))
     plan = replace(plan, manifest=replace(plan.manifest, prune=Prune.STACK, stack="radio", ownership=True))
-    line = 'to keep it without this stack\'s mark: `removed: [{name: "moving", forget: true}]`'
+    line = 'to keep it, without this stack\'s mark: `removed: [{name: "moving", forget: true}]`'
     assert line in plan_text(plan, style=PLAIN)
     many = tuple(Delete(live(n, f"b{n}", marks=("acrsync:radio",)), delete.reason) for n in range(12))
     text = plan_text(replace(plan, waves=(many,)), style=PLAIN)

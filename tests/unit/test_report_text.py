@@ -11,7 +11,7 @@ from acrsync.plan.changes import Delete
 from acrsync.plan.document import Plan
 from acrsync.plan.outcome import Outcome, Status
 from acrsync.report import COLOURED, FORMATS, PLAIN, diagnostics_text, outcome_line, plan_text
-from acrsync.report.result import ENDS
+from acrsync.report.result import REMARKS
 from acrsync.report.style import shown, shown_path
 from acrsync.visible import harmless
 from report_plans import CREATE, DELETE, RENAME, REPLACE, RUN, UPDATE, error, live, plan_of, unmanaged
@@ -63,7 +63,7 @@ def test_a_path_reads_as_in_a_program() -> None:
 
 
 def test_every_status_has_its_words() -> None:
-    assert set(ENDS) == set(Status)
+    assert set(REMARKS) == set(Status)
 
 
 LINES = [
@@ -97,9 +97,9 @@ def test_a_message_reads_place_severity_code_summary_and_then_what_to_do() -> No
     late = Diagnostic(
         Severity.ERROR, "E302", "Replacement needs approval", "why", "do:\nthis", Span("radio.yaml", 7, 5)
     )
-    early = Diagnostic(Severity.HINT, "H201", "This `was` is no longer needed", "", span=Span("radio.yaml", 3, 1))
+    early = Diagnostic(Severity.HINT, "H201", "This `was` has no effect", "", span=Span("radio.yaml", 3, 1))
     assert diagnostics_text((late, early), style=PLAIN) == (
-        "radio.yaml:3:1: hint[H201]: This `was` is no longer needed\n"
+        "radio.yaml:3:1: hint[H201]: This `was` has no effect\n"
         "\n"
         "radio.yaml:7:5: error[E302]: Replacement needs approval\n"
         "  why\n"

@@ -11,7 +11,7 @@ import pytest
 from acrsync.diagnostics import Severity, UnknownOutcome
 from acrsync.model import JSON, Approval, Attrs, Desired, Limit, Live, Manifest, Prune, Removed, Snapshot
 from acrsync.plan.changes import Create, Marks, Replace, Update, action_of
-from acrsync.plan.document import Plan, digest
+from acrsync.plan.document import Plan
 from acrsync.plan.file import load_plan
 from acrsync.plan.matching import describe
 from acrsync.plan.outcome import ExitCode, Run
@@ -90,7 +90,7 @@ def test_the_plan_of_an_undo_can_be_saved_like_any_other(tmp_path: Path) -> None
     assert saved == plan
     assert saved.manifest.desired[0].marks == ("acrsync:tv",)
     other = replace(plan.manifest, desired=(replace(plan.manifest.desired[0], marks=()),))
-    assert digest(replace(plan, manifest=other)) != digest(plan)
+    assert replace(plan, manifest=other).digest != plan.digest
 
 
 # Updates -------------------------------------------------------------------------------------------------------------
@@ -115,7 +115,9 @@ def test_a_field_that_somebody_changed_since_stays_and_the_others_go_back(tmp_pa
     )
     account.rows[1] |= {"labels": "Somebody", "metadata_template": '{"somebody":{}}'}
     undone, plan = taken_back(lines, account)
-    assert left(undone) == f"Bucket {describe(account.show(1))}: its labels and metadata_template changed since."
+    assert (
+        left(undone) == f"Bucket {describe(account.show(1))}: its labels and metadata_template changed after the run."
+    )
     assert undone.manifest.desired == (Desired({"name": "one"}, id=1, marks=()),)
     assert [action_of(change) for change in plan.work] == ["rename"]
 
@@ -135,7 +137,7 @@ def test_a_bucket_that_is_gone_cannot_be_changed_back(tmp_path: Path) -> None:
     before = replace(account.show(1), attrs={**account.show(1).attrs, "labels": ["Music"]})
     del account.rows[1]
     undone, _ = taken_back(lines, account)
-    assert left(undone) == f"Bucket {describe(before)}: it is gone."
+    assert left(undone) == f"Bucket {describe(before)}: it does not exist now."
     assert undone.manifest.desired == ()
 
 
@@ -199,11 +201,11 @@ def test_what_is_gone_already_needs_no_word(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("since", "why"),
     [
-        ({"labels": "Somebody"}, "it has changed since"),
-        ({"name": "by-somebody"}, "it has changed since"),
-        ({"labels": "acrsync:tv"}, "it has changed since"),
-        ({"num": 1}, "it is not known to be empty any more"),
-        ({"num": None}, "it is not known to be empty any more"),
+        ({"labels": "Somebody"}, "it has changed since the run"),
+        ({"name": "by-somebody"}, "it has changed since the run"),
+        ({"labels": "acrsync:tv"}, "it has changed since the run"),
+        ({"num": 1}, "it may have content now"),
+        ({"num": None}, "it may have content now"),
     ],
 )
 def test_a_created_bucket_that_people_use_since_stays(since: dict[str, object], why: str, tmp_path: Path) -> None:
@@ -220,7 +222,7 @@ def test_a_created_bucket_that_is_protected_stays(tmp_path: Path) -> None:
     account = MemoryAccount()
     lines = run(Manifest((replace(entry("one"), protect=True),), **OURS), account, tmp_path)
     undone, _ = taken_back(lines, account)
-    assert left(undone).endswith(": it carries the mark acrsync:protected.")
+    assert left(undone).endswith(": it has the mark acrsync:protected.")
     assert asks_for_nothing(undone, account)
 
 
@@ -229,11 +231,11 @@ def test_a_created_bucket_whose_name_is_borne_twice_stays(tmp_path: Path) -> Non
     lines = run(Manifest((entry("one"),)), account, tmp_path)
     account.seed(id=5, name="one")
     undone, _ = taken_back(lines, account)
-    assert left(undone).endswith(": another bucket bears its name.")
+    assert left(undone).endswith(": another bucket has the same name.")
     assert asks_for_nothing(undone, account)
 
 
-UNANSWERED = "the run's create got no answer, so this may be what somebody else created"
+UNANSWERED = "the run's create got no response, so someone else may have created this bucket"
 
 
 @pytest.mark.parametrize("end", [{"status": "already"}, {"status": "adopted"}, {"status": "failed", "lost": "create"}])
@@ -260,7 +262,7 @@ def test_a_create_without_an_answer_is_left_with_a_word(lost: str, tmp_path: Pat
         undone, _ = taken_back(lines, account)
     (row,) = account.observe().rows
     assert left(undone) == (
-        f"Bucket {describe(row)}: {UNANSWERED}. | if it is not wanted, name it in `removed` of a manifest."
+        f"Bucket {describe(row)}: {UNANSWERED}. | to delete it, name it in `removed` of a manifest."
     )
     assert asks_for_nothing(undone, account)
 
@@ -288,10 +290,10 @@ def test_what_the_run_deleted_comes_back_whole_with_another_id(tmp_path: Path) -
     assert change == Create(undone.manifest.desired[0], "not in the account", Marks(add=("acrsync:radio",)))
     (told,) = undone.hints
     assert (told.severity, told.code, told.summary) == (
-        Severity.WARNING, "W222", "This gets another id"
+        Severity.WARNING, "W222", "This bucket gets another id"
     )  # fmt: skip
-    assert told.detail == f"Bucket {describe(gone)} gets a new id: whatever referred to 1 does not find it."
-    assert told.fix == "give the new id to the projects and containers that used it."
+    assert told.detail == f"Bucket {describe(gone)} gets a new id, so references to 1 do not find it."
+    assert told.fix == "set the new id in the projects and containers that used it."
 
 
 def test_what_was_never_deleted_needs_no_word(tmp_path: Path) -> None:
@@ -322,8 +324,8 @@ def test_a_deleted_bucket_that_nothing_can_create_stays_away(tmp_path: Path) -> 
     lines = run(Manifest(removed=(Removed("one"),)), account, tmp_path)
     undone, _ = taken_back(lines, account)
     assert left(undone) == (
-        f"Bucket {describe(gone)}: nothing can be created like that any more. Bucket one would have to be created with "
-        "region global."
+        f"Bucket {describe(gone)}: it cannot be created again. Bucket one would be created with region global, which "
+        "the API does not allow."
     )
     assert asks_for_nothing(undone, account)
 
@@ -342,8 +344,8 @@ def test_a_replacement_is_taken_back_by_another_one_that_is_approved(tmp_path: P
     (row,) = account.observe().rows
     undone, _ = taken_back(lines, account)
     assert left(undone) == (
-        f"Bucket {describe(row)}: it replaced 1, and to take that back is another replacement with another id. | if "
-        f"that is wanted, add `--allow replace:{row.id}`."
+        f"Bucket {describe(row)}: it replaced 1, and the undo is another replacement, with another new id. | to "
+        f"replace it again, add `--allow replace:{row.id}`."
     )
     assert asks_for_nothing(undone, account)
 
@@ -363,7 +365,7 @@ def test_a_replacement_that_somebody_changed_since_stays(since: dict[str, object
     (bucket_id,) = account.rows
     account.rows[bucket_id] |= since
     undone, _ = taken_back(lines, account, Approval("replace", bucket_id))
-    assert left(undone) == f"Bucket {describe(account.show(bucket_id))}: it has changed since."
+    assert left(undone) == f"Bucket {describe(account.show(bucket_id))}: it has changed since the run."
 
 
 def test_a_replacement_of_what_nothing_can_create_stays(tmp_path: Path) -> None:
@@ -372,8 +374,8 @@ def test_a_replacement_of_what_nothing_can_create_stays(tmp_path: Path) -> None:
     (row,) = account.observe().rows
     undone, _ = taken_back(lines, account, Approval("replace", row.id))
     assert left(undone) == (
-        f"Bucket {describe(row)}: nothing can be created like before any more. Bucket one would have to be created "
-        "with region global."
+        f"Bucket {describe(row)}: the old bucket cannot be created again. Bucket one would be created with "
+        "region global, which the API does not allow."
     )
     assert asks_for_nothing(undone, account)
 
@@ -460,7 +462,7 @@ def test_what_belongs_to_other_accounts_is_no_part_of_an_undo(tmp_path: Path) ->
     lines = run(Manifest((entry("one", labels=["TV"]),)), account, tmp_path)
     row = account.show(1)
     undone = undo(lines, Snapshot((replace(row, facts={**row.facts, "uid": 20}),)))
-    assert left(undone).endswith(": it is gone.")
+    assert left(undone).endswith(": it does not exist now.")
 
 
 # What the server did by itself ----------------------------------------------------------------------------------------

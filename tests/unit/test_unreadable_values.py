@@ -152,7 +152,7 @@ def test_an_entry_that_means_it_is_an_error_for_that_entry_only(entry_of_it: Des
     assert error.span == entry_of_it.span
     assert error.detail == (
         "Bucket two (id 2, region unknown, File, 0 items, created 2020-07-16 11:09:20): `region` is null, which "
-        "acrsync cannot read. Written back it could be lost, so nothing is done to this bucket."
+        "acrsync cannot read. A write could destroy it, so the bucket is left alone."
     )
     assert plan.can_apply
     assert plan.exit_code(detailed=True) is ExitCode.FAILED
@@ -289,7 +289,7 @@ def test_signs_that_could_not_be_read_are_named(
     plan = planned(Manifest((), (Removed("full"),)), read(5, name="full", **values))
     plan = guarded(plan, Evidence({5: contents}))
     assert (told(plan), plan.can_apply) == ([("delete", "full")], True)
-    told_so = f"full: {note} cannot be read, so what else can be decides that it is empty."
+    told_so = f"full: {note} cannot be read, so only the other signs show that it is empty."
     assert plan.notes == ((told_so,) if note else ())
 
 

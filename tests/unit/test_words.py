@@ -67,6 +67,7 @@ WORDS = {
     r"\bcurtain\b|\bcomes? to pass\b|\bfell over\b": "begin, end, happens, crashed",
     r"\bin its place\b|\bthrown away\b|\bgood again\b": "instead, dropped, valid again",
     r"\bbeyond the\b|\blest\b|\bhitherto\b|\bsave for\b": "more than, so that not, until now, except",
+    r"\bborne\b|\bslip of the pen\b|\bin one another\b|\bout of the way\b|\bwhichever\b": "simple verbs",
 }
 # The same for the code of `PLAIN`.
 CODE_WORDS = {

@@ -73,7 +73,7 @@ AMBIGUOUS = error(
     "Two buckets in the account have this name",
     "2 buckets are named music: music (id 1116, eu-west-1, File, 7 items, created 2016-05-01 07:10:16); "
     "music (id 1159, global, File, 0 items, created 2016-05-11 06:49:55).",
-    "say which one is meant: `id: 1116` or `id: 1159`.",
+    "select one of them: add `id: 1116` or `id: 1159`.",
     line=12,
 )
 
@@ -153,7 +153,7 @@ PLANS: dict[str, Plan] = {
                 desired("c"),
                 live(3, "c"),
                 (),
-                "forgotten: the mark goes, the bucket stays",
+                "forget: removes the mark, keeps the bucket",
                 Marks(remove=("acrsync:tv",)),
             ),
         ),
@@ -165,11 +165,9 @@ PLANS: dict[str, Plan] = {
             error("E201", "Bucket id is not listed", "Bucket talk has `id: 3`.", "remove `id`.", line=30),
             AMBIGUOUS,
             Diagnostic(
-                Severity.WARNING, "W310", "This approval is no longer needed", "replace:3 names a bucket that is gone."
+                Severity.WARNING, "W310", "This approval has no effect", "replace:3 names a bucket that is gone."
             ),
-            Diagnostic(
-                Severity.HINT, "H201", "This `was` is no longer needed", "", "remove it.", Span("radio.yaml", 3, 1)
-            ),
+            Diagnostic(Severity.HINT, "H201", "This `was` has no effect", "", "remove it.", Span("radio.yaml", 3, 1)),
         ),
     ),
     "nothing-but-errors": plan_of(kept=(IN_SYNC,), diagnostics=(AMBIGUOUS,)),
