@@ -181,6 +181,15 @@ def test_what_an_update_reset_is_told_in_the_end_though_everything_lags(place: P
     assert "metadata_template is None, not {'a': {'default': '1'}}" in done.out
 
 
+def test_a_rename_that_the_server_never_keeps_is_told_as_what_it_is(place: Place, api: Api):
+    switched(api, name_stored="lowered")
+    manifest(place, "id: 1116, name: Offline-Bucket")
+    for _ in range(2):
+        done = place.acrsync("apply", "--yes", "--settle", "1")
+        assert (done.code, "E505" in done.codes, "E430" in done.codes) == (6, True, False), done.out
+        assert "name is 'offline-bucket', not 'Offline-Bucket'" in done.out
+
+
 def test_a_saved_plan_makes_no_second_bucket_of_a_name_that_was_taken(place: Place, api: Api):
     switched(api, name_equality="exact", duplicate_names="allow")
     manifest(place, "name: music", "name: b, was: offline-bucket")
