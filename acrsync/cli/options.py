@@ -132,10 +132,17 @@ def env(function: Function) -> Function:
         "--env",
         "envs",
         multiple=True,
+        callback=_named,
         metavar="NAME|all",
         shell_complete=offered("environments"),
         help="The environment of the manifest. Repeatable.",
     )(function)
+
+
+def _named(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tuple[str, ...]:
+    if "" in values:
+        raise click.BadParameter("it names no environment.")
+    return tuple(values)
 
 
 def color(function: Function) -> Function:
@@ -292,11 +299,14 @@ def offered(what: str) -> Callable[[click.Context, click.Parameter, str], Any]:
 def _outputs(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tuple[tuple[str, Path], ...]:
     from acrsync.report import FORMATS
 
-    found = []
+    found: list[tuple[str, Path]] = []
     for value in values:
         name, colon, path = value.partition(":")
-        if not (path if colon and name in FORMATS else value):
-            raise click.BadParameter("it names no file.")
+        file = path if colon and name in FORMATS else value
+        if file in ("", "-"):
+            raise click.BadParameter("it names no file." + " For stdout use --format." * bool(file))
+        if Path(file) in {other for _, other in found}:
+            raise click.BadParameter(f"two outputs go to {file}.")
         if colon and name in FORMATS:
             found.append((name, Path(path)))
         elif colon and re.fullmatch(r"[a-z-]{2,}", name):

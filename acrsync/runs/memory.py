@@ -15,7 +15,7 @@ when it is gone. A run of which nothing is open is closed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -92,6 +92,10 @@ class Past:
         detail = f"Run {self.id} {how}; changes: {found or 'none begun'}. This plan takes it into account."
         return error("H511", detail, fix=f"see what it left: `acrsync runs show {self.id}`")
 
+    def is_adopted(self, managed: Collection[int]) -> bool:
+        """Tell whether all that is open was stored under another name, and a manifest manages those buckets by now."""
+        return bool(self.open) and all(left.elsewhere and left.elsewhere[0] in managed for left in self.open)
+
     @property
     def done(self) -> bool:
         """Whether later runs need not settle anything of it."""
@@ -154,7 +158,9 @@ class Known:
     def hints(self) -> tuple[Diagnostic, ...]:
         """What people must know of them."""
         going_on = (error("H515", f"It is {self.holder}. This plan may change with it."),) if self.holder else ()
-        return (*going_on, *(run.hint for run in self.unfinished if self.holder is None or run.id != self.holder.run))
+        managed = {bucket_id for run in self.runs for bucket_id in run.managed}
+        news = (run for run in self.unfinished if self.holder is None or run.id != self.holder.run)
+        return (*going_on, *(run.hint for run in news if not run.is_adopted(managed)))
 
     def of(self, uid: int | None) -> Known:
         """Return what is known of one account's runs, and of those whose account was not known to them."""

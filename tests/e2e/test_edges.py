@@ -36,6 +36,22 @@ def test_an_empty_name_of_a_file_is_wrong_usage(place: Place):
         assert (done.code, done.codes, "names no file" in done.err) == (1, ["E002"], True)
 
 
+def test_outputs_that_go_to_one_file_or_to_none_are_wrong_usage(place: Place):
+    place.write("acrsync.yaml", MANIFEST)
+    twice = place.acrsync("plan", "--out", "plan.json", "--out", "html:./plan.json")
+    assert (twice.codes, "two outputs go to ./plan.json" in twice.err) == (["E002"], True)
+    assert not (place.folder / "plan.json").exists()
+    for given in ("-", "json:-"):
+        done = place.acrsync("plan", "--out", given)
+        assert (done.codes, "For stdout use --format." in done.err) == (["E002"], True)
+
+
+def test_an_empty_name_of_an_environment_is_wrong_usage_and_an_empty_variable_is_none(place: Place):
+    place.write("acrsync.yaml", MANIFEST)
+    assert place.acrsync("plan", "--env", "").codes == ["E002"]
+    assert place.acrsync("plan", environment={"ACRSYNC_ENV": ""}).codes == []
+
+
 def test_a_user_without_an_entry_and_without_a_home_has_a_message_not_a_bug(place: Place):
     place.write("acrsync.yaml", MANIFEST)
     del place.environment["HOME"]

@@ -61,6 +61,19 @@ def test_a_name_that_the_server_stores_otherwise_is_sent_once(
     assert writes(api) == ["POST /api/buckets"]
 
 
+def test_a_run_is_no_news_once_its_fix_for_a_name_that_is_stored_otherwise_is_applied(place: Place, api: Api):
+    switched(api, name_stored="lowered")
+    manifest(place, 'name: "Radio Eins"')
+    assert place.acrsync("apply", "--yes", "--settle", "2").code == 6
+    (made,) = (row for row in api.get("/buckets", per_page=100)["data"] if row["id"] not in SIX)
+    manifest(place, f'name: "radio eins", id: {made["id"]}')
+    assert place.acrsync("apply", "--yes", "--settle", "2").code == 0
+    # Nothing was to be done, so no run says yet that it manages the bucket.
+    manifest(place, f'name: "radio eins", id: {made["id"]}, labels: [News]')
+    assert place.acrsync("apply", "--yes", "--settle", "2").code == 0
+    assert place.acrsync("plan").codes == []
+
+
 def test_a_bucket_with_content_that_is_renamed_to_a_name_that_is_cut_gets_no_empty_twin(place: Place, api: Api):
     switched(api, name_max_length=20, name_too_long="cut")
     api.control("POST", "buckets/1116/content", {"files": 3})
