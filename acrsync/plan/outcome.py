@@ -82,7 +82,6 @@ class End:
     interrupted: bool = False
     own_leftovers: bool = False  # buckets that this run wrote do not read back as wanted
     other_leftovers: bool = False  # somebody else changed other buckets meanwhile
-    moved_on: bool = False  # the account was not what the question had been about
     objections: bool = False
     errors: bool = False
     changes: bool = False  # there is something to do, and the exit code must show it
@@ -102,7 +101,7 @@ def exit_code(end: End) -> ExitCode:
         return ExitCode.REFUSED
     if trouble or end.errors:
         return ExitCode.FAILED
-    if end.moved_on or end.other_leftovers or Status.STALE in statuses:
+    if end.other_leftovers or Status.STALE in statuses:
         return ExitCode.STALE
     return ExitCode.CHANGES if end.changes else ExitCode.DONE
 
