@@ -96,7 +96,7 @@ def plan(manifest: Manifest, account: Account, *, runs: str | Path | None = None
     """
     from acrsync.apply.reconcile import reconciler
 
-    return reconciler(account, memory=_memory(runs), uid=manifest.account_uid).look(manifest).plan
+    return reconciler(account, memory=_memory(runs), uid=manifest.account_uid).observe_and_plan(manifest).plan
 
 
 def apply(plan: Plan, account: Account, *, runs: str | Path | None = None, settle_s: float = 30.0) -> Result:
@@ -116,7 +116,7 @@ def apply(plan: Plan, account: Account, *, runs: str | Path | None = None, settl
     if not plan.can_apply:
         raise Invalid((*plan.errors, *(objection.diagnostic for objection in plan.objections)))
     loop = reconciler(account, memory=_memory(runs), uid=plan.uid, settings=Settings(settle_s=settle_s))
-    return loop.reconcile(lambda known: loop.look_for(plan, known=known))
+    return loop.reconcile(lambda known: loop.observe_for(plan, known=known))
 
 
 def _memory(runs: str | Path | None) -> Memory:

@@ -168,7 +168,7 @@ class ListJournal:
     def outcome(self, outcome) -> None:
         self.outcomes.append(outcome)
 
-    def last_look(self) -> None:
+    def before_write(self) -> None:
         pass
 
     def end(self, *, exit_code, verified, rows, managed) -> None:
@@ -182,10 +182,10 @@ class MemoryRuns:
     journal: Run = field(default_factory=ListJournal)
     where: str = "memory:"
 
-    def look(self) -> Known:
+    def peek(self) -> Known:
         return Known()
 
-    def take(self, *, lock_timeout_s, tell, landed=True) -> Known:
+    def wait_until_free(self, *, lock_timeout_s, notify, in_flight=True) -> Known:
         return Known()
 
     def begin(self, wanted, *, rows) -> Run:

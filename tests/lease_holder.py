@@ -11,7 +11,7 @@ from acrsync.clock import WallClock
 from acrsync.model import Desired
 from acrsync.plan.changes import Create
 from acrsync.plan.document import Plan
-from acrsync.runs import LeaseLost, Moved
+from acrsync.runs import LeaseLost, LostRace
 from acrsync.runs.lease import LeasedRuns
 from acrsync.runs.record import Wanted, Who
 from acrsync.runs.store import Store
@@ -32,17 +32,17 @@ def main() -> None:
     assert not isinstance(where, Folder)
     store = open_store(where, sys.argv[2], project=Path(), environment=os.environ)
     runs = runs_on(store, ttl_s=float(sys.argv[3]), name=f"process {os.getpid()}")
-    runs.take(lock_timeout_s=0, tell=_say)
+    runs.wait_until_free(lock_timeout_s=0, notify=_say)
     try:
         run = runs.begin(one_bucket(), rows=())
-    except Moved:
+    except LostRace:
         _say("moved")
         return
     _say("holds")
     for line in sys.stdin:
         try:
             if line == "look\n":
-                run.last_look()
+                run.before_write()
                 _say("may write")
             else:
                 run.end(exit_code=0, verified=True, rows=(), managed={})

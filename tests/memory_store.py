@@ -48,7 +48,7 @@ class MemoryStore:
                 deliver()
         return deliver()
 
-    def kept(self) -> tuple[str, ...]:
+    def record_ids(self) -> tuple[str, ...]:
         return tuple(sorted(self.records))
 
     def record(self, run_id: str) -> bytes | None:

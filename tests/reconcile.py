@@ -11,8 +11,9 @@ from acrsync.apply.waves import Settings
 from acrsync.model import JSON, Manifest
 from acrsync.plan.document import Plan
 from acrsync.remote import Remote
-from acrsync.runs.folder import Account, FolderRuns, read
+from acrsync.runs.folder import Account, FolderRuns
 from acrsync.runs.record import NOBODY
+from acrsync.runs.recordfile import read
 from doubles import FakeClock, MemoryRuns
 
 
@@ -22,7 +23,7 @@ def loop(remote: Remote, *, parallelism: int = 1, clock=None, stop=None, runs=No
 
 
 def plan_for(manifest: Manifest, remote: Remote) -> Plan:
-    return loop(remote).look(manifest).plan
+    return loop(remote).observe_and_plan(manifest).plan
 
 
 def reconcile(manifest: Manifest, remote: Remote, **how) -> Result:
@@ -34,7 +35,7 @@ def applied(plan: Plan, remote: Remote, **how) -> Result:
     if not plan.can_apply:
         return Result(plan)
     again = loop(remote, **how)
-    return again.reconcile(lambda known: again.look_for(plan, known=known))
+    return again.reconcile(lambda known: again.observe_for(plan, known=known))
 
 
 def recorded(plan: Plan, remote: Remote, directory: Path, **how) -> tuple[Mapping[str, JSON], ...]:

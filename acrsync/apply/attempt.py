@@ -1,16 +1,16 @@
-"""Carries out one change: reads the bucket again, writes once, looks at the answer.
+"""Carries out one change: reads the bucket again, writes once, checks the response.
 
-Each write to a bucket that exists is preceded by a read of it: as planned, it is written; already as wanted, nothing
-is; otherwise it is stale and left alone. What is read may lag behind what is: nothing is called stale before the list
-said the same, or the time is over in which it may lag.
+Before each write to an existing bucket it is read. If it is as planned, it is written. If it is already as desired,
+nothing is sent. Otherwise it is stale and left alone. A read may lag: a bucket counts as stale only if the list showed
+the same, or if the time is over in which a read may lag.
 
-What an answer proves: of a create, that its bucket was not there before and has the name that was sent; of a rename,
-that the bucket has that name. Else the list is asked (`settling.py`). What else was sent may show later.
+The response to a create must show a new id and the name that was sent, the response to a rename that name. Otherwise
+the list decides (`settling.py`). Other fields that were sent may show later.
 
-A refusal proves nothing by itself. A write that was delivered twice on its way may be carried out the first time and
-refused the second time, with the answer of that second time: 409, 422 or 400 because a name is taken or a state has
-changed, 404 or 410 because a bucket is gone, 403 because a server tells nobody what is gone, 412 or 413 from a proxy in
-between. So after every refusal the bucket is read once more before its write is called not made.
+A refusal alone proves nothing. If a proxy delivers a write twice, the first delivery may be carried out and the second
+one refused, and the client gets the second response: 409, 422 or 400 because a name is taken or a state has changed,
+404 or 410 because a bucket is gone, 403 because a server hides what is gone, 412 or 413 from the proxy. So after each
+refusal the bucket is read again before the write counts as not carried out.
 """
 
 from __future__ import annotations
@@ -42,37 +42,37 @@ from acrsync.visible import visible
 
 @dataclass(frozen=True)
 class Seen:
-    """What an apply begins with: a plan, and the account as it was listed for it."""
+    """The input of an apply: a plan, and the list of the account that it was made from."""
 
     plan: Plan
     snapshot: Snapshot
     evidence: Evidence = field(default_factory=Evidence)
-    known: Known = field(default_factory=Known)  # what is left of earlier runs
-    read_at: float | None = None  # when the reading of the list began, by the clock; None: just now
+    known: Known = field(default_factory=Known)  # what earlier runs left open
+    read_at: float | None = None  # when acrsync began to read the list; None: just now
 
     @cached_property
     def rows(self) -> Mapping[int, Live]:
-        """What was listed before the first write, by id."""
+        """The buckets that were listed before the first write, by id."""
         return {row.id: row for row in self.snapshot.rows}
 
     @property
     def listed(self) -> frozenset[int]:
-        """Ids that were listed before the first write, so none of them is what this run creates."""
+        """Ids that were listed before the first write: no bucket that this run creates has one of them."""
         return frozenset(self.rows)
 
     @cached_property
     def named(self) -> bool:
-        """Whether a bucket of ours was listed."""
+        """Whether a bucket of this account was listed."""
         return any(is_own(row, self.plan.uid) for row in self.snapshot.rows)
 
     @cached_property
     def last_wanted(self) -> Mapping[int, Attrs]:
-        """What the last update of a bucket wants, by its id: a swap takes two."""
+        """The desired attributes of the last update of each bucket, by id: a swap of names needs two updates."""
         return {change.live.id: change.desired.attrs for change in self.plan.work if isinstance(change, Update)}
 
     @cached_property
     def leavers(self) -> Leavers:
-        """What gives up which name."""
+        """Which change frees which name."""
         return Leavers(self.plan.work)
 
     @cached_property
@@ -83,7 +83,7 @@ class Seen:
 
 @dataclass(slots=True)
 class Attempt:
-    """One change on its way; `outcome` tells the truth also where it ended in trouble."""
+    """One change in progress. `outcome` returns its true end, also after an error."""
 
     account: Remote
     run: Run
@@ -92,14 +92,14 @@ class Attempt:
     patience: Patience
     gate: Gate
     change: Work
-    sending: Verb | None = None  # the write that is under way, so may have reached the server
+    sending: Verb | None = None  # the write in progress, which may have reached the server
     wrote: bool = False
-    answered: Live | None = None  # what the server said that it made of a write
-    expected: Live | None = None  # the bucket as an update must leave it, with all that was not sent
+    answered: Live | None = None  # the bucket that the response to a write showed
+    expected: Live | None = None  # the bucket as an update must leave it, with all fields that were not sent
     trouble: AcrsyncError | None = None
 
     def outcome(self) -> Outcome:
-        """Carry the change out and return its end."""
+        """Carry out the change and return its outcome."""
         try:
             return self._carry_out()
         except AcrsyncError as error:
@@ -136,12 +136,12 @@ class Attempt:
         return self._post(change, change.marks.add, Status.CREATED)
 
     def _taken(self, change: Work, *, but: int | None = None) -> Outcome | None:
-        """Return the outcome of a change whose name another bucket has by now, None if it is free."""
+        """Return the outcome of a change whose name another bucket has now, None if the name is free."""
         taker = self.names.taker(change.name, but=but)
         if taker is None:
             return None
-        detail = f"{visible(change.name)} is taken: {describe(taker)} is there by now."
-        fix = "run plan again and look at what it says now."
+        detail = f"{visible(change.name)} is taken: {describe(taker)} has it now."
+        fix = "run plan again and check its changes."
         return Outcome(change, Status.STALE, error("E502", detail, fix=fix), taker)
 
     def _post(self, change: Create | Replace, marks: tuple[str, ...], status: Status) -> Outcome:
@@ -151,20 +151,20 @@ class Attempt:
         self._sent()
         known = self.names.has(live.id)
         if known or live.name != change.name:
-            # Nothing that an undo could take for what this run made.
+            # Not a bucket that an undo could delete as created by this run.
             self.answered = None if known else live
             return Outcome(change, Status.UNKNOWN, _unproven(live), self.answered, wrote=True, lost="create")
         self.answered = live
         if self.seen.plan.uid is not None and live.uid not in (self.seen.plan.uid, None):
             detail = f"The server created it in account {live.uid}; this plan is for account {self.seen.plan.uid}."
-            raise WrongAccount("E503", detail, fix="delete it there, and use the other token.")
+            raise WrongAccount("E503", detail, fix="delete the bucket there, and use the token of the other account.")
         return Outcome(change, status, live=self._as_written(live, attrs, marks), wrote=True)
 
     def _as_written(self, answer: Live, wanted: Attrs, marks: tuple[str, ...]) -> Live:
-        """Return a bucket that was just written: as it is shown, or as it must be shown when nothing lags any more."""
+        """Return a bucket that was just written: as it reads, or as it must read when nothing lags."""
         if not differences(answer, wanted, marks):
             return answer
-        fresh = self._read_once(answer.id) or answer  # an answer may be older than what was written
+        fresh = self._read_once(answer.id) or answer  # a response may be older than the write
         if not differences(fresh, wanted, marks):
             return fresh
         return replace(fresh, attrs={**fresh.attrs, **wanted}, marks=marks, unreadable={})
@@ -201,7 +201,7 @@ class Attempt:
         return self._put(fresh, attrs, marks)
 
     def _put(self, fresh: Live, attrs: Attrs, marks: tuple[str, ...]) -> Outcome:
-        """Send an update; if no usable answer comes, or a refusal, read the bucket to see the result."""
+        """Send an update. If the response is unusable or a refusal, read the bucket to see the result."""
         self.expected = replace(fresh, attrs={**fresh.attrs, **attrs}, marks=marks)
         self._intend("update", attrs, marks)
         made = Status.UPDATED
@@ -217,8 +217,8 @@ class Attempt:
         return replace(outcome, status=made) if outcome.status is Status.UPDATED else outcome
 
     def _shown_after(self, lost: RemoteError, bucket_id: int, attrs: Attrs, marks: tuple[str, ...]) -> Live:
-        """Return a bucket that shows an update without a usable answer. Raises: `lost` if it does not show it."""
-        if lost.status is None:  # without any answer, a read would get none either
+        """Return the bucket if it shows an update without a usable response. Raises: `lost` if it does not."""
+        if lost.status is None:  # without any response, a read would get none either
             raise lost
         try:
             shown = self.account.read(bucket_id)
@@ -229,9 +229,9 @@ class Attempt:
         return shown
 
     def _made_all_the_same(self, refusal: RemoteError, fresh: Live, attrs: Attrs, marks: tuple[str, ...]) -> Live:
-        """Return a bucket that is as an update, which was refused, wants it.
+        """Return the bucket if it shows an update that was refused.
 
-        Raises: the refusal; it may have acted, unless what was sent is shown as before.
+        Raises: the refusal, which may have acted unless the sent fields have their old values.
         """
         shown = self._after(refusal, fresh.id)
         if shown is not None:
@@ -244,7 +244,7 @@ class Attempt:
         raise refusal
 
     def _after(self, refusal: RemoteError, bucket_id: int) -> Live | None:
-        """Return what a bucket is after a refusal of a write to it, None if it is gone. Raises: the refusal."""
+        """Return a bucket after a refused write, None if it is gone. Raises: the refusal."""
         if not is_refusal(refusal):
             raise refusal
         try:
@@ -254,14 +254,14 @@ class Attempt:
             raise refusal from None
 
     def _updated(self, fresh: Live, answer: Live, attrs: Attrs, marks: tuple[str, ...]) -> Outcome:
-        """Return the outcome of an update that was answered. What was sent may lag; what was not sent must stay."""
+        """Return the outcome of an update that got a response. Sent fields may lag; other fields must not change."""
         self.answered = answer
         wanted = {**fresh.attrs, **attrs}
         live = answer
         if differences(live, wanted, marks):
             live = self._read_again(fresh.id, answer, attrs, marks)
         if _lost(fresh, live, attrs):
-            with self.gate.closed():  # what one update lost, the next would lose, too
+            with self.gate.closed():  # the next update would lose the same values
                 for _ in self.patience.looks():
                     live = self._read_again(fresh.id, live, attrs, marks)
                     if not _lost(fresh, live, attrs):
@@ -276,14 +276,14 @@ class Attempt:
         return Outcome(self.change, Status.UPDATED, live=self._as_written(live, wanted, marks), wrote=True)
 
     def _read_again(self, bucket_id: int, known: Live, sent: Attrs, marks: tuple[str, ...]) -> Live:
-        """Return a bucket as it is shown now; as it is known, if what is shown is older than what was sent."""
+        """Return a bucket as it reads now, or `known` if the read is older than the update."""
         shown = self._read_once(bucket_id)
         if shown is None or (_shows(known, sent, marks) and not _shows(shown, sent, marks)):
             return known
         return shown
 
     def _read_once(self, bucket_id: int) -> Live | None:
-        """Return a bucket as it is shown now; None if it is not, or if that could not be asked."""
+        """Return a bucket as it reads now; None if it is not shown or cannot be read."""
         try:
             return self.account.read(bucket_id)
         except AccessDenied:
@@ -292,7 +292,7 @@ class Attempt:
             return None
 
     def _read(self, bucket_id: int, fits: Callable[[Live], bool]) -> Live | None:
-        """Read a bucket until it is as expected, or certainly is not, or nothing can lag any more."""
+        """Read a bucket until it is as expected, or certainly not, or until nothing can lag."""
         for _ in self.patience.looks():
             fresh = self.account.read(bucket_id)
             if (fresh is not None and fits(fresh)) or self._is_certain(fresh, bucket_id):
@@ -300,7 +300,7 @@ class Attempt:
         return fresh
 
     def _is_certain(self, fresh: Live | None, bucket_id: int) -> bool:
-        """Tell whether a bucket is shown as it is: the list showed the same, or it changed after the list was read."""
+        """Return whether a read is up to date: the list showed the same, or the bucket changed after the list."""
         if self.names.written(bucket_id) is not None:
             return False
         listed = self.seen.rows.get(bucket_id)
@@ -308,7 +308,7 @@ class Attempt:
             return listed is None
         shown, told = ((row.attrs, row.marks, row.facts.get("num")) for row in (fresh, listed))
         stamp, before = (str(row.facts.get("updated_at") or "") for row in (fresh, listed))
-        # GUESS: a later stamp is not shown by an older copy of the bucket.
+        # GUESS: an older copy of the bucket does not have a later timestamp.
         return shown == told or (before != "" and stamp > before)
 
     def _delete(self, change: Delete) -> Outcome:
@@ -344,7 +344,7 @@ class Attempt:
         if refused := self._not_to_be_deleted(change, fresh):
             return refused
         marks = change.marks.applied_to(fresh.marks)
-        # Recorded with all properties of the new bucket: if the run ends here, the next one can still create it.
+        # The record has all attributes of the new bucket: if the run ends here, the next run can create it.
         self._intend("delete", change.desired.attrs, marks)
         self._delete_sent(fresh.id)
         if (left := self._left(fresh.id)) is not None:
@@ -352,12 +352,12 @@ class Attempt:
         return self._post(change, marks, Status.REPLACED)
 
     def _left(self, bucket_id: int) -> Live | None:
-        """Return a deleted bucket that is still shown when nothing can lag any more: its answer was not true."""
+        """Return a deleted bucket that is still shown when nothing can lag: the response was wrong."""
         left = None
         for _ in self.patience.looks():
             try:
                 left = self.account.read(bucket_id)
-            except RemoteError:  # even a refusal: a server may answer 403 for a bucket that is gone
+            except RemoteError:  # also a refusal: a server may respond with 403 for a deleted bucket
                 return None
             if left is None:
                 break
@@ -371,14 +371,14 @@ class Attempt:
         self.sending, self.wrote = None, True
 
     def _not_to_be_deleted(self, change: Delete | Replace, fresh: Live) -> Outcome | None:
-        """Return the outcome if a bucket is not as planned, or a guard objects now; None if it can go on."""
+        """Return the outcome if a bucket is not as planned, or a guard objects now; None if it may be deleted."""
         if not _is_unchanged(change.live, fresh):
             return Outcome(change, Status.STALE, stale(fresh), fresh)
         objection = self._objection(replace(change, live=fresh))
         return Outcome(change, Status.REFUSED, objection, fresh) if objection else None
 
     def _objection(self, change: Update | Replace | Delete) -> Diagnostic | None:
-        """Return what objects to a change right before it; what a bucket holds is counted anew."""
+        """Return the objection of a guard right before the change. The content of a bucket is counted again."""
         evidence = self.seen.evidence
         if not isinstance(change, Update):
             evidence = replace(evidence, contents={change.live.id: self.account.contents(change.live)})
@@ -386,7 +386,7 @@ class Attempt:
 
 
 class WrongAccount(AcrsyncError):
-    """A write landed in another account than the plan is for: nothing more may be sent."""
+    """A write reached another account than that of the plan: nothing more may be sent."""
 
 
 class LostValues(AcrsyncError):
@@ -397,22 +397,22 @@ _LOST_FIX = "write the old values into the entry, or restore them in the console
 
 
 REFUSED = range(400, 500)
-# Answered before anything is looked at: a bad token, of every delivery; too many requests (GUESS), of none that counts.
+# Statuses sent before a server handles a write: a bad token, for each delivery; too many requests (GUESS).
 NOT_LOOKED_AT = (401, 429)
 
 
 def is_refusal(error: RemoteError) -> bool:
-    """Tell whether a server said no to a write, which may have been carried out when it was delivered before."""
+    """Return whether a server refused a write. An earlier delivery of the same write may have been carried out."""
     return not error.may_have_acted and error.status in REFUSED and error.status not in NOT_LOOKED_AT
 
 
 def is_as_wanted(live: Live, attrs: Attrs, marks: tuple[str, ...]) -> bool:
-    """Tell whether a bucket has these values and at least these marks."""
+    """Return whether a bucket has these values and at least these marks."""
     return all(live.attrs.get(key) == value for key, value in attrs.items()) and set(marks) <= set(live.marks)
 
 
 def differences(live: Live, wanted: Attrs, marks: tuple[str, ...]) -> tuple[str, ...]:
-    """Return, for people, each value that is not as wanted: "labels is [...], not [...]"."""
+    """Return, for people, each value that is not as desired: "labels is [...], not [...]"."""
     shown = {**live.attrs, "marks": list(live.marks)}
     return tuple(
         f"{key} is {visible(repr(shown.get(key)))}, not {visible(repr(value))}"
@@ -422,19 +422,19 @@ def differences(live: Live, wanted: Attrs, marks: tuple[str, ...]) -> tuple[str,
 
 
 def read_back_mismatch(found: Sequence[str]) -> Diagnostic:
-    """Return the message for a bucket that does not read back as it was written."""
-    detail = f"The server accepted the write, but the bucket reads back otherwise: {'; '.join(found)}."
-    fix = "look at the bucket in the console; run plan to see what still differs."
+    """Return the message for a bucket that reads back with other values than were written."""
+    detail = f"The server accepted the write, but reading back shows: {'; '.join(found)}."
+    fix = "check the bucket in the console; run plan to see what still differs."
     return error("E505", detail, fix=fix)
 
 
 def _shows(live: Live, sent: Attrs, marks: tuple[str, ...]) -> bool:
-    """Tell whether a bucket has all that an update sent; marks go with the labels."""
+    """Return whether a bucket has all values of an update. Marks count as labels."""
     return not differences(live, sent, marks if "labels" in sent else live.marks)
 
 
 def _lost(before: Live, after: Live, sent: Attrs) -> tuple[str, ...]:
-    """Return the keys that were not sent and have another value now; marks go with the labels."""
+    """Return the keys that were not sent but have another value now. Marks count as labels."""
     keys = [key for key in FIELDS if key not in sent and before.attrs.get(key) != after.attrs.get(key)]
     if "labels" not in sent and "labels" not in keys and before.marks != after.marks:
         keys.append("labels")
@@ -445,21 +445,19 @@ def _told_of(before: Live, after: Live, sent: Attrs, lost: Sequence[str]) -> str
     was = {key: [*before.attrs["labels"], *before.marks] if key == "labels" else before.attrs.get(key) for key in lost}
     now = {key: [*after.attrs.get(key, ()), *after.marks] if key == "labels" else after.attrs.get(key) for key in lost}
     told = "; ".join(f"{key} was {visible(repr(was[key]))} and is {visible(repr(now[key]))}" for key in lost)
-    return (
-        f"The update of {describe(after)} sent {', '.join(sent)}, and changed more: {told}. Nothing further is started."
-    )
+    return f"The update of {describe(after)} sent {', '.join(sent)}, but more changed: {told}. No other change begins."
 
 
 def _unproven(live: Live) -> Diagnostic:
-    """Return the message for an answer that does not show what was written."""
-    detail = f"The answer shows {describe(live)}, so it does not say what became of this change."
-    return error("E430", detail, fix="run plan, which looks at the account itself.")
+    """Return the message for a response that does not show what was written."""
+    detail = f"The response shows {describe(live)}, so the outcome of this change is unknown."
+    return error("E430", detail, fix="run plan, which reads the account.")
 
 
 def _still_there(live: Live) -> Diagnostic:
-    """Return the message for a bucket that is there although its delete was answered as done."""
-    detail = f"The delete was answered as done, and {describe(live)} is still there, so no new one was created."
-    return error("E430", detail, fix="run plan, which looks at the account itself.")
+    """Return the message for a bucket that exists although the server reported its delete as done."""
+    detail = f"The server reported the delete as done, but {describe(live)} still exists, so no new one was created."
+    return error("E430", detail, fix="run plan, which reads the account.")
 
 
 def _is_unchanged(planned: Live, fresh: Live) -> bool:
@@ -474,6 +472,6 @@ def _is_as_planned(planned: Live, fresh: Live, mentioned: Sequence[str]) -> bool
 
 def stale(fresh: Live | None) -> Diagnostic:
     """Return the message for a bucket that someone else changed or deleted."""
-    detail = "It is gone." if fresh is None else "It is not as it was when this was planned."
-    fix = "run plan again and look at what it says now."
+    detail = "The bucket no longer exists." if fresh is None else "The bucket changed after the plan was made."
+    fix = "run plan again and check its changes."
     return error("E506", detail, fix=fix)

@@ -1,8 +1,8 @@
-"""Several environments in one run: which of them wait for each other, and which must not be written to.
+"""Several environments in one run: which of them run in sequence, and which must not be written to.
 
-Each has its own token, connection, lease, record and guards; what fails in one stops no other. Only what one of them
-shows of the others is decided here: environments of one account take turns, and tokens that may be swapped stop those
-whose account nothing else confirms.
+Each environment has its own token, connection, lease, record and guards, and a failure in one does not stop the others.
+This module decides only what needs several of them: environments of one account run in sequence, and if tokens may be
+swapped, environments whose account is not confirmed are not written to.
 """
 
 from __future__ import annotations
@@ -26,30 +26,29 @@ Done = TypeVar("Done")
 
 
 def each(
-    tasks: Mapping[str, Callable[[], Done]], *, at_once: int, turns: Sequence[Sequence[str]] = ()
+    tasks: Mapping[str, Callable[[], Done]], *, at_once: int, groups: Sequence[Sequence[str]] = ()
 ) -> dict[str, Done]:
-    """Return what each task returns, by name. Those of one of the `turns` run one after the other, in its order.
+    """Return what each task returns, by name. The tasks of one group in `groups` run in sequence, in its order.
 
-    A task raises nothing: what goes wrong is what it returns. An interrupt ends the wait, not what has begun.
+    A task must not raise: it returns its errors. An interrupt ends the wait, but not the tasks that have begun.
     """
     done: dict[str, Done] = {}
-    together = turns or [[name] for name in tasks]
 
-    def turn(names: Sequence[str]) -> None:
+    def in_sequence(names: Sequence[str]) -> None:
         for name in names:
             done[name] = tasks[name]()
 
     pool = ThreadPoolExecutor(at_once, thread_name_prefix="environment")
     try:
-        for future in as_completed([pool.submit(turn, names) for names in together]):
+        for future in as_completed([pool.submit(in_sequence, names) for names in groups or [[name] for name in tasks]]):
             future.result()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
     return {name: done[name] for name in tasks}
 
 
-def turns(plans: Mapping[str, Plan], tokens: Mapping[str, object]) -> list[list[str]]:
-    """Return the environments in groups of one account: of one uid, or reached with one token."""
+def by_account(plans: Mapping[str, Plan], tokens: Mapping[str, object]) -> list[list[str]]:
+    """Return the environments in groups that have the same account: the same uid, or the same token."""
     groups: list[tuple[set[object], list[str]]] = []
     for name, plan in plans.items():
         keys: set[object] = {(plan.endpoint, tokens[name])}
@@ -65,11 +64,11 @@ def turns(plans: Mapping[str, Plan], tokens: Mapping[str, object]) -> list[list[
 
 
 def held_back(plans: Mapping[str, Plan], tokens: Mapping[str, object]) -> dict[str, tuple[Diagnostic, ...]]:
-    """Return the environments that must not be written to because of what the others show, with the reasons.
+    """Return, with the reasons, the environments that must not be written to because of the others.
 
-    `tokens`: where the token of each comes from. If one token belongs to another account than the manifest says, the
-    tokens may be swapped. Another environment's account then has to be confirmed by a bucket in it: an account without
-    buckets of its own could be any.
+    `tokens`: the source of each token. If a token belongs to another account than the manifest sets, the tokens may be
+    swapped. Then a bucket must confirm the account of every other environment: an account without own buckets could be
+    any account.
     """
     found: defaultdict[str, list[Diagnostic]] = defaultdict(list)
     wrong = [name for name, plan in plans.items() if any(o.guard is Guard.ACCOUNT for o in plan.objections)]
@@ -78,13 +77,15 @@ def held_back(plans: Mapping[str, Plan], tokens: Mapping[str, object]) -> dict[s
             others = ", ".join(map(visible, wrong))
             detail = (
                 f"No bucket shows that this is the account of {visible(name)}, and the token for {others} is for "
-                "another account than the manifest says. The tokens may be swapped."
+                "another account than the manifest sets. The tokens may be swapped."
             )
-            fix = f"correct the tokens; if the one of {visible(name)} is right, apply it alone: --env {visible(name)}"
+            fix = (
+                f"correct the tokens; if the token for {visible(name)} is right, apply it alone: --env {visible(name)}"
+            )
             found[name].append(error("E513", detail, fix=fix))
-    for one, other, uid in _unexpectedly_alike(plans, tokens):
-        detail = f"The tokens for {visible(one)} and {visible(other)} are for one account, {uid}."
-        fix = f"correct the tokens; if that is meant, add `account: {{uid: {uid}}}` to both environments."
+    for one, other, uid in _unexpectedly_equal(plans, tokens):
+        detail = f"The tokens for {visible(one)} and {visible(other)} are for the same account, {uid}."
+        fix = f"correct the tokens; if this is intended, add `account: {{uid: {uid}}}` to both environments."
         found[one].append(error("E513", detail, fix=fix))
         found[other].append(error("E513", detail, fix=fix))
     return {name: tuple(reasons) for name, reasons in found.items()}
@@ -96,11 +97,11 @@ def _is_confirmed(plan: Plan) -> bool:
     return expected is not None and any(row.uid == expected and not is_shared(row) for row in rows)
 
 
-def _unexpectedly_alike(plans: Mapping[str, Plan], tokens: Mapping[str, object]) -> Iterator[tuple[str, str, int]]:
-    """Yield two environments of one account that the manifest does not say to be of one.
+def _unexpectedly_equal(plans: Mapping[str, Plan], tokens: Mapping[str, object]) -> Iterator[tuple[str, str, int]]:
+    """Yield two environments that have the same account, although the manifest does not say so.
 
-    It says so by the same `account` for both, or by the same variable for the token: then it was checked that they
-    cannot change each other's buckets.
+    The manifest says so if both have the same `account`, or the same variable for the token. In that case validation
+    has checked that they cannot change each other's buckets.
     """
     first: dict[str, str] = {}
     for name, plan in plans.items():

@@ -1,4 +1,4 @@
-"""Who may begin a change: nobody while one of them is in doubt, and one alone who must see the account at rest."""
+"""A gate for changes: closed while one change is in doubt, or while a list must be read without changes in progress."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from contextlib import contextmanager
 
 
 class Gate:
-    """What every change passes before it begins. What has begun ends, also while it is closed."""
+    """A lock that every change passes before it begins. Changes in progress finish, also while the gate is closed."""
 
     def __init__(self) -> None:
-        self._moved = threading.Condition()
-        self._under_way = 0
+        self._condition = threading.Condition()
+        self._in_progress = 0
         self._closed = 0
 
     @contextmanager
     def passed(self) -> Iterator[None]:
-        """Wait until it is open, and be under way for the time of the block."""
-        with self._moved:
-            self._moved.wait_for(lambda: not self._closed)
-            self._under_way += 1
+        """Wait until the gate is open; the block counts as a change in progress."""
+        with self._condition:
+            self._condition.wait_for(lambda: not self._closed)
+            self._in_progress += 1
         try:
             yield
         finally:
-            with self._moved:
-                self._under_way -= 1
-                self._moved.notify_all()
+            with self._condition:
+                self._in_progress -= 1
+                self._condition.notify_all()
 
     @contextmanager
     def closed(self) -> Iterator[None]:
-        """Let nobody begin for the time of the block; for one who is under way."""
-        with self._moved:
+        """Keep other changes from beginning during the block. The caller is itself a change in progress."""
+        with self._condition:
             self._closed += 1
         try:
             yield
@@ -40,17 +40,17 @@ class Gate:
 
     @contextmanager
     def alone(self) -> Iterator[None]:
-        """Let nobody begin, and wait until nobody is under way; for one who is not."""
-        with self._moved:
-            self._moved.wait_for(lambda: not self._closed)
+        """Keep changes from beginning, and wait until none is in progress. The caller is not a change in progress."""
+        with self._condition:
+            self._condition.wait_for(lambda: not self._closed)
             self._closed += 1
-            self._moved.wait_for(lambda: not self._under_way)
+            self._condition.wait_for(lambda: not self._in_progress)
         try:
             yield
         finally:
             self._open()
 
     def _open(self) -> None:
-        with self._moved:
+        with self._condition:
             self._closed -= 1
-            self._moved.notify_all()
+            self._condition.notify_all()

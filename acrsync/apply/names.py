@@ -1,4 +1,4 @@
-"""Who has which name now: the last list, and over it what this run has written since."""
+"""Which bucket has which name now: the last list, updated with what this run has written since."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ class Names:
     def __init__(self, snapshot: Snapshot, *, uid: int | None, read_at: float) -> None:
         self._uid = uid
         self._lock = threading.RLock()
-        self._written: dict[int, Live | None] = {}  # as this run left them; None: deleted
+        self._written: dict[int, Live | None] = {}  # the buckets that this run wrote to; None: deleted
         self.saw(snapshot, read_at=read_at)
 
     def saw(self, snapshot: Snapshot, *, read_at: float) -> None:
-        """Go by another list, which may not show yet what this run wrote. `read_at`: when its reading began."""
+        """Use a newer list, which may not yet show what this run wrote. `read_at`: when acrsync began to read it."""
         with self._lock:
             self.read_at = read_at
             self._rows: dict[int, Live] = {}
@@ -35,7 +35,7 @@ class Names:
                 self._put(bucket_id, live)
 
     def note(self, outcome: Outcome) -> None:
-        """Take into account what one change wrote."""
+        """Add what one change wrote."""
         change, live = outcome.change, outcome.live
         if not outcome.wrote:
             return
@@ -46,24 +46,24 @@ class Names:
                 self._wrote(live.id, live)
 
     def written(self, bucket_id: int) -> Live | None:
-        """Return a bucket as this run left it, None if it did not write to it."""
+        """Return a bucket as this run wrote it, None if this run did not write to it."""
         return self._written.get(bucket_id)
 
     def has(self, bucket_id: int) -> bool:
-        """Tell whether a bucket was listed, or this run wrote to it."""
+        """Return whether a bucket was listed, or this run wrote to it."""
         return bucket_id in self._rows or bucket_id in self._written
 
     def made(self) -> frozenset[int]:
-        """Return the ids of what this run wrote to: without what another change made."""
+        """Return the ids of all buckets that this run wrote to."""
         with self._lock:
             return frozenset(self._written)
 
     def of(self, name: str) -> Live | None:
-        """Return our own bucket of exactly this name."""
+        """Return the bucket of this account that has exactly this name."""
         return next((row for row in self._like(name).values() if row.name == name and is_own(row, self._uid)), None)
 
     def taker(self, name: str, *, but: int | None = None) -> Live | None:
-        """Return another bucket that has this name, or one of ours whose name differs from it in case or form only."""
+        """Return another bucket with this name, or one of this account whose name differs only in case or form."""
         found = (row for row in self._like(name).values() if row.id != but)
         return next((row for row in found if row.name == name or is_own(row, self._uid)), None)
 
@@ -86,5 +86,5 @@ class Names:
 
 
 def takes_a_name(change: Work) -> bool:
-    """Tell whether a change needs a name that is free."""
+    """Return whether a change needs a free name."""
     return isinstance(change, Create) or (not isinstance(change, Delete) and "name" in change.fields)

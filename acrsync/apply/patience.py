@@ -1,4 +1,4 @@
-"""How long an apply looks again before it believes that something is not so: answers and lists may lag."""
+"""How long an apply reads again before it accepts a negative result: responses and lists may lag."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 
 from acrsync.clock import Clock
 
-POLL_S = 1.0  # between two looks at what may lag behind writes
+POLL_S = 1.0  # between two reads of what may lag behind writes
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """The clock, and how long answers and lists may lag behind writes."""
+    """The clock, and how long responses and lists may lag behind writes."""
 
     clock: Clock
     settle_s: float
 
     def looks(self) -> Iterator[None]:
-        """Yield for each look: see `poll_until_settled`."""
+        """Yield for each read: see `poll_until_settled`."""
         return poll_until_settled(self.clock, settle_s=self.settle_s)
 
 
 def poll_until_settled(clock: Clock, *, settle_s: float) -> Iterator[None]:
-    """Yield for each look at what lags: now, each second, and last when the time is over or interrupted."""
+    """Yield for each read of what lags: now, each second, and once more when the time is over or interrupted."""
     deadline = clock.now() + settle_s
     yield
     more = True

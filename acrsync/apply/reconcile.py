@@ -1,7 +1,7 @@
 """The one loop: observe, plan, guard, apply, read back, plan again.
 
-The command line, the library, the laws in the tests and the rehearsal all go through here. A plan shows what the loop
-would do; `carry_out` does it and decides nothing.
+The command line, the library, the laws in the tests and the rehearsal all use it. A plan shows what the loop would do;
+`carry_out` does it and decides nothing.
 """
 
 from __future__ import annotations
@@ -26,27 +26,27 @@ from acrsync.plan.outcome import Run as Facts
 from acrsync.plan.ownership import account_uid, unshared_uids
 from acrsync.plan.planner import make_plan
 from acrsync.remote import Remote
-from acrsync.runs import Moved, Run, Runs
+from acrsync.runs import LostRace, Run, Runs
 from acrsync.runs.memory import Known, manifest_key
 from acrsync.runs.record import Wanted
 from acrsync.runs.store import StoreError
 from acrsync.runs.where import Memory
 from acrsync.visible import visible
 
-ROUNDS = 5  # so often does an apply begin anew because another run was faster
+ROUNDS = 5  # how often an apply starts again because another run was faster
 
 
 class CrashedDuringApply(Exception):
-    """An exception that nobody expected, its cause, ended an apply that had begun to write."""
+    """An unexpected exception, its cause, ended an apply that may have written something."""
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What an apply came to."""
+    """The result of an apply."""
 
     plan: Plan
     outcomes: tuple[Outcome, ...] = ()
-    verified: bool = False  # the account was observed after the last write and reads as planned
+    verified: bool = False  # a list that was read after the last write shows the planned state
     diagnostics: tuple[Diagnostic, ...] = ()
     exit_code: ExitCode = ExitCode.DONE
 
@@ -57,31 +57,30 @@ def nothing(*_: object) -> None:
 
 @dataclass(slots=True)
 class Reconciler:
-    """One account, what is known of its runs, and how to go about an apply."""
+    """One account, its runs, and the settings of an apply."""
 
     account: Remote
     clock: Clock
     runs: Runs | None = None
     settings: Settings = field(default_factory=Settings)
     stop: threading.Event = field(default_factory=threading.Event)  # set by the first interrupt
+    notify: Callable[[str], object] = nothing  # shows people what acrsync waits for
+    memory: Memory | None = None  # where `runs` are kept, and the commit of this run
 
-    tell: Callable[[str], object] = nothing  # what people wait for
-    memory: Memory | None = None  # where `runs` are kept, and on what commit this is
+    def wait_until_free(self) -> Known:
+        """Wait as `Runs.wait_until_free`, then return what is known. An apply calls it; `release` must follow.
 
-    def take(self) -> Known:
-        """Return what is known of earlier runs when nobody else applies and nothing of them can land any more.
-
-        For an apply; `release` must follow. Raises: Held.
+        Raises: Held.
         """
         timeout_s = self.settings.lock_timeout_s
-        return self.runs.take(lock_timeout_s=timeout_s, tell=self.tell) if self.runs else Known()
+        return self.runs.wait_until_free(lock_timeout_s=timeout_s, notify=self.notify) if self.runs else Known()
 
     def release(self) -> None:
-        """Let others apply."""
+        """Free the account for other runs."""
         if self.runs:
             self.runs.release()
 
-    def look(
+    def observe_and_plan(
         self,
         manifest: Manifest,
         *,
@@ -89,139 +88,135 @@ class Reconciler:
         hints: tuple[Diagnostic, ...] = (),
         snapshot: Snapshot | None = None,
     ) -> Seen:
-        """Observe the account, unless that is done, and plan; `hints` are shown with the plan."""
+        """Observe the account, unless a snapshot is given, and plan. The plan shows `hints`, too."""
         read_at = None if snapshot else self.clock.now()
         known, snapshot, warnings = self._known_and_observed(manifest, known, snapshot)
-        known = known.of(account_uid(manifest, snapshot))
+        known = known.of_account(account_uid(manifest, snapshot))
         earlier = known.earlier(
             snapshot.rows, manifest=manifest_key(manifest.stack, manifest.environment, manifest.files)
         )
         plan = make_plan(manifest, snapshot, earlier=earlier)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         plan = guarded(plan, evidence, earlier=earlier)
-        said = in_reading_order((*known.hints, *warnings, *hints, *plan.diagnostics))
-        plan = replace(plan, diagnostics=said, made_at=self.clock.wall(), open=known.unsettled())
+        diagnostics = in_reading_order((*known.hints, *warnings, *hints, *plan.diagnostics))
+        plan = replace(plan, diagnostics=diagnostics, made_at=self.clock.wall(), open=known.unsettled())
         return Seen(plan, snapshot, evidence, known, read_at)
 
-    def look_for(self, plan: Plan, *, known: Known | None = None) -> Seen:
-        """Observe the account for a plan that was made before.
+    def observe_for(self, plan: Plan, *, known: Known | None = None) -> Seen:
+        """Observe the account for an existing plan.
 
-        Raises: AcrsyncError if it is for another account, or if earlier runs left something else open by now.
+        Raises: AcrsyncError if the plan is for another account, or if the open changes of earlier runs differ.
         """
         read_at = self.clock.now()
         known, snapshot, warnings = self._known_and_observed(plan.manifest, known)
-        known = known.of(plan.uid)
+        known = known.of_account(plan.uid)
         _refuse_other_account(plan, snapshot, endpoint=self.account.endpoint)
         _refuse_other_runs(plan, known)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
-        said = in_reading_order((*known.hints, *warnings, *plan.diagnostics))
-        return Seen(replace(plan, diagnostics=said), snapshot, evidence, known, read_at)
+        diagnostics = in_reading_order((*known.hints, *warnings, *plan.diagnostics))
+        return Seen(replace(plan, diagnostics=diagnostics), snapshot, evidence, known, read_at)
 
     def reconcile(
         self,
-        look: Callable[[Known], Seen],
+        observe: Callable[[Known], Seen],
         *,
-        began: Callable[[], object] = nothing,
-        agree: Callable[[Seen], Seen | None] = nothing,
-        shown: Callable[[Iterable[Outcome]], Iterable[Outcome]] = iter,
+        on_begin: Callable[[], object] = nothing,
+        approve: Callable[[Seen], Seen | None] = nothing,
+        stream: Callable[[Iterable[Outcome]], Iterable[Outcome]] = iter,
     ) -> Result:
-        """Wait for others, look, apply and read back; all anew if another run was faster.
+        """Wait for other runs, observe and plan, apply, and read back. Start again if another run was faster.
 
-        `agree` is called before anything is written, and raises if it must not be; it returns a later look at the same
-        plan if it took one. A plan that cannot be applied, or
-        has nothing to do, only settles what is left of earlier runs. Raises: as `take` and `carry_out`; Moved if others
-        were faster each time.
+        `approve` is called before anything is written. It raises to stop the apply, and returns a newer observation of
+        the same plan if it made one. If the plan cannot be applied or has no changes, only open changes of earlier runs
+        are settled. Raises: as `wait_until_free` and `carry_out`; LostRace if other runs were faster each time.
         """
         try:
             for _ in range(ROUNDS):
-                seen = look(self.take())
-                with suppress(Moved):
+                seen = observe(self.wait_until_free())
+                with suppress(LostRace):
                     if not seen.plan.can_apply or not seen.plan.work:
-                        self._settle(seen)
+                        if self.runs:
+                            self.runs.settle(rows=seen.snapshot.rows)
                         as_wanted = seen.plan.can_apply and not seen.plan.errors
                         return Result(seen.plan, verified=as_wanted, exit_code=seen.plan.exit_code())
-                    seen = agree(seen) or seen
-                    return self.carry_out(seen, began=began, shown=shown)
-                self.tell("Another run was faster. Looking again.")
-            raise Moved("E077", f"Others were faster {ROUNDS} times. Nothing was written.", fix="run apply again.")
+                    seen = approve(seen) or seen
+                    return self.carry_out(seen, on_begin=on_begin, stream=stream)
+                self.notify("Another run was faster. Planning again.")
+            raise LostRace(
+                "E077", f"Other runs were faster {ROUNDS} times. Nothing was written.", fix="run apply again."
+            )
         finally:
             self.release()
-
-    def _settle(self, seen: Seen) -> None:
-        if self.runs:
-            self.runs.settle(rows=seen.snapshot.rows)
 
     def carry_out(
         self,
         seen: Seen,
         *,
-        began: Callable[[], object] = nothing,
-        shown: Callable[[Iterable[Outcome]], Iterable[Outcome]] = iter,
+        on_begin: Callable[[], object] = nothing,
+        stream: Callable[[Iterable[Outcome]], Iterable[Outcome]] = iter,
     ) -> Result:
-        """Apply the plan and read back. `began` is called when its record stands, so before the first write.
+        """Apply the plan and read back. `on_begin` is called after the record exists and before the first write.
 
-        `shown` passes the outcomes on as they come. Raises: Moved if another run was faster: then nothing was written,
-        and all begins anew; CrashedDuringApply if a bug ended it after that.
+        `stream` receives the outcomes one by one and passes them on. Raises: LostRace if another run was faster and
+        nothing was written; CrashedDuringApply if a bug ended the apply later.
         """
         assert self.runs is not None, "An apply without a record. This is a bug in acrsync."
         document = plan_document(seen.plan, Facts(self.clock.wall(), ExitCode.DONE))
         wanted = Wanted(seen.plan, document, seen.listed, seen.plan.manifest.environment or "")
         run = self.runs.begin(wanted, rows=seen.snapshot.rows)
-        self.account.guard(run.last_look)
-        began()
+        self.account.guard(run.before_write)
+        on_begin()
         try:
-            return self._carried_out(seen, run, shown)
-        except Exception as e:  # a bug: its handler must know that something may be written
+            return self._carried_out(seen, run, stream)
+        except Exception as e:  # a bug: the handler must know that something may be written
             raise CrashedDuringApply from e
 
     def _known_and_observed(
         self, manifest: Manifest, known: Known | None, snapshot: Snapshot | None = None
     ) -> tuple[Known, Snapshot, tuple[Diagnostic, ...]]:
-        """Return what is known of earlier runs, the account, and what must be said of both.
+        """Return what is known of earlier runs, a snapshot, and the warnings about both.
 
-        If the account is not taken, the runs are read while the list is: a plan does not wait for them.
+        Without `known`, as in a plan, the runs and the list are read at the same time.
         """
         hints = self.memory.hints(self.account.endpoint) if self.memory else ()
         if known is not None:
             older = self.memory.older(known, manifest) if self.memory else ()
             return known, snapshot or self._observed(known, taken=True), (*hints, *older)
-        known_then = self.clock.beside(self._known)
+        known_later = self.clock.beside(self._known)
         snapshot = self.account.observe()
-        known, trouble = known_then()
+        known, trouble = known_later()
         return known, self._observed(known, taken=False, first=snapshot), (*hints, *trouble)
 
     def _known(self) -> tuple[Known, tuple[Diagnostic, ...]]:
-        """Return what is known of earlier runs, for a plan; if they cannot be read, that is a warning."""
+        """Return what is known of earlier runs, for a plan. If they cannot be read, return a warning."""
         try:
-            return (self.runs.look() if self.runs else Known()), ()
+            return (self.runs.peek() if self.runs else Known()), ()
         except StoreError as e:
-            detail = f"{e.diagnostic.detail} So this plan does not know what they left open, and apply will refuse."
+            detail = f"{e.diagnostic.detail} So this plan does not know what they left open, and apply refuses."
             return Known(), (error("W088", detail, fix=e.diagnostic.fix),)
 
     def _observed(self, known: Known, *, taken: bool, first: Snapshot | None = None) -> Snapshot:
-        """Return a list that shows what the last runs wrote, `first` if it does, or the one that is read when it must.
+        """Return the first list that shows what the last runs wrote, or the last one that is read within `settle_s`.
 
-        If the account is not taken, nobody waited yet for what a run that was cut off may have created.
+        If not `taken`, `wait_until_free` did not wait for a create of a run that was cut off, so wait for it here.
         """
-        looked_for = not taken and known.holder is None
+        awaits_pending = not taken and known.holder is None
         snapshot = first or self.account.observe()
         left_s, wait_s = self.settings.settle_s, 1.0
         while left_s > 0:
-            missing = looked_for and known.undecided and known.earlier(snapshot.rows).pending
+            missing = awaits_pending and known.undecided and known.earlier(snapshot.rows).pending
             if not missing and known.shown_by(snapshot.rows, now=self.clock.wall()):
                 break
             if left_s == self.settings.settle_s:
-                self.tell(
-                    f"Waiting up to {left_s:.0f} s: an earlier run wrote something that the list may not show yet."
-                )
+                self.notify(f"Waiting up to {left_s:.0f} s: the list may not yet show what an earlier run wrote.")
             self.clock.wait(wait_s := min(wait_s, left_s))
             left_s, wait_s = left_s - wait_s, 2 * wait_s
             snapshot = self.account.observe()
         return snapshot
 
-    def _carried_out(self, seen: Seen, run: Run, shown: Callable[[Iterable[Outcome]], Iterable[Outcome]]) -> Result:
+    def _carried_out(self, seen: Seen, run: Run, stream: Callable[[Iterable[Outcome]], Iterable[Outcome]]) -> Result:
         applier = Applier(self.account, run, seen, self.clock, self.stop, self.settings)
-        outcomes = tuple(shown(applier.outcomes()))
+        outcomes = tuple(stream(applier.outcomes()))
         verification, trouble = self._verified(seen, outcomes)
         if verification is not None:
             for before, after in zip(outcomes, verification.outcomes, strict=True):
@@ -231,7 +226,9 @@ class Reconciler:
             trouble += _left_over(verification)
         verified = verification is not None and verification.verified
         wrote = any(outcome.wrote for outcome in outcomes)
-        unplannable = verification is not None and bool(verification.again.refusing)  # without a write, by others
+        unplannable = verification is not None and bool(
+            verification.again.refusing
+        )  # if this run wrote nothing, others caused it
         code = exit_code(
             End(
                 outcomes=outcomes,
@@ -249,7 +246,7 @@ class Reconciler:
     def _verified(
         self, seen: Seen, outcomes: tuple[Outcome, ...]
     ) -> tuple[Verification | None, tuple[Diagnostic, ...]]:
-        """Read back; after an interrupt, or if that fails, say that it was not done."""
+        """Read back. After an interrupt, or if that fails, return a message instead."""
         if not self.stop.is_set():
             try:
                 verification = verify(
@@ -262,7 +259,7 @@ class Reconciler:
                 )
             except AcrsyncError as e:
                 return None, (e.diagnostic,)
-            # An interrupt may have ended the wait for a list that lags: what it does not show yet has not failed.
+            # An interrupt may have ended the wait for a list that lags. What such a list does not show has not failed.
             if not self.stop.is_set():
                 return verification, ()
         return None, (error("W510", "The account was not read back after the interrupt.", fix="run apply again."),)
@@ -275,17 +272,17 @@ def reconciler(
     uid: int | None = None,
     settings: Settings = DEFAULTS,
     stop: threading.Event | None = None,
-    tell: Callable[[str], object] = nothing,
+    notify: Callable[[str], object] = nothing,
 ) -> Reconciler:
-    """Return the loop in real time, with the runs of the account if they are kept. `uid`: the account's, if known."""
+    """Return the loop with a real clock, and with runs if `memory` is set. `uid`: of the account, if known."""
     stop = stop or threading.Event()
     clock, how = WallClock(stop), {"settle_s": settings.settle_s, "landing_s": settings.landing_s}
     runs = memory.opened(clock, endpoint=account.endpoint, uid=uid, **how) if memory else None
-    return Reconciler(account, clock, runs, settings, stop, tell, memory)
+    return Reconciler(account, clock, runs, settings, stop, notify, memory)
 
 
 def _ended(run: Run, *, code: ExitCode, verification: Verification | None) -> tuple[Diagnostic, ...]:
-    """End the record; trouble with that does not change what was done."""
+    """Record the end. An error does not change the result, so return it as a message."""
     verified = verification is not None and verification.verified
     kept = verification.again.kept if verification and verified else ()
     managed = {keep.live.id: keep.name for keep in kept if keep.desired is not None}
@@ -293,7 +290,7 @@ def _ended(run: Run, *, code: ExitCode, verification: Verification | None) -> tu
     try:
         run.end(exit_code=code, verified=verified, rows=rows, managed=managed)
     except AcrsyncError as e:
-        detail = f"The end of this run could not be added to {run.where}, so the next run will call it unfinished."
+        detail = f"The end of this run could not be added to {run.where}, so the next run treats it as unfinished."
         return (error("W512", f"{detail} {e.diagnostic.detail}", fix="run plan, and then apply again."),)
     return ()
 
@@ -305,32 +302,32 @@ def _refuse_other_account(plan: Plan, snapshot: Snapshot, *, endpoint: str) -> N
     here = ", ".join(map(str, listed)) or "unknown"
     raise AcrsyncError(
         "E058",
-        f"It was made for account {plan.uid} at {visible(plan.endpoint)}; this is {here} at {visible(endpoint)}.",
-        fix="use the endpoint and the token that it was made with, or plan again.",
+        f"The plan is for account {plan.uid} at {visible(plan.endpoint)}; this is {here} at {visible(endpoint)}.",
+        fix="use the endpoint and the token of the plan, or plan again.",
     )
 
 
 def _refuse_other_runs(plan: Plan, known: Known) -> None:
-    """Refuse a plan if earlier runs left something else open than when it was made; but for runs of this very plan.
+    """Refuse a plan if the open changes of earlier runs differ from those at the time of the plan.
 
-    Those were cut off, and applying it again carries on.
+    Runs of the same plan do not count: if they were cut off, applying the plan again continues them.
     """
-    left = known.unsettled(but=plan.digest)
+    left = known.unsettled(except_digest=plan.digest)
     if {*left} != {*plan.open}:
         names = ", ".join(visible(one.name) for one in {**dict.fromkeys(plan.open), **dict.fromkeys(left)})
-        detail = f"Changes of other runs were open then, or are now, and not both: {names}."
+        detail = f"Open changes of other runs differ from those at the time of the plan: {names}."
         raise AcrsyncError("E089", detail, fix="plan again.")
 
 
 def _lost_bucket(outcome: Outcome) -> Diagnostic | None:
-    """Return the message for a replacement that deleted and did not create again, with all that is needed to."""
+    """Return the message, with all attributes, for a replacement that deleted its bucket and created no new one."""
     change = outcome.change
     if not isinstance(change, Replace) or not outcome.wrote or outcome.status in WELL:
         return None
     if outcome.live is not None and outcome.live.id == change.live.id:
-        return None  # the delete was answered as done, and the bucket is still there
+        return None  # the delete was reported as done, but the bucket still exists
     detail = f"Bucket {visible(change.name)} was deleted for its replacement. This is the bucket to create:\n"
-    fix = "run apply again: it creates the bucket with these values, also those that the manifest leaves out."
+    fix = "run apply again: it creates the bucket with these values, also those that the manifest does not set."
     return error("E507", detail + entry(change.desired.attrs), fix=fix, span=change.desired.span)
 
 
@@ -338,10 +335,10 @@ def _left_over(verification: Verification) -> tuple[Diagnostic, ...]:
     found = list(verification.again.refusing)
     if verification.own_leftovers:
         names = ", ".join(visible(change.name) for change in verification.own_leftovers)
-        detail = f"Planning again would still change what this run wrote: {names}."
+        detail = f"A new plan would still change what this run wrote: {names}."
         found.append(error("E508", detail, fix="run plan to see what differs."))
     if verification.other_leftovers:
         names = ", ".join(visible(change.name) for change in verification.other_leftovers)
-        detail = f"These were as wanted, or not there to be changed, when this run began: {names}."
+        detail = f"These needed no change when this run began: {names}."
         found.append(error("W509", detail, fix="run plan to see what changed."))
     return tuple(found)

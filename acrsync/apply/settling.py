@@ -1,7 +1,7 @@
-"""What became of creates and renames whose answers prove nothing: the list says it.
+"""Finds the outcome of creates and renames in the list if their responses do not prove it.
 
-These were lost, or showed another bucket or another name, or were refused, as a request is that was doubled on its way
-when the first one was carried out.
+Such a response was lost, or showed another bucket or another name, or was a refusal: if a proxy delivers a request
+twice, the second delivery is refused if the first was carried out.
 """
 
 from __future__ import annotations
@@ -25,18 +25,16 @@ _SAYS_TAKEN = re.compile(r"taken|exist|duplicate|already|unique|in use", re.IGNO
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The end of one change as its answers tell it, and whether the list must be asked."""
+    """The end of one change by its responses, and whether the list must be read to know more."""
 
     outcome: Outcome
-    refused: int | None = (
-        None  # the status of the server's refusal; a rename also shows by its bucket that it was not made
-    )
-    settled: bool = False  # the list has said what it can
-    expected: Live | None = None  # the bucket as an update must leave it, with all that was not sent
+    refused: int | None = None  # the status of a refusal; for a rename, the bucket also shows that it was not made
+    settled: bool = False  # the list cannot show more
+    expected: Live | None = None  # the bucket as an update must leave it, with all fields that were not sent
 
     @property
     def needs_list(self) -> bool:
-        """Whether the list must be asked what became of a create or a rename."""
+        """Whether only the list can show the outcome of a create or a rename."""
         outcome = self.outcome
         if self.settled:
             return False
@@ -46,9 +44,9 @@ class Ended:
 
     @property
     def may_lag(self) -> bool:
-        """Whether a list that shows nothing is asked again; it is not if something else was wrong with the request.
+        """Whether to read again a list that shows nothing. Not if the request was refused for another reason.
 
-        A server that has carried out a request before refuses its second delivery because of what the first one did.
+        If a server has carried out a request, it refuses the second delivery because of the first.
         """
         told = self.outcome.diagnostic
         says_taken = told is not None and _SAYS_TAKEN.search(told.detail) is not None
@@ -105,14 +103,14 @@ def _created(
     near = [row for row in new if row.name not in planned and same_place(attrs, row.attrs)]
     stored = next((row for row in near if resembles(change.name, row.name, shortest=1)), None)
     if stored is not None:
-        # Likely and not proven, so it stays a lost create, which nothing takes back.
+        # Likely but not proven, so it stays a lost create, which undo does not delete.
         told = _another_name(change.name, stored)
         return Outcome(change, Status.FAILED, told, stored, wrote=True, lost="create")
     return None
 
 
 def _refused(change: Create | Replace, rows: Sequence[Live], before: Outcome, seen: Seen) -> Outcome | None:
-    """Return the outcome of a create that was refused because the bucket is there; None if it is not."""
+    """Return the outcome of a create that was refused because the bucket exists; None if it does not."""
     if len(rows) != 1:
         return None
     (row,) = rows
@@ -121,14 +119,14 @@ def _refused(change: Create | Replace, rows: Sequence[Live], before: Outcome, se
         return Outcome(change, status, stale(row), row, wrote=before.wrote)
     if isinstance(change, Replace):
         return Outcome(change, Status.REPLACED, live=row, wrote=True)
-    # A bucket that was not listed before may be what a first delivery of the request made.
+    # A bucket that was not listed before may come from a first delivery of the request.
     return Outcome(change, Status.ALREADY, live=row, wrote=row.id not in seen.rows)
 
 
 def _another_name(sent: str, row: Live) -> Diagnostic:
     detail = (
-        f"The server stored the name {visible(row.name)} (id {row.id}) where {visible(sent)} was sent. It is not "
-        "created again while that bucket exists."
+        f"The server stored the name {visible(row.name)} (id {row.id}) instead of {visible(sent)}. The bucket is not "
+        "created again while that one exists."
     )
     fix = (
         f"write `id: {row.id}` in the entry, with a name that the server keeps, such as `name: {visible(row.name)}`; "

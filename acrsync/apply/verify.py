@@ -1,7 +1,7 @@
 """Reads back what an apply wrote: done means observed.
 
-One complete listing is the read-back of every touched bucket at once. It is repeated while it may lag behind the
-writes; then the account is planned again, and what is left over says who is to be believed.
+One complete list reads back all changed buckets at once. It is read again while it may lag behind the writes. Then the
+account is planned again; this plan must be empty.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from acrsync.remote import Reader
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What an apply came to, as the account itself shows it."""
+    """The result of an apply, as the account shows it."""
 
-    outcomes: tuple[Outcome, ...]  # with what the listing showed taken into account
+    outcomes: tuple[Outcome, ...]  # corrected by what the list shows
     snapshot: Snapshot
     again: Plan
-    # What planning again would still do: at buckets that this run wrote, and at others.
+    # What a new plan would still change: buckets that this run wrote to, and others.
     own_leftovers: tuple[Work, ...] = ()
     other_leftovers: tuple[Work, ...] = ()
 
@@ -56,7 +56,7 @@ def verify(
             snapshot, trouble = remote.observe(), None
         except AccessDenied:
             raise
-        except RemoteError as e:  # a server in trouble is waited for, too
+        except RemoteError as e:  # also wait for a server that has a problem
             trouble = e
             continue
         rows = {row.id: row for row in snapshot.rows}
@@ -72,7 +72,7 @@ def verify(
 
 
 def with_new_ids(manifest: Manifest, outcomes: Sequence[Outcome]) -> Manifest:
-    """Return the manifest with the new `id` of each bucket that was replaced: planning again must mean that one."""
+    """Return the manifest with the new `id` of each replaced bucket, so that a new plan selects the new bucket."""
     new: dict[int | None, int] = {
         outcome.change.live.id: outcome.live.id
         for outcome in outcomes
@@ -84,7 +84,7 @@ def with_new_ids(manifest: Manifest, outcomes: Sequence[Outcome]) -> Manifest:
 
 
 def _last_of_each(outcomes: Sequence[Outcome]) -> list[Outcome]:
-    """Return, of the outcomes that wrote, the last one of each bucket: a swap writes to one bucket twice."""
+    """Return the last outcome that wrote to each bucket: a swap of names writes to one bucket twice."""
     last: dict[int | str, Outcome] = {}
     for outcome in outcomes:
         if outcome.wrote and outcome.status not in (Status.FAILED, Status.SKIPPED):
@@ -94,18 +94,18 @@ def _last_of_each(outcomes: Sequence[Outcome]) -> list[Outcome]:
 
 
 def _is_past_waiting(outcome: Outcome) -> bool:
-    """Tell whether no listing can show more: an unknown create was listed for already, and may never come."""
+    """Return whether another list cannot help: for an unknown create, the list was read already."""
     return outcome.status is Status.UNKNOWN and isinstance(outcome.change, Create | Replace)
 
 
 def _missing(outcome: Outcome, rows: Mapping[int, Live]) -> tuple[str, ...]:
-    """Return, for people, what of a write the listing does not show: of every field, also those that were not sent."""
+    """Return, for people, what the list does not show of a write: any field, also those that were not sent."""
     change, seen = outcome.change, outcome.live
     if isinstance(change, Delete | Replace) and change.live.id in rows:
         return ("it is still listed",)
     if isinstance(change, Delete):
         return ()
-    if isinstance(change, Update) and seen is None:  # the answer was lost
+    if isinstance(change, Update) and seen is None:  # the response was lost
         seen = replace(change.live, marks=change.marks.applied_to(change.live.marks))
     row = rows.get(seen.id) if seen else None
     if seen is None or row is None:
@@ -114,13 +114,15 @@ def _missing(outcome: Outcome, rows: Mapping[int, Live]) -> tuple[str, ...]:
 
 
 def _read_back(outcome: Outcome, rows: Mapping[int, Live]) -> Outcome:
-    """Return the outcome that the listing bears out."""
+    """Return the outcome that the list confirms."""
     missing = _missing(outcome, rows)
     if outcome.lost == "create" or (not missing and outcome.status is not Status.UNKNOWN):
         return outcome
     if missing:
-        told = outcome.diagnostic or read_back_mismatch(missing)  # a lost answer is reported already, with more detail
-        live = outcome.live and rows.get(outcome.live.id, outcome.live)  # as it reads now, for who takes this back
+        told = outcome.diagnostic or read_back_mismatch(
+            missing
+        )  # a lost response is already reported, with more detail
+        live = outcome.live and rows.get(outcome.live.id, outcome.live)  # as it reads now, for undo
         return replace(outcome, status=Status.FAILED, diagnostic=told, live=live)
     settled = Status.DELETED if isinstance(outcome.change, Delete) else Status.UPDATED
     return replace(outcome, status=settled, diagnostic=None, lost=None)
@@ -129,7 +131,10 @@ def _read_back(outcome: Outcome, rows: Mapping[int, Live]) -> Outcome:
 def _leftovers(
     again: Plan, outcomes: Sequence[Outcome], listed_before: set[int]
 ) -> tuple[tuple[Work, ...], tuple[Work, ...]]:
-    """Return what is left at buckets that this run wrote, and at others; newcomers and told trouble are neither."""
+    """Return what is left to change in buckets that this run wrote to, and in others.
+
+    Neither has buckets that are new, or whose failure is already reported.
+    """
     told = {outcome.change.name for outcome in outcomes if outcome.status not in WELL}
     written = {outcome.change.name for outcome in outcomes if outcome.wrote}
     left = [change for change in again.work if change.name not in told]

@@ -1,7 +1,7 @@
-"""Makes a plan so, one wave after another, and decides nothing: what to write and in which order is the plan's.
+"""Applies a plan, one wave after another. The plan decides what to write and in which order.
 
-Effects go only through the Remote and the Journal it is given. Trouble stays with its bucket, except where going on
-would be blind: no access, a wrong account, or three changes in a row without any answer.
+Effects go only through the given Remote and Run. An error stops only its change, except if it affects all of them: no
+access, a wrong account, or three changes in a row without a response.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from acrsync.remote import Remote
 from acrsync.runs import LANDING_S, LeaseLost, Run
 from acrsync.visible import visible
 
-SILENCES = 3  # changes in a row without any answer, after which nothing more is tried
+SILENCES = 3  # changes in a row without a response, after which the apply stops
 FORBIDDEN = 403  # unlike 401, this may be about one bucket only
-DENIALS = 5  # changes in a row that are forbidden, after which nothing more is tried
-ALLOWED_S = 5.0  # that long does a list that could be read tell that the token is good
+DENIALS = 5  # forbidden changes in a row, after which the apply stops
+ALLOWED_S = 5.0  # how long a list that could be read proves that the token is valid
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How an apply goes about it."""
+    """The settings of an apply."""
 
     parallelism: int = 4
     settle_s: float = 30.0  # how long the list may lag behind writes
-    landing_s: float = LANDING_S  # how long a request may take to land after it was sent
+    landing_s: float = LANDING_S  # how long a request may take to arrive after it was sent
     lock_timeout_s: float = 300.0  # how long to wait for another apply
 
 
@@ -53,15 +53,15 @@ class Applier:
     run: Run
     seen: Seen
     clock: Clock
-    stop: threading.Event  # set by the first interrupt: what is in flight finishes, nothing else begins
+    stop: threading.Event  # set by the first interrupt: changes in progress finish, no other begins
     settings: Settings = field(default_factory=Settings)
     _names: Names = field(init=False)
     _gate: Gate = field(default_factory=Gate)
-    _halted: Diagnostic | None = None  # why nothing more is tried
+    _halted: Diagnostic | None = None  # why the apply stops
     _silences: int = 0
     _denials: int = 0
-    _allowed_at: float | None = None  # when the token read the list last, after a 403
-    _confirmed: bool = False  # that a bucket of this account was seen
+    _allowed_at: float | None = None  # when the token last read the list, after a 403
+    _confirmed: bool = False  # whether a bucket of this account was seen
     _ended_well: dict[int, bool] = field(default_factory=dict)  # by bucket id, its last change
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -72,7 +72,7 @@ class Applier:
     def outcomes(self) -> Iterator[Outcome]:
         """Apply the plan and yield the end of each change, in plan order, as soon as it is settled.
 
-        A caller that stops asking stops the apply: what has not begun is not begun any more.
+        If the caller stops iterating, changes that have not begun do not begin.
         """
         self._confirmed = self.seen.named
         pool = ThreadPoolExecutor(self.settings.parallelism)
@@ -84,7 +84,7 @@ class Applier:
             pool.shutdown(cancel_futures=True)
 
     def _settled(self, futures: Sequence[Future[Ended]]) -> Iterator[Outcome]:
-        """Yield outcomes in order; from the first one that the list must settle on, when the whole wave has ended."""
+        """Yield outcomes in order. If one needs the list, yield it and those after it when the whole wave has ended."""
         held: list[Ended] = []
         for future in futures:
             ended = future.result()
@@ -118,7 +118,7 @@ class Applier:
         return Ended(outcome, refused=_refused_with(attempt), expected=attempt.expected)
 
     def _take_into_account(self, outcome: Outcome, trouble: AcrsyncError | None) -> None:
-        """Go on, or halt where going on would be blind."""
+        """Count failures, and stop the apply if the error concerns more than one bucket."""
         with self._lock:
             self._confirmed = self._confirmed or (outcome.live is not None and outcome.status is not Status.UNKNOWN)
             if isinstance(trouble, AccessDenied | WrongAccount | LeaseLost | LostValues):
@@ -126,11 +126,11 @@ class Applier:
             silent = isinstance(trouble, RemoteError) and trouble.status is None
             self._silences = self._silences + 1 if silent else 0
             if self._silences >= SILENCES and self._halted is None:
-                detail = f"{SILENCES} changes in a row got no answer, so nothing more is sent."
-                self._halted = error("E504", detail, fix="run apply again when it does.")
+                detail = f"{SILENCES} changes in a row got no response, so nothing more is sent."
+                self._halted = error("E504", detail, fix="run apply again when the server responds.")
 
     def _stays_with_its_bucket(self, trouble: AccessDenied) -> bool:
-        """Tell whether a token that may not do this may still read the list, so that others may well be changed."""
+        """Return whether the token can still read the list, so that other buckets may be writable."""
         with self._lock:
             self._denials += 1
             if trouble.status != FORBIDDEN or self._halted is not None or self._denials > DENIALS:
@@ -138,7 +138,7 @@ class Applier:
             if self._allowed_at is None or self.clock.now() - self._allowed_at > ALLOWED_S:
                 try:
                     self.account.observe()
-                except IncompleteListing:  # it was read, and shifted meanwhile
+                except IncompleteListing:  # the token could read it; it only changed in between
                     pass
                 except RemoteError:
                     return False
@@ -146,7 +146,7 @@ class Applier:
         return True
 
     def _see_names(self) -> None:
-        """Read the list again if it is too old to say whether a name is free; while nothing is under way."""
+        """Read the list again, with no change in progress, if it is too old to show whether a name is free."""
         while self._is_old() and not self.stop.is_set() and self._halted is None:
             with self._gate.alone():
                 if self._is_old():
@@ -160,7 +160,7 @@ class Applier:
         return self.clock.now() - self._names.read_at > FRESH_S
 
     def _noted(self, outcome: Outcome) -> Outcome:
-        """Record an outcome as soon as it is known: what a crash finds unrecorded, the next run must ask about."""
+        """Record an outcome as soon as it is known. After a crash, the next run must find out unrecorded ones."""
         self.run.outcome(outcome)
         self._names.note(outcome)
         if outcome.wrote:
@@ -168,22 +168,22 @@ class Applier:
         return outcome
 
     def _halt_in_an_unknown_account(self) -> None:
-        """End the run where no bucket of ours was listed and the first create, which goes alone, showed no account."""
+        """Stop the apply if neither the list nor the first create, a wave of its own, confirmed the account."""
         if self.seen.plan.uid is not None and not self._confirmed and self._halted is None:
             detail = f"No bucket showed that this is account {self.seen.plan.uid}, so nothing more is sent."
-            fix = "see what became of the first create."
+            fix = "read the outcome of the first create."
             self._halted = error("E513", detail, fix=fix)
 
     def _not_begun(self, change: Work) -> Diagnostic | None:
-        """Return why a change is not to be begun, None where it may."""
+        """Return why a change must not begin, None if it may."""
         if self.stop.is_set():
-            return error("E501", "Nothing was sent for it.", fix="run apply again.")
+            return error("E501", "Nothing was sent for this change.", fix="run apply again.")
         if self._halted is not None:
             return self._halted
         held = [needed for needed in self._needs(change) if not self._ended_well.get(needed)]
         if held:
             holders = ", ".join(describe(self.seen.rows[one]) for one in held if one in self.seen.rows) or "its bucket"
-            detail = f"The name {visible(change.name)} was not given up by {holders}."
+            detail = f"The name {visible(change.name)} is still in use by {holders}."
             return error("E502", detail, fix="check that bucket.")
         return None
 
@@ -195,7 +195,7 @@ class Applier:
         return () if leaver is None else (leaver.live.id,)
 
     def _resolved(self, held: list[Ended]) -> list[Ended]:
-        """Find by listing what became of changes whose answers prove nothing. Nothing is sent again."""
+        """Find in the list the outcomes that the responses do not prove. Nothing is sent again."""
         for _ in poll_until_settled(self.clock, settle_s=self.settings.settle_s):
             try:
                 rows = self.account.observe().rows
@@ -210,7 +210,7 @@ class Applier:
         return held
 
     def _shown(self, held: Sequence[Ended], rows: Sequence[Live]) -> list[Ended]:
-        """Return what the list shows of each of them; one bucket is what one change made."""
+        """Return what the list shows of each of them. One bucket settles only one change."""
         shown = []
         for ended in held:
             found = settle(ended, rows, self.seen, made=self._names.made())
@@ -222,8 +222,8 @@ class Applier:
 
 
 def _denied(outcome: Outcome, trouble: AccessDenied) -> Diagnostic:
-    """Return the message for one change that the token, which reads the list, may not make."""
-    detail = f"{trouble.diagnostic.detail} The token reads the list of buckets, so the other changes go on."
+    """Return the message for a change that the token may not make although it can read the list."""
+    detail = f"{trouble.diagnostic.detail} The token can read the list of buckets, so the other changes continue."
     fix = f"use a token that may change {visible(outcome.change.name)}, or leave that bucket out of the manifest."
     return error("E518", detail, fix=fix)
 

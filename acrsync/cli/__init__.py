@@ -1,4 +1,4 @@
-"""The command line: where the parts meet, and the only place that prints, exits and reads the environment."""
+"""The command line: it connects the parts, and only here acrsync prints, exits and reads the environment."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ COMMANDS = (
 
 
 def _signals() -> Iterator[int]:
-    """Yield the signals that end a command: also the end of a terminal, unless `nohup` has it ignored."""
+    """Yield the signals that end a command: also SIGHUP, unless `nohup` ignores it."""
     yield from (signal.SIGINT, signal.SIGTERM)
     if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:
         yield signal.SIGHUP
 
 
 SIGNALS = tuple(_signals())
-WAITS_S = 0.05  # so long after a signal does the main thread wait, if it was about to
-INTERRUPTED = 130  # ExitCode.INTERRUPTED, without loading what that stands in
+WAKE_DELAY_S = 0.05  # time for the main thread to begin a wait that it was about to begin
+INTERRUPTED = 130  # ExitCode.INTERRUPTED, without importing its module
 CONTEXT = {"help_option_names": ["-h", "--help"], "max_content_width": 120}
-BEGINNINGS = """\b
+EPILOG = """\b
 Try it without an account:  acrsync export --endpoint emulator: --out acrsync.yaml
                             acrsync plan --endpoint emulator:
 Start with your account:    acrsync export --out acrsync.yaml
@@ -48,7 +48,7 @@ class Commands(click.Group):
     """The commands, each imported only when it is used: start-up counts in a pipeline."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
-        return [*COMMANDS]  # `list` is a command's module here
+        return [*COMMANDS]  # not `list()`: here that is the module of a command
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002 - click's interface
         if name not in COMMANDS:
@@ -65,21 +65,20 @@ def variable(option: click.Option) -> str:
     return f"ACRSYNC_{option.opts[0].lstrip('-').upper().replace('-', '_')}"
 
 
-@click.group(cls=Commands, context_settings=CONTEXT, invoke_without_command=True, epilog=BEGINNINGS)
+@click.group(cls=Commands, context_settings=CONTEXT, invoke_without_command=True, epilog=EPILOG)
 @click.option("--version", is_flag=True, help="Print the version, with --format json as JSON.")
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), hidden=True)
 @click.pass_context
 def acrsync(context: click.Context, *, version: bool, format_: str | None) -> None:
     """ACRCloud buckets as code.
 
-    Describe the buckets you want in acrsync.yaml, see what would change with `acrsync plan`, and change it with
-    `acrsync apply`.
+    Describe your buckets in acrsync.yaml, show the changes with `acrsync plan`, and make them with `acrsync apply`.
     """
     if version:
         _print_version(as_json=format_ == "json")
         context.exit()
     if format_ is not None:
-        raise click.UsageError("--format stands after the command, as in `acrsync plan --format json`.")
+        raise click.UsageError("--format must follow the command, as in `acrsync plan --format json`.")
     if context.invoked_subcommand is None:
         click.echo(context.get_help())
 
@@ -96,23 +95,23 @@ def _print_version(*, as_json: bool) -> None:
 
 
 def main() -> None:
-    """Run the program and leave with its exit code."""
-    # A command makes many objects, hardly any of them garbage, and ends soon: looking for cycles costs a tenth of its
-    # time, and looking through everything once more at its end another tenth.
+    """Run the program and exit with its code."""
+    # A command creates many objects, few of them garbage, and ends soon: garbage collection would take a tenth of its
+    # time, and the final collection at exit another tenth.
     gc.set_threshold(100_000)
     _notice_signals()
     code = run(sys.argv[1:])
-    for number in SIGNALS:  # the end is decided: a signal now would only change the exit code
+    for number in SIGNALS:  # a signal from now on would only change the exit code
         signal.signal(number, signal.SIG_IGN)
     output.close()
-    if code == INTERRUPTED:  # what still reads may hang in a socket, and an ordinary exit would wait for it
+    if code == INTERRUPTED:  # a thread may hang in a socket, and a normal exit would wait for it
         os._exit(code)
     gc.freeze()
     sys.exit(code)
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run one command and return its exit code; whatever goes wrong ends in one message."""
+    """Run one command and return its exit code. Every failure ends with one message."""
     handler = _interrupts()
     for number in SIGNALS:
         signal.signal(number, handler)
@@ -120,17 +119,17 @@ def run(arguments: Sequence[str]) -> int:
     try:
         code = acrsync.main([*arguments], prog_name="acrsync", standalone_mode=False)
         return int(code or 0)
-    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the one handler: a bug, too, ends in a message
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the only handler: also a bug ends with a message
         from acrsync.cli.trouble import report_failure
 
         return report_failure(error, arguments)
 
 
 def _interrupts() -> Callable[[int, FrameType | None], None]:
-    """Return a handler: the first signal ends the command with one message, the second one ends the process at once.
+    """Return a handler: the first signal ends the command with one message, the second ends the process immediately.
 
-    It counts and installs no other handler: two signals that arrive together would run this one twice, one inside the
-    other, and count as one.
+    It counts signals instead of installing a second handler: if two signals arrive together, Python runs this handler
+    twice, one call inside the other, and the second signal would count as the first.
     """
     interrupted = False
 
@@ -145,9 +144,9 @@ def _interrupts() -> Callable[[int, FrameType | None], None]:
 
 
 def _notice_signals() -> None:
-    """Wake the main thread after each signal: one that arrives right before it waits would not end the wait.
+    """Wake the main thread after each signal. Otherwise a signal right before a wait would not end that wait.
 
-    Python runs handlers in the main thread, and a wait looks for them only if a signal interrupts it.
+    Python runs handlers in the main thread, and a wait runs them only if a signal interrupts it.
     """
     if not hasattr(signal, "pthread_kill"):
         return
@@ -157,12 +156,12 @@ def _notice_signals() -> None:
     assert main_thread is not None
 
     def wake() -> None:
-        while noticed := os.read(reading, 1):
-            if noticed[0] != waker:
-                time.sleep(WAITS_S)
+        while received := os.read(reading, 1):
+            if received[0] != waker:
+                time.sleep(WAKE_DELAY_S)
                 signal.pthread_kill(main_thread, waker)
 
-    signal.signal(waker, lambda *_: None)  # ignored, it would interrupt nothing
+    signal.signal(waker, lambda *_: None)  # an ignored signal would not interrupt the wait
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=wake, name="signals", daemon=True).start()
 

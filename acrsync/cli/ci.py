@@ -1,6 +1,6 @@
-"""What a pipeline gets in addition to the answer: GitHub annotations, outputs and a summary; GitLab sections to fold.
+"""Additional output for pipelines: GitHub annotations, outputs and a summary; collapsible GitLab sections.
 
-All of it goes to stderr or to the files that the runner names: stdout stays the answer. Nothing here fails a run.
+It goes to stderr or to the files of the runner, never to stdout. An error here does not fail a run.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from acrsync.report import FLEET, FORMATS, github_text
 
 
 def report(plan: Plan | None, run: Run, *, environment: str = "") -> None:
-    """Report to GitHub how a run ended, if it is one of GitHub's; `environment`: which one, if there is no plan."""
+    """Report a run to GitHub, if it is a GitHub job. `environment`: of the run, if it has no plan."""
     if variable("GITHUB_ACTIONS") is None:
         return
     _annotate(Part((plan.manifest.environment if plan else environment) or "", plan, run))
@@ -29,7 +29,7 @@ def report(plan: Plan | None, run: Run, *, environment: str = "") -> None:
 
 
 def report_all(parts: Sequence[Part]) -> None:
-    """Tell GitHub how a run of several environments ended; the number of a plan is in its own report."""
+    """Report a run of several environments to GitHub. The digest of each plan is in its own report."""
     if variable("GITHUB_ACTIONS") is None:
         return
     for part in parts:
@@ -46,14 +46,14 @@ def report_all(parts: Sequence[Part]) -> None:
 
 def _annotate(part: Part) -> None:
     plan, run = part.plan, part.run
-    told = [*plan.diagnostics, *(objection.diagnostic for objection in plan.objections)] if plan else []
-    told += [*run.diagnostics, *(o.diagnostic for o in run.outcomes or () if o.diagnostic)]
-    if told:
-        output.say(github_text(from_the_top(told), environment=part.name).rstrip("\n"))
+    messages = [*plan.diagnostics, *(objection.diagnostic for objection in plan.objections)] if plan else []
+    messages += [*run.diagnostics, *(o.diagnostic for o in run.outcomes or () if o.diagnostic)]
+    if messages:
+        output.say(github_text(relative_to_checkout(messages), environment=part.name).rstrip("\n"))
 
 
 def _outputs(plan: Plan | None, run: Run) -> dict[str, str]:
-    """Return what later steps may ask for; without a plan nobody knows whether there are changes, so it is not said."""
+    """Return the outputs for later steps. Without a plan it is unknown whether there are changes."""
     found = {"exit_code": str(int(run.exit_code))}
     if plan is not None:
         found |= {"has_changes": _word(plan.work), "has_deletes": _word(plan.destructive), "digest": plan.digest}
@@ -75,13 +75,13 @@ def _append(name: str, text: str) -> None:
         output.say(f"warning: {name} cannot be written: {error.strerror}.")
 
 
-def from_the_top(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
-    """Return messages with paths as the pipeline counts them: from the top of the checkout, where it says which."""
+def relative_to_checkout(diagnostics: list[Diagnostic]) -> list[Diagnostic]:
+    """Return messages with paths relative to the checkout, if the pipeline sets its folder."""
     top = variable("GITHUB_WORKSPACE") or variable("CI_PROJECT_DIR")
-    return [_from(Path(top).resolve(), diagnostic) for diagnostic in diagnostics] if top else diagnostics
+    return [_relative(Path(top).resolve(), diagnostic) for diagnostic in diagnostics] if top else diagnostics
 
 
-def _from(top: Path, diagnostic: Diagnostic) -> Diagnostic:
+def _relative(top: Path, diagnostic: Diagnostic) -> Diagnostic:
     span = diagnostic.span
     if span is None or not (path := Path(span.file).resolve()).is_relative_to(top):
         return diagnostic
@@ -90,7 +90,7 @@ def _from(top: Path, diagnostic: Diagnostic) -> Diagnostic:
 
 @contextmanager
 def section(name: str, title: str) -> Iterator[None]:
-    """Make what is written within the block a section that GitLab's log can fold.
+    """Make the output of the block a collapsible section in a GitLab log.
 
     Source: docs.gitlab.com, "Custom collapsible sections".
     """

@@ -1,7 +1,7 @@
-"""What a shell offers for values: names of buckets, environments, runs, approvals, formats and codes.
+"""Shell completion of values: names of buckets, environments, runs, approvals, formats and codes.
 
-Nothing is sent while a key is pressed: names of buckets are those of the manifest in this folder. What cannot be read
-is offered by nobody, because a shell has no place for messages.
+Completion sends no request: names of buckets come from the manifest in this folder. It ignores files that it cannot
+read, because a shell cannot show messages.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ def buckets(_: click.Context, __: click.Parameter, typed: str) -> list[Completio
 
 
 def runs(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Offer the runs that left a record, the last one first."""
+    """Offer the recorded runs, the newest first."""
     return _beginning(typed, ("last", *_runs()))
 
 
 def shown(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Offer what `show` takes: buckets, runs and saved plans."""
+    """Offer the values of `show`: buckets, runs and saved plans."""
     found = _beginning(typed, (*_names(), *_runs(), *map(str, sorted(Path().glob("*.json")))))
     return found or [CompletionItem(typed, type="file")]
 
@@ -60,7 +60,7 @@ def codes(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionI
 
 
 def environments(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
-    """Offer the environments in the manifest, and all of them."""
+    """Offer the environments in the manifest, and `all`."""
     return _beginning(typed, ("all", *_environments()))
 
 
@@ -94,7 +94,7 @@ def _environments() -> Sequence[str]:
 
 
 def _section(text: str, key: str) -> Iterator[str]:
-    """Yield the keys of a section in block style, also of a manifest with mistakes."""
+    """Yield the keys of a section in block style, also of a manifest with errors."""
     inside, indent = False, None
     for line in text.splitlines():
         bare = line.strip()

@@ -32,16 +32,16 @@ MEMORY = ":memory:"
     help="Behavior where the real API is undocumented: documented, strict, lenient, or a file.",
 )
 @click.option("--faults", type=click.Path(path_type=Path), metavar="FILE", help="A file of faults to inject.")
-@click.option("--latency", type=Finite(0, 60_000), default=0, metavar="MS", help="Milliseconds before each answer.")
-@click.option("--copy", is_flag=True, help="Begin with a copy of the account, read by GET alone.")
+@click.option("--latency", type=Finite(0, 60_000), default=0, metavar="MS", help="Milliseconds before each response.")
+@click.option("--copy", is_flag=True, help="Start with a copy of the account, read with GET requests.")
 def command(
     where: Common, *, port: int, state: str, profile: str, faults: Path | None, latency: float, copy: bool
 ) -> ExitCode:
     """Serve an emulator of the API, until interrupted.
 
-    It listens on 127.0.0.1 and prints its address and a token, as shell assignments. With --copy it holds what the
-    account holds: buckets, how much is in them, and who refers to them. The other options that name an account go with
-    --copy only.
+    It listens on 127.0.0.1 and prints its address and a token as shell assignments. With --copy it starts with the
+    buckets of the account, the size of their content, and their references. The other options for an account require
+    --copy.
     """
     from acrsync.cli import output
     from acrsync.connecting import emulated, fill
@@ -49,8 +49,8 @@ def command(
     from acrsync.plan.outcome import ExitCode
 
     if copy and state != MEMORY and Path(state).exists():
-        detail = f"{state} would be overwritten by the copy."
-        raise AcrsyncError("E006", detail, fix="name another file with --state, or leave --copy out to use this one.")
+        detail = f"The copy would overwrite {state}."
+        raise AcrsyncError("E006", detail, fix="use another file with --state, or remove --copy to use this one.")
     begin = _copied(where) if copy else None
     try:
         with emulated(port=port, state=state, profile=profile, faults=faults, latency_ms=latency) as running:
@@ -64,10 +64,10 @@ def command(
 
 
 def _copied(where: Common) -> AccountCopy:
-    """Return a copy of the account, and say what could not be copied."""
+    """Return a copy of the account, and print what could not be copied."""
     from acrsync.cli import output
     from acrsync.cli.endpoint import opened
-    from acrsync.cli.looking import uid_of_manifest
+    from acrsync.cli.viewing import uid_of_manifest
     from acrsync.diagnostics import error
     from acrsync.rehearse.copying import copy_account
     from acrsync.report import PLAIN, diagnostics_text

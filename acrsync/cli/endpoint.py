@@ -1,4 +1,4 @@
-"""Which account is meant: the endpoint, the token and the way there, from flags and the environment."""
+"""Access to an account: endpoint, token, proxy and certificates, from flags and the environment."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ VENDOR_DOMAINS = ("acrcloud.com", "acrcloud.cn")
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """A token, and the endpoint that its source names."""
+    """A token, and the endpoint that its source sets."""
 
     token: str
     source: str
@@ -43,10 +43,10 @@ def opened(
     retries: bool = True,
     token: str | None = None,
 ) -> Iterator[acrsync.Account]:
-    """Yield the account; with `read_only` its transport can send nothing but GET.
+    """Yield the account; with `read_only` its transport can only send GET requests.
 
-    Without `retries` each request is sent once. `token` is sent instead of the one that flags and environment name.
-    Raises: AcrsyncError if the address or the token cannot be used; if the API refuses the token, it says which one.
+    Without `retries`, each request is sent once. `token` replaces the token of the flags and the environment.
+    Raises: AcrsyncError if the address or the token is unusable; if the API refuses the token, with its source.
     """
     ca_bundle = _ca_bundle()
     if ca_bundle is None:
@@ -77,36 +77,36 @@ def opened(
 
 
 def source_of_token(common: Common) -> str:
-    """Return where the token comes from, for people."""
+    """Return the source of the token, for people."""
     return "emulator" if (common.endpoint or "").startswith(EMULATOR) else _credentials(common).source
 
 
-def _endpoint(named: str | None, credentials: Credentials) -> str:
-    """Return where the token goes: a host that was named for this run, or one of the vendor's, or this machine."""
+def _endpoint(given: str | None, credentials: Credentials) -> str:
+    """Return the endpoint: the given one, or that of the credentials if it is ACRCloud's or this machine."""
     from acrsync.client.address import checked_base_url
 
-    if named is not None:
-        return checked_base_url(named)
+    if given is not None:
+        return checked_base_url(given)
     if credentials.base_url is None:
         return DEFAULT_ENDPOINT
     url = checked_base_url(credentials.base_url)
     if not is_vendors(url) and not is_this_machine(url):
         raise AcrsyncError(
             "E012",
-            f"{credentials.source} names {url} as base_url, which is neither ACRCloud's nor this machine.",
-            fix=f"name it for this run, if you mean it: --endpoint {url}",
+            f"{credentials.source} sets base_url to {url}, which is neither ACRCloud's nor this machine.",
+            fix=f"if this is intended, set it for this run: --endpoint {url}",
         )
     return url
 
 
 def is_vendors(url: str) -> bool:
-    """Tell whether an address is one of ACRCloud's."""
+    """Return whether an address belongs to ACRCloud."""
     host = urlsplit(url).hostname or ""
     return any(host == domain or host.endswith(f".{domain}") for domain in VENDOR_DOMAINS)
 
 
 def is_this_machine(url: str) -> bool:
-    """Tell whether an address can only be this machine."""
+    """Return whether an address can only be this machine."""
     from acrsync.client.address import is_loopback
 
     return is_loopback(urlsplit(url).hostname or "")
@@ -116,35 +116,35 @@ def _credentials(common: Common) -> Credentials:
     """Return the token: the manifest's variable, `--token-file`, the environment, or the official tool's login."""
     token_file = common.token_file
     if common.token_env is not None:
-        named = (os.environ.get(common.token_env) or "").strip()
-        if not named:
-            detail = f"The manifest names {common.token_env} for it, which is not set, or empty."
-            raise AcrsyncError("E013", detail, fix=f"put the token of that account into {common.token_env}.")
-        return Credentials(named, common.token_env)
+        value = (os.environ.get(common.token_env) or "").strip()
+        if not value:
+            detail = f"The manifest sets `token_env: {common.token_env}`, but this variable is not set, or empty."
+            raise AcrsyncError("E013", detail, fix=f"set {common.token_env} to the token of that account.")
+        return Credentials(value, common.token_env)
     if token_file is not None:
         return Credentials(_read(token_file).strip(), f"--token-file {token_file}")
     for name in ("ACRSYNC_TOKEN", "ACRCLOUD_ACCESS_TOKEN"):
         if (token := os.environ.get(name)) is not None:
             if not token.strip():
-                # A pipeline whose secret is missing must not go on with somebody's login.
-                raise AcrsyncError("E013", f"{name} is set, but empty.", fix=f"give {name} a token, or unset it.")
+                # A pipeline whose secret is missing must not continue with someone's login.
+                raise AcrsyncError("E013", f"{name} is set, but empty.", fix=f"set {name} to a token, or unset it.")
             return Credentials(token.strip(), name)
     if (config := _official_login()) is not None:
         return _from_official_login(config)
     raise AcrsyncError(
         "E013",
-        "Neither --token-file, ACRSYNC_TOKEN, ACRCLOUD_ACCESS_TOKEN nor ~/.acrcloud/config.json has one.",
-        fix="create a personal access token in the ACRCloud console (Account, Developer Settings) and put it into the "
-        "environment variable ACRSYNC_TOKEN; or try acrsync without an account: --endpoint emulator:",
+        "Neither --token-file, ACRSYNC_TOKEN, ACRCLOUD_ACCESS_TOKEN nor ~/.acrcloud/config.json has a token.",
+        fix="create a personal access token in the ACRCloud console (Account, Developer Settings) and set the "
+        "environment variable ACRSYNC_TOKEN to it; or try acrsync without an account: --endpoint emulator:",
     )
 
 
 def _official_login() -> Path | None:
-    """Return the file of the official command line's login; None if there is none, or no home to look in."""
+    """Return the login file of the official command line; None if there is none, or no home folder."""
     try:
         config = Path.home() / ".acrcloud" / "config.json"
         return config if config.exists() else None
-    except (OSError, RuntimeError):  # a home that may not be read, or a user without an entry and without HOME
+    except (OSError, RuntimeError):  # an unreadable home folder, or a user without a passwd entry and HOME
         return None
 
 
@@ -155,9 +155,7 @@ def _from_official_login(config: Path) -> Credentials:
         raise AcrsyncError("E014", f"{config} is not JSON.", fix="run `acrcloud login`.") from error
     token = values.get("access_token") if isinstance(values, dict) else None
     if not isinstance(token, str) or not token.strip():
-        raise AcrsyncError(
-            "E013", f"{config} holds no access_token.", fix="set the environment variable ACRSYNC_TOKEN."
-        )
+        raise AcrsyncError("E013", f"{config} has no access_token.", fix="set the environment variable ACRSYNC_TOKEN.")
     base_url = values.get("base_url")
     return Credentials(token.strip(), str(config), base_url if isinstance(base_url, str) and base_url else None)
 
@@ -167,26 +165,22 @@ def _read(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise AcrsyncError(
-            "E015", f"{path}: {reason}.", fix="name a file that holds the token and nothing else."
-        ) from error
+        raise AcrsyncError("E015", f"{path}: {reason}.", fix="name a file that contains only the token.") from error
 
 
 def _proxies(url: str) -> Mapping[str, str]:
-    """Return the proxy for https from HTTPS_PROXY, unless NO_PROXY names the host; nothing else is ever used."""
+    """Return the proxy for https from HTTPS_PROXY, unless NO_PROXY lists the host. No other proxy is used."""
     proxy = environment("HTTPS_PROXY") or environment("https_proxy")
     if proxy is None:
         return {}
     from urllib.request import proxy_bypass
 
     host = urlsplit(url).netloc.rpartition("@")[2]
-    if proxy_bypass(host):
-        return {}
-    return {"https": proxy}
+    return {} if proxy_bypass(host) else {"https": proxy}
 
 
 def _ca_bundle() -> str | None:
-    """Return the file or folder of certificates to trust, None for the usual ones."""
+    """Return the file or folder of certificates to trust, None for the default ones."""
     bundle = environment("REQUESTS_CA_BUNDLE") or environment("SSL_CERT_FILE")
     if bundle is None:
         return None
@@ -196,17 +190,17 @@ def _ca_bundle() -> str | None:
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(**{kind: bundle})
     except OSError as error:
-        reason = "it holds no certificate" if isinstance(error, ssl.SSLError) else error.strerror
+        reason = "it contains no certificate" if isinstance(error, ssl.SSLError) else error.strerror
         raise AcrsyncError(
             "E016",
-            f"REQUESTS_CA_BUNDLE or SSL_CERT_FILE names {bundle}: {reason}.",
-            fix="correct it, or unset it to use the usual certificates.",
+            f"REQUESTS_CA_BUNDLE or SSL_CERT_FILE is {bundle}: {reason}.",
+            fix="correct it, or unset it to use the default certificates.",
         ) from error
     return bundle
 
 
 def _trust_the_system() -> None:
-    """Trust the authorities of the operating system, if ACRSYNC_TRUSTSTORE asks for that."""
+    """Trust the certificate authorities of the operating system, if ACRSYNC_TRUSTSTORE is set."""
     import click
 
     try:
@@ -219,7 +213,7 @@ def _trust_the_system() -> None:
     except ImportError as error:
         raise AcrsyncError(
             "E018",
-            "ACRSYNC_TRUSTSTORE is set, and it needs that package to read the system's certificates.",
+            "ACRSYNC_TRUSTSTORE is set, but the package that reads the system's certificates is not installed.",
             fix=f"install it: {installing('truststore')}",
         ) from error
     truststore.inject_into_ssl()

@@ -1,4 +1,4 @@
-"""`acrsync explain`: what a message means, an input that provokes it, and what to do."""
+"""`acrsync explain`: what a message means, an example that causes it, and what to do."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:  # `--help` imports every command
 def command(codes: tuple[str, ...], format_: str, color: str) -> ExitCode:
     """Explain a message by its code.
 
-    Prints what it means, an example that provokes it, and what to do. Without a code it lists all codes.
+    Prints the meaning, an example that causes the message, and what to do. Without a code, lists all codes.
     """
     import json
     from dataclasses import asdict
@@ -31,13 +31,13 @@ def command(codes: tuple[str, ...], format_: str, color: str) -> ExitCode:
     from acrsync.report.explanation import explanation_text, summaries_text
 
     known = explanations()
-    asked = [_code(code) for code in codes]
+    requested = [_code(code) for code in codes]
     style = style_for(color)
     if format_ == "json":
-        shown = [known[code] for code in asked] or list(known.values())
+        shown = [known[code] for code in requested] or list(known.values())
         output.answer(json.dumps([asdict(explanation) for explanation in shown], indent=2) + "\n")
-    elif asked:
-        output.answer("\n".join(explanation_text(known[code], style=style) for code in asked))
+    elif requested:
+        output.answer("\n".join(explanation_text(known[code], style=style) for code in requested))
     else:
         output.answer(summaries_text(known.values(), style=style))
     return ExitCode.DONE

@@ -1,4 +1,4 @@
-"""Interrupts in two stages while an apply writes: the first finishes what is in flight, the second leaves at once."""
+"""Interrupts while an apply writes: after the first, changes in progress finish; the second ends the process."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from types import FrameType
 from acrsync.cli import SIGNALS
 from acrsync.plan.outcome import ExitCode
 
-CLEAR_LINE = "\r\x1b[2K"  # progress has the line
+CLEAR_LINE = "\r\x1b[2K"  # clears the progress line
 
 
 @contextmanager
 def in_two_stages(stop: threading.Event) -> Iterator[None]:
-    """Handle SIGINT and SIGTERM alike for the time of the block: the first sets `stop`, the second ends the process."""
+    """Handle signals during the block: the first sets `stop`, the second ends the process."""
     interrupted = False
 
     def handle(_signum: int, _frame: FrameType | None) -> None:
         nonlocal interrupted
         if interrupted:
-            # Worker threads may hang in a socket; an ordinary exit would wait for them. All output is flushed already.
-            _tell("", CLEAR_LINE)
+            # Worker threads may hang in a socket, and a normal exit would wait for them. All output is already flushed.
+            _write("", CLEAR_LINE)
             os._exit(ExitCode.INTERRUPTED)
         interrupted = True
-        _tell("Interrupted: finishing what is in flight. Interrupt again to leave at once.\n", CLEAR_LINE)
+        _write("Interrupted: changes in progress will finish. Interrupt again to exit immediately.\n", CLEAR_LINE)
         stop.set()
 
     before = {number: signal.signal(number, handle) for number in SIGNALS}
@@ -39,7 +39,7 @@ def in_two_stages(stop: threading.Event) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _tell(text: str, at_a_terminal: str) -> None:
-    """Write to stderr past its buffer, which the interrupted code may be writing to."""
+def _write(text: str, prefix: str) -> None:
+    """Write to stderr without its buffer, which the interrupted code may be using."""
     with suppress(OSError):
-        os.write(sys.stderr.fileno(), f"{at_a_terminal if sys.stderr.isatty() else ''}{text}".encode())
+        os.write(sys.stderr.fileno(), f"{prefix if sys.stderr.isatty() else ''}{text}".encode())

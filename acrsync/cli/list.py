@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # `--help` imports every command
 @names
 @compared
 @click.option("--used-by", is_flag=True, help="Also show the projects and containers that use each bucket.")
-@output_format("text", "json", "env", told="Output format; env: a line ACRSYNC_ID_NAME=ID for each bucket.")
+@output_format("text", "json", "env", help_text="Output format; env: a line ACRSYNC_ID_NAME=ID for each bucket.")
 def command(
     where: Common, *, names: tuple[str, ...], manifests: tuple[Path, ...], used_by: bool, format_: str
 ) -> ExitCode:
@@ -29,12 +29,13 @@ def command(
     NAME is a name, an id, or a pattern such as 'radio-*'.
     """
     from acrsync.cli import output
-    from acrsync.cli.environments import env_of, is_fleet, one
+    from acrsync.cli.environments import access_to_one, is_fleet, single
     from acrsync.plan.outcome import ExitCode
 
-    if is_fleet(where):
+    if is_fleet(where.envs):
         return _of_all(where, names, manifests, used_by=used_by, format_=format_)
-    text = _listed(one(where, manifests), env_of(where), names, manifests, used_by=used_by, format_=format_)
+    env = single(where.envs)
+    text = _listed(access_to_one(where, manifests), env, names, manifests, used_by=used_by, format_=format_)
     output.answer(text)
     if not text:
         output.say("The account has no buckets.")
@@ -52,13 +53,13 @@ def _listed(
 ) -> str:
     """Return the list of one account as text."""
     from acrsync.cli.endpoint import opened
-    from acrsync.cli.looking import chosen, sight, users_of
     from acrsync.cli.planning import style_for
+    from acrsync.cli.viewing import selected, users_of, view
     from acrsync.report.buckets import env_text, known, list_json, list_text
 
     with opened(where, read_only=True) as account:
-        seen = sight(account, manifests, env)
-        rows = chosen(seen.snapshot.rows, names)
+        seen = view(account, manifests, env)
+        rows = selected(seen.snapshot.rows, names)
         buckets = known(rows, seen.plan, users_of(account, rows) if used_by else None)
         endpoint = account.endpoint
     match format_:
@@ -73,7 +74,7 @@ def _listed(
 def _of_all(
     where: Common, names: tuple[str, ...], manifests: tuple[Path, ...], *, used_by: bool, format_: str
 ) -> ExitCode:
-    """List several environments; one that fails is reported on stderr, and stops no other."""
+    """List several environments. A failure of one is printed on stderr and does not stop the others."""
     import json
     from collections.abc import Callable
 
@@ -85,13 +86,15 @@ def _of_all(
     from acrsync.report import PLAIN, diagnostics_text
 
     if format_ == "env":
-        raise click.UsageError("The names of variables would collide: list one environment with --format env.")
+        raise click.UsageError(
+            "Variables of several environments could have the same name: use --format env with one environment."
+        )
 
     def task(target: Target) -> Callable[[], str | BaseException]:
         def listed() -> str | BaseException:
             try:
                 return _listed(target.where, target.name, names, manifests, used_by=used_by, format_=format_)
-            except BaseException as e:  # noqa: BLE001 - it concerns this environment only
+            except BaseException as e:  # noqa: BLE001 - it affects this environment only
                 return e
 
         return listed
@@ -100,8 +103,8 @@ def _of_all(
     worst = ExitCode.DONE
     for name, listed in found.items():
         if isinstance(listed, BaseException):
-            said, code = ended_by(listed)
-            output.say(f"Environment {name}\n\n{diagnostics_text(said, style=PLAIN)}")
+            diagnostics, code = ended_by(listed)
+            output.say(f"Environment {name}\n\n{diagnostics_text(diagnostics, style=PLAIN)}")
             worst = min(worst, code, key=WORST_FIRST.index)
         elif format_ == "text":
             output.answer(f"Environment {name}\n\n{listed or 'The account has no buckets.'}\n")

@@ -1,4 +1,4 @@
-"""Options that several commands share, and the values they arrive as."""
+"""Options that several commands share, and the types of their values."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ class Common:
     timeout_s: float
     color: str
     debug: bool
-    envs: tuple[str, ...] = ()  # environments of the manifest, as they are asked for
-    typed: frozenset[str] = frozenset()  # of `endpoint` and `token_file`: those on the command line
-    token_env: str | None = None  # the one variable that may hold the token, if a manifest names it
+    envs: tuple[str, ...] = ()  # requested environments of the manifest
+    typed: frozenset[str] = frozenset()  # of `endpoint` and `token_file`: those set on the command line
+    token_env: str | None = None  # the only variable for the token, if a manifest sets it
 
 
 @dataclass(frozen=True, slots=True)
 class Planning:
-    """What `plan` and `apply` share."""
+    """The options that `plan` and `apply` share."""
 
     paths: tuple[Path, ...]
     prune: bool
@@ -56,7 +56,7 @@ class Planning:
 
 @dataclass(frozen=True, slots=True)
 class Applying:
-    """What only `apply` has."""
+    """The options that only `apply` has."""
 
     lock_timeout_s: float = 0.0
     strict_runs: bool = False
@@ -64,7 +64,7 @@ class Applying:
 
 
 class Finite(click.FloatRange):
-    """A number within bounds; `nan`, which no comparison refuses, is none."""
+    """A number within bounds. `nan`, which every comparison accepts, is refused."""
 
     name = "number"
 
@@ -76,21 +76,21 @@ class Finite(click.FloatRange):
 
 
 def seconds(
-    option: str, *, most: float, default: float, told: str, zero: bool = True
+    option: str, *, most: float, default: float, help_text: str, zero: bool = True
 ) -> Callable[[Function], Function]:
     """Add an option that is a number of seconds, 0 only with `zero`."""
     kind = Finite(0, most, min_open=not zero)
-    return click.option(option, type=kind, default=default, show_default=True, metavar="S", help=told)
+    return click.option(option, type=kind, default=default, show_default=True, metavar="S", help=help_text)
 
 
-def output_format(*formats: str, told: str = "Output format.") -> Callable[[Function], Function]:
-    """Add `--format`, which is text if it is not given; it arrives as `format_`."""
+def output_format(*formats: str, help_text: str = "Output format.") -> Callable[[Function], Function]:
+    """Add `--format`, by default text, as the argument `format_`."""
     choice = click.Choice(formats)
-    return click.option("--format", "format_", type=choice, default="text", show_default=True, help=told)
+    return click.option("--format", "format_", type=choice, default="text", show_default=True, help=help_text)
 
 
 def common(function: Function) -> Function:
-    """Add the options that every command with an account has; they arrive as `common`."""
+    """Add the options of every command with an account, as one argument `Common`."""
 
     @click.option(
         "--endpoint",
@@ -100,7 +100,7 @@ def common(function: Function) -> Function:
         help="Address of the API; `emulator:` is a built-in test account on this machine.",
     )
     @click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help="Read the token from a file.")
-    @seconds("--timeout", most=DAY_S, default=60, told="Seconds for one request, to its last byte.", zero=False)
+    @seconds("--timeout", most=DAY_S, default=60, help_text="Seconds for one request, to its last byte.", zero=False)
     @env
     @color
     @click.option("--debug", is_flag=True, help="Log each request to stderr, without secrets.")
@@ -122,12 +122,12 @@ def common(function: Function) -> Function:
 
 
 def _is_typed(name: str) -> bool:
-    """Tell whether an option stands on the command line, and not in a variable."""
+    """Return whether an option is set on the command line, not by a variable."""
     return click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
 
 
 def env(function: Function) -> Function:
-    """Add `--env`; it arrives as `envs`."""
+    """Add `--env` as the argument `envs`."""
     return click.option(
         "--env",
         "envs",
@@ -157,7 +157,7 @@ def color(function: Function) -> Function:
 
 
 def planning(function: Function) -> Function:
-    """Add the options that `plan` and `apply` share; they arrive as `planning`."""
+    """Add the options that `plan` and `apply` share, as one argument `Planning`."""
 
     @paths
     @output_format("text", "json")
@@ -170,7 +170,7 @@ def planning(function: Function) -> Function:
         help="Also write the plan to FILE; as json it is a saved plan. Repeatable.",
     )
     @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if a plan has changes.")
-    @click.option("--prune", is_flag=True, help="Delete what the manifest does not name (see `prune:`).")
+    @click.option("--prune", is_flag=True, help="Delete buckets that the manifest does not name (see `prune:`).")
     @click.option(
         "--max-deletes", callback=limit, metavar="N|P%", help="Allow at most this many deletes and replacements."
     )
@@ -190,12 +190,12 @@ def planning(function: Function) -> Function:
         metavar="N",
         help="Changes made at the same time.",
     )
-    @seconds("--settle", most=HOUR_S, default=30, told="Seconds until the list shows a write.")
+    @seconds("--settle", most=HOUR_S, default=30, help_text="Seconds that the list may lag behind a write.")
     @seconds(
         "--landing",
         most=HOUR_S,
         default=30,
-        told="Seconds that a request may take to arrive after it was sent; matters after a crash.",
+        help_text="Seconds that a request may take to arrive; relevant after a crash.",
     )
     @runs
     @functools.wraps(function)
@@ -223,20 +223,20 @@ def planning(function: Function) -> Function:
 
 
 def applying(function: Function) -> Function:
-    """Add the options that only `apply` has; they arrive as `applying`."""
+    """Add the options that only `apply` has, as one argument `Applying`."""
 
     @seconds(
         "--lock-timeout",
         most=DAY_S,
         default=300,
-        told="Seconds to wait while another apply holds the account; then exit with 5.",
+        help_text="Seconds to wait for another apply on this account; then exit with 5.",
     )
     @click.option(
         "--strict-runs",
         is_flag=True,
-        help="Record each create in the run store before it is sent, and never send it again unless you allow it.",
+        help="Record each create in the run store before it is sent; never send it again without your approval.",
     )
-    @click.option("--allow-older", is_flag=True, help="Apply a commit that is older than the one applied last.")
+    @click.option("--allow-older", is_flag=True, help="Apply a commit that is older than the last applied one.")
     @functools.wraps(function)
     def wrapper(*args: Any, lock_timeout: float, strict_runs: bool, allow_older: bool, **rest: Any) -> Any:
         return function(*args, Applying(lock_timeout, strict_runs, allow_older), **rest)
@@ -256,7 +256,7 @@ def runs(function: Function) -> Function:
 
 
 def paths(function: Function) -> Function:
-    """Add PATH...: files, folders or `-`; without any acrsync.yaml or acrsync.yml."""
+    """Add PATH...: files, folders or `-`; by default acrsync.yaml or acrsync.yml."""
     argument = click.argument("paths", nargs=-1, type=click.Path(path_type=Path), metavar="[PATH]...")
     return argument(function)
 
@@ -268,12 +268,12 @@ def default_paths() -> tuple[Path, ...]:
 
 
 def names(function: Function) -> Function:
-    """Add NAME..., which means all buckets if none is given."""
+    """Add NAME...; without it all buckets."""
     return click.argument("names", nargs=-1, metavar="[NAME]...", shell_complete=offered("buckets"))(function)
 
 
 def compared(function: Function) -> Function:
-    """Add `--manifest`, for commands whose arguments are no manifests; it arrives as `manifests`."""
+    """Add `--manifest` as the argument `manifests`, for commands whose PATH is not a manifest."""
     option = click.option(
         "--manifest",
         "manifests",
@@ -286,7 +286,7 @@ def compared(function: Function) -> Function:
 
 
 def offered(what: str) -> Callable[[click.Context, click.Parameter, str], Any]:
-    """Return what completes a value; it is loaded when a shell asks."""
+    """Return the completion of a value; it is imported when a shell requests it."""
 
     def complete(context: click.Context, parameter: click.Parameter, typed: str) -> Any:
         from acrsync.cli import completion
@@ -304,7 +304,7 @@ def _outputs(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tu
         name, colon, path = value.partition(":")
         file = path if colon and name in FORMATS else value
         if file in ("", "-"):
-            raise click.BadParameter("it names no file." + " For stdout use --format." * bool(file))
+            raise click.BadParameter("the name of the file is missing." + " For stdout use --format." * bool(file))
         if Path(file) in {other for _, other in found}:
             raise click.BadParameter(f"two outputs go to {file}.")
         if colon and name in FORMATS:
@@ -317,7 +317,7 @@ def _outputs(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tu
 
 
 def limit(_: click.Context, __: click.Parameter, value: str | None) -> Limit | None:
-    """Return what `--max-deletes` says."""
+    """Return the value of `--max-deletes`."""
     if value is None:
         return None
     from acrsync.model import Limit
@@ -329,7 +329,7 @@ def limit(_: click.Context, __: click.Parameter, value: str | None) -> Limit | N
 
 
 def approvals(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tuple[Approval, ...]:
-    """Return what `--allow` says."""
+    """Return the values of `--allow`."""
     from acrsync.model import Approval
     from acrsync.plan.guards import APPROVABLE
 

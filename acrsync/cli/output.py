@@ -1,4 +1,4 @@
-"""What goes to stdout and stderr, and how: the result goes to stdout, everything else to stderr."""
+"""Output: the result goes to stdout, everything else to stderr."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # loaded by every command, `--version` too, so it loads nothi
 
 
 def prepare() -> None:
-    """Make the streams accept every character, escaped where need be, and open those that are closed (`>&-`)."""
+    """Make the streams accept every character, escaped if needed, and open those that are closed (`>&-`)."""
     sys.stdin = sys.stdin or _nothing("r")
     sys.stdout = sys.stdout or _nothing("w")
     sys.stderr = sys.stderr or _nothing("w")
@@ -22,20 +22,20 @@ def prepare() -> None:
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")
     if hasattr(sys.stdout, "reconfigure") and not sys.stdout.isatty():
-        sys.stdout.reconfigure(encoding="utf-8")  # a file or another program: the same document on every machine
+        sys.stdout.reconfigure(encoding="utf-8")  # for a file or program: the same bytes on every machine
 
 
 def _nothing(mode: Literal["r", "w"]) -> TextIO:
-    """Return a stream to nowhere. It takes the lowest free number: the closed one's, before any other file does."""
+    """Return a stream to the null device. It takes the lowest free descriptor, that of the closed stream."""
     return os.fdopen(os.open(os.devnull, os.O_RDWR), mode, encoding="utf-8")
 
 
 class Unwritten(Exception):
-    """The answer could not be written, as on a full disk; said already."""
+    """The result could not be written, as on a full disk. This is already reported."""
 
 
 def answer(text: str) -> None:
-    """Write to stdout. A reader that has gone away (`| head`) ends the writing, not the program.
+    """Write to stdout. If the reader has closed the pipe (`| head`), the text is dropped.
 
     Raises: Unwritten.
     """
@@ -44,7 +44,7 @@ def answer(text: str) -> None:
 
 
 def last_answer(text: str) -> None:
-    """Write to stdout what became of a run: that it cannot be written is said, and changes no exit code."""
+    """Write the result of a run to stdout. A failure is reported, but does not change the exit code."""
     _write(sys.stdout, text)
 
 
@@ -59,18 +59,18 @@ def draw(stream: TextIO, text: str) -> None:
 
 
 def moves_the_cursor(stream: TextIO) -> bool:
-    """Tell whether a line on this stream can be written over."""
+    """Return whether a line on this stream can be overwritten."""
     return stream.isatty() and os.environ.get("TERM") != "dumb"
 
 
 def close() -> None:
-    """Flush both streams, so that Python has nothing left to fail on at its own end."""
+    """Flush both streams, so that Python does not fail to do so at exit."""
     _write(sys.stdout, "")
     _write(sys.stderr, "")
 
 
 def _write(stream: TextIO, text: str) -> bool:
-    """Tell whether the text was written, or was not because nobody reads it."""
+    """Return whether the text was written, or dropped because the reader closed the pipe."""
     try:
         stream.write(text)
         stream.flush()
@@ -79,22 +79,22 @@ def _write(stream: TextIO, text: str) -> bool:
         if isinstance(error, BrokenPipeError):
             return True
         if stream is sys.stdout:
-            _say_unwritten(error)
+            _report_unwritten(error)
         return False
     return True
 
 
-def _say_unwritten(failure: OSError) -> None:
+def _report_unwritten(failure: OSError) -> None:
     from acrsync.diagnostics import error
     from acrsync.report import PLAIN, diagnostics_text
 
-    fix = "free some space, or write to another place."
+    fix = "free some space, or write to another file."
     diagnostic = error("E004", f"{failure.strerror}.", fix=fix)
     say(diagnostics_text((diagnostic,), style=PLAIN).rstrip("\n"))
 
 
 def coloured(color: str, stream: TextIO) -> bool:
-    """Tell whether a stream gets colour: `--color`, then NO_COLOR, then FORCE_COLOR, then whether it is a terminal."""
+    """Return whether a stream gets color: by `--color`, else NO_COLOR, else FORCE_COLOR, else if it is a terminal."""
     if color != "auto":
         return color == "always"
     if os.environ.get("NO_COLOR"):
@@ -105,7 +105,7 @@ def coloured(color: str, stream: TextIO) -> bool:
 
 
 def style(color: str, stream: TextIO) -> Style:
-    """Return how text on a stream looks: with colour or without, and as wide as its screen, if it is one."""
+    """Return the style of a stream: its color, and the width of its terminal, if it is one."""
     from acrsync.report.style import Style
 
     return Style(coloured(color, stream), _width(stream))
@@ -120,14 +120,14 @@ def _width(stream: TextIO) -> int | None:
 
 
 def now() -> datetime:
-    """Return the time, with its zone."""
+    """Return the current time in UTC."""
     from datetime import UTC, datetime
 
     return datetime.now(UTC)
 
 
 def save(path: Path, text: str) -> None:
-    """Write a file whole or not at all; one that is not a regular file, such as /dev/stdout, is written in place."""
+    """Write a file atomically, or in place if it is not a regular file, such as /dev/stdout."""
     try:
         if path.exists() and not path.is_file():
             path.write_text(text, encoding="utf-8")
@@ -144,6 +144,6 @@ def save(path: Path, text: str) -> None:
 
         raise AcrsyncError(
             "E005",
-            f"{path}: {error.strerror or error}. Nothing is left half-written.",
+            f"{path}: {error.strerror or error}. No incomplete file is left.",
             fix=f"choose a folder that exists and that you may write to{as_owner(path)}.",
         ) from error

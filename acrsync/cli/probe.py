@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -32,15 +30,18 @@ TIMEOUT_S = 30.0
 @common
 @paths
 @click.option("--write", is_flag=True, help="Also create, change and delete throw-away buckets.")
-@click.option("--account", type=click.IntRange(1), metavar="UID", help="The account, if no manifest says `account:`.")
+@click.option("--account", type=click.IntRange(1), metavar="UID", help="The account, if no manifest sets `account:`.")
 @click.option("--yes", is_flag=True, help="With --write: do not ask.")
 @click.option("--out", type=click.Path(path_type=Path), metavar="FILE", help="Write a profile for `acrsync emulator`.")
 @click.option(
-    "--compare", type=click.Path(path_type=Path), metavar="FILE", help="Exit with 2 if this profile is true no more."
+    "--compare",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Exit with 2 if the API no longer matches this profile.",
 )
 @output_format("text", "json")
 @runs
-@seconds("--lock-timeout", most=DAY_S, default=300, told="With --write: seconds to wait for another run.")
+@seconds("--lock-timeout", most=DAY_S, default=300, help_text="With --write: seconds to wait for another run.")
 def command(  # noqa: PLR0913 - one for each option
     where: Common,
     *,
@@ -56,13 +57,13 @@ def command(  # noqa: PLR0913 - one for each option
 ) -> ExitCode:
     """Measure how the API behaves.
 
-    If the documentation is silent, only measuring tells. Sends nothing but GET. With --write it also creates
-    throw-away buckets in the account: at most two at a time, named acrsync-probe-NONCE-N, each recorded before it is
-    created and deleted at the end, by the next probe if this one is killed.
+    Measures what the documentation does not define. Sends only GET requests. With --write it also creates throw-away
+    buckets in the account: at most two at a time, named acrsync-probe-NONCE-N. Each is recorded before it is created,
+    and deleted at the end, or by the next probe if this one is killed.
 
-    PATH is a manifest that names the account, acrsync.yaml if there is one.
+    PATH is a manifest that sets the account, acrsync.yaml if it exists.
     """
-    from acrsync.cli.looking import uid_of_manifest
+    from acrsync.cli.viewing import uid_of_manifest
     from acrsync.diagnostics import AcrsyncError
     from acrsync.probe.profile import changed_switches, load
 
@@ -71,26 +72,18 @@ def command(  # noqa: PLR0913 - one for each option
     if write and uid is None:
         raise AcrsyncError(
             "E608",
-            "A token does not say whose it is, and buckets must not be created in another account.",
+            "A token does not show its account, and buckets must not be created in another account.",
             fix="add `account: {uid: UID}` to acrsync.yaml, or run `acrsync probe --write --account UID`.",
         )
     if write and not yes:
-        _ask(uid)
+        from acrsync.cli.confirming import confirm, require_terminal
+
+        require_terminal("probe")
+        confirm(f"Create, change and delete throw-away buckets in account {uid}?")
     return _probe(
         where, uid, write=write, out=out, format_=format_, runs=runs, lock_timeout_s=lock_timeout,
         changed=None if before is None else lambda report: tuple(changed_switches(before, report.findings)),
     )  # fmt: skip
-
-
-def _ask(uid: int | None) -> None:
-    from acrsync.diagnostics import AcrsyncError
-
-    if not sys.stdin.isatty():
-        raise AcrsyncError("E007", "There is no terminal to answer at.", fix="add --yes to probe without asking.")
-    question = f"Create, change and delete throw-away buckets in account {uid}?"
-    click.echo(f"{question}\nType `yes` to apply; anything else cancels: ", nl=False, err=True)
-    if not re.fullmatch(r"yes\r?\n?", sys.stdin.readline()):
-        raise AcrsyncError("E008", "Nothing was written.")
 
 
 def _probe(
@@ -125,7 +118,7 @@ def _probe(
             memory, folder = _memory(where, runs)
             store = memory.opened(clock, endpoint=account.endpoint, uid=uid, settle_s=TIMEOUT_S, landing_s=TIMEOUT_S)
             stack.callback(store.release)
-            store.take(lock_timeout_s=lock_timeout_s, tell=output.say)
+            store.wait_until_free(lock_timeout_s=lock_timeout_s, notify=output.say)
             stack.enter_context(in_two_stages(stop))
             hold = lambda: _held(store, account, uid)  # noqa: E731
         sender = ClientSender(account.client, bad_token.client)
@@ -157,7 +150,7 @@ def _memory(where: Common, runs: str | None) -> tuple[Memory, Path]:
 
 @contextmanager
 def _held(store: Runs, account: Account, uid: int | None) -> Iterator[None]:
-    """Hold the account, as an apply does, and look at the lease before each write. Raises: AcrsyncError."""
+    """Hold the account like an apply, and check the lease before each write. Raises: AcrsyncError."""
     from acrsync.cli import output
     from acrsync.plan.document import Plan, plan_document
     from acrsync.plan.outcome import ExitCode, Run
@@ -167,16 +160,16 @@ def _held(store: Runs, account: Account, uid: int | None) -> Iterator[None]:
     document = plan_document(plan, Run(output.now(), ExitCode.DONE))
     rows = _rows(store, account)
     run = store.begin(Wanted(plan, document, frozenset(row.id for row in rows)), rows=rows)
-    account.guard(run.last_look)
+    account.guard(run.before_write)
     yield
     run.end(exit_code=ExitCode.DONE, verified=False, rows=None, managed={})
 
 
 def _rows(store: Runs, account: Account) -> tuple[Live, ...]:
-    """Return the list, which says what became of earlier runs; if there are none, it need not be proven."""
+    """Return the list that settles earlier runs, or nothing if no run is unfinished."""
     from acrsync.diagnostics import RemoteError
 
-    if not store.look().unfinished:
+    if not store.peek().unfinished:
         return ()
     try:
         return account.observe().rows

@@ -1,6 +1,6 @@
-"""What is going on, on stderr: one line that is redrawn on a terminal, a line now and then in a log.
+"""Progress on stderr: one line that is redrawn on a terminal, a line at intervals in a log.
 
-Why not a library: rich and what it needs were three quarters of an installed acrsync, for one bar.
+Why not a library: rich and its dependencies were three quarters of an installed acrsync, for one bar.
 """
 
 from __future__ import annotations
@@ -19,60 +19,62 @@ from acrsync.cli import output
 if TYPE_CHECKING:
     from acrsync import Account, Outcome
 
-PATIENCE_S = 1.0  # what takes less than that needs no word
+PATIENCE_S = 1.0  # no progress for a shorter time
 DRAWN_S = 0.2
-LOG_S = 15.0  # in a log: the first line after that, and each next one
+LOG_S = 15.0  # between lines in a log, and before the first
 CLEAR = "\x1b[G\x1b[2K"
 BAR = 24  # columns
 
 
 @contextmanager
 def reading(account: Account) -> Iterator[None]:
-    """Show how far reading the account has come, for as long as the block runs."""
-    with _Line(_read("Reading the account", account), patience_s=PATIENCE_S).shown():
+    """Show the progress of reading the account during the block."""
+    with _Line(_requests("Reading the account", account), patience_s=PATIENCE_S).shown():
         yield
 
 
 @contextmanager
 def applying(account: Account, *, total: int, color: str) -> Iterator[Callable[[Iterable[Outcome]], Iterable[Outcome]]]:
-    """Yield what shows outcomes as they come and passes them on; after the last one the account is read back."""
+    """Yield a function that prints outcomes and passes them on. After the last one, show the reading back."""
     from acrsync.report import outcome_line
 
     style = output.style(color, sys.stderr)
     done = 0
 
-    def bar(passed_s: float) -> str:
+    def bar(elapsed_s: float) -> str:
         full = BAR * done // total if total else BAR
-        return f"Applying [{'#' * full}{'.' * (BAR - full)}] {done}/{total}, {_clock(passed_s)}"
+        return f"Applying [{'#' * full}{'.' * (BAR - full)}] {done}/{total}, {_minutes(elapsed_s)}"
 
     line = _Line(bar, patience_s=DRAWN_S, log=False)
 
-    def shown(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
+    def stream(outcomes: Iterable[Outcome]) -> Iterator[Outcome]:
         nonlocal done
         for outcome in outcomes:
             done += 1
             number = "" if line.at_a_terminal else f"[{done}/{total}] "
             output.say(number + outcome_line(outcome, style=style))
             yield outcome
-        line.becomes(_read("Reading the account back", account))
+        line.set_text(_requests("Reading the account back", account))
 
     with line.shown():
-        yield shown
+        yield stream
 
 
-def _read(doing: str, account: Account) -> Callable[[float], str]:
+def _requests(doing: str, account: Account) -> Callable[[float], str]:
     from acrsync.report.style import counted
 
     before = account.sent.get("GET", 0)
-    return lambda passed_s: f"{doing}: {counted(account.sent.get('GET', 0) - before, 'request')}, {_clock(passed_s)}"
+    return lambda elapsed_s: (
+        f"{doing}: {counted(account.sent.get('GET', 0) - before, 'request')}, {_minutes(elapsed_s)}"
+    )
 
 
-def _clock(passed_s: float) -> str:
-    return f"{int(passed_s) // 60}:{int(passed_s) % 60:02}"
+def _minutes(elapsed_s: float) -> str:
+    return f"{int(elapsed_s) // 60}:{int(elapsed_s) % 60:02}"
 
 
 class _Line:
-    """A line at the end of stderr; `text` returns it for the seconds that have passed."""
+    """A line at the end of stderr. `text` returns it for the elapsed seconds."""
 
     def __init__(self, text: Callable[[float], str], *, patience_s: float, log: bool = True) -> None:
         self.at_a_terminal = output.moves_the_cursor(sys.stderr)
@@ -82,15 +84,15 @@ class _Line:
         self._lock = threading.RLock()
         self._over = threading.Event()
         self._drawn = False
-        self.becomes(text)
+        self.set_text(text)
 
-    def becomes(self, text: Callable[[float], str]) -> None:
-        """Show this from now on."""
+    def set_text(self, text: Callable[[float], str]) -> None:
+        """Show another text from now on."""
         self._text, self._began = text, time.monotonic()
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show the line until the block ends; whatever is written to stderr meanwhile stands above it."""
+        """Show the line until the block ends; other output on stderr appears above it."""
         thread = threading.Thread(target=self._draw_again if self.at_a_terminal else self._log_again, daemon=True)
         above = _Above(self) if self.at_a_terminal else None
         thread.start()
@@ -135,7 +137,7 @@ class _Line:
 
 
 class _Above(io.TextIOWrapper):
-    """stderr while a line is shown at its end."""
+    """stderr while the line is shown at its end."""
 
     def __init__(self, line: _Line) -> None:
         stream = sys.stderr

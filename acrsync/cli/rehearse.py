@@ -22,7 +22,7 @@ if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.rehearse.run import CaseResult
 
 FAILURES = "rehearsals"
-SMALLER_TRIES = 150  # cases that are played to find a smaller one that fails
+SMALLER_TRIES = 150  # cases to try in search of a smaller one that fails
 
 
 @click.command("rehearse")
@@ -38,9 +38,12 @@ SMALLER_TRIES = 150  # cases that are played to find a smaller one that fails
     metavar="NAME|FILE",
     help="How the copy behaves; a file that `acrsync probe --out FILE` wrote.",
 )
-@click.option("--replay", type=click.Path(path_type=Path), metavar="FILE", help="Play one case that failed.")
+@click.option("--replay", type=click.Path(path_type=Path), metavar="FILE", help="Run one failed case again.")
 @click.option(
-    "--workers", type=click.IntRange(1, 64), metavar="N", help="Applies at a time, by default one a core and one more."
+    "--workers",
+    type=click.IntRange(1, 64),
+    metavar="N",
+    help="Parallel applies, by default one more than there are cores.",
 )
 @output_format("text", "json")
 def command(  # noqa: PLR0913 - one for each option
@@ -57,12 +60,12 @@ def command(  # noqa: PLR0913 - one for each option
 ) -> ExitCode:
     """Try the plan on a copy of the account.
 
-    Sends the account nothing but GET. The copy is an emulator on this machine. The plan is applied there once for each
-    disruption at each request: the apply is killed, loses its answers, is throttled, and sees lists that lag. Each time
-    at most two further runs must put all right: no bucket twice, no content lost, nothing changed that the manifest
-    does not mention.
+    Sends only GET requests to the account. The copy is an emulator on this machine. The plan is applied there once for
+    each disruption at each request: the apply is killed, loses responses, is throttled, or reads lists that lag. Each
+    time at most two further runs must repair everything: no duplicate bucket, no lost content, and no change of what
+    the manifest does not mention.
 
-    PATH is a manifest file, acrsync.yaml where none is given; several are one manifest.
+    PATH is a manifest file, acrsync.yaml by default. Several files are one manifest.
     """
     workers = workers or 1 + (os.cpu_count() or 1)
     if replay is not None:
@@ -79,7 +82,7 @@ def _loaded(path: Path) -> Case:
         case = load(path)
     except (OSError, LookupError, TypeError, ValueError) as e:
         fix = "name a file below .acrsync/rehearsals."
-        raise AcrsyncError("E656", f"{path}: it is not a case that was rehearsed.", fix=fix) from e
+        raise AcrsyncError("E656", f"{path}: it is not a rehearsed case.", fix=fix) from e
     return case
 
 
@@ -121,7 +124,7 @@ def _rehearse(where: Common, planning: Planning, profile: JSON, *, workers: int)
         if not plan.can_apply:
             return show_plan(plan, account, where, planning)
         if not plan.work:
-            nothing = error("E655", "The account is as the manifest says.", fix="change the manifest, or do nothing.")
+            nothing = error("E655", "The account matches the manifest.", fix="change the manifest, or do nothing.")
             output.say(diagnostics_text((nothing,), style=PLAIN).rstrip("\n"))
             return acrsync.ExitCode.DONE
         copy = copy_account(account.client, uid=plan.uid)
@@ -132,9 +135,9 @@ def _rehearse(where: Common, planning: Planning, profile: JSON, *, workers: int)
 
 
 def _files(manifest: Manifest, plan: Plan, account: Account, copy: AccountCopy, profile: JSON) -> Mapping[str, str]:
-    """Return the manifest as one file of plain data. Raises: AcrsyncError if the copy plans otherwise than the account.
+    """Return the manifest as one file of plain data. Raises: AcrsyncError if the plan on the copy differs.
 
-    The plan on the copy is made for the account that was copied, so its digest is the one that a person approves.
+    The plan on the copy is for the endpoint of the account, so both digests must be equal.
     """
     import acrsync
     from acrsync.acrcloud import Account as Copy
@@ -147,19 +150,19 @@ def _files(manifest: Manifest, plan: Plan, account: Account, copy: AccountCopy, 
     again = load_texts({"acrsync.json": text.encode()}).manifest
     with emulated(profile=_named(profile)) as running:
         fill(running, copy.document)
-        with acrsync.connect(running.url, running.token) as there:
-            digest = "" if again is None else acrsync.plan(again, Copy(there.client, account.endpoint)).digest
+        with acrsync.connect(running.url, running.token) as connected:
+            digest = "" if again is None else acrsync.plan(again, Copy(connected.client, account.endpoint)).digest
     if digest != plan.digest:
         raise AcrsyncError(
             "E653",
-            f"The account gives the plan {plan.digest}, its copy {digest or 'none'}. It may have changed meanwhile.",
-            fix="run it again; if it says the same, report this: it is a bug in acrsync.",
+            f"The account gives the plan {plan.digest}, its copy {digest or 'none'}. The account may have changed.",
+            fix="run it again; if the result is the same, report this: it is a bug in acrsync.",
         )
     return {"acrsync.json": text}
 
 
 def _named(profile: JSON) -> str:
-    """Return the base of a profile: how rows of a copy read does not depend on it."""
+    """Return the base of a profile, which is enough to read the buckets of a copy."""
     return profile if isinstance(profile, str) else str(profile["base"])
 
 
@@ -172,7 +175,7 @@ def _case(files: Mapping[str, str], copy: AccountCopy, profile: JSON) -> Case:
 def _tried(
     undisrupted: Case, plan: Plan, copy: AccountCopy, endpoint: str, *, workers: int, began: float
 ) -> tuple[Rehearsal, Case | None]:
-    """Play every case; of those that fail, return the smallest that still does."""
+    """Run every case, and return the results and the smallest case that fails."""
     from acrsync import cli
     from acrsync.cli import output
     from acrsync.rehearse.report import Rehearsal
@@ -199,7 +202,7 @@ def _tried(
 
 
 def _by_case(results: Iterable[CaseResult]) -> Mapping[str, CaseResult]:
-    """Return the results by what met the apply: they come in the order in which they end."""
+    """Return the results by disruption: they arrive in the order in which they end."""
     return {str(result.case.disruption): result for result in results}
 
 
@@ -225,7 +228,7 @@ def _shown(done: Rehearsal, smaller: Case | None, *, format_: str) -> ExitCode:
 
 
 def _size(case: Case) -> Iterator[str]:
-    """Yield how much is left of a case, for people."""
+    """Yield the size of a case, for people."""
     document = json.loads(next(iter(case.scenario.files.values())))
     for key in ("buckets", "removed"):
         if entries := document.get(key):

@@ -17,21 +17,20 @@ if TYPE_CHECKING:  # `--help` imports every command
 @paths
 @env
 def command(paths: tuple[Path, ...], envs: tuple[str, ...]) -> ExitCode:
-    """Print the manifest of one environment with everything filled in.
+    """Print the manifest of one environment with all values filled in.
 
     A comment above each bucket gives its position in the source. Rendering the output again changes nothing.
 
-    PATH is a manifest file, a folder of them, or `-`; acrsync.yaml by default. Several are one manifest.
+    PATH is a manifest file, a folder of them, or `-`; acrsync.yaml by default. Several files are one manifest.
     """
     from acrsync import manifest as manifests
     from acrsync.cli import output
+    from acrsync.cli.environments import single
     from acrsync.diagnostics import Invalid
     from acrsync.plan.outcome import ExitCode
 
-    if len(set(envs)) > 1 or "all" in envs:
-        raise click.UsageError("This command takes one environment: write --env NAME once.")
-    found = manifests.render(paths, envs[0] if envs else None)
-    if not isinstance(found, str):
-        raise Invalid(found.diagnostics)
-    output.answer(found)
+    rendered = manifests.render(paths, single(envs))
+    if not isinstance(rendered, str):
+        raise Invalid(rendered.diagnostics)
+    output.answer(rendered)
     return ExitCode.DONE

@@ -1,4 +1,4 @@
-"""`acrsync runs`: what was applied before, what is still open of it, and how a person gives that up."""
+"""`acrsync runs`: earlier runs, what they left open, and how a person closes them."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.model import Manifest
     from acrsync.plan.outcome import ExitCode
     from acrsync.runs import Runs
-    from acrsync.runs.memory import Past
+    from acrsync.runs.memory import PastRun
     from acrsync.runs.record import Lines
 
 LAST = "last"
 
 
-def place(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that say whose runs are meant."""
+def location(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options that select the runs."""
     function = click.option(
         "--endpoint",
         envvar="ACRSYNC_ENDPOINT",
@@ -36,7 +36,7 @@ def place(function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @click.group("runs", invoke_without_command=True)
-@place
+@location
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Output format.")
 @click.pass_context
 def command(
@@ -44,19 +44,19 @@ def command(
 ) -> ExitCode | None:
     """List the runs, and show or close one.
 
-    The list shows the id, the result, the changes, who ran it and where; the newest comes last. A run store other
-    than a folder needs the account's uid, from acrsync.yaml.
+    The list shows id, result, changes, stack and user of each run; the newest is last. A run store other than a folder
+    needs the uid of the account, from acrsync.yaml.
     """
     if context.invoked_subcommand is not None:
         return None
     from acrsync.cli import output
     from acrsync.plan.outcome import ExitCode
     from acrsync.report.table import table
-    from acrsync.runs.memory import past
+    from acrsync.runs.memory import past_run
 
-    opened = place_of(runs, endpoint, envs)
-    holder = opened.look().holder
-    found = [past(lines) for _, lines in opened.history() if lines]
+    opened = runs_of(runs, endpoint, envs)
+    holder = opened.peek().holder
+    found = [past_run(lines) for _, lines in opened.history() if lines]
     if format_ == "json":
         output.answer(json.dumps([_facts(run, holder.run if holder else "") for run in found], indent=2) + "\n")
     else:
@@ -68,38 +68,38 @@ def command(
 
 @command.command("show")
 @click.argument("run_id", metavar="ID|last")
-@place
+@location
 def show(run_id: str, *, runs: str | None, endpoint: str | None, envs: tuple[str, ...]) -> ExitCode:
-    """Show one run, and what is still open of it."""
+    """Show one run and its open changes."""
     from acrsync.cli import output
     from acrsync.plan.outcome import ExitCode
     from acrsync.report import PLAIN
     from acrsync.report.record import record_text
-    from acrsync.runs.memory import past
+    from acrsync.runs.memory import past_run
     from acrsync.visible import visible
 
-    lines = lines_of(run_id, place_of(runs, endpoint, envs))
-    left = "".join(f"Open: {visible(left.words)}.\n" for left in past(lines).open)
+    lines = lines_of(run_id, runs_of(runs, endpoint, envs))
+    left = "".join(f"Open: {visible(left.description)}.\n" for left in past_run(lines).open)
     output.answer(record_text(lines, style=PLAIN) + left)
     return ExitCode.DONE
 
 
 @command.command("close")
 @click.argument("run_id", metavar="ID")
-@click.option("--reason", required=True, metavar="TEXT", help="Why nothing of it needs attention any more.")
-@place
+@click.option("--reason", required=True, metavar="TEXT", help="Why its open changes need no attention.")
+@location
 def close(run_id: str, *, reason: str, runs: str | None, endpoint: str | None, envs: tuple[str, ...]) -> ExitCode:
-    """Give up what a run left open.
+    """Close a run that left something open.
 
-    Later runs no longer take it into account. Look at the account first: a create whose end is not known may have made
-    a bucket, and a bucket that a replacement lost is described nowhere else.
+    Later runs then ignore what it left open. Check the account first: a create with an unknown outcome may have created
+    a bucket, and only the record describes a bucket that a replacement lost.
     """
     from acrsync.cli import output
     from acrsync.plan.outcome import ExitCode
 
-    opened = place_of(runs, endpoint, envs, writes=True)
+    opened = runs_of(runs, endpoint, envs, writes=True)
     try:
-        opened.take(lock_timeout_s=0, tell=output.say, landed=False)
+        opened.wait_until_free(lock_timeout_s=0, notify=output.say, in_flight=False)
         opened.close(run_id, reason=reason)
     finally:
         opened.release()
@@ -107,30 +107,30 @@ def close(run_id: str, *, reason: str, runs: str | None, endpoint: str | None, e
     return ExitCode.DONE
 
 
-def place_of(runs: str | None, endpoint: str | None, envs: Sequence[str] = (), *, writes: bool = False) -> Runs:
-    """Return the runs that are meant: of a folder all, otherwise those of the account of the manifest that is here."""
+def runs_of(runs: str | None, endpoint: str | None, envs: Sequence[str] = (), *, writes: bool = False) -> Runs:
+    """Return all runs of a folder, or those of the account of the manifest in this folder."""
     from acrsync.cli.endpoint import DEFAULT_ENDPOINT
     from acrsync.cli.planning import memory_of
     from acrsync.clock import WallClock
     from acrsync.runs.where import Folder
 
-    here = _manifest_here(envs)
-    memory = memory_of(runs, "" if writes else None, in_manifest=here.runs if here else None)
+    manifest = _manifest_here(envs)
+    memory = memory_of(runs, "" if writes else None, in_manifest=manifest.runs if manifest else None)
     in_folder = isinstance(memory.where, Folder)
-    named = endpoint if not envs or here is None else here.endpoint or endpoint
+    own = manifest.endpoint if envs and manifest else None
     return memory.opened(
         WallClock(threading.Event()),
-        endpoint=None if in_folder else named or DEFAULT_ENDPOINT,
-        uid=None if in_folder or here is None else here.account_uid,
+        endpoint=None if in_folder else own or endpoint or DEFAULT_ENDPOINT,
+        uid=None if in_folder or manifest is None else manifest.account_uid,
         settle_s=0,
         landing_s=0,
     )
 
 
 def lines_of(run_id: str, runs: Runs) -> Lines:
-    """Return the record of a run, by its id, as `last`, or in a file. Raises: AcrsyncError."""
+    """Return the record of a run, given as an id, as `last`, or as a file. Raises: AcrsyncError."""
     from acrsync.diagnostics import AcrsyncError
-    from acrsync.runs.folder import read_named
+    from acrsync.runs.recordfile import read_named
     from acrsync.visible import visible
 
     if run_id.endswith(".jsonl"):
@@ -142,21 +142,21 @@ def lines_of(run_id: str, runs: Runs) -> Lines:
 
 
 def _manifest_here(envs: Sequence[str]) -> Manifest | None:
-    """Return the manifest of this folder, for the environment that is asked for. Raises: Invalid if that has errors."""
+    """Return the manifest of this folder for the requested environment. Raises: Invalid if that has errors."""
     from acrsync import manifest as manifests
+    from acrsync.cli.environments import single
     from acrsync.diagnostics import Invalid
 
-    if len(set(envs)) > 1 or "all" in envs:
-        raise click.UsageError("This command takes one environment: write --env NAME once.")
-    if not envs and not options.default_paths()[0].is_file():
+    env = single(envs)
+    if env is None and not options.default_paths()[0].is_file():
         return None
-    loaded = manifests.load((), envs[0] if envs else None)
-    if loaded.manifest is None and envs:
+    loaded = manifests.load((), env)
+    if loaded.manifest is None and env is not None:
         raise Invalid(loaded.diagnostics)
     return loaded.manifest
 
 
-def _result(run: Past, running: str) -> str:
+def _result(run: PastRun, running: str) -> str:
     if run.id == running:
         return "running"
     if run.end is None:
@@ -165,7 +165,7 @@ def _result(run: Past, running: str) -> str:
     return ended if run.done else f"{ended}, something is open"
 
 
-def _facts(run: Past, running: str) -> dict[str, object]:
+def _facts(run: PastRun, running: str) -> dict[str, object]:
     header = run.header
     return {
         "id": run.id,
@@ -177,7 +177,7 @@ def _facts(run: Past, running: str) -> dict[str, object]:
     }
 
 
-def _row(run: Past, running: str) -> tuple[str, ...]:
+def _row(run: PastRun, running: str) -> tuple[str, ...]:
     from acrsync.runs.record import Who
     from acrsync.visible import visible
 
@@ -185,5 +185,5 @@ def _row(run: Past, running: str) -> tuple[str, ...]:
     return run.id, _result(run, running), _counts(run), stack, visible(str(Who(**run.header["who"])))
 
 
-def _counts(run: Past) -> str:
+def _counts(run: PastRun) -> str:
     return ", ".join(f"{count} {status}" for status, count in sorted(run.counts.items())) or "no changes"

@@ -1,4 +1,4 @@
-"""A saved plan from a file, refused with one message where it is not the plan that was meant."""
+"""A saved plan from a file, refused if it is not the expected plan."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read(path: Path) -> tuple[str, SavedPlan]:
 
 
 def refuse_as_manifest(paths: Iterable[Path]) -> None:
-    """Say how a saved plan is applied and shown, if one is named as a manifest. Raises: AcrsyncError."""
+    """Raise AcrsyncError that explains how to apply and show a saved plan, if one of the paths is one."""
     for path in paths:
         if not path.is_file():
             continue  # a pipe can be read only once
@@ -36,32 +36,32 @@ def refuse_as_manifest(paths: Iterable[Path]) -> None:
             with path.open("rb") as file:
                 head = file.read(200)
         except OSError:
-            continue  # the reader of manifests says why
+            continue  # loading the manifest reports the error
         if _SAVED.match(head):
             name = visible(str(path))
             raise AcrsyncError(
                 "E059",
-                f"{name} holds a plan that was saved before. It is applied as it is, and not planned again.",
+                f"{name} is a saved plan, not a manifest. acrsync does not plan it again.",
                 fix=f"apply it: acrsync apply --plan {quote(name)}\nshow it: acrsync show {quote(name)}",
             )
 
 
 def accepted(path: Path, *, expect: str | None, ttl: timedelta) -> Plan:
-    """Return the plan in a file. Raises: AcrsyncError if it is unreadable, edited, too old or another one."""
+    """Return the plan in a file. Raises: AcrsyncError if it is unreadable, edited, too old or not the expected one."""
     _, saved = read(path)
     age = output.now() - saved.created_at
     if age < -timedelta(minutes=5):
         raise AcrsyncError(
             "E059",
-            f"{path} was made at {saved.created_at:%Y-%m-%d %H:%M} UTC, but here it is {output.now():%Y-%m-%d %H:%M} "
-            "UTC, so nobody can tell how old it is.",
-            fix="set the clock of the machine that is wrong, and plan again.",
+            f"{path} was made at {saved.created_at:%Y-%m-%d %H:%M} UTC, but it is {output.now():%Y-%m-%d %H:%M} UTC "
+            "now, so its age is unknown.",
+            fix="correct the clock of the machine that is wrong, and plan again.",
         )
     if age > ttl:
         raise AcrsyncError(
             "E056",
-            f"{path} was made at {saved.created_at:%Y-%m-%d %H:%M} UTC, and a plan holds for {ttl}.",
-            fix="plan again, or raise --plan-ttl if nothing can have changed since.",
+            f"{path} was made at {saved.created_at:%Y-%m-%d %H:%M} UTC, and a plan expires after {ttl}.",
+            fix="plan again, or increase --plan-ttl if the account cannot have changed.",
         )
     if expect is not None and expect != saved.plan.digest:
         raise AcrsyncError(

@@ -1,4 +1,4 @@
-"""`acrsync show`: a saved plan as `plan` showed it, a run by its record, or one bucket with all that is known of it."""
+"""`acrsync show`: a saved plan as `plan` showed it, a run from its record, or one bucket with all its facts."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import click
 
 from acrsync.cli import options
 from acrsync.cli.options import Common, common, compared, offered, output_format
+from acrsync.cli.runs import LAST
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.plan.outcome import ExitCode
 
-LAST = "last"
 RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
 FORMATS = ("text", "json", "markdown", "html", "gitlab", "terraform-json")
 
@@ -24,13 +24,13 @@ FORMATS = ("text", "json", "markdown", "html", "gitlab", "terraform-json")
 @click.argument("what", metavar="FILE|RUN|NAME", shell_complete=offered("shown"))
 @compared
 @options.runs
-@output_format(*FORMATS, told="Output format; a run and a bucket have text and json.")
+@output_format(*FORMATS, help_text="Output format; a run and a bucket have text and json.")
 def command(where: Common, *, what: str, manifests: tuple[Path, ...], runs: str | None, format_: str) -> ExitCode:
     """Show a saved plan, a run, or one bucket.
 
-    A saved plan is shown as `acrsync plan` showed it, a run by its record, a bucket with all facts and users.
+    A saved plan is shown as by `acrsync plan`, a run from its record, a bucket with all facts and users.
 
-    FILE is a saved plan or a run record, RUN the id of a run or `last`, NAME a bucket's name or id.
+    FILE is a saved plan or a run record, RUN the id of a run or `last`, NAME the name or id of a bucket.
     """
     path = Path(what)
     if what == LAST or RUN_ID.fullmatch(what) or (path.suffix == ".jsonl" and path.is_file()):
@@ -79,12 +79,12 @@ def _run(where: Common, run: str, runs: str | None, format_: str) -> ExitCode:
 
     from acrsync.cli import output
     from acrsync.cli.planning import style_for
-    from acrsync.cli.runs import lines_of, place_of
+    from acrsync.cli.runs import lines_of, runs_of
     from acrsync.plan.outcome import ExitCode
     from acrsync.report.record import record_text
 
     _only_text_and_json(format_, "A run")
-    lines = lines_of(run, place_of(runs, where.endpoint))
+    lines = lines_of(run, runs_of(runs, where.endpoint))
     if format_ == "json":
         output.answer(json.dumps({"format_version": "1.0", "events": lines}, indent=2) + "\n")
     else:
@@ -95,19 +95,17 @@ def _run(where: Common, run: str, runs: str | None, format_: str) -> ExitCode:
 def _bucket(where: Common, name: str, manifests: tuple[Path, ...], format_: str) -> ExitCode:
     from acrsync.cli import output
     from acrsync.cli.endpoint import opened
-    from acrsync.cli.environments import env_of, one
-    from acrsync.cli.looking import meaning, sight, unknown, users_of
+    from acrsync.cli.environments import access_to_one, single
     from acrsync.cli.planning import style_for
+    from acrsync.cli.viewing import matching, users_of, view
     from acrsync.plan.outcome import ExitCode
     from acrsync.report.buckets import bucket_text, known, list_json
 
     _only_text_and_json(format_, "A bucket")
-    where = one(where, manifests)
+    where = access_to_one(where, manifests)
     with opened(where, read_only=True) as account:
-        seen = sight(account, manifests, env_of(where))
-        rows = meaning(seen.snapshot.rows, name)
-        if not rows:
-            raise unknown(name, (row.name for row in seen.snapshot.rows))
+        seen = view(account, manifests, single(where.envs))
+        rows = matching(seen.snapshot.rows, name)
         buckets = known(rows, seen.plan, users_of(account, rows))
     if format_ == "json":
         output.answer(list_json(buckets, uid=seen.uid, endpoint=account.endpoint))

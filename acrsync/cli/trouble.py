@@ -1,4 +1,4 @@
-"""What is reported of a run that ended in an exception."""
+"""The report of a run that ended with an exception."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ from acrsync.plan.outcome import ExitCode
 from acrsync.runs import Held
 
 _MAY_HAVE_WRITTEN = error(
-    "W514", "What it wrote before is in its record, and was not read back.", fix="run plan, and then apply again."
+    "W514",
+    "Its record has what it wrote before the bug. That was not read back.",
+    fix="run plan, and then apply again.",
 )
 
 
 def report_failure(failure: BaseException, arguments: Sequence[str]) -> ExitCode:
-    """Say in one message what ended the run, and return its exit code."""
+    """Report what ended the run, and return its exit code."""
     match failure:
         case output.Unwritten():
             return ExitCode.FAILED
@@ -31,7 +33,7 @@ def report_failure(failure: BaseException, arguments: Sequence[str]) -> ExitCode
 
 
 def ended_by(failure: BaseException) -> tuple[tuple[Diagnostic, ...], ExitCode]:
-    """Return what is to be said of a run that this ended, and its exit code."""
+    """Return the messages about an exception that ended a run, and the exit code."""
     match failure:
         case KeyboardInterrupt() | click.Abort():
             return (error("E001", "Nothing was written."),), ExitCode.INTERRUPTED
@@ -49,7 +51,7 @@ def ended_by(failure: BaseException) -> tuple[tuple[Diagnostic, ...], ExitCode]:
 
 def _bug(failure: BaseException) -> Diagnostic:
     sys.stderr.write("".join(traceback.format_exception(failure)))
-    detail = f"{type(failure).__name__}. This is a bug in acrsync; the lines above say where."
+    detail = f"{type(failure).__name__}. This is a bug in acrsync; the lines above show where."
     return error("E000", detail, fix="report it with the lines above.")
 
 
@@ -61,7 +63,7 @@ def _usage(failure: click.ClickException, arguments: Sequence[str]) -> Diagnosti
 
 
 def _failed(diagnostics: Sequence[Diagnostic], code: ExitCode, arguments: Sequence[str]) -> ExitCode:
-    """Report a run that ended before it had an answer, in the format that was asked for, and return the code."""
+    """Report a run that ended without a result, in the requested format, and return the code."""
     from acrsync.plan.outcome import Run
     from acrsync.report import FORMATS, diagnostics_text
 
@@ -76,7 +78,7 @@ def _failed(diagnostics: Sequence[Diagnostic], code: ExitCode, arguments: Sequen
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
-    """Tell whether JSON was asked for, also if the rest of the command line is wrong."""
+    """Return whether JSON is requested, also if the rest of the command line is wrong."""
     return (_last(arguments, "--format") or environment("ACRSYNC_FORMAT")) == "json"
 
 

@@ -1,6 +1,7 @@
-"""What to say of an option or command that does not exist: the near one, or what another tool's word is called here.
+"""Advice for an option or command that does not exist: a similar one, or the equivalent of another tool's option.
 
-Why a table beside spelling: `--purge` is spelled almost like `--prune`, and a slip must not lead to what deletes.
+Why a table in addition to spelling: `--purge` is spelled like `--prune`, and a typo must not lead to an option that
+deletes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import click
 
-# Never suggested by spelling: they delete, or approve, or answer a question beforehand.
+# Never suggested by spelling: they delete, approve, or skip a question.
 CAREFUL = frozenset({"--prune", "--allow", "--max-deletes", "--yes"})
 
 _PLAN = ("`acrsync plan` shows what would change; it never writes.", "run `acrsync plan`.")
@@ -19,33 +20,33 @@ _WHOLE = (
     "to change one bucket, edit only its entry; `acrsync show NAME` shows one bucket.",
 )
 _IN_MANIFEST = (
-    "Values are set in the manifest, so that they are reviewed.",
+    "Values are set in the manifest, so that they can be reviewed.",
     "edit the manifest; what differs between accounts goes under `variables:` and `environments:`.",
 )
 _ENV = ("", "write `--env NAME`, with an environment of the manifest.")
 _FORCE = (
-    "No option overrides every objection: each one is approved by itself.",
-    "run `acrsync plan`; below each objection it prints the lines that approve it.",
+    "No option overrides all objections: each is approved separately.",
+    "run `acrsync plan`; it prints the lines that approve each objection.",
 )
 _DELETE = (
     "No option deletes buckets by name.",
-    "list the bucket under `removed:` in the manifest, and look at the plan.",
+    "list the bucket under `removed:` in the manifest, and check the plan.",
 )
 _JSON = ("", "`--format json` prints JSON, and `--out FILE` writes a file.")
-_NO_STATE = ("acrsync has no state file: each plan reads the account.", "leave the option out.")
+_NO_STATE = ("acrsync has no state file: each plan reads the account.", "remove the option.")
 _TOKEN = (
-    "An option is visible in the list of processes, so the token is not one.",
+    "Other users could see a token option in the list of processes.",
     "set ACRSYNC_TOKEN, or name a file: --token-file FILE.",
 )
 _YES = (
     "`apply` is the only command that asks.",
-    "review a saved plan and apply exactly that: `acrsync plan --out plan.json`, "
+    "review a saved plan and apply exactly that plan: `acrsync plan --out plan.json`, "
     "then `acrsync apply --plan plan.json --yes`.",
 )
 _FILE = ("", "write the file without an option: `{command} FILE`.")
 _ENDPOINT = ("", "write `--endpoint URL`.")
 
-# Options of other tools, without their hyphens: what is so here, and what to do.
+# Options of other tools, without hyphens: an explanation, and what to do.
 OPTIONS: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(
         ("dry-run", "dryrun", "n", "check", "diff", "preview", "what-if", "whatif", "no-op", "noop"), _PLAN
@@ -65,7 +66,7 @@ OPTIONS: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(("url", "host", "server", "base-url", "api-url"), _ENDPOINT),
     **dict.fromkeys(("verbose", "v", "vv", "log-level", "trace"), ("", "`--debug` logs each request.")),
     **dict.fromkeys(
-        ("quiet", "q", "silent"), ("stdout holds only the answer.", "send the rest away: `{command} 2>/dev/null`.")
+        ("quiet", "q", "silent"), ("stdout has only the result.", "redirect the rest: `{command} 2>/dev/null`.")
     ),
     **dict.fromkeys(("no-color", "no-colour", "no-colors"), ("", "write `--color never`, or set NO_COLOR=1.")),
     **dict.fromkeys(("concurrency", "jobs", "j", "workers"), ("", "write `--parallelism N`.")),
@@ -76,7 +77,7 @@ OPTIONS: Mapping[str, tuple[str, str]] = {
 COMMANDS: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(("diff", "preview", "dry-run", "whatif", "refresh", "drift"), ("", "run `acrsync plan`.")),
     **dict.fromkeys(
-        ("up", "deploy", "sync", "push", "update", "reconcile"), ("", "run `acrsync apply`; it asks first.")
+        ("up", "deploy", "sync", "push", "update", "reconcile"), ("", "run `acrsync apply`; it asks for confirmation.")
     ),
     **dict.fromkeys(
         ("import", "adopt"),
@@ -88,12 +89,12 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
     **dict.fromkeys(("state", "refresh-state"), ("acrsync has no state file: `list` reads the account.", "")),
     **dict.fromkeys(
         ("destroy", "delete", "rm", "remove", "down"),
-        ("No command deletes: what the manifest says is planned and reviewed first.", "see `acrsync plan --help`."),
+        ("No command deletes directly: each deletion is planned and reviewed first.", "see `acrsync plan --help`."),
     ),
     **dict.fromkeys(("history", "log", "logs"), ("", "run `acrsync runs`; `acrsync show RUN` shows one.")),
     **dict.fromkeys(("undo", "rollback", "revert"), ("", "run `acrsync plan --undo last --out undo.json`.")),
     **dict.fromkeys(("check", "lint", "fmt", "format", "test"), ("", "run `acrsync validate`.")),
-    **dict.fromkeys(("login", "auth", "configure"), ("acrsync keeps no token.", "set ACRSYNC_TOKEN.")),
+    **dict.fromkeys(("login", "auth", "configure"), ("acrsync does not store tokens.", "set ACRSYNC_TOKEN.")),
     **dict.fromkeys(("mv", "move", "rename"), ("", "change `name:` of the entry, and add `was: OLD NAME`.")),
     "version": ("", "run `acrsync --version`."),
     "help": ("", "run `acrsync --help`, or add --help to a command."),
@@ -109,12 +110,12 @@ def advice(failure: click.ClickException, arguments: Sequence[str]) -> tuple[str
     match failure:
         case click.NoSuchOption() if context:
             written = _as_written(failure.option_name, arguments)
-            said, fix = _option(written, context)
-            what = f"`{command}` has no option {written}."
-            return f"{what} {said}".rstrip(), fix.format(command=command) or see
+            explanation, fix = _option(written, context)
+            problem = f"`{command}` has no option {written}."
+            return f"{problem} {explanation}".rstrip(), fix.format(command=command) or see
         case click.exceptions.NoSuchCommand():
-            said, fix = _command(failure.command_name)
-            return f"There is no command {failure.command_name}. {said}".rstrip(), fix or see
+            explanation, fix = _command(failure.command_name)
+            return f"There is no command {failure.command_name}. {explanation}".rstrip(), fix or see
         case click.BadParameter(param=click.Option(envvar=str(variable)) as option) if context and _from_environment(
             option, context
         ):
@@ -129,7 +130,7 @@ def _from_environment(option: click.Option, context: click.Context) -> bool:
 
 
 def _as_written(name: str, arguments: Sequence[str]) -> str:
-    """Return an option as it was typed: of `-target` the parser of short options only tells `-t`."""
+    """Return an option as it was typed: for `-target`, the parser of short options reports only `-t`."""
     if name.startswith("--"):
         return name
     typed = (a.partition("=")[0] for a in arguments if a.startswith("-") and not a.startswith("--"))
@@ -161,7 +162,7 @@ def _command(word: str) -> tuple[str, str]:
 
 
 def _near(word: str, known: Sequence[str] | frozenset[str]) -> str | None:
-    """Return the one that begins like the word, or is spelled almost like it."""
+    """Return the name that begins with the word, or has a similar spelling."""
     beginning = sorted(name for name in known if len(word) > len("--x") and name.startswith(word))
     return next(iter(beginning or difflib.get_close_matches(word, sorted(known), n=1, cutoff=0.7)), None)
 

@@ -22,18 +22,18 @@ if TYPE_CHECKING:  # `--help` imports every command
     "json",
     "github",
     "gitlab",
-    told="Output format: for people, for programs, as GitHub annotations, or as a GitLab code quality report.",
+    help_text="Output format: for people, for programs, as GitHub annotations, or as a GitLab code quality report.",
 )
 @env
 @color
 def command(paths: tuple[Path, ...], envs: tuple[str, ...], format_: str, color: str) -> ExitCode:
     """Check manifests, without network.
 
-    Reports all errors in all files, each with its position and what to write instead.
+    Reports all errors in all files, each with its position and a fix.
 
-    Checks every environment of the manifest, with --env only some.
+    Checks all environments of the manifest; with --env only the given ones.
 
-    PATH is a manifest file, a folder of them, or `-`; acrsync.yaml by default. Several are one manifest.
+    PATH is a manifest file, a folder of them, or `-`; acrsync.yaml by default. Several files are one manifest.
     """
     from acrsync import manifest as manifests
     from acrsync.cli import ci, output
@@ -59,9 +59,9 @@ def command(paths: tuple[Path, ...], envs: tuple[str, ...], format_: str, color:
         case "json":
             output.answer(FORMATS["json"](None, run))
         case "github":
-            output.answer(github_text(ci.from_the_top(list(diagnostics))))
+            output.answer(github_text(ci.relative_to_checkout(list(diagnostics))))
         case "gitlab":
-            output.answer(code_quality_text(ci.from_the_top(list(diagnostics))))
+            output.answer(code_quality_text(ci.relative_to_checkout(list(diagnostics))))
         case _:
             output.answer(diagnostics_text(diagnostics, style=style_for(color)))
             if code == ExitCode.DONE:

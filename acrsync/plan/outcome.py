@@ -79,9 +79,8 @@ class End:
 
     outcomes: tuple[Outcome, ...] = ()
     interrupted: bool = False
-    own_leftovers: bool = False  # buckets that this run wrote are not as wanted afterwards
-    other_leftovers: bool = False  # someone else changed other buckets during the run
-    moved_on: bool = False  # the account changed after the plan was shown
+    own_leftovers: bool = False  # buckets that this run wrote do not read back as wanted
+    other_leftovers: bool = False  # somebody else changed other buckets meanwhile
     objections: bool = False
     errors: bool = False
     changes: bool = False  # there are changes, and the exit code must show it
@@ -101,7 +100,7 @@ def exit_code(end: End) -> ExitCode:
         return ExitCode.REFUSED
     if trouble or end.errors:
         return ExitCode.FAILED
-    if end.moved_on or end.other_leftovers or Status.STALE in statuses:
+    if end.other_leftovers or Status.STALE in statuses:
         return ExitCode.STALE
     return ExitCode.CHANGES if end.changes else ExitCode.DONE
 

@@ -1,7 +1,7 @@
-"""What runs did and may still be going on, known to every later run: one object, opened once, for plan and apply.
+"""What runs did, and what may still be in progress: one object, opened once, for plan and apply.
 
-`take` waits until nobody else holds the account and nothing of earlier runs can land any more, then the caller lists
-and plans, and `begin` makes the account its own, or says that somebody was faster.
+An apply first calls `wait_until_free`, which waits until no other run holds the account and no request of an earlier
+run can arrive any longer. Then it lists and plans. Then it calls `begin`, which locks the account or raises `LostRace`.
 """
 
 from __future__ import annotations
@@ -16,85 +16,87 @@ from acrsync.plan.outcome import Outcome, Verb
 from acrsync.runs.memory import Holder, Known
 from acrsync.runs.record import Lines, Wanted
 
-LANDING_S = 30.0  # so long may a request take to land after it was sent; no client can bound it
+LANDING_S = 30.0  # assumed upper limit for a request to arrive after it was sent; no client can enforce one
 
 
 class Held(AcrsyncError):
-    """E075: another run holds the account, and nothing was written to it."""
+    """E075: another run holds the account. Nothing was written."""
 
 
 class LeaseLost(RemoteError):
-    """E076: this run may not write any more, as another one may by now. This write was not sent."""
+    """E076: this run must stop writing, because another run may write now. This write was not sent."""
 
 
-class Moved(AcrsyncError):
-    """E077: another run was faster; what was listed and planned does not count any more."""
+class LostRace(AcrsyncError):
+    """E077: another run was faster. The list and the plan of this run are out of date."""
 
 
 class Run(Protocol):
     """The journal of one apply."""
 
     id: str
-    where: str  # its record, for people
+    where: str  # the place of its record, for people
 
     def intent(self, verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...]) -> None:
-        """Record a write that is about to be sent; returns when that cannot be lost any more."""
+        """Record a write that is about to be sent; return when the record is durable."""
         ...
 
     def outcome(self, outcome: Outcome) -> None:
-        """Record how a change ended, the last time for good. Raises nothing: an outcome that is missing is unknown."""
+        """Record the outcome of a change; the last one counts. Raises nothing: a missing outcome counts as unknown."""
         ...
 
-    def last_look(self) -> None:
-        """Return if this run may still write, right before the first byte of a write's body is sent.
+    def before_write(self) -> None:
+        """Check that this run may still write. Called right before the first byte of a write's body is sent.
 
-        Raises: LeaseLost, and then nothing may be sent.
+        Raises: LeaseLost; then the write must not be sent.
         """
         ...
 
     def end(self, *, exit_code: int, verified: bool, rows: Sequence[Live] | None, managed: Mapping[int, str]) -> None:
-        """Record the end, with what the final list (None: there is none) settles of earlier runs, and give way.
+        """Record the end and what the final list, if there is one, settles of earlier runs; free the account.
 
-        Raises: AcrsyncError if that cannot be kept; the run then counts as one that crashed.
+        Raises: AcrsyncError if the end cannot be recorded; the run then counts as crashed.
         """
         ...
 
 
 class Runs(Protocol):
-    """The memory of runs in one account."""
+    """The runs of one account."""
 
     where: str
 
-    def look(self) -> Known:
-        """Return what is known now. Never writes, never waits."""
+    def peek(self) -> Known:
+        """Return what is known now. Does not write or wait."""
         ...
 
-    def take(self, *, lock_timeout_s: float, tell: Callable[[str], object], landed: bool = True) -> Known:
-        """Return what is known when nobody else holds the account and no request of an earlier run can land any more.
+    def wait_until_free(
+        self, *, lock_timeout_s: float, notify: Callable[[str], object], in_flight: bool = True
+    ) -> Known:
+        """Wait until no other run holds the account, then return what is known.
 
-        Without `landed` only the first is waited for. Raises: Held. Waiting for a holder that crashed does not count
-        against `lock_timeout_s`.
+        With `in_flight`, also wait until no request of an earlier run can arrive any longer. The wait for a holder that
+        crashed does not count against `lock_timeout_s`. Raises: Held.
         """
         ...
 
     def begin(self, wanted: Wanted, *, rows: Sequence[Live]) -> Run:
-        """Make the account this run's. `rows` were listed after `take`. Raises: Moved, AcrsyncError."""
+        """Lock the account. `rows` were listed after `wait_until_free`. Raises: LostRace, AcrsyncError."""
         ...
 
     def settle(self, *, rows: Sequence[Live]) -> None:
-        """Record what a list shows of earlier runs, where there is nothing to apply. Raises: Moved, AcrsyncError."""
+        """Record what a list shows of earlier runs, if there is nothing to apply. Raises: LostRace, AcrsyncError."""
         ...
 
     def history(self) -> Iterator[tuple[str, Lines]]:
-        """Yield the id and lines of each run that is known of, oldest first. Raises: AcrsyncError."""
+        """Yield the id and lines of each known run, oldest first. Raises: AcrsyncError."""
         ...
 
     def close(self, run_id: str, *, reason: str) -> None:
-        """Give up by hand what a run left open, after `take`. Raises: AcrsyncError if there is no such open run."""
+        """Close a run that left something open, after `wait_until_free`. Raises: AcrsyncError if there is none."""
         ...
 
     def release(self) -> None:
-        """Give way, whatever happened."""
+        """Free the account, also after an error."""
         ...
 
 
@@ -105,3 +107,8 @@ def held(holder: Holder) -> Held:
         f"It is {holder}. Nothing was written.",
         fix="wait for it to end, or wait longer with `--lock-timeout SECONDS`.",
     )
+
+
+def lost_race(where: str) -> LostRace:
+    """Return the error for runs that changed since they were read."""
+    return LostRace("E077", f"Another run changed {where} in the meantime.")

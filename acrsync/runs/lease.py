@@ -1,36 +1,38 @@
-"""A lease on an account, kept in a store that has nothing but compare-and-swap.
+"""A lease on an account, in a store that offers only compare-and-swap.
 
-Terms. The *object* is the one document that a store keeps for an account: who holds the account, and what the last
-runs did or left open. Each swap gives it a fresh *nonce*. A run *holds* the account from the swap that puts its name
-and plan there until it swaps them out again, or for `ttl` after its last *renewal*, a swap that brings its outcomes.
+Terms. The *object* is the one document that a store keeps for an account: who holds the account, and what recent
+runs did or left open. Each swap gives it a fresh *nonce*. A run *holds* the account from the swap that stores its name
+and plan until the swap that removes them, or until `ttl` after its last *renewal*, a swap that adds its outcomes.
 
-The premise: **a run writes to the account only while its own clock says that no other run can believe the account to
-be free.** The clocks of two machines are never compared. The holder counts from before it *sent* its last renewal, and
-the others from after they *saw* it, so the holder's time is over first.
+The premise: **a run writes to the account only while its own clock proves that no other run can consider the account
+free.** Clocks of two machines are never compared. The holder counts from before it *sent* its last renewal, and the
+others count from after they *read* it, so the holder's time ends first.
 
-Ten rules follow. Each was left out once in a simulation of many runners, and each time a bucket was doubled or lost
+The ten rules. A simulation of many runners left out each of them once, and each time a bucket was duplicated or lost
 (`tests/simulate`; `docs/safety.md` has the table).
 
-1.  One object, changed only by compare-and-swap, each time with a fresh nonce: two equal writes would both "succeed".
-2.  If an answer is lost or a swap conflicts, the object is read again and the *nonce* tells whose swap landed. The
-    holder's name does not: an older swap of the same run may have landed late.
-3.  The object is never deleted. A release is a swap like others, and what happened stays to be known.
-4.  Another run takes over when one nonce stood still for `ttl` on its own clock, from the first answer that showed it.
-    Stamps of the holder decide nothing.
-5.  The holder's `ttl` counts from before the renewal was sent, less 5 %, on the clock that moved furthest: one of them
-    may have stood still while the machine slept. It looks at the clock right before the first byte of a write's body.
-    If time is over, it renews and looks again: a renewal may take long, too.
-6.  The plan, the ids that were listed and what replacements would need again are in the object before the first write.
-    So the plan is the intent of all its changes, and one without an outcome there counts as sent.
-7.  Before a run lists after one that left something undecided, it waits for `LANDING_S` and until lists must show it.
-8.  What is open stays open through any number of runs, until a list settles it.
-9.  A list must show what the last runs wrote, or it may be older than that: then the caller waits, and lists again.
-10. Nothing is held while a run lists and plans. Its first swap names the version that was read before the list, so
-    that if it succeeds nobody held the account in between, and the list counts.
+1.  There is one object. It changes only by compare-and-swap, each time with a fresh nonce: otherwise two equal writes
+    would both succeed.
+2.  If the response to a swap is lost, or a swap conflicts, the run reads the object again, and the *nonce* shows whose
+    swap landed. The holder's name does not show it: an older swap of the same run may have landed late.
+3.  The object is never deleted. A release is a swap, too, and keeps what happened.
+4.  Another run takes over when one nonce has not changed for `ttl` on its own clock, counted from the first response
+    that showed it. Timestamps of the holder have no influence.
+5.  The holder's `ttl` counts from before it sent the renewal, less 5 %, on the clock that advanced most: a clock may
+    have stopped while the machine slept. The holder checks the clock right before the first byte of a write's body. If
+    the time is over, it renews and checks again, because a renewal may take long, too.
+6.  The plan, the listed ids and everything that a replacement needs to create its bucket again are in the object before
+    the first write. So the plan is the intent of all its changes, and a change without an outcome counts as sent.
+7.  If the previous run left a change undecided, a run waits `LANDING_S`, and then until lists must show that change,
+    before it lists the account.
+8.  An open change stays open through any number of runs, until a list settles it.
+9.  A list must show what the last runs wrote. If it does not, it may be older, and the caller waits and lists again.
+10. A run does not hold the account while it lists and plans. Its first swap names the version that it read before the
+    list. If the swap succeeds, nobody held the account in between, and the list is valid.
 
-What remains: a process that is suspended between its last look and the socket sends what it was about to send. A
-*strict* run leaves nothing of that: it swaps in a claim before each create, and no run sends a create again of which
-a claim is open. A swap fails once another run has taken over, so nothing is claimed, and sent, after that.
+What remains: a process that is suspended between its last check and the socket sends its request when it resumes. A
+*strict* run closes this gap: it swaps in a claim before each create, and no run repeats a create that has an open
+claim. After a takeover the swap of a claim fails, so that create is neither claimed nor sent.
 """
 
 from __future__ import annotations
@@ -50,21 +52,20 @@ from acrsync.diagnostics import AcrsyncError
 from acrsync.model import Attrs, Live
 from acrsync.plan.changes import Work
 from acrsync.plan.outcome import Outcome, Verb
-from acrsync.runs import LANDING_S, LeaseLost, Moved, held
-from acrsync.runs.memory import FORGET, NONSENSE, Holder, Known, Past, changes, past, reduced
+from acrsync.runs import LANDING_S, LeaseLost, LostRace, held, lost_race
+from acrsync.runs.memory import FORGET_AFTER, MALFORMED, Holder, Known, PastRun, end_of, past_run, reduced
 from acrsync.runs.record import (
     Line,
     Lines,
     Wanted,
     Who,
     check,
+    check_format,
     closed_line,
     decoded,
     encoded,
-    end_line,
     intent_line,
     intents_of,
-    key_of,
     new_id,
     outcome_line,
     run_line,
@@ -73,7 +74,7 @@ from acrsync.runs.store import NO_RECORDS, Conflict, Store, StoreError, Unanswer
 from acrsync.visible import visible
 
 FORMAT_VERSION = "1.0"
-MARGIN = 0.95  # of the ttl that the holder uses: clocks differ a little in their pace
+MARGIN = 0.95  # the part of the ttl that the holder uses: clocks run at slightly different speeds
 Decoded = TypeVar("Decoded")
 TRIES = 3
 POLL_S = 2.0
@@ -89,10 +90,9 @@ class Object:
 
     @classmethod
     def decoded(cls, data: bytes) -> Object:
-        """Return it from its bytes. Raises: one of NONSENSE if it makes no sense."""
+        """Return the object from its bytes. Raises: one of MALFORMED."""
         document = json.loads(data)
-        if str(document["format_version"]).partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
-            raise ValueError(f"its format is {document['format_version']}, this acrsync reads {FORMAT_VERSION}")
+        check_format(document["format_version"], FORMAT_VERSION)
         holder = document["holder"]
         runs = {run["id"]: tuple(run["lines"]) for run in document["runs"]}
         for lines in runs.values():
@@ -108,34 +108,34 @@ class Object:
         return json.dumps(document).encode()
 
     def known(self) -> Known:
-        return Known(tuple(past(lines) for lines in self.runs.values()), self.holder)
+        return Known(tuple(past_run(lines) for lines in self.runs.values()), self.holder)
 
-    def adding(self, added: Mapping[str, Lines]) -> Object:
-        """Return it with lines added to the records of some runs."""
+    def with_lines(self, added: Mapping[str, Lines]) -> Object:
+        """Return the object with lines added to the records of some runs."""
         runs = {run_id: (*lines, *added.get(run_id, ())) for run_id, lines in self.runs.items()}
         return replace(self, runs=runs | {run_id: lines for run_id, lines in added.items() if run_id not in runs})
 
     def records(self) -> dict[str, bytes]:
-        """Return the records of the runs that are whole here for the last time: nothing of them is open any more."""
+        """Return the complete records of finished runs; the next `compacted` removes most of their lines."""
         done = {run.id for run in self.known().runs if run.done and "plan" in run.header}
         return {run_id: encoded(lines) for run_id, lines in self.runs.items() if run_id in done}
 
-    def tidied(self, *, now: datetime) -> Object:
-        """Return it with only what later runs need: of a run of which nothing is open, that is little."""
-        pasts = {run_id: past(lines) for run_id, lines in self.runs.items()}
-        newest = {_whose(run): run.id for run in pasts.values() if run.managed}
+    def compacted(self, *, now: datetime) -> Object:
+        """Return the object with only what later runs need, which is little of a finished run."""
+        past_runs = {run_id: past_run(lines) for run_id, lines in self.runs.items()}
+        newest = {_manifest_of(run): run.id for run in past_runs.values() if run.managed}
         kept: dict[str, Lines] = {}
         for run_id, lines in self.runs.items():
-            managed = newest.get(_whose(pasts[run_id])) == run_id
-            if not pasts[run_id].done or (self.holder and self.holder.run == run_id):
+            managed = newest.get(_manifest_of(past_runs[run_id])) == run_id
+            if not past_runs[run_id].done or (self.holder and self.holder.run == run_id):
                 kept[run_id] = lines
-            elif managed or now - pasts[run_id].last < FORGET:
+            elif managed or now - past_runs[run_id].last < FORGET_AFTER:
                 kept[run_id] = reduced(lines, managed=managed)
         return replace(self, runs=kept)
 
 
 class LeasedRuns:
-    """The memory of runs in one account, in a store that several machines share."""
+    """The runs of one account, in a store that several machines share."""
 
     def __init__(
         self,
@@ -151,15 +151,20 @@ class LeasedRuns:
         self.where = store.where
         self.store, self.clock, self.who = store, clock, who
         self.settle_s, self.landing_s, self.ttl_s, self.strict = settle_s, landing_s, ttl_s, strict
-        self._seen: tuple[Object, str | None] = (Object(), None)  # as `take` saw it last, with its version
+        self._last_read: tuple[Object, str | None] = (
+            Object(),
+            None,
+        )  # what `wait_until_free` read last, and its version
         self._run: LeasedRun | None = None
 
-    def look(self) -> Known:
+    def peek(self) -> Known:
         return self.read()[0].known()
 
-    def take(self, *, lock_timeout_s: float, tell: Callable[[str], object], landed: bool = True) -> Known:
+    def wait_until_free(
+        self, *, lock_timeout_s: float, notify: Callable[[str], object], in_flight: bool = True
+    ) -> Known:
         began = self.clock.now()
-        nonce, since, told = None, began, ""
+        nonce, since, last_message = None, began, ""
         while True:
             seen, version = self.read()
             now = self.clock.now()
@@ -167,49 +172,49 @@ class LeasedRuns:
                 if nonce is not None and seen.holder and now - began >= lock_timeout_s:
                     raise held(seen.holder)
                 nonce, since = seen.nonce, now
-            free_in_s = self.free_in(seen, stood_s=now - since, landed=landed)
-            if free_in_s <= 0:
-                self._seen = seen, version
+            wait_s = self.remaining_wait_s(seen, unchanged_s=now - since, in_flight=in_flight)
+            if wait_s <= 0:
+                self._last_read = seen, version
                 return seen.known()
-            if (message := _waiting(seen, stood_s=now - since)) != told:
-                tell(told := message)
-            if not self.clock.wait(min(POLL_S, free_in_s)):
+            if (message := _waiting(seen, unchanged_s=now - since)) != last_message:
+                notify(last_message := message)
+            if not self.clock.wait(min(POLL_S, wait_s)):
                 raise KeyboardInterrupt
 
-    def free_in(self, seen: Object, *, stood_s: float, landed: bool) -> float:
-        """Return how long an object must still stand as it is until a run may list; 0 if it may now."""
+    def remaining_wait_s(self, seen: Object, *, unchanged_s: float, in_flight: bool) -> float:
+        """Return how long the object must stay unchanged until a run may list; at most 0 if it may list now."""
         holding_s = seen.holder.ttl_s if seen.holder else 0.0
-        landing_s = self.landing_s + self.settle_s if landed and seen.known().undecided else 0.0
-        return holding_s + landing_s - stood_s
+        landing_s = self.landing_s + self.settle_s if in_flight and seen.known().undecided else 0.0
+        return holding_s + landing_s - unchanged_s
 
     def begin(self, wanted: Wanted, *, rows: Sequence[Live]) -> LeasedRun:
-        now, (seen, version) = self.clock.wall(), self._seen
+        now, (seen, version) = self.clock.wall(), self._last_read
         run_id = new_id(now)
         lines = (run_line(run_id, wanted, self.who, now=now), *intents_of(wanted.plan, now=now, claims=self.strict))
         holder = Holder(run_id, str(self.who), now.isoformat(timespec="seconds"), self.ttl_s)
         settled = seen.known().settled(rows, by=run_id, now=now)
-        held_now = replace(seen.adding({**settled, run_id: lines}), holder=holder)
+        held_now = replace(seen.with_lines({**settled, run_id: lines}), holder=holder)
         lease = Lease(self, held_now, version)
         lease.put(note=f"{run_id}: begins")
         self._run = LeasedRun(run_id, lease)
         return self._run
 
     def settle(self, *, rows: Sequence[Live]) -> None:
-        now, (seen, version) = self.clock.wall(), self._seen
+        now, (seen, version) = self.clock.wall(), self._last_read
         if settled := seen.known().settled(rows, by="", now=now):
             self._change(seen, version, settled, note="nothing to do: settles " + ", ".join(settled))
 
     def close(self, run_id: str, *, reason: str) -> None:
-        seen, version = self._seen
-        seen.known().one(run_id)
+        seen, version = self._last_read
+        seen.known().unfinished_run(run_id)
         closed = closed_line(by=str(self.who), reason=reason, now=self.clock.wall())
         self._change(seen, version, {run_id: (closed,)}, note=f"{run_id}: closed by hand")
 
     def history(self) -> Iterator[tuple[str, Lines]]:
-        here = self.read()[0].runs
-        for run_id in sorted({*self.store.kept(), *here}):
-            kept = None if "plan" in here.get(run_id, ({},))[0] else self.store.record(run_id)
-            yield run_id, here[run_id] if kept is None else self._understood(decoded, kept)
+        recent = self.read()[0].runs
+        for run_id in sorted({*self.store.record_ids(), *recent}):
+            record = None if "plan" in recent.get(run_id, ({},))[0] else self.store.record(run_id)
+            yield run_id, recent[run_id] if record is None else self._decoded(decoded, record)
 
     def release(self) -> None:
         if self._run is not None:
@@ -218,44 +223,43 @@ class LeasedRuns:
     def read(self) -> tuple[Object, str | None]:
         """Return the object and its version. Raises: StoreError, also if it is damaged."""
         stored = self.store.read()
-        return (Object(), None) if stored is None else (self._understood(Object.decoded, stored.data), stored.version)
+        return (Object(), None) if stored is None else (self._decoded(Object.decoded, stored.data), stored.version)
 
-    def _understood(self, decode: Callable[[bytes], Decoded], data: bytes) -> Decoded:
+    def _decoded(self, decode: Callable[[bytes], Decoded], data: bytes) -> Decoded:
         try:
             return decode(data)
-        except NONSENSE as e:
-            detail = f"{self.where}: {e}. It may tell of a create that must not be sent again."
+        except MALFORMED as e:
+            detail = f"{self.where}: {e}. It may record a create that must not be sent again."
             raise StoreError("E072", detail, fix="restore an older version of it.") from e
 
     def _change(self, seen: Object, version: str | None, added: Mapping[str, Lines], *, note: str) -> None:
-        changed = replace(seen.adding(added), holder=None)
-        Lease(self, changed.tidied(now=self.clock.wall()), version).put(note=note, records=changed.records())
+        changed = replace(seen.with_lines(added), holder=None)
+        Lease(self, changed.compacted(now=self.clock.wall()), version).put(note=note, records=changed.records())
 
 
 class Lease:
-    """The object as this run wants it, and how sure it is that it is stored."""
+    """The object that this run wants to store, and since when it is known to be stored."""
 
     def __init__(self, runs: LeasedRuns, wanted: Object, version: str | None) -> None:
         self.runs, self.wanted = runs, wanted
         self._version = version
-        self._sent: dict[
-            str, tuple[float, float, float]
-        ] = {}  # by nonce, what the clocks showed before it was first sent
-        self._since: tuple[float, float, float] | None = None  # of the nonce that is known to be stored
-        self.gone = False  # another run has the account
+        # By nonce: the clocks before it was first sent.
+        self._sent: dict[str, tuple[float, float, float]] = {}
+        self._since: tuple[float, float, float] | None = None  # the clocks of the nonce that is known to be stored
+        self.taken_over = False  # another run has taken the account
 
     @property
     def in_time(self) -> bool:
-        """Whether no other run can believe yet that the account is free."""
-        if self.gone or self._since is None:
+        """Whether no other run can consider the account free yet."""
+        if self.taken_over or self._since is None:
             return False
         ages = (now - since for now, since in zip(self.runs.clock.readings(), self._since, strict=True))
         return max(ages) < self.runs.ttl_s * MARGIN
 
     def put(self, *, note: str, records: Mapping[str, bytes] = NO_RECORDS) -> None:
-        """Swap in what is wanted, under a fresh nonce.
+        """Store `wanted` under a fresh nonce.
 
-        Raises: Moved if another run was faster, StoreError if it is not known to be stored.
+        Raises: LostRace if another run was faster, StoreError if the object may not be stored.
         """
         nonce = self.fresh_nonce()
         data = replace(self.wanted, nonce=nonce).encoded()
@@ -264,115 +268,110 @@ class Lease:
         for _ in range(TRIES):
             try:
                 self._version = self.runs.store.swap(data, expected=self._version, note=note, records=records)
-            except (Conflict, Unanswered) as unsure:
-                error = unsure
+            except (Conflict, Unanswered) as uncertain:
+                error = uncertain
                 if not self.landed(nonce):
                     continue
             self._since = self._sent[nonce]
             return
-        raise error or AssertionError("no try was made. This is a bug in acrsync.")
+        raise error or AssertionError("No attempt was made. This is a bug in acrsync.")
 
     def fresh_nonce(self) -> str:
         return secrets.token_hex(16)
 
     def landed(self, nonce: str) -> bool:
-        """Read again and tell whether this swap landed; an older one of this run may have, and is then the base.
+        """Read the object and return whether this swap landed. If an older swap of this run did, continue from that.
 
-        Raises: Moved, StoreError.
+        Raises: LostRace, StoreError.
         """
-        now, version = self.runs.read()
-        if now.nonce in self._sent:
-            self._version, self._since = version, self._sent[now.nonce]
+        current, version = self.runs.read()
+        if current.nonce in self._sent:
+            self._version, self._since = version, self._sent[current.nonce]
         elif version != self._version:
-            self.gone = True
-            raise Moved("E077", f"{self.runs.where} was changed meanwhile.")
-        return now.nonce == nonce
+            self.taken_over = True
+            raise lost_race(self.runs.where)
+        return current.nonce == nonce
 
 
 class LeasedRun:
-    """One apply that holds an account, and renews that until it ends."""
+    """One apply that holds an account and renews its lease until it ends."""
 
     def __init__(self, run_id: str, lease: Lease) -> None:
         self.id, self.where = run_id, f"run {run_id} in {lease.runs.where}"
         self._lease, self._clock, self._strict = lease, lease.runs.clock, lease.runs.strict
-        self._lines: deque[Line] = deque()  # outcomes that no swap has brought yet
-        self._lock = threading.Lock()  # one swap at a time
+        self._lines: deque[Line] = deque()  # outcomes that are not in the store yet
+        self._lock = threading.Lock()  # allows one swap at a time
         self.stop = self._clock.repeat(self.renew, every_s=lease.runs.ttl_s / 3, name=f"renewal of {run_id}")
 
     def intent(self, verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...]) -> None:
-        """Claim a create of a strict run; otherwise the plan that the object holds is the intent of all its changes.
+        """Claim a create if the run is strict. Any other intent is in the object already: the plan.
 
-        Raises: LeaseLost, StoreError; then nothing may be sent.
+        Raises: LeaseLost, StoreError; then the write must not be sent.
         """
         if not (self._strict and verb == "create"):
             return
         line = intent_line(verb, change, attrs=attrs, marks=marks, now=self._clock.wall(), claim=True)
         with self._lock:
             try:
-                if self._lease.gone:
-                    raise Moved("E077", f"{self._lease.runs.where} was changed meanwhile.")
+                if self._lease.taken_over:
+                    raise lost_race(self._lease.runs.where)
                 self._lines.append(line)
                 self._add_lines()
                 self._lease.put(note=f"{self.id}: claims {visible(change.name)}")
-            except Moved as e:
-                raise _lost("It was not sent: another run has taken over.") from e
+            except LostRace as e:
+                raise _lost("The write was not sent: another run has taken over.") from e
 
     def outcome(self, outcome: Outcome) -> None:
         self._lines.append(outcome_line(outcome, now=self._clock.wall()))
 
-    def last_look(self) -> None:
+    def before_write(self) -> None:
         for _ in range(TRIES):
             if self._lease.in_time:
                 return
             self.renew()
         if not self._lease.in_time:
-            why = "another run has taken over" if self._lease.gone else "the run store could not be reached in time"
-            raise _lost(f"It was not sent: {why}.")
+            why = (
+                "another run has taken over" if self._lease.taken_over else "the run store could not be reached in time"
+            )
+            raise _lost(f"The write was not sent: {why}.")
 
     def renew(self) -> None:
-        """Bring the outcomes so far. Trouble with that is for the next look at the clock."""
+        """Store the outcomes so far. Ignores errors: the next check of the clock notices if the lease runs out."""
         with self._lock, suppress(AcrsyncError):
-            if not self._lease.gone:
+            if not self._lease.taken_over:
                 self._add_lines()
-                self._lease.put(note=f"{self.id}: goes on")
+                self._lease.put(note=f"{self.id}: continues")
 
     def end(self, *, exit_code: int, verified: bool, rows: Sequence[Live] | None, managed: Mapping[int, str]) -> None:
         self.stop()
         with self._lock:
-            if self._lease.gone:
-                raise _lost("Its end cannot be kept, because another run has taken over.")
+            if self._lease.taken_over:
+                raise _lost("The end of this run cannot be recorded: another run has taken over.")
             self._add_lines()
-            now, mine = self._clock.wall(), self._lease.wanted.runs[self.id]
-            done = [line for line in mine if line["event"] == "outcome"]
-            changed = changes({key_of(line): line for line in done}.values())
-            left = len(past(mine).open)
-            line = end_line(
-                exit_code=exit_code, verified=verified, left=left, changed=changed, managed=managed, now=now
-            )
-            wanted = replace(self._lease.wanted, holder=None).adding({self.id: (line,)})
+            now, lines = self._clock.wall(), self._lease.wanted.runs[self.id]
+            line = end_of(lines, exit_code=exit_code, verified=verified, managed=managed, now=now)
+            wanted = replace(self._lease.wanted, holder=None).with_lines({self.id: (line,)})
             if rows is not None:
-                wanted = wanted.adding(wanted.known().settled(rows, by=self.id, now=now, done=done))
-            self._lease.wanted = wanted.tidied(now=now)
+                wanted = wanted.with_lines(wanted.known().settled(rows, by=self.id, now=now, lines=lines))
+            self._lease.wanted = wanted.compacted(now=now)
             note = f"{self.id}: ends with exit code {exit_code}"
             self._lease.put(note=note, records=wanted.records() | {self.id: encoded(wanted.runs[self.id])})
 
     def _add_lines(self) -> None:
-        lines = []
-        while self._lines:
-            lines.append(self._lines.popleft())
-        self._lease.wanted = self._lease.wanted.adding({self.id: tuple(lines)})
+        lines = tuple(self._lines.popleft() for _ in range(len(self._lines)))
+        self._lease.wanted = self._lease.wanted.with_lines({self.id: lines})
 
 
 def _lost(detail: str) -> LeaseLost:
     return LeaseLost("E076", detail, fix="run apply again.")
 
 
-def _whose(run: Past) -> tuple[str, ...]:
-    """Return what tells one manifest's runs from another's: repository, environment, and stack or files."""
+def _manifest_of(run: PastRun) -> tuple[str, ...]:
+    """Return what identifies a manifest: repository, environment, and stack or files."""
     return run.header["who"]["repository"], str(run.header.get("environment")), *run.manifest
 
 
-def _waiting(seen: Object, *, stood_s: float) -> str:
-    if seen.holder and stood_s < seen.holder.ttl_s:
+def _waiting(seen: Object, *, unchanged_s: float) -> str:
+    if seen.holder and unchanged_s < seen.holder.ttl_s:
         return f"Waiting: {seen.holder} holds the account."
-    return "Waiting: an earlier run was cut off, and what it sent may still land or not be listed yet."
+    return "Waiting: an earlier run was cut off. Its last request may still arrive, or the list may lag."

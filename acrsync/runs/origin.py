@@ -1,4 +1,4 @@
-"""Who runs acrsync, on what commit, and whether a commit is older than another one."""
+"""Who runs acrsync, on which commit, and whether one commit is older than another."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from acrsync.diagnostics import Diagnostic, error
-from acrsync.runs.memory import Past
+from acrsync.runs.memory import PastRun
 from acrsync.runs.record import Who
 
 
 def who(project: Path, environment: Mapping[str, str], *, token: str) -> Who:
-    """Return who runs this, where and on what commit, from git and from the variables of GitHub and GitLab.
+    """Return who runs acrsync, on which machine and commit, from git and from the variables of GitHub and GitLab.
 
-    `token`: where it came from. The repository is host and path, so that a job and a laptop mean the same one.
+    `token`: the source of the token. The repository is host and path, so that it is the same in a job and on a laptop.
     """
     get = environment.get
     url = _git(project, "config", "--get", "remote.origin.url")[1]
@@ -40,26 +40,26 @@ def repository(url: str) -> str:
     return f"{host.lower()}/{path.strip('/').removesuffix('.git')}" if host else ""
 
 
-def compared(commit: str, last: Past, *, project: Path) -> tuple[Diagnostic, ...]:
-    """Return an error if a commit is older than the one of the run `last`, a warning if git cannot tell."""
+def compared(commit: str, last: PastRun, *, project: Path) -> tuple[Diagnostic, ...]:
+    """Return an error if a commit is older than that of the run `last`, a warning if git cannot decide."""
     than = last.header["who"]["commit"]
     older = is_older(commit, than, project=project) if than else False
     if older is None:
-        detail = f"Run {last.id} applied commit {than[:12]}, and git cannot tell if this one, {commit[:12]}, is older."
-        fix = "fetch the whole history before: `git fetch --unshallow` (on GitHub: `fetch-depth: 0` for the checkout)."
+        detail = f"Run {last.id} applied commit {than[:12]}, and git cannot decide if {commit[:12]} is older."
+        fix = "fetch the whole history first: `git fetch --unshallow` (on GitHub: `fetch-depth: 0` for the checkout)."
         return (error("W087", detail, fix=fix),)
     if not older:
         return ()
     detail = (
-        f"Commit {commit[:12]} comes before {than[:12]}, which run {last.id} applied, so this would take back what was "
-        "changed since."
+        f"Commit {commit[:12]} is older than {than[:12]}, which run {last.id} applied, so this apply would revert the "
+        "changes since."
     )
     fix = "apply the newest commit; if you mean to go back, add `--allow-older`, or revert the later commits."
     return (error("E086", detail, fix=fix),)
 
 
 def is_older(commit: str, than: str, *, project: Path) -> bool | None:
-    """Tell whether a commit is a proper ancestor of another one; None if git cannot tell, as in a shallow clone."""
+    """Return whether a commit is a proper ancestor of another; None if git cannot decide, as in a shallow clone."""
     if commit == than:
         return False
     code, _ = _git(project, "merge-base", "--is-ancestor", commit, than)
@@ -68,7 +68,7 @@ def is_older(commit: str, than: str, *, project: Path) -> bool | None:
 
 
 def _git(project: Path, *arguments: str) -> tuple[int, str]:
-    """Return how git ended and what it printed."""
+    """Return the exit code of git and its output."""
     try:
         done = subprocess.run(  # noqa: S603 - a list, and no shell
             ["git", *arguments],  # noqa: S607 - the user's git
@@ -87,5 +87,5 @@ def _git(project: Path, *arguments: str) -> tuple[int, str]:
 def _user() -> str:
     try:
         return getuser()
-    except (KeyError, OSError):  # a container's user without a name
+    except (KeyError, OSError):  # the user of a container may have no name
         return ""

@@ -1,8 +1,8 @@
-"""The lines of one run: what it wanted, is about to send, did, and how it ended. No secrets.
+"""The lines of one run: its plan, what it is about to send, the outcomes, and its end. No secrets.
 
-One JSON object a line, the same in a folder and in a store, described by `schemas/run.v1.json`. A line counts once it
-is whole. Damage is an error and never skipped: the damaged line may tell of a create that must not be sent again.
-Only a last line without its end is not damage: a crash cut it short, before what it announces was done.
+Each line is one JSON object, the same in a folder and in a store; `schemas/run.v1.json` describes them. A damaged line
+is an error and never skipped: it may record a create that must not be sent again. Only an incomplete last line is not
+damage: a crash cut it short, before the write that it announces was sent.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FORMAT_VERSION = "1.0"
 
 Line = Mapping[str, JSON]
 Lines = tuple[Line, ...]
-Key = tuple[JSON, ...]  # what tells a change from all others of its run: action, name, id
+Key = tuple[JSON, ...]  # identifies a change in its run: action, name, id
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +36,11 @@ class Who:
     ci_url: str = ""  # of the job
     commit: str = ""
     repository: str = ""
-    actor: str = ""  # who set the job off
+    actor: str = ""  # who started the job
     token: str = ""  # where the token came from, never the token
 
     def __str__(self) -> str:
-        person = self.actor or self.user or "somebody"
+        person = self.actor or self.user or "someone"
         return person + f" on {self.host}" * bool(self.host) + f" ({self.ci_url})" * bool(self.ci_url)
 
 
@@ -49,16 +49,16 @@ NOBODY = Who()
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What one apply sets out to do, as its record begins with it."""
+    """What one apply is about to do: the beginning of its record."""
 
     plan: Plan
-    document: Mapping[str, JSON]  # the plan as it is saved
+    document: Mapping[str, JSON]  # the plan in the format of saved plans
     listed: frozenset[int]  # ids of all buckets before the first write
     environment: str = ""
 
 
 def new_id(now: datetime) -> str:
-    """Return the id of a run that begins now. Ids are in the order of time, also those of one second."""
+    """Return the id of a run that begins now. Ids sort by time, also within one second."""
     return f"{now:%Y%m%dT%H%M%SZ}-{now.microsecond * 4096 // 1_000_000:03x}{secrets.randbelow(4096):03x}"
 
 
@@ -84,24 +84,24 @@ def run_line(run_id: str, wanted: Wanted, who: Who, *, now: datetime) -> Line:
 def intent_line(
     verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...], now: datetime, claim: bool = False
 ) -> Line:
-    """Return the line of a write that is about to be sent; of a replacement, with all that the new bucket must have.
+    """Return the line of a write that is about to be sent. For a replacement, `attrs` are those of the new bucket.
 
-    `claim`: only a person decides that it is sent again, if nobody knows how it ended.
+    `claim`: if the outcome stays unknown, only a person decides whether the write is sent again.
     """
     claimed = {"claim": True} if claim else {}
     return _line("intent", now, **_named(change), verb=verb, attrs=dict(attrs), marks=list(marks), **claimed)
 
 
 def intents_of(plan: Plan, *, now: datetime, claims: bool) -> Lines:
-    """Return the intents of all changes of a plan, for a record that cannot grow before each write.
+    """Return the intents of all changes of a plan, for a store in which a swap before each write costs too much.
 
-    With `claims` each create has a line of its own before it is sent, so it is not among them.
+    With `claims` each create gets its own line before it is sent, so the result does not include creates.
     """
     return tuple(_intent_of(change, now) for change in plan.work if not (claims and isinstance(change, Create)))
 
 
 def outcome_line(outcome: Outcome, *, now: datetime) -> Line:
-    """Return how a change ended; the last such line of a change counts."""
+    """Return the outcome of a change. The last such line of a change counts."""
     change = outcome.change
     return _line(
         "outcome",
@@ -110,14 +110,14 @@ def outcome_line(outcome: Outcome, *, now: datetime) -> Line:
         status=outcome.status,
         wrote=outcome.wrote,
         lost=outcome.lost,
-        before=None if isinstance(change, Create) else shown(change.live),
-        after=None if outcome.live is None else shown(outcome.live),
+        before=None if isinstance(change, Create) else to_json(change.live),
+        after=None if outcome.live is None else to_json(outcome.live),
         code=outcome.diagnostic.code if outcome.diagnostic else None,
     )
 
 
 def settled_line(key: Key, status: str, *, after: JSON, now: datetime, by: str) -> Line:
-    """Return the outcome that a later run found for a change of which nobody knew how it ended."""
+    """Return the outcome that a later run found for a change whose outcome was unknown."""
     named = dict(zip(("action", "name", "id"), key, strict=True))
     found = {"status": status, "wrote": after is not None, "after": after}
     return _line("outcome", now, **named, **found, lost=None, before=None, code=None, by=by)
@@ -132,17 +132,17 @@ def end_line(
     managed: Mapping[int, str],
     now: datetime,
 ) -> Line:
-    """Return the line of a run that ended by itself.
+    """Return the line of a run that ended without a crash.
 
-    `left`: how many changes are open. `changed`: the names of the buckets that it wrote to, None for one that it
-    deleted. `managed`: all that its manifest names, if it saw that they are as wanted.
+    `left`: the number of open changes. `changed`: the names by id of the buckets that it wrote to, None for a deleted
+    one. `managed`: the names by id of all buckets of its manifest, if it ended verified.
     """
     names = {"changed": _keys(changed), "managed": _keys(managed)}
     return _line("end", now, exit_code=exit_code, verified=verified, open=left, **names)
 
 
 def closed_line(*, by: str, reason: str, now: datetime) -> Line:
-    """Return the line of a run of which nothing is open any more, `by` the run that saw it or a person."""
+    """Return the line that closes a run. `by`: the run that saw that nothing is open, or a person."""
     return _line("closed", now, by=by, reason=reason)
 
 
@@ -152,27 +152,29 @@ def encoded(lines: Iterable[Line]) -> bytes:
 
 
 def decoded(data: bytes) -> Lines:
-    """Return the lines of a record, none if a crash cut its first one short.
-
-    Raises: ValueError with what is wrong, for people.
-    """
-    whole = data.split(b"\n")[:-1]
-    lines = [_parsed(text, number) for number, text in enumerate(whole, 1)]
+    """Return the complete lines of a record. Raises: ValueError that describes the error."""
+    complete = data.split(b"\n")[:-1]
+    lines = [_parsed(text, number) for number, text in enumerate(complete, 1)]
     if lines:
         check(lines)
     return tuple(lines)
 
 
 def check(lines: Sequence[Line]) -> None:
-    """Raise ValueError, with what is wrong, if these are not the lines of one run in a format that is understood."""
+    """Raise ValueError that describes the error if these are not the lines of one run in a supported format."""
     run = lines[0]
     if run.get("event") != "run":
         raise ValueError("it does not begin with the line of a run")
-    if str(run.get("format_version")).partition(".")[0] != FORMAT_VERSION.partition(".")[0]:
-        raise ValueError(f"its format is {run.get('format_version')}, this acrsync reads {FORMAT_VERSION}")
+    check_format(run.get("format_version"), FORMAT_VERSION)
     for number, line in enumerate(lines, 1):
         if missing := KNOWN_EVENTS.get(str(line.get("event")), frozenset()) - line.keys():
             raise ValueError(f"line {number} has no {' and no '.join(sorted(missing))}")
+
+
+def check_format(found: JSON, supported: str) -> None:
+    """Raise ValueError if the major versions differ."""
+    if str(found).partition(".")[0] != supported.partition(".")[0]:
+        raise ValueError(f"its format is {found}, this acrsync reads {supported}")
 
 
 def key_of(line: Line) -> Key:
@@ -181,7 +183,7 @@ def key_of(line: Line) -> Key:
 
 
 def normal(endpoint: str) -> str:
-    """Return one form of an address, whatever its case, default port and ending; other endpoints as they are."""
+    """Return one form of an address, independent of case, default port and ending; other endpoints unchanged."""
     parts = urlsplit(endpoint)
     if parts.scheme.lower() not in ("http", "https"):
         return endpoint
@@ -190,12 +192,12 @@ def normal(endpoint: str) -> str:
     return f"{scheme}://{host}{port}{parts.path.rstrip('/').removesuffix('/api').rstrip('/')}"
 
 
-def shown(live: Live) -> dict[str, JSON]:
-    """Return a bucket as a line shows it."""
+def to_json(live: Live) -> dict[str, JSON]:
+    """Return a bucket in the format of a line."""
     return {"id": live.id, "attrs": dict(live.attrs), "marks": list(live.marks), "facts": dict(live.facts)}
 
 
-# What later runs rely on. A line of an unknown event is of a later 1.x, and means nothing that must be known.
+# The keys that later runs need. A line with an unknown event is from a later 1.x version and can be ignored.
 KNOWN_EVENTS = {
     "run": frozenset({"id", "time", "endpoint", "uid", "who"}),
     "intent": frozenset({"time", "action", "name", "id", "verb", "attrs", "marks"}),

@@ -1,6 +1,6 @@
-"""Where runs on other machines look: one object for an account, changed only by compare-and-swap.
+"""A store that several machines share: one object for each account, changed only by compare-and-swap.
 
-An implementation is judged by `tests/contract/test_store_contract.py`. It knows nothing of what the object says.
+`tests/contract/test_store_contract.py` tests every implementation. An implementation does not interpret the object.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ NO_RECORDS: Mapping[str, bytes] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """The object as one answer showed it."""
+    """The object as one response showed it."""
 
     data: bytes
-    version: str  # opaque; another one after each swap, also if the data is the same
+    version: str  # opaque; each swap changes it, also if the data stays the same
 
 
 class StoreError(AcrsyncError):
-    """The store cannot be used: E070 it cannot be reached, E071 it refuses, E072 what it holds is damaged."""
+    """The store cannot be used. E070: it cannot be reached. E071: it refuses. E072: its content is damaged."""
 
 
 class Conflict(StoreError):
-    """E073: the version that a swap expected is not there any more, and the swap changed nothing."""
+    """E073: the object has another version than the swap expected. The swap changed nothing."""
 
 
 class Unanswered(StoreError):
-    """E074: the answer to a swap was lost. It may have landed, may land later, or never."""
+    """E074: the response to a swap was lost. The swap may have landed, may land later, or never."""
 
 
 class Store(Protocol):
-    """One object for an account, and the record of each run that ended."""
+    """The object of one account, and the records of its finished runs."""
 
-    where: str  # as people write it; never with credentials
+    where: str  # as users write it; never with credentials
 
     def read(self) -> Stored | None:
-        """Return the newest object, None if there is none yet. It is never older than what a swap has returned.
+        """Return the newest object, None if there is none yet. It is never older than the result of an earlier swap.
 
         Raises: StoreError.
         """
@@ -50,17 +50,17 @@ class Store(Protocol):
     def swap(self, data: bytes, *, expected: str | None, note: str, records: Mapping[str, bytes] = NO_RECORDS) -> str:
         """Replace the object if it still has the version `expected` (None: if there is none); return the new version.
 
-        It is sent once: a repetition belongs to the caller, who alone can tell whether the first one landed.
-        `note` is one line for a history. `records`, lines by run id, are kept in the same step or before it: of the run
-        that ended, and of earlier ones that it closes.
-        Raises: Conflict, Unanswered, StoreError (then nothing was changed).
+        The request is sent once. Only the caller may repeat it, because only the caller can find out whether it landed.
+        `note` is one line for a history. `records`, lines by run id, are stored in the same step or before it: those of
+        the run that ended, and of earlier runs that it closes.
+        Raises: Conflict, Unanswered, StoreError (nothing was changed).
         """
         ...
 
-    def kept(self) -> tuple[str, ...]:
-        """Return the ids of the recorded runs, in their order. Ids begin with the time, so that is by age."""
+    def record_ids(self) -> tuple[str, ...]:
+        """Return the sorted ids of the recorded runs. Ids begin with the time, so the oldest run is first."""
         ...
 
     def record(self, run_id: str) -> bytes | None:
-        """Return the lines of one recorded run, None if no run has that id."""
+        """Return the encoded lines of one recorded run, None if no run has this id."""
         ...

@@ -1,4 +1,4 @@
-"""Where runs are kept: the text that a person writes, the store that it means, and the account that it is for."""
+"""The place of runs: the text that a user writes, the store that it means, and the account that it is for."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DEPLOYMENTS = ("acrcloud.com", "acrcloud.cn")
 _REMOTE_NAME = re.compile(r"\w[\w.-]*")
 _BUCKET_SCHEME = re.compile(r"(s3|gs|az):")
 _BUCKET = re.compile(r"\w+://[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9_.=+-]+)*/?")
-_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # of two letters or more: `C:` begins a path
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")  # at least two letters: `C:` begins a path
 _USER_AT_HOST = re.compile(r"[\w.-]+@[\w.-]+:(?!//)")  # git's short form of an ssh URL
 _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _FORMS = "write a folder, git:origin, git:URL, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX."
@@ -40,27 +40,27 @@ class Folder:
 
 @dataclass(frozen=True, slots=True)
 class Git:
-    """A remote of the project's repository by its name, or a repository by its URL or path."""
+    """The name of a remote of the project's repository, or the URL or path of a repository."""
 
     remote: str
 
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """A bucket, and where in it."""
+    """A bucket and a prefix in it."""
 
     url: str
 
 
 Where = Folder | Git | Objects
-TTL_S = {Git: 60.0, Objects: 30.0}  # how long an account is held without a renewal
+TTL_S = {Git: 60.0, Objects: 30.0}  # how long a run holds an account without a renewal
 
 
 def parse_where(text: str, *, in_manifest: bool) -> Where:
     """Return what the text means.
 
-    A manifest may name no place that its author chooses and that a job with credentials then connects to: only a folder
-    inside the project, a remote that the repository has, or a bucket. Raises: AcrsyncError, which shows no password.
+    The author of a manifest must not choose where a job with credentials connects. So a manifest may set only a folder
+    in the project, a remote of the repository, or a bucket. Raises: AcrsyncError, which shows no password.
     """
     where = _parsed(text)
     match where:
@@ -83,7 +83,7 @@ def _parsed(text: str) -> Where:
     url = text.removeprefix("git:")
     scheme = _SCHEME.match(url)
     if not text or not text.isprintable() or text != text.strip():
-        raise _not_understood(text, "it is empty, has spaces around it, or characters that do not print")
+        raise _not_understood(text, "it is empty, has spaces around it, or contains characters that cannot be printed")
     if _BUCKET_SCHEME.match(text):
         if not _BUCKET.fullmatch(text) or "/./" in f"{text}/" or "/../" in f"{text}/":
             raise _not_understood(
@@ -94,9 +94,9 @@ def _parsed(text: str) -> Where:
         return Git(url)
     if scheme:
         if scheme[0].lower() not in ("https:", "http:", "ssh:", "file:") or "://" not in url:
-            raise _not_understood(text, f"{scheme[0]} is not known")
+            raise _not_understood(text, "this is not a supported URL")
         if scheme[0].lower() == "http:" and urlsplit(url).hostname not in _LOOPBACK:
-            raise _not_understood(text, "plain http would send the credentials in clear")
+            raise _not_understood(text, "plain http would send the credentials unencrypted")
         return Git(url)
     if url.startswith("-") or not url:
         raise _not_understood(text, "this is not a name or a path")
@@ -105,17 +105,17 @@ def _parsed(text: str) -> Where:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Where runs are kept, and what must be known to open that."""
+    """Where runs are kept, and what is needed to open that place."""
 
     where: Where
     who: Who = NOBODY
     project: Path = Path()
     environment: Mapping[str, str] = field(default_factory=dict)  # for the credentials of git and of object stores
-    strict: bool = False  # creates are claimed
-    allow_older: bool = False  # a commit that is older than the one applied last
+    strict: bool = False  # claim each create
+    allow_older: bool = False  # allow a commit that is older than the last applied one
 
     def opened(self, clock: Clock, *, endpoint: str | None, uid: int | None, settle_s: float, landing_s: float) -> Runs:
-        """Return the runs of one account; in a folder without an endpoint, of all accounts. Nothing is sent yet.
+        """Return the runs of one account; those of all accounts in a folder if `endpoint` is None. Nothing is sent yet.
 
         Raises: AcrsyncError.
         """
@@ -135,18 +135,18 @@ class Memory:
                 )
 
     def hints(self, endpoint: str) -> tuple[Diagnostic, ...]:
-        """Return what people must know of where runs are kept: a pipeline's runner forgets a folder."""
+        """Return a warning if the runs are in a folder of a CI job, which is lost when the job ends."""
         in_ci = self.environment.get("CI", "").lower() not in ("", "0", "false")
         if not in_ci or not isinstance(self.where, Folder) or endpoint.startswith("emulator:"):
             return ()
         detail = (
             f"They are in the folder {visible(self.where.path)}, which is lost when the job ends. Then later runs do "
-            "not know what this one did, and two runs can write at the same time."
+            "not know what this run did, and two runs can write at the same time."
         )
         return (error("W085", detail, fix="keep them in the repository; add to the manifest: runs: git:origin"),)
 
     def older(self, known: Known, manifest: Manifest) -> tuple[Diagnostic, ...]:
-        """Return why this commit must not be applied, if it is older than the one that was applied last."""
+        """Return the error or warning if this commit is, or may be, older than the last applied one."""
         if self.allow_older or not self.who.commit:
             return ()
         key = manifest_key(manifest.stack, manifest.environment, manifest.files)
@@ -154,15 +154,15 @@ class Memory:
         return () if last is None else compared(self.who.commit, last, project=self.project)
 
 
-def account_key(endpoint: str, uid: int | None, *, seen: int | None = None) -> str:
-    """Return what tells an account from all others: the deployment and the uid, as in `acrcloud.com/19`.
+def account_key(endpoint: str, uid: int | None) -> str:
+    """Return the key of an account: the deployment and the uid, as in `acrcloud.com/19`.
 
-    `seen`: the uid that the list or the token shows, for the line to paste. Raises: AcrsyncError if `uid` is None.
+    Raises: AcrsyncError if `uid` is None.
     """
     if uid is None:
-        detail = "A uid that is only learned from the list could change, and two runs would not see each other."
-        how = f"account: {{uid: {seen or 'UID'}}}" + ("" if seen else " (UID is the number in the ACRCloud console)")
-        raise AcrsyncError("E081", detail, fix=f"add to the manifest: {how}")
+        detail = "Without a fixed uid, two runs could use different locks for the same account."
+        fix = "add to the manifest: account: {uid: UID} (UID is the number in the ACRCloud console)"
+        raise AcrsyncError("E081", detail, fix=fix)
     parts = urlsplit(endpoint)
     host = (parts.hostname or "").rstrip(".")
     for domain in _DEPLOYMENTS:

@@ -120,7 +120,7 @@ def test_a_store_out_of_reach_says_so(place: Place):
         place.store.read()
     assert caught.value.diagnostic.code == "E070"
     with pytest.raises(StoreError) as caught:
-        place.open().kept()
+        place.open().record_ids()
     assert caught.value.diagnostic.code == "E070"
     with pytest.raises(StoreError):  # git asks before it pushes, and says that nothing was sent
         place.store.swap(b"new", expected=place.version, note="no")

@@ -30,7 +30,7 @@ def test_nothing_is_there_before_the_first_swap(place: Open):
     store = place()
 
     assert store.read() is None
-    assert store.kept() == ()
+    assert store.record_ids() == ()
     assert store.record("20260101T000000Z-aaaaaa") is None
 
 
@@ -145,7 +145,7 @@ def test_records_are_kept_with_their_swap(place: Open):
     store.swap(b"two", expected=version, note="two", records=later)
 
     other = place()
-    assert other.kept() == ("20260101T000000Z-aaaaaa", *later)
+    assert other.record_ids() == ("20260101T000000Z-aaaaaa", *later)
     assert other.record("20260101T000000Z-aaaaaa") == b"first\n"
     assert {run_id: other.record(run_id) for run_id in later} == later
     assert other.record("20260103T000000Z-cccccc") is None
@@ -156,7 +156,7 @@ def test_records_are_in_the_order_of_their_ids(place: Open):
     swapped(store, b"one", records={"20260102T000000Z-bbbbbb": b"later\n"})
     swapped(store, b"two", records={"20260101T000000Z-aaaaaa": b"earlier\n"})
 
-    assert place().kept() == ("20260101T000000Z-aaaaaa", "20260102T000000Z-bbbbbb")
+    assert place().record_ids() == ("20260101T000000Z-aaaaaa", "20260102T000000Z-bbbbbb")
 
 
 def test_a_record_that_is_kept_again_is_the_newer_one(place: Open):
@@ -165,7 +165,7 @@ def test_a_record_that_is_kept_again_is_the_newer_one(place: Open):
     swapped(store, b"one", records={"20260101T000000Z-aaaaaa": b"ended\n"})
     swapped(store, b"two", records={"20260101T000000Z-aaaaaa": b"ended\nclosed\n"})
 
-    assert place().kept() == ("20260101T000000Z-aaaaaa",)
+    assert place().record_ids() == ("20260101T000000Z-aaaaaa",)
     assert place().record("20260101T000000Z-aaaaaa") == b"ended\nclosed\n"
 
 

@@ -74,10 +74,13 @@ def test_who_holds_the_account_keeps_it_by_renewing(place: Open, start: Start):
     assert said(holder) == "holds"
 
     with pytest.raises(Held):
-        runs_on(place(), ttl_s=TTL_S, name="other").take(lock_timeout_s=3 * TTL_S, tell=lambda _: None)
+        runs_on(place(), ttl_s=TTL_S, name="other").wait_until_free(lock_timeout_s=3 * TTL_S, notify=lambda _: None)
     assert asked(holder, "look") == "may write"
     assert asked(holder, "end") == "ended"
-    assert runs_on(place(), ttl_s=TTL_S, name="other").take(lock_timeout_s=0, tell=lambda _: None).holder is None
+    assert (
+        runs_on(place(), ttl_s=TTL_S, name="other").wait_until_free(lock_timeout_s=0, notify=lambda _: None).holder
+        is None
+    )
 
 
 def test_after_a_holder_that_was_killed_the_next_one_needs_nobodys_hand(place: Open, start: Start):
@@ -87,7 +90,7 @@ def test_after_a_holder_that_was_killed_the_next_one_needs_nobodys_hand(place: O
     began = time.monotonic()
 
     runs = runs_on(place(), ttl_s=TTL_S, name="next")
-    known = runs.take(lock_timeout_s=0, tell=lambda _: None)
+    known = runs.wait_until_free(lock_timeout_s=0, notify=lambda _: None)
     assert time.monotonic() - began >= TTL_S
     assert known.undecided
     runs.begin(one_bucket(), rows=()).end(exit_code=0, verified=True, rows=(), managed={})
@@ -99,12 +102,12 @@ def test_a_holder_that_sleeps_beyond_its_time_does_not_write_when_it_wakes(place
     os.kill(holder.pid, signal.SIGSTOP)
 
     runs = runs_on(place(), ttl_s=TTL_S, name="next")
-    runs.take(lock_timeout_s=0, tell=lambda _: None)
+    runs.wait_until_free(lock_timeout_s=0, notify=lambda _: None)
     run = runs.begin(one_bucket(), rows=())
     os.kill(holder.pid, signal.SIGCONT)
     assert asked(holder, "look") == "lost"
     assert asked(holder, "end") == "lost"
-    run.last_look()
+    run.before_write()
     run.end(exit_code=0, verified=True, rows=(), managed={})
 
 

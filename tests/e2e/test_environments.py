@@ -374,4 +374,4 @@ def test_an_interrupt_finishes_what_is_in_flight_and_leaves_the_rest(fleet: Flee
     process.send_signal(signal.SIGINT)
     done = fleet.place.ended(process)
     assert done.code == 130
-    assert "Interrupted: finishing what is in flight." in done.err
+    assert "Interrupted: changes in progress will finish." in done.err

@@ -41,7 +41,7 @@ def test_version(bare: Place):
 
 def test_format_without_a_command_goes_only_with_version(bare: Place):
     assert bare.acrsync("--format", "json").code == 1
-    assert "stands after the command" in bare.acrsync("--format", "text", "plan").err
+    assert "must follow the command" in bare.acrsync("--format", "text", "plan").err
 
 
 @pytest.mark.parametrize("name", ["manifest", "plan", "run"])

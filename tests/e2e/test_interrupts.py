@@ -48,7 +48,7 @@ def test_the_first_signal_lets_what_is_in_flight_finish_and_reports(place: Place
     document = done.document
     assert (done.code, document["verified"]) == (130, False)
     assert [outcome["status"] for outcome in document["outcomes"]] == ["created", "skipped", "skipped"]
-    assert "Interrupted: finishing what is in flight. Interrupt again to leave at once.\n" in done.err
+    assert "Interrupted: changes in progress will finish. Interrupt again to exit immediately.\n" in done.err
     assert [d["code"] for d in document["diagnostics"]] == ["W510"]
     (events,) = place.records()
     assert (events[-1]["event"], events[-1]["exit_code"]) == ("end", 130)
@@ -147,9 +147,9 @@ def test_a_crash_after_a_create_is_named_waited_for_and_not_repeated(place: Plac
     begun_at = time.monotonic()
     plan = place.acrsync("plan", "--settle", "2")
     assert time.monotonic() - begun_at > 1
-    assert "Waiting up to 2 s: an earlier run wrote something that the list may not show yet." in plan.err
+    assert "Waiting up to 2 s: the list may not yet show what an earlier run wrote." in plan.err
     assert plan.codes == ["H511"]
-    assert "was cut off; changes: 1 without a known end." in plan.out
+    assert "was cut off; changes: 1 without a known outcome." in plan.out
     assert "2 to create" in plan.out, "the one that was created is there"
     done = place.acrsync("apply", "--yes", "--settle", "0", "--landing", "1", "--format", "json")
     assert (done.code, done.document["verified"]) == (0, True)
@@ -181,7 +181,7 @@ def test_a_replacement_whose_delete_was_only_said_to_be_done_calls_nothing_delet
     api.faults({"kind": "pretend", "method": "DELETE"})
     done = place.acrsync("apply", "--yes", "--settle", "0")
     assert (done.code, "E430" in done.codes, "E507" in done.codes) == (6, True, False)
-    assert "The delete was answered as done, and test (" in done.out
+    assert "The server reported the delete as done, but test (" in done.out
     assert [row["region"] for row in api.get("/buckets")["data"] if row["name"] == "test"] == ["eu-west-1"]
     api.faults()
     assert place.acrsync("apply", "--yes", "--settle", "0", "--landing", "0").code == 0
@@ -266,7 +266,9 @@ def test_the_second_signal_leaves_a_terminal_as_it_was(place: Place, api: Api):
         terminal.wait_for("Applying")
         until(begun(api, "POST"))
         terminal.process.send_signal(signal.SIGINT)
-        terminal.wait_for("\r\x1b[2KInterrupted: finishing what is in flight. Interrupt again to leave at once.\r\n")
+        terminal.wait_for(
+            "\r\x1b[2KInterrupted: changes in progress will finish. Interrupt again to exit immediately.\r\n"
+        )
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.ended().code == 130
     assert terminal.seen.endswith("\r\x1b[2K"), "the line of the progress is gone"

@@ -103,7 +103,7 @@ def test_prune_that_contradicts_the_manifest_is_an_error(place: Place):
     place.write("acrsync.yaml", BUCKETS + "prune: never\n")
     done = place.acrsync("plan", "--prune")
     assert (done.code, done.codes) == (1, ["E003"])
-    assert "acrsync.yaml:10:1 says `prune: never`" in done.err
+    assert "acrsync.yaml:10:1 sets `prune: never`" in done.err
 
 
 def test_an_approval_on_the_command_line_is_for_one_guard_and_one_bucket(place: Place, api: Api):

@@ -98,7 +98,7 @@ def test_a_plan_for_another_account_is_refused_before_anything_is_written(place:
     api.control("POST", "reset", {"rows": [theirs], "accounts": [{"token": "their-token", "uid": 20}]})
     done = place.acrsync("apply", "--plan", "plan.json", "--yes", environment={"ACRSYNC_TOKEN": "their-token"})
     assert (done.code, done.codes) == (1, ["E058"])
-    assert "It was made for account 19 at" in done.err
+    assert "The plan is for account 19 at" in done.err
     assert {entry["method"] for entry in api.requests()} == {"GET"}
 
 

@@ -120,7 +120,7 @@ def test_an_authority_of_ones_own_can_be_named(ready: Place, api: Hostile, name)
 
 def test_a_bundle_that_is_missing_or_none_is_said_to_be_so(ready: Place, api: Hostile):
     ready.write("none.pem", "nothing")
-    for name, reason in (("missing.pem", "No such file or directory"), ("none.pem", "it holds no certificate")):
+    for name, reason in (("missing.pem", "No such file or directory"), ("none.pem", "it contains no certificate")):
         done = ready.acrsync("plan", environment={"REQUESTS_CA_BUNDLE": name})
         assert (done.code, done.codes, api.requests) == (1, ["E016"], [])
         assert f"names {name}: {reason}." in done.err

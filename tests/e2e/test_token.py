@@ -117,7 +117,7 @@ def test_a_foreign_base_url_gets_no_token(ready: Place, base_url):
     login(ready, access_token=TOKEN, base_url=base_url)
     done = ready.acrsync("plan")
     assert (done.code, done.codes) == (1, ["E012"])
-    assert f"fix: name it for this run, if you mean it: --endpoint {base_url}\n" in done.err
+    assert f"fix: if this is intended, set it for this run: --endpoint {base_url}\n" in done.err
 
 
 @pytest.mark.parametrize(

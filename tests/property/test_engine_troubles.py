@@ -78,11 +78,11 @@ def test_two_more_runs_mend_whatever_happened_to_the_first(manifest, account, ha
     first = {row.id: row for row in account.observe().rows}
     with tempfile.TemporaryDirectory() as folder:
         again = loop(account, parallelism=parallelism, runs=in_folder(Path(folder)))
-        plan = again.look(manifest).plan
+        plan = again.observe_and_plan(manifest).plan
         assume(plan.can_apply and plan.work)
 
         def apply() -> Result:
-            return again.reconcile(lambda known: again.look(manifest, known=known), agree=happen)
+            return again.reconcile(lambda known: again.observe_and_plan(manifest, known=known), approve=happen)
 
         def happen(_seen: object) -> None:
             account.before, account.after = happens.pop() if happens else ({}, {})
@@ -93,7 +93,7 @@ def test_two_more_runs_mend_whatever_happened_to_the_first(manifest, account, ha
         holds(done, account, first)
         for _ in range(2):
             apply()
-        assert again.look(manifest).plan.work == ()
+        assert again.observe_and_plan(manifest).plan.work == ()
     names = Counter(row.name for row in account.observe().rows)
     assert max(names.values(), default=0) <= 1, "no duplicates"
     survives(account, manifest, first)

@@ -7,7 +7,7 @@ from acrsync.model import Desired
 from acrsync.plan.changes import Create
 from acrsync.plan.document import Plan
 from acrsync.plan.outcome import Outcome, Status
-from acrsync.runs import LeaseLost, Moved
+from acrsync.runs import LeaseLost, LostRace
 from acrsync.runs.record import Wanted
 from simulate.play import SETTLE_S, Play, Revision, WatchedRuns
 from simulate.servers import Network, SimRemote
@@ -19,10 +19,10 @@ def apply(process: Process, revision: Revision, play: Play) -> bool:
     remote = SimRemote(Network(play.world, process), play.server, when_sent=play.check_premise)
     runs = WatchedRuns(play, process)
     if revision.does == "plan":
-        runs.look()
+        runs.peek()
         return True
     for _ in range(4):
-        known = runs.take(lock_timeout_s=1000, tell=play.world.tell)
+        known = runs.wait_until_free(lock_timeout_s=1000, notify=play.world.tell)
         rows = remote.observe().rows
         if not known.shown_by(rows, now=clock.wall()):
             clock.wait(SETTLE_S)
@@ -37,9 +37,9 @@ def apply(process: Process, revision: Revision, play: Play) -> bool:
                 return True
             wanted = Wanted(Plan(waves=(creates,)), {}, frozenset(row.id for row in rows))
             run = runs.begin(wanted, rows=rows)
-        except Moved:
+        except LostRace:
             continue
-        remote.last_look = run.last_look
+        remote.last_look = run.before_write
         ended_well = True
         for create in creates:
             try:

@@ -49,7 +49,7 @@ def _put_by_name(self: Lease, *, note: str, records: Mapping[str, bytes] = {}) -
             if now.holder and self.wanted.holder and now.holder.run == self.wanted.holder.run:
                 self._version = version
             elif version != self._version:
-                self.gone = True
+                self.taken_over = True
                 raise
             else:
                 continue
@@ -67,7 +67,7 @@ PUT = Lease.put
 IN_TIME = vars(Lease)["in_time"].fget
 assert IN_TIME is not None
 READ = LeasedRuns.read
-FREE_IN = LeasedRuns.free_in
+FREE_IN = LeasedRuns.remaining_wait_s
 SETTLED = memory.Known.settled
 CONNECTING = Network.connecting
 
@@ -76,7 +76,7 @@ def _in_time_by(clock: int) -> property:
     def in_time(self: Lease) -> bool:
         since = self._since
         return (
-            not self.gone
+            not self.taken_over
             and since is not None
             and self.runs.clock.readings()[clock] - since[clock] < self.runs.ttl_s * lease.MARGIN
         )
@@ -91,17 +91,17 @@ def _forget_all(self: Object, *, now: object) -> Object:
 BEGIN = LeasedRuns.begin
 
 
-def _free_by_stamps(self: LeasedRuns, seen: Object, *, stood_s: float, landed: bool) -> float:
+def _free_by_stamps(self: LeasedRuns, seen: Object, *, unchanged_s: float, in_flight: bool) -> float:
     if not seen.holder:
-        return FREE_IN(self, seen, stood_s=stood_s, landed=landed)
+        return FREE_IN(self, seen, unchanged_s=unchanged_s, in_flight=in_flight)
     age = (self.clock.wall() - datetime.fromisoformat(seen.holder.since)).total_seconds()
-    return FREE_IN(self, seen, stood_s=max(age, 0), landed=landed)
+    return FREE_IN(self, seen, unchanged_s=max(age, 0), in_flight=in_flight)
 
 
 def _look_once(self: LeasedRun) -> None:
     if not self._lease.in_time:
         self.renew()
-    if self._lease.gone:
+    if self._lease.taken_over:
         raise lease._lost("")
 
 
@@ -112,7 +112,7 @@ def _begin_without_plan(self: LeasedRuns, wanted: Wanted, *, rows: Sequence[Live
 def _begin_anew(self: LeasedRuns, wanted: Wanted, *, rows: Sequence[Live]) -> LeasedRun:
     seen, version = self.read()
     if seen.holder is None:
-        self._seen = seen, version
+        self._last_read = seen, version
     return BEGIN(self, wanted, rows=rows)
 
 
@@ -135,7 +135,7 @@ def _tidied_early(self: Object, *, now: object) -> Object:
     return replace(self, runs=dict(list(self.runs.items())[-1:]))
 
 
-def _close_always(run: memory.Past, rows: object, *, by: str, now: datetime, **_: object) -> Iterator[Line]:
+def _close_always(run: memory.PastRun, rows: object, *, by: str, now: datetime, **_: object) -> Iterator[Line]:
     """A run that ends closes the records of all earlier ones."""
     yield closed_line(by=by, reason="", now=now)
 
@@ -155,10 +155,10 @@ def _resending() -> Iterator[None]:
         yield
 
 
-def _free_when_landed(self: LeasedRuns, seen: Object, *, stood_s: float, landed: bool) -> float:
+def _free_when_landed(self: LeasedRuns, seen: Object, *, unchanged_s: float, in_flight: bool) -> float:
     settle_s, self.settle_s = self.settle_s, 0.0
     try:
-        return FREE_IN(self, seen, stood_s=stood_s, landed=landed)
+        return FREE_IN(self, seen, unchanged_s=unchanged_s, in_flight=in_flight)
     finally:
         self.settle_s = settle_s
 
@@ -191,29 +191,32 @@ def _believing_answers() -> Iterator[None]:
 FAULTS: dict[str, Fault] = {
     "rule 1": Fault("every swap has the same nonce", lambda: patch.object(Lease, "fresh_nonce", lambda self: "n")),
     "rule 2": Fault("after a conflict the holder's name is believed", lambda: patch.object(Lease, "put", _put_by_name)),
-    "rule 3": Fault("a release forgets what happened", lambda: patch.object(Object, "tidied", _forget_all)),
-    "rule 4": Fault("the holder's stamp decides", lambda: patch.object(LeasedRuns, "free_in", _free_by_stamps)),
+    "rule 3": Fault("a release forgets what happened", lambda: patch.object(Object, "compacted", _forget_all)),
+    "rule 4": Fault(
+        "the holder's stamp decides", lambda: patch.object(LeasedRuns, "remaining_wait_s", _free_by_stamps)
+    ),
     "rule 5: sent": Fault(
         "the holder counts from the answer", lambda: patch.object(Lease, "put", _put_counting_from_the_answer)
     ),
     "rule 5: clocks": Fault("only the monotonic clock counts", lambda: patch.object(Lease, "in_time", _in_time_by(0))),
     "rule 5: last": Fault("the last look is before pauses and connecting", _look_before_pauses),
-    "rule 5: again": Fault("no look after a renewal", lambda: patch.object(LeasedRun, "last_look", _look_once)),
+    "rule 5: again": Fault("no look after a renewal", lambda: patch.object(LeasedRun, "before_write", _look_once)),
     "rule 6": Fault("the plan is not in the object", lambda: patch.object(LeasedRuns, "begin", _begin_without_plan)),
     "rule 7": Fault(
         "no wait for what may land", lambda: patch.object(memory.Known, "undecided", property(_forgetting))
     ),
-    "rule 8": Fault("an end forgets what was open before", lambda: patch.object(Object, "tidied", _tidied_early)),
+    "rule 8": Fault("an end forgets what was open before", lambda: patch.object(Object, "compacted", _tidied_early)),
     "rule 9": Fault(
         "any list is believed", lambda: patch.object(memory.Known, "shown_by", lambda self, rows, now: True)
     ),
     "rule 10": Fault("the first swap names a newer version", lambda: patch.object(LeasedRuns, "begin", _begin_anew)),
     "no look": Fault(
-        "nothing is checked before a write", lambda: patch.object(LeasedRun, "last_look", lambda self: None)
+        "nothing is checked before a write", lambda: patch.object(LeasedRun, "before_write", lambda self: None)
     ),
     "moved on": Fault("a swap that conflicts counts as done", lambda: patch.object(Lease, "landed", _landed_anyway)),
     "no settle": Fault(
-        "a list that lags is believed after a crash", lambda: patch.object(LeasedRuns, "free_in", _free_when_landed)
+        "a list that lags is believed after a crash",
+        lambda: patch.object(LeasedRuns, "remaining_wait_s", _free_when_landed),
     ),
     "closed early": Fault("a run closes all earlier ones", lambda: patch.object(memory, "_settled", _close_always)),
     "unknown is done": Fault(

@@ -312,8 +312,8 @@ class WatchedRuns(LeasedRuns):
         )
         self.play = play
 
-    def free_in(self, seen: Object, *, stood_s: float, landed: bool) -> float:
-        free_in_s = super().free_in(seen, stood_s=stood_s, landed=landed)
+    def remaining_wait_s(self, seen: Object, *, unchanged_s: float, in_flight: bool) -> float:
+        free_in_s = super().remaining_wait_s(seen, unchanged_s=unchanged_s, in_flight=in_flight)
         if free_in_s <= (LANDING_S + self.settle_s if seen.known().undecided else 0.0):
             self.play.free.add(seen.nonce)
         return free_in_s

@@ -333,7 +333,7 @@ class SimStore:
             lost=lambda: Unanswered("E074", note),
         )
 
-    def kept(self) -> tuple[str, ...]:
+    def record_ids(self) -> tuple[str, ...]:
         return tuple(sorted(self.shared.records))
 
     def record(self, run_id: str) -> bytes | None:

@@ -40,7 +40,7 @@ def apply(process: Process, revision: Revision, play: Play) -> bool:
         play.world.tell,
     )
     if revision.does == "plan":
-        loop.look(manifest_of(revision))
+        loop.observe_and_plan(manifest_of(revision))
         return True
 
     def look(known: Known) -> Seen:
@@ -48,11 +48,11 @@ def apply(process: Process, revision: Revision, play: Play) -> bool:
         if revision.does == "undo" and (lines := _last(runs)):
             play.undoing[process.name] = frozenset(lines[0]["listed"])
             manifest = replace(undo(lines, remote.observe()).manifest, deletes_limit=Limit(100, percent=True))
-        seen = loop.look(manifest, known=known, hints=hints)
+        seen = loop.observe_and_plan(manifest, known=known, hints=hints)
         approvals = tuple(Approval(o.guard, o.id) for o in seen.plan.objections if o.approval)
         if approvals:
             manifest = replace(manifest, approvals=approvals)
-            seen = loop.look(manifest, known=known, snapshot=seen.snapshot)
+            seen = loop.observe_and_plan(manifest, known=known, snapshot=seen.snapshot)
         return seen
 
     result = loop.reconcile(look)

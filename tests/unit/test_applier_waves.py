@@ -145,8 +145,8 @@ def test_a_token_that_is_not_accepted_ends_the_run():
 
 
 SILENCE = (
-    "error[E504] The API does not answer | 3 changes in a row got no answer, so nothing more is sent. | run apply "
-    "again when it does."
+    "error[E504] The API does not answer | 3 changes in a row got no response, so nothing more is sent. | run apply "
+    "again when the server responds."
 )
 
 
@@ -193,7 +193,7 @@ def test_in_an_empty_account_nothing_follows_a_first_create_that_did_not_show_th
     assert statuses(outcomes) == [first, Status.SKIPPED, Status.SKIPPED]
     assert words(outcomes[1].diagnostic) == (
         "error[E513] The account is not confirmed | No bucket showed that this is account 19, so nothing more is sent. "
-        "| see what became of the first create."
+        "| read the outcome of the first create."
     )
     assert len(job.journal.intents) == 1
 
@@ -212,7 +212,7 @@ def test_a_rename_whose_name_was_not_given_up_is_not_tried():
     outcomes = job.run()
     assert statuses(outcomes) == [Status.FAILED, Status.SKIPPED, Status.SKIPPED, Status.UPDATED]
     assert words(outcomes[1].diagnostic) == (
-        "error[E502] The name is not free | The name c was not given up by c (id 4, eu-west-1, File, 0 items, "
+        "error[E502] The name is not free | The name c is still in use by c (id 4, eu-west-1, File, 0 items, "
         "created 2024-01-01 00:00:00). | check that bucket."
     )
 
@@ -244,7 +244,7 @@ def test_after_an_interrupt_nothing_begins_and_what_is_in_flight_finishes():
     assert statuses(outcomes) == [Status.REPLACED, Status.SKIPPED]
     assert job.account.writes == ["DELETE 2", "POST a"]
     assert words(outcomes[1].diagnostic) == (
-        "error[E501] Interrupted before its turn | Nothing was sent for it. | run apply again."
+        "error[E501] Interrupted before its turn | Nothing was sent for this change. | run apply again."
     )
 
 

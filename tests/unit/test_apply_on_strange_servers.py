@@ -101,9 +101,9 @@ def test_a_create_stored_under_another_name_fails_with_its_id_and_name(name, sto
 def test_words_of_a_name_that_was_stored_otherwise():
     job = apply((create("R&B"),), habits={"stores": lambda name: name.replace("&", "&amp;")})
     assert words(job.one().diagnostic) == (
-        "error[E517] The server stored another name | The server stored the name R&amp;B (id 20001) where R&B was sent."
-        " It is not created again while that bucket exists. | write `id: 20001` in the entry, with a name that the "
-        "server keeps, such as `name: R&amp;B`; or delete that bucket if it is not wanted."
+        "error[E517] The server stored another name | The server stored the name R&amp;B (id 20001) instead of "
+        "R&B. The bucket is not created again while that one exists. | write `id: 20001` in the entry, with a name "
+        "that the server keeps, such as `name: R&amp;B`; or delete that bucket if it is not wanted."
     )
 
 
@@ -152,7 +152,7 @@ def test_what_was_listed_before_never_becomes_what_a_run_made():
     outcome = job.one()
     assert (outcome.status, outcome.live, outcome.lost) == (Status.UNKNOWN, None, "create")
     assert outcome.diagnostic.code == "E430"
-    assert "The answer shows other (id 1," in outcome.diagnostic.detail
+    assert "The response shows other (id 1," in outcome.diagnostic.detail
     assert job.clock.seconds == 30
 
 
@@ -366,7 +366,7 @@ def test_a_saved_plan_creates_nothing_beside_a_name_like_it(name):
 def test_words_of_a_name_that_is_taken():
     assert words(apply((create("music"),), rows=(live(5, "Music"),)).one().diagnostic) == (
         "error[E502] The name is not free | music is taken: Music (id 5, eu-west-1, File, 0 items, created 2024-01-01 "
-        "00:00:00) is there by now. | run plan again and look at what it says now."
+        "00:00:00) has it now. | run plan again and check its changes."
     )
 
 
@@ -442,7 +442,7 @@ def test_what_an_update_lost_ends_the_run_before_the_next_one_loses_it(resets, t
         job.account.seed(id=row.id, **{**row.attrs, "metadata_template": '{"a": {}}'})
     first, *others = job.run()
     assert (first.status, first.diagnostic.code, first.wrote) == (Status.FAILED, "E516", True)
-    assert f"sent labels, and changed more: {told}. Nothing further is started." in first.diagnostic.detail
+    assert f"sent labels, but more changed: {told}. No other change begins." in first.diagnostic.detail
     assert statuses(others) == [Status.SKIPPED] * 3
     assert {outcome.diagnostic.code for outcome in others} == {"E516"}
     assert job.account.writes == ["PUT 1"]
@@ -547,7 +547,7 @@ def test_a_bucket_that_is_forbidden_fails_by_itself_while_the_token_reads_the_li
     job.account.before["read"] = [denied(403)]
     first, *others = job.run()
     assert (first.status, first.diagnostic.code, first.wrote) == (Status.FAILED, "E518", False)
-    assert "The token reads the list of buckets, so the other changes go on." in first.diagnostic.detail
+    assert "The token can read the list of buckets, so the other changes continue." in first.diagnostic.detail
     assert statuses(others) == [Status.UPDATED, Status.UPDATED, Status.CREATED]
 
 

@@ -33,9 +33,9 @@ def is_now(account, bucket_id):
 
 # What is told of a change that was not made.
 
-STALE = "error[E506] Changed by someone else since the plan | It is {} | run plan again and look at what it says now."
-CHANGED = STALE.format("not as it was when this was planned.")
-GONE = STALE.format("gone.")
+STALE = "error[E506] Changed by someone else since the plan | {} | run plan again and check its changes."
+CHANGED = STALE.format("The bucket changed after the plan was made.")
+GONE = STALE.format("The bucket no longer exists.")
 TV = live(7, "music", labels=["TV"])
 MOVED_ALREADY = live(8, "music", region="us-west-2", labels=["Music"])
 
@@ -277,8 +277,8 @@ def test_a_create_that_landed_in_another_account_is_told():
     outcome = job.one()
     assert (outcome.status, outcome.wrote) == (Status.FAILED, True)
     assert words(outcome.diagnostic) == (
-        "error[E503] Not this account | The server created it in account 20; this plan is for account 19. | delete it "
-        "there, and use the other token."
+        "error[E503] Not this account | The server created it in account 20; this plan is for account 19. | delete the "
+        "bucket there, and use the token of the other account."
     )
 
 

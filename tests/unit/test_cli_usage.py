@@ -29,7 +29,7 @@ OPTIONS_OF_OTHERS = [
     ("plan --workspace prod", "`--env NAME`", "Terraform"),
     ("apply -f acrsync.yaml", "`acrsync apply FILE`", "kubectl"),
     ("plan --filename a.yaml", "`acrsync plan FILE`", "kubectl"),
-    ("apply --force", "each one is approved by itself", "many"),
+    ("apply --force", "each is approved separately", "many"),
     ("plan -o json", "`--format json`", "kubectl"),
     ("plan -no-color", "--color never", "Terraform"),
     ("plan -parallelism=4", "write --parallelism, with two hyphens", "ours, as Terraform writes options"),

@@ -27,7 +27,6 @@ def ends(*statuses, wrote=True):
         (End(objections=True, errors=True), 3, "a guard objects, and there are errors"),
         (End(objections=True, changes=True), 3, "an objection weighs more than changes"),
         (End(outcomes=ends(Status.REFUSED, wrote=False)), 3, "a guard objected right before the write"),
-        (End(moved_on=True), 4, "the account moved on while the question stood"),
         (End(outcomes=ends(Status.STALE, wrote=False)), 4, "only stale"),
         (End(outcomes=(*ends(Status.CREATED), *ends(Status.STALE, wrote=False))), 4, "the rest is done"),
         (End(outcomes=ends(Status.CREATED), other_leftovers=True), 4, "somebody else changed another bucket"),

@@ -19,7 +19,7 @@ from acrsync.diagnostics import AcrsyncError
 from acrsync.plan.changes import Create, Update
 from acrsync.plan.document import plan_document
 from acrsync.plan.outcome import Outcome, Status
-from acrsync.runs import LANDING_S, Held, Moved, folder
+from acrsync.runs import LANDING_S, Held, LostRace, folder
 from acrsync.runs.folder import Account, FolderRuns
 from acrsync.runs.record import Wanted, Who
 from report_plans import RUN, desired, live, plan_of
@@ -47,7 +47,7 @@ class Machine:
         self.endpoint, self.uid = endpoint, uid
 
     def take(self, lock_timeout_s=300.0):
-        return self.runs.take(lock_timeout_s=lock_timeout_s, tell=self.said.append)
+        return self.runs.wait_until_free(lock_timeout_s=lock_timeout_s, notify=self.said.append)
 
     def begin(self, rows=()):
         plan = plan_of((CREATE,), (RELABEL,), endpoint=self.endpoint, uid=self.uid)
@@ -60,7 +60,7 @@ class Machine:
         run = self.begin()
         if intends:
             run.intent("create", CREATE, attrs=ATTRS, marks=())
-            run.last_look()
+            run.before_write()
         for outcome in outcomes:
             run.outcome(outcome)
         if ends is not None:
@@ -122,7 +122,7 @@ def test_a_folder_of_ones_own_gets_no_gitignore(tmp_path):
 
 
 def test_looking_leaves_no_trace(one, where):
-    assert one.runs.look().runs == ()
+    assert one.runs.peek().runs == ()
     assert not where.exists()
 
 
@@ -226,7 +226,7 @@ def test_on_a_full_disk_an_outcome_is_dropped_and_the_next_run_asks_what_became_
     with pytest.raises(AcrsyncError):
         run.end(exit_code=0, verified=True, rows=[], managed={})
     room(resource.RLIM_INFINITY)
-    assert [left.undecided for left in two.runs.look().open] == [True]
+    assert [left.undecided for left in two.runs.peek().open] == [True]
 
 
 # Locks.
@@ -254,9 +254,9 @@ def test_waiting_ends_with_the_other_run(one, two):
 def test_plan_sees_that_an_apply_goes_on(one, two):
     one.take()
     run = one.begin()
-    assert two.runs.look().holder.run == run.id
+    assert two.runs.peek().holder.run == run.id
     one.runs.release()
-    assert two.runs.look().holder is None
+    assert two.runs.peek().holder is None
 
 
 @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ def test_one_account_is_locked_however_it_is_named(where, first, second, exclude
     one.take()
     one.begin()
     if excludes:
-        with pytest.raises(Moved):
+        with pytest.raises(LostRace):
             two.begin()
         with pytest.raises(Held):
             two.take(lock_timeout_s=0)
@@ -293,7 +293,7 @@ def test_of_two_that_saw_the_same_records_one_begins(one, two):
     two.take()
     one.begin()
     one.runs.release()
-    with pytest.raises(Moved):
+    with pytest.raises(LostRace):
         two.begin()
     two.take()
     two.begin()
@@ -414,7 +414,7 @@ def test_a_run_that_was_killed_before_its_first_intent_is_not_waited_for(one, tw
 def test_a_run_that_left_nothing_is_closed_by_itself(one, two):
     run = one.run(CREATED, ends=0)
     assert (lines(run)[-1]["event"], lines(run)[-1]["open"]) == ("end", 0)
-    assert two.runs.look().unfinished == ()
+    assert two.runs.peek().unfinished == ()
 
 
 def test_a_later_run_closes_it_when_its_list_settles_what_is_open(one, two):
@@ -444,14 +444,14 @@ def test_a_run_can_be_given_up_by_hand(one, two):
     run = one.run()
     two.take()
     two.runs.close(run.id, reason="seen to by hand")
-    assert two.runs.look().unfinished == ()
+    assert two.runs.peek().unfinished == ()
     assert (lines(run)[-1]["by"], lines(run)[-1]["reason"]) == ("two on host", "seen to by hand")
 
 
 def test_history_has_every_run(one, two):
     ids = [one.run(CREATED, ends=0).id for _ in range(folder.NEWEST + 3)]
     assert sorted(run_id for run_id, _ in two.runs.history()) == sorted(ids)
-    assert len(two.runs.look().runs) == folder.NEWEST
+    assert len(two.runs.peek().runs) == folder.NEWEST
 
 
 @pytest.mark.parametrize("kept", [0, 1, 10, -2])
@@ -461,7 +461,7 @@ def test_a_line_that_a_crash_cut_short_does_not_count_and_its_record_can_be_clos
     run.path.write_bytes(whole + b'{"event": "intent", "time": "2026'[:kept])
     two.take()
     two.runs.settle(rows=[])
-    assert two.runs.look().unfinished == ()
+    assert two.runs.peek().unfinished == ()
     assert [line["event"] for line in lines(run)] == ["run", "closed"]
 
 
@@ -484,4 +484,4 @@ def test_what_is_not_a_file_is_an_error_and_does_not_hang(one, where, make):
     where.mkdir(parents=True)
     make(where / "20260101T000000Z-000000.jsonl")
     with pytest.raises(AcrsyncError, match="cannot be read"):
-        one.runs.look()
+        one.runs.peek()

@@ -52,7 +52,7 @@ def used(store: Store) -> None:
     now = store.read()
     assert now is not None
     assert now.data == b"two"
-    assert store.kept() == ("20260101T000000Z-aaaaaa",)
+    assert store.record_ids() == ("20260101T000000Z-aaaaaa",)
     assert store.record("20260101T000000Z-aaaaaa") == b"lines\n"
 
 

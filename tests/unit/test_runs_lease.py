@@ -8,7 +8,7 @@ import pytest
 
 from acrsync.plan.changes import Create
 from acrsync.plan.outcome import Outcome, Status
-from acrsync.runs import LANDING_S, Held, LeaseLost, Moved
+from acrsync.runs import LANDING_S, Held, LeaseLost, LostRace
 from acrsync.runs.lease import LeasedRuns
 from acrsync.runs.record import Wanted, Who
 from acrsync.runs.store import StoreError
@@ -32,7 +32,7 @@ class Machine:
         self.runs = LeasedRuns(store, self.clock, who=who, settle_s=SETTLE_S, ttl_s=TTL_S, strict=strict)
 
     def take(self, lock_timeout_s=300.0):
-        return self.runs.take(lock_timeout_s=lock_timeout_s, tell=self.said.append)
+        return self.runs.wait_until_free(lock_timeout_s=lock_timeout_s, notify=self.said.append)
 
     def begin(self, rows=()):
         wanted = Wanted(plan_of((CREATE,)), {}, frozenset(row.id for row in rows))
@@ -68,14 +68,14 @@ def test_an_account_without_history_is_free(one):
 
 
 def test_looking_changes_nothing(store, one):
-    one.runs.look()
+    one.runs.peek()
     one.take()
     assert store.stored is None
 
 
 def test_the_plan_is_in_the_store_before_anything_is_sent(store, one, two):
     one.run()
-    (run,) = two.runs.look().runs
+    (run,) = two.runs.peek().runs
     assert [(left.name, left.undecided) for left in run.open] == [("talk", True)]
 
 
@@ -138,7 +138,7 @@ def test_a_look_within_the_time_costs_no_request(one, store):
     run = one.run()
     swaps = store.swaps
     one.clock.seconds += TTL_S * 0.94
-    run.last_look()
+    run.before_write()
     assert store.swaps == swaps
 
 
@@ -154,7 +154,7 @@ def test_out_of_time_by_any_clock_it_renews_and_looks_again(one, store, clock):
             one.clock.asleep += 100
         case "wall":
             one.clock.wall_offset += 100
-    run.last_look()
+    run.before_write()
     assert store.swaps == swaps + 1
 
 
@@ -168,7 +168,7 @@ def test_a_renewal_that_took_too_long_is_none(one, store):
 
     store.trouble = slow
     with pytest.raises(LeaseLost):
-        run.last_look()
+        run.before_write()
 
 
 def test_whoever_was_taken_over_sends_nothing_more(one, two):
@@ -177,7 +177,7 @@ def test_whoever_was_taken_over_sends_nothing_more(one, two):
     two.begin()
     one.clock.seconds += TTL_S
     with pytest.raises(LeaseLost, match="another run"):
-        run.last_look()
+        run.before_write()
     with pytest.raises(LeaseLost):
         run.end(rows=None, **WELL)
 
@@ -186,8 +186,8 @@ def test_a_holder_whose_time_is_over_goes_on_if_nobody_took_over(one, two):
     run = one.run()
     two.take()
     one.clock.seconds += 10 * TTL_S
-    run.last_look()
-    with pytest.raises(Moved):
+    run.before_write()
+    with pytest.raises(LostRace):
         two.begin()
 
 
@@ -195,7 +195,7 @@ def test_of_two_that_saw_the_same_version_one_begins(one, two):
     one.take()
     two.take()
     one.begin()
-    with pytest.raises(Moved):
+    with pytest.raises(LostRace):
         two.begin()
 
 
@@ -204,8 +204,8 @@ def test_a_swap_without_an_answer_is_looked_for(one, two, store, trouble):
     troubles = [trouble]
     store.trouble = lambda: troubles.pop() if troubles else ""
     run = one.run()
-    run.last_look()
-    assert two.runs.look().holder.run == run.id
+    run.before_write()
+    assert two.runs.peek().holder.run == run.id
 
 
 @pytest.mark.parametrize("trouble", ["before", "after", "late", "twice"])
@@ -215,8 +215,8 @@ def test_an_end_without_an_answer_is_looked_for(one, two, store, trouble):
     troubles = [trouble]
     store.trouble = lambda: troubles.pop() if troubles else ""
     run.end(rows=[TALK], **WELL)
-    assert two.runs.look().holder is None
-    assert two.runs.look().unfinished == ()
+    assert two.runs.peek().holder is None
+    assert two.runs.peek().unfinished == ()
 
 
 def test_each_swap_has_a_nonce_of_its_own(one, store):
@@ -237,20 +237,20 @@ def test_a_store_that_cannot_be_reached_ends_the_time_but_not_the_run(one, store
     with monkeypatch.context() as patched:
         patched.setattr(store, "swap", unreachable)
         run.renew()
-        run.last_look()
+        run.before_write()
         one.clock.seconds += TTL_S
         with pytest.raises(LeaseLost, match="reached"):
-            run.last_look()
-    run.last_look()
+            run.before_write()
+    run.before_write()
 
 
 def test_outcomes_follow_with_the_renewals(one, two):
     run = one.run()
     run.outcome(CREATED)
-    assert two.runs.look().undecided
+    assert two.runs.peek().undecided
     run.renew()
-    assert not two.runs.look().undecided
-    assert not two.runs.look().shown_by([], now=two.clock.wall())
+    assert not two.runs.peek().undecided
+    assert not two.runs.peek().shown_by([], now=two.clock.wall())
 
 
 def test_what_is_open_stays_open_through_other_runs(one, two, store):
@@ -291,7 +291,7 @@ def test_a_run_can_be_given_up_by_hand(one, two, store):
     run.end(exit_code=6, verified=False, rows=None, managed={})
     two.take()
     two.runs.close(run.id, reason="seen to by hand")
-    assert two.runs.look().unfinished == ()
+    assert two.runs.peek().unfinished == ()
     assert json.loads(store.records[run.id].splitlines()[-1])["reason"] == "seen to by hand"
 
 
@@ -338,11 +338,11 @@ def claim(run, change=CREATE):
 
 def test_a_strict_run_claims_each_create_with_one_request(store, strict, two):
     run = strict.run()
-    assert two.runs.look().open == ()
+    assert two.runs.peek().open == ()
     swaps = store.swaps
     claim(run)
     assert store.swaps == swaps + 1
-    assert [(left.name, left.undecided, left.claimed) for left in two.runs.look().open] == [("talk", True, True)]
+    assert [(left.name, left.undecided, left.claimed) for left in two.runs.peek().open] == [("talk", True, True)]
 
 
 def test_what_a_strict_run_did_not_claim_was_not_sent(strict, two):

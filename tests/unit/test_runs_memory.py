@@ -12,7 +12,7 @@ from acrsync.diagnostics import AcrsyncError
 from acrsync.plan.changes import Action, Create, Delete, Replace, Update
 from acrsync.plan.earlier import Unsettled
 from acrsync.plan.outcome import Outcome, Status
-from acrsync.runs.memory import Known, manifest_key, past, reduced
+from acrsync.runs.memory import Known, manifest_key, past_run, reduced
 from acrsync.runs.record import (
     Wanted,
     Who,
@@ -42,7 +42,7 @@ END: dict[str, Any] = {"exit_code": 6, "verified": False, "left": 0, "changed": 
 def known_by_commit(repository, commit, *, verified=True, manifest="a.yaml"):
     lines = lines_of(CREATE)
     run = {**lines[0], "who": {"repository": repository, "commit": commit}, "files": [manifest]}
-    return past((run, end_line(**{**END, "verified": verified})))
+    return past_run((run, end_line(**{**END, "verified": verified})))
 
 
 def lines_of(*changes, outcomes=(), ends=False, listed=(7, 8)):
@@ -54,13 +54,13 @@ def lines_of(*changes, outcomes=(), ends=False, listed=(7, 8)):
 
 
 def known(*changes, **kwargs):
-    return Known((past(lines_of(*changes, **kwargs)),))
+    return Known((past_run(lines_of(*changes, **kwargs)),))
 
 
 def after(lines, rows, done=()):
     """Return the run once a list has settled what it can."""
-    added = Known((past(lines),)).settled(rows, by="r2", now=NOW, done=done)
-    return past((*lines, *added.get("r1", ())))
+    added = Known((past_run(lines),)).settled(rows, by="r2", now=NOW, lines=done)
+    return past_run((*lines, *added.get("r1", ())))
 
 
 LOST_ANSWER = Outcome(CREATE, Status.UNKNOWN, wrote=True, lost="create")
@@ -92,7 +92,7 @@ OTHER_NAME = Outcome(CREATE, Status.FAILED, live=live(20, "talk-1"), wrote=True)
 )
 @pytest.mark.parametrize("ends", [False, True])
 def test_what_is_open_follows_from_how_a_change_ended(change, outcome, is_open, undecided, reason, ends):
-    run = past(lines_of(change, outcomes=[outcome] if outcome else [], ends=ends))
+    run = past_run(lines_of(change, outcomes=[outcome] if outcome else [], ends=ends))
     assert [(left.name, left.undecided) for left in run.open] == [(change.name, undecided)] * is_open, reason
     assert run.crashed is not ends
     assert run.done == (ends and not is_open)
@@ -109,7 +109,7 @@ def test_what_was_stored_under_another_name_is_closed_when_it_is_gone_or_has_the
         assert not after(lines, [outcome.live]).closed
         assert after(lines, [live(bucket_id, change.name)]).closed
         assert after(lines, []).closed
-        earlier = Known((past(lines),)).earlier([outcome.live])
+        earlier = Known((past_run(lines),)).earlier([outcome.live])
         assert earlier.aliases == {change.name: (bucket_id, outcome.live.name)}
 
 
@@ -142,7 +142,7 @@ def test_a_list_settles_what_is_open_or_leaves_it_so(change, outcome, rows, stat
     lines = lines_of(change, outcomes=[outcome] if outcome else [], ends=True)
     run = after(lines, rows)
     assert run.closed is closes, reason
-    added = Known((past(lines),)).settled(rows, by="r2", now=NOW).get("r1", ())
+    added = Known((past_run(lines),)).settled(rows, by="r2", now=NOW).get("r1", ())
     assert [line["status"] for line in added if line["event"] == "outcome"] == [status] * (status is not None), reason
     assert not any(left.undecided for left in run.open), "one list is enough"
 
@@ -184,9 +184,9 @@ def test_a_list_must_show_what_was_written_last():
 
 
 def test_of_two_runs_the_later_one_says_what_a_list_must_show():
-    first = past(lines_of(CREATE, outcomes=[Outcome(CREATE, Status.CREATED, live=TALK, wrote=True)]))
+    first = past_run(lines_of(CREATE, outcomes=[Outcome(CREATE, Status.CREATED, live=TALK, wrote=True)]))
     gone = Delete(TALK, "")
-    second = past(lines_of(gone, outcomes=[Outcome(gone, Status.DELETED, wrote=True)]))
+    second = past_run(lines_of(gone, outcomes=[Outcome(gone, Status.DELETED, wrote=True)]))
     assert Known((first, second)).shown_by([], now=NOW)
 
 
@@ -194,14 +194,14 @@ def test_a_reduced_run_still_says_what_a_list_must_show_and_what_is_managed():
     lines = (*lines_of(CREATE)[:1], end_line(**{**END, "changed": {20: "talk", 8: None}, "managed": {20: "talk"}}))
     small = reduced((*lines, closed_line(by="r1", reason="", now=NOW)), managed=True)
     assert "plan" not in small[0]
-    run = past(decoded(encoded(small)))
+    run = past_run(decoded(encoded(small)))
     assert (run.changed, run.managed, run.done) == ({20: "talk", 8: None}, {20: "talk"}, True)
 
 
 def test_only_an_unfinished_run_can_be_named():
-    assert known(CREATE).one("r1").id == "r1"
+    assert known(CREATE).unfinished_run("r1").id == "r1"
     with pytest.raises(AcrsyncError, match="r1"):
-        known(CREATE).one("other")
+        known(CREATE).unfinished_run("other")
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_a_last_line_that_only_lacks_its_end_does_not_count_either():
 
 def test_an_event_of_a_later_format_is_left_out():
     lines = (*lines_of(CREATE), {"event": "weather", "time": "now"})
-    assert past(decoded(encoded(lines))) == past(lines_of(CREATE))
+    assert past_run(decoded(encoded(lines))) == past_run(lines_of(CREATE))
 
 
 # What planning is told.
@@ -287,8 +287,8 @@ def test_planning_is_told_of_a_bucket_under_another_name_while_it_lives():
 
 def test_planning_is_told_what_the_last_verified_run_of_its_stack_managed():
     lines = (*lines_of(CREATE)[:1], end_line(**{**END, "verified": True, "managed": {20: "talk"}}))
-    of_files = past(({**lines[0], "files": ["a.yaml"]}, *lines[1:]))
-    of_stack = past(({**lines[0], "stack": "radio", "files": ["a.yaml"]}, *lines[1:]))
+    of_files = past_run(({**lines[0], "files": ["a.yaml"]}, *lines[1:]))
+    of_stack = past_run(({**lines[0], "stack": "radio", "files": ["a.yaml"]}, *lines[1:]))
     assert Known((of_files,)).earlier([], manifest=manifest_key(None, None, ["a.yaml"])).managed == {20: "talk"}
     assert Known((of_files,)).earlier([], manifest=manifest_key(None, None, ["b.yaml"])).managed == {}
     assert Known((of_stack,)).earlier([], manifest=manifest_key("radio", None, ["b.yaml"])).managed == {20: "talk"}
@@ -297,7 +297,7 @@ def test_planning_is_told_what_the_last_verified_run_of_its_stack_managed():
 
 def test_a_hint_says_what_is_open_and_where_to_look():
     (hint,) = known(CREATE).hints
-    assert (hint.code, "1 without a known end" in hint.detail) == ("H511", True)
+    assert (hint.code, "1 without a known outcome" in hint.detail) == ("H511", True)
     assert "acrsync runs show r1" in hint.fix
     assert known(CREATE, outcomes=[Outcome(CREATE, Status.FAILED)], ends=True).hints == ()
 
@@ -319,7 +319,7 @@ def test_the_last_verified_run_is_of_the_same_repository_and_manifest():
 
 def test_what_is_open_is_named_but_for_runs_of_one_plan():
     lines = lines_of(CREATE)
-    of_plan = past(({**lines[0], "plan": {"digest": "sha256:1"}}, *lines[1:]))
+    of_plan = past_run(({**lines[0], "plan": {"digest": "sha256:1"}}, *lines[1:]))
     assert Known((of_plan,)).unsettled() == (Unsettled("r1", Action.CREATE, "talk"),)
-    assert Known((of_plan,)).unsettled(but="sha256:2") == (Unsettled("r1", Action.CREATE, "talk"),)
-    assert Known((of_plan,)).unsettled(but="sha256:1") == ()
+    assert Known((of_plan,)).unsettled(except_digest="sha256:2") == (Unsettled("r1", Action.CREATE, "talk"),)
+    assert Known((of_plan,)).unsettled(except_digest="sha256:1") == ()

@@ -46,7 +46,7 @@ def refused(action: Callable[[], object]) -> StoreError:
 def test_a_bucket_that_is_not_there_is_no_empty_bucket(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     store = at("s3", s3_server, tmp_path, monkeypatch, bucket="missing")
 
-    for action in (store.read, store.kept, lambda: store.swap(b"x", expected=None, note="no")):
+    for action in (store.read, store.record_ids, lambda: store.swap(b"x", expected=None, note="no")):
         error = refused(action).diagnostic
         assert error.code == "E071"
         assert error.fix == "create the bucket missing, or correct its name."
@@ -139,7 +139,7 @@ def test_a_server_that_ignores_conditions_is_no_place_for_a_lease(
         store = at("s3", way.url, tmp_path, monkeypatch)
         error = refused(lambda: store.swap(b"x", expected=None, note="x")).diagnostic
         assert error.code == "E071"
-        assert "ignores the conditions" in error.detail
+        assert "ignores conditional writes" in error.detail
         assert store.read() is None
 
 

@@ -48,18 +48,18 @@ NOWHERE = [
     ("", "empty"),
     (" git:origin", "spaces"),
     ("git:origin\n", "spaces"),
-    ("git:ori\x07gin", "do not print"),
+    ("git:ori\x07gin", "cannot be printed"),
     ("git:", "not a name"),
     ("git:--upload-pack=x", "not a name"),
     ("-x", "not a name"),
-    ("git:ext::sh -c x", "ext: is not known"),
-    ("git:fd::3", "fd: is not known"),
-    ("git:git:origin", "git: is not known"),
-    ("git:http://example.test/x.git", "in clear"),
-    ("http://127.0.0.1.example.test/x.git", "in clear"),
-    ("ftp://example.test/x", "ftp: is not known"),
-    ("gcs://bucket", "gcs: is not known"),
-    ("https:example.test", "https: is not known"),
+    ("git:ext::sh -c x", "not a supported URL"),
+    ("git:fd::3", "not a supported URL"),
+    ("git:git:origin", "not a supported URL"),
+    ("git:http://example.test/x.git", "unencrypted"),
+    ("http://127.0.0.1.example.test/x.git", "unencrypted"),
+    ("ftp://example.test/x", "not a supported URL"),
+    ("gcs://bucket", "not a supported URL"),
+    ("https:example.test", "not a supported URL"),
     ("s3:bucket", "bucket and prefix"),
     ("s3://", "bucket and prefix"),
     ("s3://bucket/../other", "bucket and prefix"),
@@ -127,11 +127,14 @@ def test_the_key_of_an_account_is_its_deployment_and_uid(endpoint: str, key: str
     subprocess.run(["git", "check-ref-format", f"refs/acrsync/{key}"], check=True)
 
 
-def test_without_a_uid_the_line_to_paste_is_told():
+def test_without_a_uid_the_fix_is_the_line_to_paste():
     with pytest.raises(AcrsyncError) as caught:
-        account_key("https://api-v2.acrcloud.com", None, seen=19)
+        account_key("https://api-v2.acrcloud.com", None)
     assert caught.value.diagnostic.code == "E081"
-    assert caught.value.diagnostic.fix == "add to the manifest: account: {uid: 19}"
+    assert (
+        caught.value.diagnostic.fix
+        == "add to the manifest: account: {uid: UID} (UID is the number in the ACRCloud console)"
+    )
 
 
 def test_a_relative_path_of_a_repository_begins_where_the_user_is(tmp_path: Path):

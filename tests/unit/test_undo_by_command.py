@@ -119,7 +119,7 @@ def test_limits_and_approvals_are_given_by_flags(shell: Shell) -> None:
 def test_a_manifest_does_not_go_with_an_undo(shell: Shell, arguments: tuple[str, ...]) -> None:
     code, _, err = shell.acrsync("plan", "--undo", shell.records[-1].stem, *arguments)
     assert (code, codes(err)) == (1, ["E002"])
-    assert "--undo plans what a run's record says; PATH and --prune do not go with it." in err
+    assert "--undo plans from the record of a run and cannot be combined with PATH or --prune." in err
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_what_is_no_record_is_refused_with_one_message(shell: Shell, text: str |
 def test_a_run_against_another_account_is_not_taken_back_here(shell: Shell) -> None:
     code, _, err = shell.acrsync("plan", "--undo", shell.records[-1].stem, "--endpoint", "emulator::memory:")
     assert (code, codes(err)) == (1, ["E064"])
-    assert "It was recorded at emulator:; this is emulator::memory:." in err
+    assert "The run was recorded at emulator:; this is emulator::memory:." in err
 
 
 def test_a_run_against_another_uid_is_refused_by_the_fuse(shell: Shell) -> None:

@@ -85,7 +85,7 @@ def test_a_lagging_change_of_marks_is_waited_for():
 def test_what_the_list_does_not_show_in_time_is_a_failure(outcome, row, told, reason):
     found, clock = check([outcome], Troubled().holding(row), before=[MUSIC], settle_s=5)
     assert (found.verified, found.outcomes[0].status, clock.seconds) == (False, Status.FAILED, 5), reason
-    assert f"otherwise: {told}" in found.outcomes[0].diagnostic.detail, reason
+    assert f"reading back shows: {told}" in found.outcomes[0].diagnostic.detail, reason
 
 
 def test_of_two_writes_to_one_bucket_only_the_last_must_show():

@@ -1,8 +1,8 @@
-"""What commands that only look have alike: the account as it is and, if a manifest is there, how it compares."""
+"""What read-only commands share: the live account and, if there is a manifest, how it compares."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
@@ -22,50 +22,50 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class View:
     """An account, read once."""
 
     snapshot: Snapshot
-    plan: Plan | None  # None: there is no manifest to compare with
+    plan: Plan | None  # None: no manifest to compare with
 
     @property
     def uid(self) -> int | None:
         return account_uid(self.plan.manifest if self.plan else Manifest(), self.snapshot)
 
 
-def sight(account: Account, manifests: Sequence[Path], env: str | None = None) -> Sight:
-    """Return the account as it is, compared with the manifest that is named, or with the one in this folder."""
+def view(account: Account, manifests: Sequence[Path], env: str | None = None) -> View:
+    """Return the live account, compared with the given manifest, or with the one in this folder."""
     manifest = _manifest(manifests, env)
     with reading(account):
         snapshot = account.observe()
     if manifest is None:
-        return Sight(snapshot, None)
+        return View(snapshot, None)
     from acrsync.plan.planner import make_plan
 
-    return Sight(snapshot, make_plan(manifest, snapshot))
+    return View(snapshot, make_plan(manifest, snapshot))
 
 
-def _manifest(named: Sequence[Path], env: str | None) -> Manifest | None:
-    """Return the manifest; None if none is named and the one in this folder is missing or has errors."""
+def _manifest(given: Sequence[Path], env: str | None) -> Manifest | None:
+    """Return the manifest; None if none is given and the one in this folder is missing or has errors."""
     from acrsync import manifest as manifests
 
-    paths = named or default_paths()
-    if not named and not paths[0].is_file():
+    paths = given or default_paths()
+    if not given and not paths[0].is_file():
         return None
     read = manifests.source(paths)
-    if env is None and read.names and not named:
-        output.say("note: the manifest is for several environments, so no state is shown; choose one with --env.")
+    if env is None and read.names and not given:
+        output.say("note: the manifest is for several environments, so no state is shown; select one with --env.")
         return None
     loaded = read.loaded(env)
     if loaded.manifest is None:
-        if named:
+        if given:
             raise Invalid(loaded.diagnostics)
         output.say(f"note: {visible(str(paths[0]))} has errors, so no state is shown; see `acrsync validate`.")
     return loaded.manifest
 
 
 def uid_of_manifest(paths: Sequence[Path] = ()) -> int | None:
-    """Return the account that a manifest names; None if it names none, or none is named and none is in this folder.
+    """Return the account that a manifest sets; None if it sets none, or if there is no manifest.
 
     Raises: Invalid.
     """
@@ -79,36 +79,33 @@ def uid_of_manifest(paths: Sequence[Path] = ()) -> int | None:
     return loaded.manifest.account_uid
 
 
-def chosen(rows: Sequence[Live], names: Sequence[str]) -> tuple[Live, ...]:
-    """Return the buckets that are named: by name, by pattern such as `radio-*`, or by id; without names all.
+def selected(rows: Sequence[Live], names: Sequence[str]) -> tuple[Live, ...]:
+    """Return the buckets that match a name, an id, or a pattern such as `radio-*`; without names all buckets.
 
-    Raises: AcrsyncError if a name means none.
+    Raises: AcrsyncError if nothing matches one of the names.
     """
     found: dict[int, Live] = {}
     for name in names:
-        meant = meaning(rows, name)
-        if not meant:
-            raise unknown(name, (row.name for row in rows))
-        found |= {row.id: row for row in meant}
+        found |= {row.id: row for row in matching(rows, name)}
     return tuple(found.values()) if names else tuple(rows)
 
 
-def meaning(rows: Sequence[Live], name: str) -> tuple[Live, ...]:
-    """Return the buckets that a word means; a name comes before an id, and an id before a pattern."""
+def matching(rows: Sequence[Live], name: str) -> tuple[Live, ...]:
+    """Return the buckets with this name, else with this id, else those that match this pattern.
+
+    Raises: AcrsyncError, with the most similar name, if there are none.
+    """
     exact = tuple(row for row in rows if row.name == name)
     by_id = tuple(row for row in rows if str(row.id) == name)
-    return exact or by_id or tuple(row for row in rows if fnmatchcase(row.name, name))
-
-
-def unknown(name: str, names: Iterable[str]) -> AcrsyncError:
-    """Return the error for a name that no bucket has, with the nearest one."""
-    near = get_close_matches(name, list(names), n=1)
+    if found := exact or by_id or tuple(row for row in rows if fnmatchcase(row.name, name)):
+        return found
+    near = get_close_matches(name, [row.name for row in rows], n=1)
     fix = f"did you mean {visible(near[0])}?" if near else "see `acrsync list`."
-    return AcrsyncError("E020", f"The account lists no bucket {visible(name)}.", fix=fix)
+    raise AcrsyncError("E020", f"The account lists no bucket {visible(name)}.", fix=fix)
 
 
 def users_of(account: Account, rows: Sequence[Live]) -> dict[int, tuple[Reference, ...]]:
-    """Return who uses which of these buckets; a list that cannot be read is named on stderr."""
+    """Return who uses which of these buckets. Prints a warning if a list cannot be read."""
     with reading(account):
         evidence = account.references(rows)
     if evidence.unreadable:
