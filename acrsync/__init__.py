@@ -71,7 +71,7 @@ def environments(*paths: str | Path) -> tuple[str, ...]:
     """Return the names of the environments in these files, in the order of the files. Sends nothing."""
     from acrsync import manifest as manifests
 
-    return manifests.environments([Path(path) for path in paths])
+    return manifests.environment_names([Path(path) for path in paths])
 
 
 def load(*paths: str | Path, env: str | None = None) -> Manifest:
@@ -108,7 +108,7 @@ def apply(plan: Plan, account: Account, *, runs: str | Path | None = None, settl
     another account, the record cannot be written, or another run holds the account (`acrsync.runs.Held`).
     """
     from acrsync.apply.reconcile import reconciler
-    from acrsync.apply.waves import Settings
+    from acrsync.apply.terms import Settings
     from acrsync.diagnostics import AcrsyncError, Invalid
 
     if account.read_only:

@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
+from acrsync.frozen import frozen
 from acrsync.model import JSON, MARK, Attrs, Live
 from acrsync.visible import visible
 
@@ -26,7 +26,7 @@ def is_text(value: JSON) -> bool:
     return isinstance(value, str)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Field:
     """One attribute that a manifest may set."""
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from acrsync.frozen import frozen
+
 
 class Severity(StrEnum):
     """The severity of a diagnostic. Only errors stop a plan or an apply."""
@@ -29,7 +31,7 @@ class Span:
         return f"{self.file}:{self.line}:{self.column}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Diagnostic:
     """One message to a person."""
 

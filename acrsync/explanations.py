@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib.resources import files
 
 from acrsync.diagnostics import SUMMARIES
+from acrsync.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Explanation:
     """The explanation of one message. `manifest`, `command`, or both provoke it; else `when` says what does."""
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from acrsync.diagnostics import Diagnostic, Span
+from acrsync.frozen import frozen
 
 # The YAML and JSON border: mypy cannot express recursive JSON without casts at every key.
 JSON = Any
@@ -31,7 +32,7 @@ class Prune(StrEnum):
     ACCOUNT = "account"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Desired:
     """One bucket as the manifest wants it."""
 
@@ -47,7 +48,7 @@ class Desired:
         return str(self.attrs["name"])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Removed:
     """A name or an id in `removed`: the bucket is deleted, or with `forget` only loses its mark."""
 
@@ -64,7 +65,7 @@ class Removed:
         return live.name == self.name if self.id is None else live.id == self.id
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Approval:
     """The approval of one objection by a person: one guard, one bucket, one reason.
 
@@ -85,7 +86,7 @@ class Approval:
         return live.id == self.id if self.stack is None else MARK + self.stack in live.marks
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Limit:
     """The most deletes and replacements in one apply: a number, or a percentage of our own buckets."""
 
@@ -104,7 +105,7 @@ class Limit:
         return max(1, ours * self.value // 100) if self.value else 0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Manifest:
     """The content of the files, with defaults applied, in the order of the files."""
 
@@ -141,7 +142,7 @@ class Manifest:
         return tuple(mark for mark in live.marks if mark not in (self.mark, PROTECTED))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Live:
     """One bucket as the API last showed it."""
 
@@ -168,7 +169,7 @@ class Live:
         return value if isinstance(value, int) else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Snapshot:
     """A list of buckets that is proven complete, in the order of the server (newest first)."""
 
@@ -189,7 +190,7 @@ class Reference:
         return f"{self.kind} {self.name} (id {self.id})"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Evidence:
     """Facts that guards need in addition to the list, about the buckets that a plan renames, replaces or deletes."""
 

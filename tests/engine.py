@@ -6,8 +6,8 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from acrsync.apply.attempt import Seen
-from acrsync.apply.waves import Applier, Settings
+from acrsync.apply.terms import Seen, Settings
+from acrsync.apply.waves import Applier
 from acrsync.diagnostics import AccessDenied, Diagnostic, NoAnswer, RemoteError, UnknownOutcome
 from acrsync.model import Approval, Attrs, Evidence, Live, Snapshot
 from acrsync.plan.changes import Replace

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from acrsync.apply.reconcile import Reconciler, Result
-from acrsync.apply.waves import Settings
+from acrsync.apply.terms import Settings
 from acrsync.model import JSON, Manifest
 from acrsync.plan.document import Plan
 from acrsync.remote import Remote

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
 from acrsync import bucket
 from acrsync.acrcloud.users import LISTS, User, references_to, user_of
 from acrsync.client import Client
 from acrsync.client.listing import Listing, Page, Row, complete
 from acrsync.diagnostics import AccessDenied, Diagnostic, NoAnswer, NotFound, RemoteError, UnknownOutcome, error
+from acrsync.frozen import frozen
 from acrsync.model import JSON, Attrs, Evidence, Live, Snapshot
 from acrsync.remote import Guard
 from acrsync.visible import visible
@@ -19,7 +20,7 @@ from acrsync.visible import visible
 READERS = 8  # requests at a time while reading
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Account:
     """The buckets that one token shows: a Reader, and also a Remote unless its client is read-only."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
 from acrsync.bucket import identifier
+from acrsync.frozen import frozen
 from acrsync.model import JSON, Live, Reference
 
 # The kind of a row, by the list's name. Source: Console API; bm-bd-projects only from the official command line.
@@ -18,7 +18,7 @@ LISTS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class User:
     """A project or container, and the buckets that it uses. The rest of its row, also secrets, is dropped."""
 

@@ -15,70 +15,25 @@ refusal the bucket is read again before the write counts as not carried out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
 from acrsync.apply.gate import Gate
 from acrsync.apply.names import Names
 from acrsync.apply.patience import Patience
+from acrsync.apply.terms import Seen
 from acrsync.bucket import FIELDS
 from acrsync.diagnostics import AccessDenied, AcrsyncError, Diagnostic, RemoteError, error
-from acrsync.model import Attrs, Evidence, Live, Snapshot
+from acrsync.model import Attrs, Live
 from acrsync.plan.changes import Create, Delete, Replace, Update, Work
-from acrsync.plan.document import Plan
 from acrsync.plan.guards import standing
 from acrsync.plan.matching import cannot_be_read, describe
-from acrsync.plan.order import Leavers
 from acrsync.plan.outcome import Outcome, Status, Verb
-from acrsync.plan.ownership import is_own
 from acrsync.plan.planner import stored_elsewhere
 from acrsync.remote import Remote
 from acrsync.runs import Run
-from acrsync.runs.memory import Known
 from acrsync.visible import visible
-
-
-@dataclass(frozen=True)
-class Seen:
-    """The input of an apply: a plan, and the list of the account that it was made from."""
-
-    plan: Plan
-    snapshot: Snapshot
-    evidence: Evidence = field(default_factory=Evidence)
-    known: Known = field(default_factory=Known)  # what earlier runs left open
-    read_at: float | None = None  # when acrsync began to read the list; None: just now
-
-    @cached_property
-    def rows(self) -> Mapping[int, Live]:
-        """The buckets that were listed before the first write, by id."""
-        return {row.id: row for row in self.snapshot.rows}
-
-    @property
-    def listed(self) -> frozenset[int]:
-        """Ids that were listed before the first write: no bucket that this run creates has one of them."""
-        return frozenset(self.rows)
-
-    @cached_property
-    def named(self) -> bool:
-        """Whether a bucket of this account was listed."""
-        return any(is_own(row, self.plan.uid) for row in self.snapshot.rows)
-
-    @cached_property
-    def last_wanted(self) -> Mapping[int, Attrs]:
-        """The desired attributes of the last update of each bucket, by id: a swap of names needs two updates."""
-        return {change.live.id: change.desired.attrs for change in self.plan.work if isinstance(change, Update)}
-
-    @cached_property
-    def leavers(self) -> Leavers:
-        """Which change frees which name."""
-        return Leavers(self.plan.work)
-
-    @cached_property
-    def aliases(self) -> Mapping[str, tuple[int, str]]:
-        """Entries that the server stored under another name, with its id and name."""
-        return self.known.earlier(self.snapshot.rows).aliases
 
 
 @dataclass(slots=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from acrsync.clock import Clock
+from acrsync.frozen import frozen
 
 POLL_S = 1.0  # between two reads of what may lag behind writes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Patience:
     """The clock, and how long responses and lists may lag behind writes."""
 

@@ -10,21 +10,18 @@ import threading
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
-from acrsync.apply.attempt import Seen
-from acrsync.apply.verify import Verification, verify, with_new_ids
-from acrsync.apply.waves import DEFAULTS, Applier, Settings
+from acrsync.apply.terms import DEFAULTS, Seen, Settings
 from acrsync.clock import Clock, WallClock
 from acrsync.diagnostics import AcrsyncError, Diagnostic, error, in_reading_order
-from acrsync.manifest.writing import entry
+from acrsync.frozen import frozen
 from acrsync.model import Manifest, Snapshot
 from acrsync.plan.changes import Replace
 from acrsync.plan.document import Plan, plan_document
-from acrsync.plan.guards import guarded, needs_references, touched
 from acrsync.plan.outcome import WELL, End, ExitCode, Outcome, exit_code
 from acrsync.plan.outcome import Run as Facts
 from acrsync.plan.ownership import account_uid, unshared_uids
-from acrsync.plan.planner import make_plan
 from acrsync.remote import Remote
 from acrsync.runs import LostRace, Run, Runs
 from acrsync.runs.memory import Known, manifest_key
@@ -33,6 +30,9 @@ from acrsync.runs.store import StoreError
 from acrsync.runs.where import Memory
 from acrsync.visible import visible
 
+if TYPE_CHECKING:  # only an apply loads what applies
+    from acrsync.apply.verify import Verification
+
 ROUNDS = 5  # how often an apply starts again because another run was faster
 
 
@@ -40,7 +40,7 @@ class CrashedDuringApply(Exception):
     """An unexpected exception, its cause, ended an apply that may have written something."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result:
     """The result of an apply."""
 
@@ -95,6 +95,9 @@ class Reconciler:
         earlier = known.earlier(
             snapshot.rows, manifest=manifest_key(manifest.stack, manifest.environment, manifest.files)
         )
+        from acrsync.plan.guards import guarded, needs_references, touched
+        from acrsync.plan.planner import make_plan
+
         plan = make_plan(manifest, snapshot, earlier=earlier)
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         plan = guarded(plan, evidence, earlier=earlier)
@@ -112,6 +115,8 @@ class Reconciler:
         known = known.of_account(plan.uid)
         _refuse_other_account(plan, snapshot, endpoint=self.account.endpoint)
         _refuse_other_runs(plan, known)
+        from acrsync.plan.guards import needs_references, touched
+
         evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
         diagnostics = in_reading_order((*known.hints, *warnings, *plan.diagnostics))
         return Seen(replace(plan, diagnostics=diagnostics), snapshot, evidence, known, read_at)
@@ -215,6 +220,8 @@ class Reconciler:
         return snapshot
 
     def _carried_out(self, seen: Seen, run: Run, stream: Callable[[Iterable[Outcome]], Iterable[Outcome]]) -> Result:
+        from acrsync.apply.waves import Applier
+
         applier = Applier(self.account, run, seen, self.clock, self.stop, self.settings)
         outcomes = tuple(stream(applier.outcomes()))
         verification, trouble = self._verified(seen, outcomes)
@@ -247,6 +254,9 @@ class Reconciler:
         self, seen: Seen, outcomes: tuple[Outcome, ...]
     ) -> tuple[Verification | None, tuple[Diagnostic, ...]]:
         """Read back. After an interrupt, or if that fails, return a message instead."""
+        from acrsync.apply.verify import verify, with_new_ids
+        from acrsync.plan.planner import make_plan
+
         if not self.stop.is_set():
             try:
                 verification = verify(
@@ -326,6 +336,8 @@ def _lost_bucket(outcome: Outcome) -> Diagnostic | None:
         return None
     if outcome.live is not None and outcome.live.id == change.live.id:
         return None  # the delete was reported as done, but the bucket still exists
+    from acrsync.manifest.writing import entry
+
     detail = f"Bucket {visible(change.name)} was deleted for its replacement. This is the bucket to create:\n"
     fix = "run apply again: it creates the bucket with these values, also those that the manifest does not set."
     return error("E507", detail + entry(change.desired.attrs), fix=fix, span=change.desired.span)

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from acrsync.apply.attempt import Seen, is_as_wanted, stale
+from acrsync.apply.attempt import is_as_wanted, stale
+from acrsync.apply.terms import Seen
 from acrsync.diagnostics import Diagnostic, error
+from acrsync.frozen import frozen
 from acrsync.model import Live
 from acrsync.plan.changes import Create, Replace, Update
 from acrsync.plan.likeness import resembles, same_place
@@ -23,7 +25,7 @@ CONFLICT = 409
 _SAYS_TAKEN = re.compile(r"taken|exist|duplicate|already|unique|in use", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Ended:
     """The end of one change by its responses, and whether the list must be read to know more."""
 

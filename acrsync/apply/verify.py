@@ -7,12 +7,13 @@ account is planned again; this plan must be empty.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from acrsync.apply.attempt import differences, read_back_mismatch
 from acrsync.apply.patience import poll_until_settled
 from acrsync.clock import Clock
 from acrsync.diagnostics import AccessDenied, RemoteError
+from acrsync.frozen import frozen
 from acrsync.model import Live, Manifest, Snapshot
 from acrsync.plan.changes import Create, Delete, Replace, Update, Work
 from acrsync.plan.document import Plan
@@ -20,7 +21,7 @@ from acrsync.plan.outcome import WELL, Outcome, Status
 from acrsync.remote import Reader
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verification:
     """The result of an apply, as the account shows it."""
 

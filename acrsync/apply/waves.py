@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 
-from acrsync.apply.attempt import Attempt, LostValues, Seen, WrongAccount, is_refusal
+from acrsync.apply.attempt import Attempt, LostValues, WrongAccount, is_refusal
 from acrsync.apply.gate import Gate
 from acrsync.apply.names import FRESH_S, Names, takes_a_name
 from acrsync.apply.patience import Patience, poll_until_settled
 from acrsync.apply.settling import Ended, settle
+from acrsync.apply.terms import Seen, Settings
 from acrsync.clock import Clock
 from acrsync.diagnostics import AccessDenied, AcrsyncError, Diagnostic, IncompleteListing, RemoteError, error
 from acrsync.model import Live
@@ -23,26 +24,13 @@ from acrsync.plan.changes import Create, Update, Work
 from acrsync.plan.matching import describe
 from acrsync.plan.outcome import WELL, Outcome, Status
 from acrsync.remote import Remote
-from acrsync.runs import LANDING_S, LeaseLost, Run
+from acrsync.runs import LeaseLost, Run
 from acrsync.visible import visible
 
 SILENCES = 3  # changes in a row without a response, after which the apply stops
 FORBIDDEN = 403  # unlike 401, this may be about one bucket only
 DENIALS = 5  # forbidden changes in a row, after which the apply stops
 ALLOWED_S = 5.0  # how long a list that could be read proves that the token is valid
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The settings of an apply."""
-
-    parallelism: int = 4
-    settle_s: float = 30.0  # how long the list may lag behind writes
-    landing_s: float = LANDING_S  # how long a request may take to arrive after it was sent
-    lock_timeout_s: float = 300.0  # how long to wait for another apply
-
-
-DEFAULTS = Settings()
 
 
 @dataclass(slots=True)

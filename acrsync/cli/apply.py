@@ -16,7 +16,7 @@ from acrsync.cli.options import Applying, Common, Finite, Planning, applying, co
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync import Account, ExitCode, Outcome, Plan
-    from acrsync.apply.attempt import Seen
+    from acrsync.apply.terms import Seen
     from acrsync.cli.environments import Target
     from acrsync.runs.memory import Known
 
@@ -98,7 +98,7 @@ def _saved(where: Common, path: Path, *, expect: str | None, ttl: timedelta) -> 
 
     if is_fleet(where.envs) and PLACEHOLDER not in str(path):
         raise click.UsageError(f"Each environment has its own saved plan: --plan 'plan-{PLACEHOLDER}.json'.")
-    names = manifests.environments(()) if ALL in where.envs else [*dict.fromkeys(where.envs)]
+    names = manifests.environment_names(()) if ALL in where.envs else [*dict.fromkeys(where.envs)]
     if not names:
         plan = accepted(path, expect=expect, ttl=ttl)
         return {plan.manifest.environment or "": plan}
@@ -136,7 +136,8 @@ def _apply(  # noqa: C901 - one apply, from the first list to the report
         save_plan,
         style_for,
     )
-    from acrsync.report import FORMATS, PLAIN, plan_text, result_text
+    from acrsync.report import FORMATS, PLAIN, plan_text
+    from acrsync.report.result import result_text
 
     stop = threading.Event()
     where = target.where

@@ -9,20 +9,25 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from acrsync.cli import environment as variable
 from acrsync.cli import output
 from acrsync.diagnostics import Diagnostic
 from acrsync.plan.document import Plan
-from acrsync.plan.fleet import Part, worst
 from acrsync.plan.outcome import Run
-from acrsync.report import FLEET, FORMATS, github_text
+
+if TYPE_CHECKING:
+    from acrsync.plan.fleet import Part
 
 
 def report(plan: Plan | None, run: Run, *, environment: str = "") -> None:
     """Report a run to GitHub, if it is a GitHub job. `environment`: of the run, if it has no plan."""
     if variable("GITHUB_ACTIONS") is None:
         return
+    from acrsync.plan.fleet import Part
+    from acrsync.report import FORMATS
+
     _annotate(Part((plan.manifest.environment if plan else environment) or "", plan, run))
     _append("GITHUB_OUTPUT", "".join(f"{key}={value}\n" for key, value in _outputs(plan, run).items()))
     _append("GITHUB_STEP_SUMMARY", FORMATS["markdown"](plan, run))
@@ -32,6 +37,9 @@ def report_all(parts: Sequence[Part]) -> None:
     """Report a run of several environments to GitHub. The digest of each plan is in its own report."""
     if variable("GITHUB_ACTIONS") is None:
         return
+    from acrsync.plan.fleet import worst
+    from acrsync.report import FLEET
+
     for part in parts:
         _annotate(part)
     plans = [part.plan for part in parts if part.plan is not None]
@@ -45,6 +53,8 @@ def report_all(parts: Sequence[Part]) -> None:
 
 
 def _annotate(part: Part) -> None:
+    from acrsync.report.annotations import github_text
+
     plan, run = part.plan, part.run
     messages = [*plan.diagnostics, *(objection.diagnostic for objection in plan.objections)] if plan else []
     messages += [*run.diagnostics, *(o.diagnostic for o in run.outcomes or () if o.diagnostic)]

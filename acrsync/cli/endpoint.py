@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,13 +15,14 @@ from acrsync.cli import environment, output
 from acrsync.cli.options import Common
 from acrsync.diagnostics import AccessDenied, AcrsyncError
 from acrsync.extras import installing
+from acrsync.frozen import frozen
 
 DEFAULT_ENDPOINT = "https://api-v2.acrcloud.com"
 EMULATOR = "emulator:"
 VENDOR_DOMAINS = ("acrcloud.com", "acrcloud.cn")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Credentials:
     """A token, and the endpoint that its source sets."""
 

@@ -7,7 +7,7 @@ token. Variables of the shell, which may be for another account, do not affect i
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -16,6 +16,7 @@ from acrsync.cli import environment, output
 from acrsync.cli.endpoint import DEFAULT_ENDPOINT, EMULATOR, is_this_machine, is_vendors
 from acrsync.cli.options import Common
 from acrsync.diagnostics import AcrsyncError, Diagnostic, Invalid, in_reading_order
+from acrsync.frozen import frozen
 from acrsync.manifest import Loaded, Source, source
 from acrsync.model import Manifest
 from acrsync.visible import visible
@@ -24,7 +25,7 @@ ALL = "all"
 PLACEHOLDER = "{env}"  # for the environment, in the name of a file
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Target:
     """One environment, or a manifest without environments."""
 

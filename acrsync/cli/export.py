@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from acrsync.cli.options import Common, common, compared, names
+from acrsync.frozen import frozen
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.cli.viewing import View
@@ -17,7 +17,7 @@ if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.plan.outcome import ExitCode
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Options:
     """What to export, and how."""
 
@@ -80,6 +80,7 @@ def _export(where: Common, options: _Options, out: Path | None, *, env: str | No
     from acrsync.cli.progress import reading
     from acrsync.cli.viewing import View, selected, view
     from acrsync.diagnostics import AcrsyncError
+    from acrsync.manifest import writing
 
     if out is not None and out.exists():
         raise AcrsyncError(
@@ -96,11 +97,11 @@ def _export(where: Common, options: _Options, out: Path | None, *, env: str | No
     if options.entries_only:
         named = selected(seen.snapshot.rows, options.names)
         rows = [row for row in named if not options.unmanaged or _is_unmanaged(row, seen)]
-        text = manifest.dump_entries(rows, seen.snapshot, uid=seen.uid, ids=options.ids)
+        text = writing.dump_entries(rows, seen.snapshot, uid=seen.uid, ids=options.ids)
         if not rows:
             output.say("No bucket is unmanaged.")
     else:
-        text = manifest.dump(seen.snapshot, uid=seen.uid, ids=options.ids, portable=options.portable)
+        text = writing.dump(seen.snapshot, uid=seen.uid, ids=options.ids, portable=options.portable)
     if out is None:
         output.answer(text)
         return
@@ -110,7 +111,7 @@ def _export(where: Common, options: _Options, out: Path | None, *, env: str | No
         return
     shows = "how it compares with an account" if options.portable else "how it compares with the account"
     output.say(f"Wrote {out}. `acrsync plan {out}` shows {shows}.")
-    schema = out.with_name(manifest.SCHEMA_FILE)
+    schema = out.with_name(writing.SCHEMA_FILE)
     if not schema.exists():
         output.save(schema, manifest.schema_text("manifest"))
         output.say(f"Wrote {schema}. Editors check {out.name} with it.")

@@ -11,8 +11,8 @@ from dataclasses import replace
 import click
 
 from acrsync import ExitCode, Plan
-from acrsync.apply.attempt import Seen
 from acrsync.apply.fleet import APPLIES, PLANS, by_account, each, held_back
+from acrsync.apply.terms import Seen
 from acrsync.cli import ci, output
 from acrsync.cli.endpoint import EMULATOR, opened
 from acrsync.cli.environments import PLACEHOLDER, Target, file_for
@@ -21,8 +21,9 @@ from acrsync.cli.planning import PlanChanged, facts, loop_for, observe, plan_cha
 from acrsync.diagnostics import error
 from acrsync.plan.fleet import Part, worst
 from acrsync.plan.outcome import WORST_FIRST, Outcome, Run
-from acrsync.report import FLEET, FORMATS, PLAIN, outcome_line
+from acrsync.report import FLEET, FORMATS, PLAIN
 from acrsync.report.fleet import fleet_text
+from acrsync.report.result import outcome_line
 from acrsync.report.style import counted
 from acrsync.visible import visible
 

@@ -6,11 +6,12 @@ import functools
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from acrsync.frozen import frozen
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.model import Approval, Limit
@@ -23,7 +24,7 @@ HOUR_S = 3_600
 DAY_S = 86_400
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Common:
     """Options for the account, and for the output."""
 
@@ -37,7 +38,7 @@ class Common:
     token_env: str | None = None  # the only variable for the token, if a manifest sets it
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Planning:
     """The options that `plan` and `apply` share."""
 
@@ -54,7 +55,7 @@ class Planning:
     detailed_exitcode: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Applying:
     """The options that only `apply` has."""
 

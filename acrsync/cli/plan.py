@@ -51,7 +51,7 @@ def show(where: Common, planning: Planning, *, fail_on_unmanaged: bool = False) 
     """Show the plan of the manifest. `apply --dry-run` calls this, too."""
     from acrsync.cli.endpoint import opened
     from acrsync.cli.environments import is_fleet
-    from acrsync.cli.planning import loop_for, show_plan, targets_of
+    from acrsync.cli.planning import load_meanwhile, loop_for, show_plan, targets_of
     from acrsync.cli.progress import reading
 
     found = targets_of(where, planning)
@@ -63,6 +63,7 @@ def show(where: Common, planning: Planning, *, fail_on_unmanaged: bool = False) 
     with opened(target.where, read_only=True) as account:
         loop = loop_for(account, target, planning)
         with reading(account):
+            load_meanwhile()
             plan = loop.observe_and_plan(target.manifest, hints=target.hints).plan
         return show_plan(plan, account, target.where, planning, fail_on_unmanaged=fail_on_unmanaged)
 

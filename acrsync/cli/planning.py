@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,13 @@ from acrsync.cli import ci, output
 from acrsync.cli.options import Applying, Common, Planning
 from acrsync.diagnostics import AcrsyncError, Diagnostic, error
 from acrsync.model import Manifest, Prune
-from acrsync.report import FORMATS, Style, plan_text
 
 if TYPE_CHECKING:
     from acrsync import Account, ExitCode, Plan, Reconciler, Result
-    from acrsync.apply.attempt import Seen
+    from acrsync.apply.terms import Seen
     from acrsync.cli.environments import Target
     from acrsync.plan.outcome import Run
+    from acrsync.report import Style
     from acrsync.runs.memory import Known
     from acrsync.runs.where import Memory
 
@@ -69,7 +70,7 @@ def loop_for(
 ) -> Reconciler:
     """Return the loop for the account of one environment, with the settings of the flags."""
     from acrsync.apply.reconcile import reconciler
-    from acrsync.apply.waves import Settings
+    from acrsync.apply.terms import Settings
     from acrsync.cli.endpoint import source_of_token
 
     applying = applying or Applying()
@@ -83,6 +84,12 @@ def loop_for(
         stop=stop,
         notify=notify,
     )
+
+
+def load_meanwhile() -> None:
+    """Load what a plan and its text need while acrsync waits for the first response."""
+    modules = ("acrsync.plan.planner", "acrsync.plan.guards", "acrsync.report")
+    threading.Thread(target=lambda: [import_module(module) for module in modules], daemon=True).start()
 
 
 def observe(loop: Reconciler, target: Target, saved: Plan | None, *, known: Known | None = None) -> Seen:
@@ -127,6 +134,8 @@ def show_plan(
     plan: Plan, account: Account, where: Common, planning: Planning, *, fail_on_unmanaged: bool = False
 ) -> ExitCode:
     """Write the plan to the files of `--out`, to stdout and to the pipeline; return the exit code."""
+    from acrsync.report import FORMATS, plan_text
+
     code = plan.exit_code(detailed=planning.detailed_exitcode, unmanaged=fail_on_unmanaged)
     run = facts(code, account)
     with ci.section("acrsync_plan", "acrsync plan"):
@@ -156,6 +165,7 @@ def result_facts(result: Result, account: Account) -> Run:
 def save_plan(plan: Plan, run: Run, planning: Planning) -> None:
     """Write the files of `--out`; `{env}` in a name is replaced with the environment."""
     from acrsync.cli.environments import file_for
+    from acrsync.report import FORMATS
 
     for name, path in planning.out:
         output.save(file_for(path, plan.manifest.environment or ""), FORMATS[name](plan, run))

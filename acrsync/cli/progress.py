@@ -36,7 +36,7 @@ def reading(account: Account) -> Iterator[None]:
 @contextmanager
 def applying(account: Account, *, total: int, color: str) -> Iterator[Callable[[Iterable[Outcome]], Iterable[Outcome]]]:
     """Yield a function that prints outcomes and passes them on. After the last one, show the reading back."""
-    from acrsync.report import outcome_line
+    from acrsync.report.result import outcome_line
 
     style = output.style(color, sys.stderr)
     done = 0

@@ -7,18 +7,23 @@ from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
 from acrsync.cli import output
 from acrsync.diagnostics import AcrsyncError
 from acrsync.plan.document import Plan
-from acrsync.plan.file import SavedPlan, load_plan
 from acrsync.visible import visible
+
+if TYPE_CHECKING:
+    from acrsync.plan.file import SavedPlan
 
 _SAVED = re.compile(rb'\s*\{\s*"format_version"')
 
 
 def read(path: Path) -> tuple[str, SavedPlan]:
     """Return the text of a file and the plan in it. Raises: AcrsyncError if it is unreadable or edited."""
+    from acrsync.plan.file import load_plan
+
     try:
         text = path.read_bytes()
     except OSError as error:

@@ -42,7 +42,8 @@ def command(paths: tuple[Path, ...], envs: tuple[str, ...], format_: str, color:
     from acrsync.cli.saved import refuse_as_manifest
     from acrsync.diagnostics import in_reading_order
     from acrsync.plan.outcome import End, ExitCode, Run, exit_code
-    from acrsync.report import FORMATS, code_quality_text, diagnostics_text, github_text
+    from acrsync.report import FORMATS, diagnostics_text
+    from acrsync.report.annotations import code_quality_text, github_text
 
     refuse_as_manifest(paths)
     read = manifests.source(paths)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -13,6 +12,7 @@ from acrsync.cli import output
 from acrsync.cli.options import default_paths
 from acrsync.cli.progress import reading
 from acrsync.diagnostics import AcrsyncError, Invalid
+from acrsync.frozen import frozen
 from acrsync.model import Live, Manifest, Reference, Snapshot
 from acrsync.plan.ownership import account_uid
 from acrsync.visible import visible
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from acrsync import Account, Plan
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class View:
     """An account, read once."""
 

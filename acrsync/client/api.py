@@ -22,6 +22,7 @@ from acrsync.client.listing import Page, complete
 from acrsync.client.options import Options, checked_proxies, checked_timeout
 from acrsync.client.sending import Sender, Settings
 from acrsync.client.shapes import Bucket, BucketPage, GetBmCsProjectsResultsParams, GetOptions, Params, StreamResult
+from acrsync.frozen import frozen
 from acrsync.model import JSON
 
 _TIMEOUT_S = 60.0
@@ -248,7 +249,7 @@ class Client:
         return bucket
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Listed:
     """A row of the list with its id."""
 

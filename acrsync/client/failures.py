@@ -8,7 +8,6 @@ import re
 import socket
 import ssl
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 
 import requests
 from urllib3 import exceptions as urllib3
@@ -31,6 +30,7 @@ from acrsync.client.pace import retry_after
 from acrsync.client.secrets import TEXT_MAX, Secrets
 from acrsync.client.transport import ANSWER_MAX, TooLong
 from acrsync.client.wire import Body, UnusableCertificates
+from acrsync.frozen import frozen
 from acrsync.model import JSON
 
 SUCCESS = range(200, 300)
@@ -56,7 +56,7 @@ _PROXY_REFUSED = re.compile(r"Tunnel connection failed: 4(?!08|29)\d\d")
 _JSON_READ = 2**20  # bytes of an answer up to which its JSON is searched for a message
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Call:
     """One attempt, as shown in messages."""
 
@@ -78,7 +78,7 @@ class Call:
         error.method, error.path = self.method, self.redacted(self.path)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Failure:
     """How one attempt failed."""
 

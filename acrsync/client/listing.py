@@ -21,11 +21,11 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import Generic, Protocol, TypeVar
 
 from acrsync.diagnostics import IncompleteListing
+from acrsync.frozen import frozen
 
 WALKS = 5
 PER_PAGE = 100  # GUESS: accepted, or lowered by the server, which may or may not report it
@@ -44,7 +44,7 @@ class Identified(Protocol):
 Row = TypeVar("Row", bound=Identified)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Page(Generic[Row]):
     """One page of a list."""
 
@@ -64,7 +64,7 @@ class Page(Generic[Row]):
         return not self.paged or (len(self.rows) == self.total and not full)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Listing(Generic[Row]):
     """A list that is proven to be complete."""
 
@@ -136,7 +136,7 @@ def is_falling(ids: Sequence[int]) -> bool:
     return all(left > right for left, right in pairwise(ids))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Walk(Generic[Row]):
     """All pages of a list, from the first to the end, or to the first visible change."""
 

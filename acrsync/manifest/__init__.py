@@ -10,22 +10,15 @@ from pathlib import Path
 
 from acrsync.manifest.files import contents
 from acrsync.manifest.loading import Loaded, Source
-from acrsync.manifest.rendering import rendered
 from acrsync.manifest.schemas import schema, schema_text
-from acrsync.manifest.writing import SCHEMA_FILE, dump, dump_entries, entry
 
 __all__ = [
-    "SCHEMA_FILE",
     "Loaded",
     "Source",
-    "dump",
-    "dump_entries",
-    "entry",
-    "environments",
+    "environment_names",
     "load",
     "load_texts",
     "render",
-    "rendered",
     "schema",
     "schema_text",
     "source",
@@ -50,11 +43,13 @@ def load_texts(texts: Mapping[str, bytes], env: str | None = None) -> Loaded:
     return Source(texts).loaded(env)
 
 
-def environments(paths: Sequence[Path]) -> tuple[str, ...]:
+def environment_names(paths: Sequence[Path]) -> tuple[str, ...]:
     """Return the names of the environments, in the order of the file. A manifest can have none."""
     return source(paths).names
 
 
 def render(paths: Sequence[Path], env: str | None = None) -> str | Loaded:
     """Return the plain manifest of one environment, or the errors."""
+    from acrsync.manifest.rendering import rendered
+
     return rendered(source(paths), env)

@@ -7,39 +7,20 @@ several buckets once for each of them, at the same position; `Tree.buckets` tell
 from __future__ import annotations
 
 import difflib
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from acrsync.diagnostics import Diagnostic, Invalid, Span, error
+from acrsync.frozen import frozen
 from acrsync.manifest.matrix import MAX_BUCKETS, Combination, Matrix, label
+from acrsync.manifest.outline import ENTRY_KEYS, OWN_KEYS, environments
 from acrsync.manifest.problems import quoted, short
 from acrsync.manifest.rules import entries
 from acrsync.manifest.tree import PlacedList, PlacedMapping, Tree
 from acrsync.manifest.variables import Budget, Filler, Report, Variable, resolved, written_variables
 from acrsync.model import JSON
 
-_OWN_KEYS = ("environments", "variables")  # keys that a plain manifest does not have
 _FILLED = ("defaults", "removed")
-_ENTRY_KEYS = ("matrix", "environments")
-# A text without these has no `${`, not even with escapes.
-_DOLLAR = re.compile(r"\$|\\(?:x|u00|U000000)24")
-
-
-def is_plain(trees: Iterable[Tree], texts: Iterable[str]) -> bool:
-    """Tell whether there is nothing to expand, as in most files: then they are the plain manifest."""
-    if any(map(_DOLLAR.search, texts)) or any(tree.top.keys() & _OWN_KEYS for tree in trees):
-        return False
-    return not any(entry.data.keys() & _ENTRY_KEYS for entry in entries(trees, "buckets"))
-
-
-def environments(trees: Iterable[Tree]) -> Mapping[str, tuple[Tree, JSON]]:
-    """Return the settings of each environment, and their file, in the order of the file."""
-    for tree in trees:
-        found = tree.top.get("environments")
-        if isinstance(found, PlacedMapping):
-            return {name: (tree, value) for name, value in found.items()}
-    return {}
 
 
 def problems(trees: Sequence[Tree]) -> Iterator[Diagnostic]:
@@ -97,7 +78,7 @@ class _Expansion:
         return not isinstance(wanted, PlacedList) or self.environment is None or self.environment in wanted
 
     def _of_item(self, tree: Tree, item: PlacedMapping, line: int, column: int) -> Iterator[_Entry]:
-        own = _without(item, _ENTRY_KEYS)
+        own = _without(item, ENTRY_KEYS)
         many = "matrix" in item
         refers = self.budget.refers(own) is not None
         for combination in self._combinations(tree, item["matrix"]) if many else ({},):
@@ -123,7 +104,7 @@ class _Expansion:
         return () if found or filler.failed else matrix.combinations()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Entry:
     """One entry of the plain manifest."""
 
@@ -187,9 +168,9 @@ def _plain_tree(
     inherited: PlacedMapping | None,
 ) -> Tree:
     """Return one file of the plain manifest. `own`: the environment's keys for this file; `dropped`: for all files."""
-    data = _without(tree.data, (*_OWN_KEYS, *dropped))
+    data = _without(tree.data, (*OWN_KEYS, *dropped))
     for at, (key, value) in enumerate(own.items()):
-        if key not in _OWN_KEYS:
+        if key not in OWN_KEYS:
             data[key] = value
             data.places.extend(own.places[4 * at : 4 * at + 4])
     filled = PlacedMapping()

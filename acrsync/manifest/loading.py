@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain, islice
 from shlex import quote
+from typing import TYPE_CHECKING
 
 from acrsync.diagnostics import Diagnostic, Severity, Span, error, in_reading_order
-from acrsync.manifest import build, environments, overlap, rules, shape
-from acrsync.manifest.overlap import Plain
+from acrsync.frozen import frozen
+from acrsync.manifest import build, rules, shape
+from acrsync.manifest.outline import Plain, environments, is_plain
 from acrsync.manifest.problems import short
 from acrsync.manifest.spots import merged, plain
 from acrsync.manifest.text import LINE_END, decoded, unreadable
@@ -17,11 +18,14 @@ from acrsync.manifest.tree import PlacedMapping, Tree, read
 from acrsync.model import Manifest
 from acrsync.visible import visible
 
+if TYPE_CHECKING:
+    from acrsync.manifest.overlap import Both
+
 MAX_IN_ALL = 20_000  # buckets in all environments that are loaded together
 MAX_ERRORS = 2000  # in entries for several buckets, before they are merged
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Loaded:
     """A manifest, and all errors and warnings in the order of reading."""
 
@@ -29,7 +33,7 @@ class Loaded:
     diagnostics: tuple[Diagnostic, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LoadedAll:
     """The manifests of all environments by name. A manifest without environments has the name ""."""
 
@@ -50,18 +54,20 @@ class Source:
                 self.general.append(text)
                 continue
             self.texts[file] = text
-            tree, problems = _tree(file, text)
-            self.general += problems
+            tree, found = _tree(file, text)
+            self.general += found
             whole += [tree] if tree is not None and tree.root else []
         self.complete = len(whole) == len(texts) and not unread
-        self.is_plain = environments.is_plain(whole, self.texts.values())
+        self.is_plain = is_plain(whole, self.texts.values())
         if not self.is_plain:
+            from acrsync.manifest.environments import problems
+
             self.general += shape.check(whole, variables=True)
             self.complete &= all(isinstance(tree.data, PlacedMapping) for tree in whole)
             whole = [tree for tree in whole if isinstance(tree.data, PlacedMapping)]
-            self.general += (*rules.set_once(whole), *environments.problems(whole))
+            self.general += (*rules.set_once(whole), *problems(whole))
         self.trees = whole
-        self.names = tuple(environments.environments(whole))
+        self.names = tuple(environments(whole))
         self.split: dict[str, Sequence[str]] = {}
         self.filled: dict[str | None, tuple[Sequence[Tree], Sequence[Diagnostic]]] = {}
         self.found: dict[str | None, Plain] = {}
@@ -72,15 +78,19 @@ class Source:
             return Loaded(None, in_reading_order((*self.general, *self._not_chosen(environment))))
         if environment is None:
             return self._checked(None, self.plain(None), ())
-        together = {environment, *overlap.related(self.trees, environment)}
+        from acrsync.manifest.overlap import overlaps, related
+
+        together = {environment, *related(self.trees, environment)}
         manifests = {name: self.plain(name) for name in self.names if name in together}
-        return self._checked(environment, manifests[environment], tuple(overlap.overlaps(manifests)))
+        return self._checked(environment, manifests[environment], tuple(overlaps(manifests)))
 
     def all(self) -> LoadedAll:
         """Return the manifest of every environment."""
         if not self.names:
             loaded = self.loaded(None)
             return LoadedAll({"": loaded}, loaded.diagnostics)
+        from acrsync.manifest.overlap import overlaps
+
         count = 0
         for name in self.names:
             count += sum(len(tree.buckets) for tree in self._trees(name)[0])
@@ -91,11 +101,11 @@ class Source:
                 refused = Loaded(None, in_reading_order((*self.general, problem)))
                 return LoadedAll(dict.fromkeys(self.names, refused), refused.diagnostics)
         manifests = {name: self.plain(name) for name in self.names}
-        overlaps = tuple(overlap.overlaps(manifests))
+        shared = tuple(overlaps(manifests))
         every = (one for found in manifests.values() for one in found.diagnostics)
         return LoadedAll(
-            {name: self._checked(name, manifests[name], overlaps) for name in self.names},
-            in_reading_order((*self.general, *merged(every), *(problem for _, problem in overlaps))),
+            {name: self._checked(name, manifests[name], shared) for name in self.names},
+            in_reading_order((*self.general, *merged(every), *(problem for _, problem in shared))),
         )
 
     def lines(self, file: str) -> Sequence[str]:
@@ -104,9 +114,7 @@ class Source:
             self.split[file] = LINE_END.split(self.texts[file])
         return self.split[file]
 
-    def _checked(
-        self, environment: str | None, found: Plain, overlaps: Sequence[tuple[overlap.Both, Diagnostic]]
-    ) -> Loaded:
+    def _checked(self, environment: str | None, found: Plain, overlaps: Sequence[tuple[Both, Diagnostic]]) -> Loaded:
         others = [problem for both, problem in overlaps if environment in both]
         diagnostics = in_reading_order((*self.general, *merged(found.diagnostics), *others))
         wrong = any(diagnostic.severity is Severity.ERROR for diagnostic in diagnostics)
@@ -133,13 +141,17 @@ class Source:
         if self.is_plain:
             return self.trees, ()
         if environment not in self.filled:
-            self.filled[environment] = environments.expanded(self.trees, environment)
+            from acrsync.manifest.environments import expanded
+
+            self.filled[environment] = expanded(self.trees, environment)
         return self.filled[environment]
 
     def _not_chosen(self, environment: str | None) -> Iterator[Diagnostic]:
         span = self._span()
         if environment is not None:
-            yield environments.unknown(environment, self.names, span)
+            from acrsync.manifest.environments import unknown
+
+            yield unknown(environment, self.names, span)
             return
         names = ", ".join(short(name) for name in self.names[:10])
         detail = f"This manifest has environments ({names}), and none is chosen."

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from acrsync.diagnostics import Diagnostic, Span, error
-from acrsync.manifest.environments import environments
+from acrsync.manifest.outline import Plain, environments
 from acrsync.manifest.problems import short
 from acrsync.manifest.rules import entries
 from acrsync.manifest.spots import merged
@@ -18,15 +17,6 @@ from acrsync.model import JSON, Manifest, Prune
 Both = tuple[str, str]
 Account = tuple[str, str, str]
 _FIX = "give one of them another account or other names, for example with a prefix from `variables`."
-
-
-@dataclass(frozen=True, slots=True)
-class Plain:
-    """The plain manifest of one environment."""
-
-    trees: Sequence[Tree]
-    diagnostics: Sequence[Diagnostic]  # their positions name the bucket
-    manifest: Manifest | None  # None if there is an error
 
 
 def related(trees: Sequence[Tree], environment: str) -> Sequence[str]:

@@ -6,9 +6,9 @@ Each rule checks all values of the right kind, so that one error does not hide a
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from acrsync.diagnostics import Diagnostic, Span, error
+from acrsync.frozen import frozen
 from acrsync.manifest.problems import quoted, short
 from acrsync.manifest.scalars import literal, written
 from acrsync.manifest.spots import plain
@@ -25,7 +25,7 @@ _ONCE = (
 LONGEST_READ = 1000  # characters; nobody reads a longer text, and checking each of its characters takes too long
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One item of a list of a manifest."""
 

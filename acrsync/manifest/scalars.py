@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 
+from acrsync.frozen import frozen
 from acrsync.model import JSON
 from acrsync.visible import characters
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trap:
     """Why a plain scalar is refused, and what to write if it is not a text."""
 

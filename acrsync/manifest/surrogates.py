@@ -9,7 +9,8 @@ exact, because a text that has such private characters itself is not changed.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+from acrsync.frozen import frozen
 
 _ESCAPE = re.compile(r"\\u([dD])([89a-fA-F][0-9a-fA-F]{2})")
 _MASK = re.compile(r"\\u([eE])([89a-fA-F][0-9a-fA-F]{2})")
@@ -19,7 +20,7 @@ _AMBIGUOUS = re.compile("[\ue800-\uefff]|\\\\[uU](?:0000)?[eE][89a-fA-F]")
 _PAIR = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Masked:
     """A text for the parser, and how to restore its values."""
 

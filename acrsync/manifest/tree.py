@@ -10,13 +10,13 @@ from __future__ import annotations
 import sys
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 import yaml
 
 from acrsync.diagnostics import Diagnostic, Span, error
+from acrsync.frozen import frozen
 from acrsync.manifest.problems import quoted, short
 from acrsync.manifest.scalars import Trap, plain, written
 from acrsync.manifest.spots import Spot
@@ -55,7 +55,7 @@ class PlacedMapping(dict[str, JSON]):
         self.places = array("I")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Tree:
     """The data of one file, and the errors in its YAML."""
 
@@ -150,7 +150,7 @@ class _Wants(Enum):
 _ITEM, _KEY, _NOTHING = _Wants
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Anchored:
     """The value of an anchor, and the number of values in it; None if the value is not yet complete."""
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from acrsync.diagnostics import Diagnostic, Invalid, Span, error
+from acrsync.frozen import frozen
 from acrsync.manifest.problems import LONGEST, short
 from acrsync.manifest.rules import cycles
 from acrsync.manifest.spots import Spot
@@ -35,7 +36,7 @@ _WHOLE = re.compile(rf"\$\{{({_NAME})\}}")
 Report = Callable[[Diagnostic], None]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Broken:
     """The value of a variable with an error. Values that refer to it are left out without a second error."""
 
@@ -111,7 +112,7 @@ class Budget:
             raise Invalid((error("E166", detail, fix=fix, span=span),))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Filler:
     """Fills in the variables of one bucket, or of values that all buckets of an environment share."""
 
@@ -240,7 +241,7 @@ def _placed_at(value: JSON, line: int, column: int) -> JSON:
             return value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Variable:
     """One variable in a file."""
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Protocol
 
 from acrsync.bucket import FACTS
 from acrsync.diagnostics import Diagnostic, Span, error
+from acrsync.frozen import frozen
 from acrsync.manifest.problems import quoted, short
 from acrsync.manifest.scalars import flow, literal, written
 from acrsync.model import JSON, MARK
@@ -58,7 +58,7 @@ _FORMS: Mapping[str, tuple[str, str]] = {
 SERVER_KEYS = frozenset(FACTS) | {"node", "tracker"}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Mistake:
     """One error that the schema finds."""
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
 
 from acrsync.diagnostics import Diagnostic
+from acrsync.frozen import frozen
 from acrsync.model import Desired, Live
 
 
@@ -20,7 +20,7 @@ class Action(StrEnum):
     KEEP = "keep"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Marks:
     """Ownership labels that a change adds and removes. All others stay."""
 
@@ -31,7 +31,7 @@ class Marks:
         return tuple(sorted((set(marks) - set(self.remove)) | set(self.add)))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Create:
     """A bucket that does not exist yet."""
 
@@ -44,7 +44,7 @@ class Create:
         return self.desired.name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Update:
     """New values for some fields of one bucket; a rename is an update of `name`."""
 
@@ -60,7 +60,7 @@ class Update:
         return self.desired.name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Replace:
     """Delete an empty bucket, then create it again to change an immutable field. It gets a new id."""
 
@@ -75,7 +75,7 @@ class Replace:
         return self.desired.name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Delete:
     """A bucket to delete. It must be empty."""
 
@@ -96,7 +96,7 @@ class Kept(StrEnum):
     UNREADABLE = "unreadable"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Keep:
     """A bucket that is left alone."""
 
@@ -139,7 +139,7 @@ def key_of(change: Change) -> tuple[Action, str, int | None]:
     return action_of(change), change.name, live.id if live else None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Objection:
     """The objection of one guard. It refuses the whole apply until it is approved or the plan changes."""
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
+from acrsync.frozen import frozen
 from acrsync.model import JSON
 from acrsync.visible import visible
 
@@ -18,7 +18,7 @@ class Mismatch(Exception):
     """A value of the wrong kind."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class At:
     """One value of a document, and its path for messages."""
 
@@ -61,7 +61,7 @@ class At:
         return Mismatch(f"At `{self.path or 'the top'}` there must be {expected}")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Codec(Generic[T]):
     """Writes and reads the values of one type. Reading raises: Mismatch."""
 

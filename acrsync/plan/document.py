@@ -17,11 +17,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import UTC, datetime
 
 from acrsync.bucket import FIELDS
 from acrsync.diagnostics import Diagnostic, Severity
+from acrsync.frozen import frozen
 from acrsync.model import JSON, MARK, Approval, Live, Manifest
 from acrsync.plan.changes import Action, Change, Delete, Keep, Kept, Objection, Replace, Work, action_of, live_of
 from acrsync.plan.codec import each, maybe
@@ -45,7 +46,7 @@ ACTIONS: Mapping[Action, tuple[str, ...]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Plan:
     """The changes in the order of an apply, the buckets that stay as they are, and errors and objections."""
 

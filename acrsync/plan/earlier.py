@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from acrsync.frozen import frozen
 from acrsync.model import Attrs
 from acrsync.plan.changes import Action
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Pending:
     """An unfinished change of an earlier run: the server may have carried out its write or not."""
 
@@ -23,7 +24,7 @@ class Pending:
     claimed: bool = False  # it may have been sent, and only a person decides that it is sent again
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Unsettled:
     """A change that an earlier run left open, as a saved plan names it."""
 
@@ -33,7 +34,7 @@ class Unsettled:
     id: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Earlier:
     """What the next plan must know about earlier runs on the account."""
 

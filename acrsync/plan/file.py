@@ -10,12 +10,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import groupby
 from math import isfinite
 
 from acrsync.diagnostics import AcrsyncError
+from acrsync.frozen import frozen
 from acrsync.model import JSON
 from acrsync.plan.changes import Action, Keep, Kept, Work
 from acrsync.plan.codec import NUMBER, TEXT, At, Mismatch, choice, each, maybe
@@ -25,7 +25,7 @@ from acrsync.plan.parts import APPROVAL, CHANGES, DIAGNOSTIC, LIVE, MANIFEST, OB
 AGAIN = "save the plan again: acrsync plan --out plan.json"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SavedPlan:
     """A plan as it was saved, and when and by which acrsync."""
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+from acrsync.frozen import frozen
 from acrsync.plan.document import Plan
 from acrsync.plan.outcome import WORST_FIRST, ExitCode, Run
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Part:
     """The result of one environment."""
 

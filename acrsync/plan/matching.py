@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 from acrsync.bucket import items_of
 from acrsync.diagnostics import Diagnostic, Span, error
+from acrsync.frozen import frozen
 from acrsync.model import Desired, Live
 from acrsync.visible import lookalike, visible
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Matching:
     """The result. Each entry is in it once: in a pair, in `unmatched`, or in a diagnostic."""
 

@@ -1,12 +1,13 @@
 """The outcome of each change, and the exit code that follows from the outcomes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from enum import IntEnum, StrEnum
 from typing import Literal
 
 from acrsync.diagnostics import Diagnostic
+from acrsync.frozen import frozen
 from acrsync.model import Live
 from acrsync.plan.changes import Work
 from acrsync.version import __version__
@@ -35,7 +36,7 @@ WELL = frozenset({Status.CREATED, Status.ADOPTED, Status.UPDATED, Status.REPLACE
 Verb = Literal["create", "update", "delete"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """The outcome of one change."""
 
@@ -73,7 +74,7 @@ WORST_FIRST = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class End:
     """The facts about a command that its exit code depends on."""
 
@@ -105,7 +106,7 @@ def exit_code(end: End) -> ExitCode:
     return ExitCode.CHANGES if end.changes else ExitCode.DONE
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Run:
     """One run of the program: the facts that a report needs in addition to the plan."""
 

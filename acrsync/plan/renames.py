@@ -18,9 +18,9 @@ The first row that matches decides. Each create has at most one bucket, and each
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from acrsync.bucket import num_of, size_of
+from acrsync.frozen import frozen
 from acrsync.model import Live
 from acrsync.plan.changes import Create, Kept
 from acrsync.plan.document import Plan
@@ -30,7 +30,7 @@ from acrsync.plan.ownership import is_explained, is_shared
 from acrsync.visible import visible
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Likely:
     """A create, and the bucket that it may be a rename of."""
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from acrsync.bucket import FIELDS
 from acrsync.diagnostics import Diagnostic, error
+from acrsync.frozen import frozen
 from acrsync.model import JSON, PROTECTED, Approval, Attrs, Desired, Live, Manifest, Removed, Snapshot
 from acrsync.plan.changes import Create, Delete, Marks, Replace, Update, key_of
 from acrsync.plan.file import saved_plan
@@ -24,7 +25,7 @@ Line = Mapping[str, JSON]
 _EXISTED = "the server returned it for the run's create, but it existed before the run"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Undone:
     """The manifest that undoes a run as far as possible."""
 

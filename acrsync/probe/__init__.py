@@ -10,11 +10,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 
 from acrsync.clock import Clock
 from acrsync.diagnostics import AcrsyncError, Diagnostic, error
+from acrsync.frozen import frozen
 from acrsync.probe import labels, lags, lists, names, refusals, shapes, templates, writes
 from acrsync.probe.evidence import Evidence, id_of
 from acrsync.probe.facts import facts
@@ -31,7 +31,7 @@ __all__ = ["ClientSender", "Report", "Wire", "probe"]
 Hold = Callable[[], AbstractContextManager[object]]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Report:
     """The result of a probe."""
 
@@ -51,7 +51,7 @@ class Report:
         return {name: finding for name, finding in self.findings.items() if finding.is_certain}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Probe:
     """One probe of one account."""
 

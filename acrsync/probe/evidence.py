@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
+from acrsync.frozen import frozen
 from acrsync.model import JSON
 from acrsync.probe.wire import Answer
 
 Row = Mapping[str, JSON]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Search:
     """A search, and the ids that each rule would find."""
 
@@ -20,7 +21,7 @@ class Search:
     predicted: Mapping[str, frozenset[int]]  # by rule
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Narrowed:
     """A filtered list, and how many rows of the whole list pass the filters."""
 
@@ -28,7 +29,7 @@ class Narrowed:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Content:
     """A bucket's row, and the first pages of its files and channels."""
 
@@ -37,7 +38,7 @@ class Content:
     channels: Answer
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Trial:
     """One write to a throw-away bucket, and the bucket before and after it.
 
@@ -59,7 +60,7 @@ class Trial:
         return (self.answer,) if self.read is None else (self.answer, self.read)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Reading:
     """One reading after a write, and whether it shows that write."""
 
@@ -67,7 +68,7 @@ class Reading:
     shows: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Series:
     """Readings after one write, in order."""
 

@@ -7,9 +7,10 @@ fit, the report shows the first as `like`: a server that behaves this way, not a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
 
+from acrsync.frozen import frozen
 from acrsync.manifest.schemas import schema
 from acrsync.model import JSON
 from acrsync.probe.wire import Answer
@@ -17,7 +18,7 @@ from acrsync.probe.wire import Answer
 Sureness = Literal["certain", "alike", "nothing"]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """The values of a switch that fit the answers, the simplest first; empty if there is no evidence."""
 
@@ -53,7 +54,7 @@ class Finding:
         return self.at_least is not None and isinstance(value, int) and value >= self.at_least
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Switch:
     """One switch, as the schema of profiles describes it."""
 
@@ -76,7 +77,7 @@ def _switch(name: str, described: Mapping[str, JSON]) -> Switch:
     return Switch(name, described["description"], tuple(values), bool(lists), described["default"])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Sieve:
     """The values of a switch that no evidence contradicts so far."""
 
@@ -124,7 +125,7 @@ def both(first: Finding, second: Finding) -> Finding:
     return Finding(left, second.why, (*first.seen, *second.seen), second.more and first.more)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fact:
     """Something measured that is not a switch."""
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from itertools import product
 
+from acrsync.frozen import frozen
 from acrsync.model import JSON
 from acrsync.probe.evidence import Evidence, Row, Series, id_of, whole_number
 from acrsync.probe.finding import UNSEEN, Finding, numbers, one, some
@@ -26,7 +26,7 @@ PARITIES = (None, 0, 1)  # the readings that do not lag: none, those with an eve
 BUCKETS = "/buckets"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Reading:
     """One reading after a write: its place, its age, and whether it shows the write."""
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from acrsync.diagnostics import AcrsyncError
+from acrsync.frozen import frozen
 from acrsync.manifest.tree import read
 from acrsync.model import JSON
 from acrsync.probe.finding import Finding, Switch, switches
@@ -19,7 +19,7 @@ _NOT_BARE = ("null", "true", "false", "yes", "no", "on", "off", "y", "n")
 BASES = ("documented", "strict", "lenient")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Changed:
     """A switch whose value in a profile contradicts the new findings."""
 

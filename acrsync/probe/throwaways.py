@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from acrsync.diagnostics import Diagnostic, error
+from acrsync.frozen import frozen
 from acrsync.probe.evidence import Row, id_of, whole_number
 from acrsync.probe.forms import may_be
 from acrsync.probe.record import PREFIX, Record, Throwaway
@@ -24,7 +25,7 @@ GIVE_UP_AFTER = timedelta(hours=1)  # a create that the list does not show by th
 PAGES_MAX = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Removal:
     """The result of a deletion: the answer to the DELETE, or why it was not sent. `again`: try again later."""
 

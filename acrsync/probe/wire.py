@@ -10,6 +10,7 @@ from typing import Literal, Protocol
 from acrsync.client import Client
 from acrsync.clock import Clock
 from acrsync.diagnostics import RemoteError
+from acrsync.frozen import frozen
 from acrsync.model import JSON
 
 Method = Literal["GET", "POST", "PUT", "DELETE"]
@@ -21,7 +22,7 @@ PAUSE_MAX_S = 60.0  # enough for a limit of requests per minute
 ANY_TYPE = "*/*"  # the Accept header of a program that does not ask for JSON
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Answer:
     """One request and its answer. `status` is None if none came; times are those of this machine's clock."""
 
@@ -97,7 +98,7 @@ class Sender(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ClientSender:
     """Sends through clients that never retry, so that a probe sees the answer to each request."""
 

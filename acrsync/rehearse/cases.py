@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import Any, Literal, assert_never
+
+from acrsync.frozen import frozen
 
 JSON = Any
 OWNER = 19  # the uid of the account that the emulator starts with
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Fault:
     """A fault of the emulator at one request."""
 
@@ -25,7 +27,7 @@ class Fault:
         return " ".join([str(self.rule["kind"]), *(_word(value) for key, value in self.rule.items() if key in SHOWN)])
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Kill:
     """SIGKILL when a request has arrived, before or after the server acts on it."""
 
@@ -37,7 +39,7 @@ class Kill:
         return f"kill -9 {'after' if self.acted else 'before'}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Interrupt:
     """A signal when a request has arrived, sent once or twice."""
 
@@ -54,7 +56,7 @@ class Interrupt:
         return signal.Signals[self.signal].value
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RandomFaults:
     """Faults by chance during the whole first run."""
 
@@ -84,7 +86,7 @@ def _word(value: JSON) -> str:
             return str(value)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Scenario:
     """A manifest and the account that it is applied to."""
 
@@ -106,7 +108,7 @@ class Scenario:
         return replace(self, files={**self.files, **self.second}, second={}) if self.second else self
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Case:
     """One rehearsal."""
 

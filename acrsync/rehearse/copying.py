@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 
 from acrsync.acrcloud.users import LISTS
 from acrsync.bucket import canonical_number, content_path
 from acrsync.client import Client
 from acrsync.diagnostics import AccessDenied, AcrsyncError, NotFound, RemoteError
+from acrsync.frozen import frozen
 from acrsync.model import JSON, Live
 from acrsync.visible import visible
 
@@ -20,7 +20,7 @@ SECRETS = ("access_key", "access_secret")
 NOTHING = "[left out of the copy]"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class AccountCopy:
     """A copy of an account, and the names of the lists that could not be copied."""
 

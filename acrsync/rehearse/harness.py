@@ -24,6 +24,7 @@ from http import HTTPStatus
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from acrsync.frozen import frozen
 from acrsync.rehearse.cases import JSON, Case, Disruption, Interrupt, Kill, fault_plan
 
 Command = Callable[[Sequence[str]], int]  # the command line: arguments in, exit code out
@@ -36,7 +37,7 @@ CRASHED = 99  # the command raised an exception
 HUNG = 98
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunResult:
     """One run of the command, seen from both sides."""
 

@@ -10,8 +10,8 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
+from acrsync.frozen import frozen
 from acrsync.rehearse.cases import JSON, Disruption, Fault, Interrupt, Kill
 from acrsync.rehearse.harness import CRASHED, HUNG, RunResult
 
@@ -22,7 +22,7 @@ MARK = "acrsync:"
 BUCKET = re.compile(r"/api/buckets(/[0-9]+)?")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Goal:
     """The desired state of this account."""
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
+from acrsync.frozen import frozen
 from acrsync.rehearse.cases import JSON
 from acrsync.rehearse.sweep import Summary, TriedCase, further_runs
 from acrsync.visible import visible
@@ -12,7 +12,7 @@ from acrsync.visible import visible
 FORMAT_VERSION = "1.0"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rehearsal:
     """What was rehearsed, and the result."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from acrsync import manifest as manifests
 from acrsync.bucket import decode
+from acrsync.frozen import frozen
 from acrsync.model import Manifest, Prune, Snapshot
 from acrsync.plan.changes import Create, Delete, Kept
 from acrsync.plan.document import Plan
@@ -20,7 +21,7 @@ MORE_RUNS = 2
 REPORTED = "error[E202]: Two buckets in the account have this name"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CaseResult:
     """The result of a case."""
 

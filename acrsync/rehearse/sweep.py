@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from acrsync.frozen import frozen
 from acrsync.rehearse.cases import JSON, LAG_S, Case, Disruption, Fault, Kill
 from acrsync.rehearse.run import CannotRehearse, CaseResult
 
@@ -29,7 +30,7 @@ AT_WRITES: Mapping[str, Callable[[int], Disruption]] = {
 DISRUPTIONS = tuple(AT_WRITES)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class TriedCase:
     """One case, with descriptions of its disruption and of the disrupted request."""
 
@@ -45,7 +46,7 @@ def cases(case: Case, requests: Sequence[tuple[str, str]]) -> Iterator[tuple[str
             yield description, f"#{at} {request}", replace(case, disruption=disruption(at))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Summary:
     """The results of all cases."""
 

@@ -1,16 +1,19 @@
 """Reports on a plan or an apply, for people and programs. Each format is one module, which returns text."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from acrsync.plan.document import Plan, plan_document
-from acrsync.plan.fleet import Part
 from acrsync.plan.outcome import Run
-from acrsync.report.annotations import code_quality_text, github_text
 from acrsync.report.messages import diagnostics_text
-from acrsync.report.result import outcome_line, result_text
 from acrsync.report.style import COLOURED, PLAIN, Style
 from acrsync.report.text import plan_text
+
+if TYPE_CHECKING:
+    from acrsync.plan.fleet import Part
 
 __all__ = [
     "COLOURED",
@@ -19,13 +22,9 @@ __all__ = [
     "PLAIN",
     "Run",
     "Style",
-    "code_quality_text",
     "diagnostics_text",
-    "github_text",
-    "outcome_line",
     "plan_document",
     "plan_text",
-    "result_text",
 ]
 
 
@@ -33,6 +32,8 @@ def run_text(plan: Plan | None, run: Run) -> str:
     """Return the whole report of a run, without color."""
     parts = [plan_text(plan, style=PLAIN)] if plan else []
     if plan and run.outcomes is not None:
+        from acrsync.report.result import result_text
+
         parts.append(result_text(plan, run, style=PLAIN))
     else:
         parts.append(diagnostics_text(run.diagnostics, style=PLAIN))

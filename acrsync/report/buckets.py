@@ -6,9 +6,9 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 
 from acrsync.diagnostics import AcrsyncError, Span
+from acrsync.frozen import frozen
 from acrsync.model import JSON, MARK, PROTECTED, Live, Reference
 from acrsync.plan.changes import Change, Delete, Keep, Kept, live_of
 from acrsync.plan.document import Plan
@@ -21,7 +21,7 @@ from acrsync.visible import harmless_json, visible
 VARIABLE = "ACRSYNC_ID_"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Known:
     """One bucket, its state compared with a manifest, and its users."""
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from acrsync.bucket import FIELDS, items_of
+from acrsync.frozen import frozen
 from acrsync.model import JSON, Attrs, Live
 from acrsync.plan.changes import Action, Create, Delete, Marks, Replace, Update, Work, action_of, live_of
 from acrsync.report.diff import ABSENT, FieldChange, field_changes, set_changes
@@ -25,7 +25,7 @@ SIGNS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Row:
     """One attribute under a change."""
 
@@ -33,7 +33,7 @@ class Row:
     lines: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Entry:
     """One change as text: a line, the attributes that change, and messages."""
 

@@ -7,9 +7,9 @@ to import, and in most plans no template differs.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import Enum
 
+from acrsync.frozen import frozen
 from acrsync.model import JSON
 
 Path = tuple[str | int, ...]
@@ -24,7 +24,7 @@ class Absent(Enum):
 ABSENT = Absent.ABSENT  # the key does not exist, which is not the same as null
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class FieldChange:
     """One difference between two values."""
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sized
-from dataclasses import dataclass
 
 from acrsync.diagnostics import in_reading_order
+from acrsync.frozen import frozen
 from acrsync.plan.changes import Action, Delete, Replace, action_of
 from acrsync.plan.document import Plan
 from acrsync.plan.outcome import ExitCode, Run
@@ -16,7 +16,7 @@ from acrsync.report.style import Style, Tone, counted
 from acrsync.report.text import COUNTED, entries, remarks, verdict
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Parts:
     """The parts of a run, the most important first."""
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 
+from acrsync.frozen import frozen
 from acrsync.model import JSON
 from acrsync.report.diff import Path
 from acrsync.visible import visible
@@ -32,7 +32,7 @@ class Tone(StrEnum):
     FAINT = "38;5;244"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Style:
     """With or without color. Signs and words are the same, so no information is lost without it."""
 

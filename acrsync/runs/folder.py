@@ -13,11 +13,11 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from acrsync.clock import Clock
 from acrsync.diagnostics import AcrsyncError
+from acrsync.frozen import frozen
 from acrsync.model import Attrs, Live
 from acrsync.plan.changes import Work
 from acrsync.plan.outcome import Outcome, Verb
@@ -44,7 +44,7 @@ NEWEST = 20  # closed records that are read, too: they contain what the next lis
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Account:
     """The account whose runs are read."""
 

@@ -16,12 +16,12 @@ import tempfile
 import weakref
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from subprocess import PIPE, Popen
 from urllib.parse import unquote, urlsplit
 
 from acrsync.diagnostics import AcrsyncError
+from acrsync.frozen import frozen
 from acrsync.visible import visible
 
 NAME = "acrsync"  # of the remote in the repository in the temporary folder
@@ -50,7 +50,7 @@ _FROM_URL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Completed:
     """The result of a git process."""
 

@@ -43,12 +43,13 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from datetime import datetime
 from typing import TypeVar
 
 from acrsync.clock import Clock
 from acrsync.diagnostics import AcrsyncError
+from acrsync.frozen import frozen
 from acrsync.model import Attrs, Live
 from acrsync.plan.changes import Work
 from acrsync.plan.outcome import Outcome, Verb
@@ -80,7 +81,7 @@ TRIES = 3
 POLL_S = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Object:
     """What the store keeps for an account."""
 

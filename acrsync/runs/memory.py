@@ -16,10 +16,11 @@ when it is gone. A run without open changes is closed.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 
 from acrsync.diagnostics import AcrsyncError, Diagnostic, error
+from acrsync.frozen import frozen
 from acrsync.model import JSON, Attrs, Live
 from acrsync.plan.changes import Action
 from acrsync.plan.earlier import Earlier, Pending, Unsettled
@@ -32,7 +33,7 @@ MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
 FORGET_AFTER = timedelta(days=1)  # by timestamps of other machines: far longer than any lag of a list plus clock errors
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class OpenChange:
     """One open change."""
 
@@ -71,7 +72,7 @@ class OpenChange:
         return self.action is Action.REPLACE
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PastRun:
     """One earlier run."""
 
@@ -114,7 +115,7 @@ class PastRun:
         return frozenset(self.header.get("listed", ()))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Holder:
     """Who holds the account now."""
 
@@ -127,7 +128,7 @@ class Holder:
         return f"run {self.run} of {self.who}, since {self.since}"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Known:
     """Everything that is known about earlier runs in one account, oldest first."""
 

@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime
 from urllib.parse import urlsplit
 
+from acrsync.frozen import frozen
 from acrsync.model import JSON, Attrs, Live
 from acrsync.plan.changes import Create, Delete, Replace, Update, Work, action_of
 from acrsync.plan.document import Plan
@@ -27,7 +28,7 @@ Lines = tuple[Line, ...]
 Key = tuple[JSON, ...]  # identifies a change in its run: action, name, id
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Who:
     """Who runs acrsync and where, for people who must find the other run."""
 
@@ -47,7 +48,7 @@ class Who:
 NOBODY = Who()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wanted:
     """What one apply is about to do: the beginning of its record."""
 

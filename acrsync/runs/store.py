@@ -6,16 +6,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Protocol
 
 from acrsync.diagnostics import AcrsyncError
+from acrsync.frozen import frozen
 
 NO_RECORDS: Mapping[str, bytes] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Stored:
     """The object as one response showed it."""
 

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from acrsync.clock import Clock
 from acrsync.diagnostics import AcrsyncError, Diagnostic, error
+from acrsync.frozen import frozen
 from acrsync.model import Manifest
 from acrsync.runs import Runs
 from acrsync.runs.folder import Account, FolderRuns
-from acrsync.runs.lease import LeasedRuns
 from acrsync.runs.memory import Known, manifest_key
-from acrsync.runs.origin import compared
 from acrsync.runs.record import NOBODY, Who
-from acrsync.runs.store import Store
 from acrsync.visible import visible
+
+if TYPE_CHECKING:
+    from acrsync.runs.store import Store
 
 DEFAULT = ".acrsync/runs"
 _DEPLOYMENTS = ("acrcloud.com", "acrcloud.cn")
@@ -31,21 +33,21 @@ _LOOPBACK = ("localhost", "127.0.0.1", "::1")
 _FORMS = "write a folder, git:origin, git:URL, s3://BUCKET/PREFIX, gs://BUCKET/PREFIX or az://CONTAINER/PREFIX."
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Folder:
     """A folder of this machine."""
 
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Git:
     """The name of a remote of the project's repository, or the URL or path of a repository."""
 
     remote: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Objects:
     """A bucket and a prefix in it."""
 
@@ -103,7 +105,7 @@ def _parsed(text: str) -> Where:
     return Git(url) if text.startswith("git:") else Folder(text)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Memory:
     """Where runs are kept, and what is needed to open that place."""
 
@@ -127,6 +129,8 @@ class Memory:
                     landing_s=landing_s, strict=self.strict,
                 )  # fmt: skip
             case Git() | Objects() as where:
+                from acrsync.runs.lease import LeasedRuns
+
                 key = account_key(endpoint or "", uid)
                 store = open_store(where, key, project=self.project, environment=self.environment)
                 ttl_s = TTL_S[type(where)]
@@ -151,6 +155,8 @@ class Memory:
             return ()
         key = manifest_key(manifest.stack, manifest.environment, manifest.files)
         last = known.last_verified(repository=self.who.repository, manifest=key)
+        from acrsync.runs.origin import compared
+
         return () if last is None else compared(self.who.commit, last, project=self.project)
 
 

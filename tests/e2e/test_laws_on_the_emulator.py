@@ -14,7 +14,8 @@ from acrsync.acrcloud import Account
 from acrsync.apply.reconcile import Result
 from acrsync.client import Client
 from acrsync.emulator import Running, serve
-from acrsync.manifest import dump, load_texts
+from acrsync.manifest import load_texts
+from acrsync.manifest.writing import dump
 from acrsync.model import Manifest
 from acrsync.plan.changes import Kept, Replace
 from acrsync.plan.outcome import WELL

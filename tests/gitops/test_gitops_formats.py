@@ -22,7 +22,8 @@ from acrsync.model import Manifest
 from acrsync.plan.changes import Create, Delete, Objection, Update
 from acrsync.plan.document import Plan
 from acrsync.plan.outcome import ExitCode, Outcome, Run, Status
-from acrsync.report import FORMATS, code_quality_text, github_text
+from acrsync.report import FORMATS
+from acrsync.report.annotations import code_quality_text, github_text
 from acrsync.report.markdown import LIMIT_BYTES
 from acrsync.visible import visible
 from examples import examples

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from acrsync.diagnostics import Severity
-from acrsync.manifest import Loaded, Source, load_texts, rendered
+from acrsync.manifest import Loaded, Source, load_texts
+from acrsync.manifest.rendering import rendered
 from acrsync.manifest.scalars import flow, literal
 from acrsync.model import Snapshot
 from acrsync.plan.planner import make_plan

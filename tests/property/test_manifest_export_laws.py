@@ -6,8 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from acrsync.bucket import canonical, decode
-from acrsync.manifest import dump, entry, load_texts
+from acrsync.manifest import load_texts
 from acrsync.manifest.shape import attrs_checker
+from acrsync.manifest.writing import dump, entry
 from acrsync.model import Snapshot
 from acrsync.plan.matching import match
 from acrsync.plan.planner import make_plan

@@ -6,9 +6,8 @@ import threading
 from dataclasses import replace
 from typing import Any
 
-from acrsync.apply.attempt import Seen
 from acrsync.apply.reconcile import Reconciler, Result
-from acrsync.apply.waves import Settings
+from acrsync.apply.terms import Seen, Settings
 from acrsync.model import Approval, Desired, Limit, Manifest, Removed
 from acrsync.plan.undo import undo
 from acrsync.runs.memory import Known

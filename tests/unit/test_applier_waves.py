@@ -225,7 +225,7 @@ def test_a_create_is_not_tried_where_a_name_that_may_be_the_same_was_not_given_u
     outcomes = job.run()
     assert statuses(outcomes) == [Status.FAILED, Status.SKIPPED]
     assert words(outcomes[1].diagnostic) == (
-        f"error[E502] The name is not free | The name {name} was not given up by music (id 2, eu-west-1, File, "
+        f"error[E502] The name is not free | The name {name} is still in use by music (id 2, eu-west-1, File, "
         "0 items, created 2024-01-01 00:00:00). | check that bucket."
     )
     assert job.account.writes == []

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from acrsync.diagnostics import Span
-from acrsync.manifest import Source, environments, load, load_texts, render, rendered, source
+from acrsync.manifest import Source, environment_names, load, load_texts, render, source
+from acrsync.manifest.rendering import rendered
 from acrsync.model import Approval, Limit, Prune
 
 CONTRACT = """\
@@ -472,8 +473,8 @@ def test_a_folder_without_a_manifest_is_told(tmp_path):
 
 def test_files_say_which_environments_there_are(tmp_path):
     (tmp_path / "a.yaml").write_text(CONTRACT, "utf-8")
-    assert environments([tmp_path]) == ("staging", "prod")
-    assert environments([tmp_path / "none.yaml"]) == ()
+    assert environment_names([tmp_path]) == ("staging", "prod")
+    assert environment_names([tmp_path / "none.yaml"]) == ()
     assert list(source([tmp_path]).all().environments) == ["staging", "prod"]
     assert isinstance(render([tmp_path], "prod"), str)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from acrsync.bucket import decode
-from acrsync.manifest import dump, entry, load_texts
+from acrsync.manifest import load_texts
+from acrsync.manifest.writing import dump, entry
 from acrsync.model import Evidence, Manifest, Snapshot
 from acrsync.plan.guards import guarded
 from acrsync.plan.ownership import account_uid

@@ -10,8 +10,8 @@ from acrsync.diagnostics import Diagnostic, Severity, Span
 from acrsync.plan.changes import Delete
 from acrsync.plan.document import Plan
 from acrsync.plan.outcome import Outcome, Status
-from acrsync.report import COLOURED, FORMATS, PLAIN, diagnostics_text, outcome_line, plan_text
-from acrsync.report.result import REMARKS
+from acrsync.report import COLOURED, FORMATS, PLAIN, diagnostics_text, plan_text
+from acrsync.report.result import REMARKS, outcome_line
 from acrsync.report.style import shown, shown_path
 from acrsync.visible import harmless
 from report_plans import CREATE, DELETE, RENAME, REPLACE, RUN, UPDATE, error, live, plan_of, unmanaged

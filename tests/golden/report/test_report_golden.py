@@ -13,7 +13,8 @@ from acrsync.model import JSON, Approval, Live, Manifest
 from acrsync.plan.changes import Create, Delete, Kept, Marks, Objection, Replace, Update, Work
 from acrsync.plan.document import Plan
 from acrsync.plan.outcome import ExitCode, Outcome, Status
-from acrsync.report import COLOURED, FORMATS, PLAIN, diagnostics_text, plan_text, result_text
+from acrsync.report import COLOURED, FORMATS, PLAIN, diagnostics_text, plan_text
+from acrsync.report.result import result_text
 from report_plans import (
     CREATE,
     DELETE,
