@@ -150,8 +150,8 @@ class Attempt:
         attrs = {key: desired[key] for key in change.fields}
         if marks != fresh.marks:
             if "labels" in fresh.unreadable:
-                told = cannot_be_read(fresh, ["labels"], span=change.desired.span)
-                return Outcome(change, Status.FAILED, told, fresh)
+                unreadable = cannot_be_read(fresh, ["labels"], span=change.desired.span)
+                return Outcome(change, Status.FAILED, unreadable, fresh)
             attrs.setdefault("labels", fresh.attrs["labels"])
         return self._put(fresh, attrs, marks)
 
@@ -222,7 +222,7 @@ class Attempt:
                     if not _lost(fresh, live, attrs):
                         break
             if lost := _lost(fresh, live, attrs):
-                self.trouble = LostValues("E516", _told_of(fresh, live, attrs, lost), fix=_LOST_FIX)
+                self.trouble = LostValues("E516", _lost_values(fresh, live, attrs, lost), fix=_LOST_FIX)
                 return Outcome(self.change, Status.FAILED, self.trouble.diagnostic, live, wrote=True)
         if "name" in attrs and live.name != attrs["name"]:
             told = read_back_mismatch(differences(live, {"name": attrs["name"]}, live.marks))
@@ -261,10 +261,10 @@ class Attempt:
         listed = self.seen.rows.get(bucket_id)
         if listed is None or fresh is None:
             return listed is None
-        shown, told = ((row.attrs, row.marks, row.facts.get("num")) for row in (fresh, listed))
+        read, known = ((row.attrs, row.marks, row.facts.get("num")) for row in (fresh, listed))
         stamp, before = (str(row.facts.get("updated_at") or "") for row in (fresh, listed))
         # GUESS: an older copy of the bucket does not have a later timestamp.
-        return shown == told or (before != "" and stamp > before)
+        return read == known or (before != "" and stamp > before)
 
     def _delete(self, change: Delete) -> Outcome:
         fresh = self._read(change.live.id, lambda live: _is_unchanged(change.live, live))
@@ -277,7 +277,7 @@ class Attempt:
         return Outcome(change, status, wrote=True)
 
     def _delete_sent(self, bucket_id: int) -> Literal[Status.DELETED, Status.ALREADY]:
-        """Send a delete, and return whether it was answered as done, or refused and the bucket is gone all the same."""
+        """Send a delete, and return whether it is reported as done, or refused although the bucket is gone."""
         try:
             self.account.delete(bucket_id)
         except RemoteError as refusal:
@@ -396,11 +396,13 @@ def _lost(before: Live, after: Live, sent: Attrs) -> tuple[str, ...]:
     return tuple(key for key in keys if key not in before.unreadable)
 
 
-def _told_of(before: Live, after: Live, sent: Attrs, lost: Sequence[str]) -> str:
+def _lost_values(before: Live, after: Live, sent: Attrs, lost: Sequence[str]) -> str:
     was = {key: [*before.attrs["labels"], *before.marks] if key == "labels" else before.attrs.get(key) for key in lost}
     now = {key: [*after.attrs.get(key, ()), *after.marks] if key == "labels" else after.attrs.get(key) for key in lost}
-    told = "; ".join(f"{key} was {visible(repr(was[key]))} and is {visible(repr(now[key]))}" for key in lost)
-    return f"The update of {describe(after)} sent {', '.join(sent)}, but more changed: {told}. No other change begins."
+    changed = "; ".join(f"{key} was {visible(repr(was[key]))} and is {visible(repr(now[key]))}" for key in lost)
+    return (
+        f"The update of {describe(after)} sent {', '.join(sent)}, but more changed: {changed}. No other change begins."
+    )
 
 
 def _unproven(live: Live) -> Diagnostic:

@@ -231,24 +231,10 @@ class Reconciler:
                     run.outcome(after)
             outcomes = verification.outcomes
             trouble += _left_over(verification)
-        verified = verification is not None and verification.verified
-        wrote = any(outcome.wrote for outcome in outcomes)
-        unplannable = verification is not None and bool(
-            verification.again.refusing
-        )  # if this run wrote nothing, others caused it
-        code = exit_code(
-            End(
-                outcomes=outcomes,
-                interrupted=self.stop.is_set(),
-                own_leftovers=verification is not None
-                and (bool(verification.own_leftovers) or (wrote and unplannable)),
-                other_leftovers=verification is not None and (bool(verification.other_leftovers) or unplannable),
-                errors=verification is None or bool(seen.plan.errors),
-            )
-        )
+        code = exit_code(_end(seen, outcomes, verification, interrupted=self.stop.is_set()))
         trouble += _ended(run, code=code, verification=verification)
         trouble += tuple(filter(None, map(_lost_bucket, outcomes)))
-        return Result(seen.plan, outcomes, verified, trouble, code)
+        return Result(seen.plan, outcomes, verification is not None and verification.verified, trouble, code)
 
     def _verified(
         self, seen: Seen, outcomes: tuple[Outcome, ...]
@@ -289,6 +275,21 @@ def reconciler(
     clock, how = WallClock(stop), {"settle_s": settings.settle_s, "landing_s": settings.landing_s}
     runs = memory.opened(clock, endpoint=account.endpoint, uid=uid, **how) if memory else None
     return Reconciler(account, clock, runs, settings, stop, notify, memory)
+
+
+def _end(seen: Seen, outcomes: tuple[Outcome, ...], verification: Verification | None, *, interrupted: bool) -> End:
+    """Return what decides the exit code of an apply."""
+    if verification is None:
+        return End(outcomes=outcomes, interrupted=interrupted, errors=True)
+    wrote = any(outcome.wrote for outcome in outcomes)
+    unplannable = bool(verification.again.refusing)  # if this run wrote nothing, others caused it
+    return End(
+        outcomes=outcomes,
+        interrupted=interrupted,
+        own_leftovers=bool(verification.own_leftovers) or (wrote and unplannable),
+        other_leftovers=bool(verification.other_leftovers) or unplannable,
+        errors=bool(seen.plan.errors),
+    )
 
 
 def _ended(run: Run, *, code: ExitCode, verification: Verification | None) -> tuple[Diagnostic, ...]:

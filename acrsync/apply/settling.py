@@ -50,8 +50,8 @@ class Ended:
 
         If a server has carried out a request, it refuses the second delivery because of the first.
         """
-        told = self.outcome.diagnostic
-        says_taken = told is not None and _SAYS_TAKEN.search(told.detail) is not None
+        refusal = self.outcome.diagnostic
+        says_taken = refusal is not None and _SAYS_TAKEN.search(refusal.detail) is not None
         return self.refused in (None, CONFLICT) or says_taken
 
 
@@ -106,8 +106,8 @@ def _created(
     stored = next((row for row in near if resembles(change.name, row.name, shortest=1)), None)
     if stored is not None:
         # Likely but not proven, so it stays a lost create, which undo does not delete.
-        told = _another_name(change.name, stored)
-        return Outcome(change, Status.FAILED, told, stored, wrote=True, lost="create")
+        another_name = _another_name(change.name, stored)
+        return Outcome(change, Status.FAILED, another_name, stored, wrote=True, lost="create")
     return None
 
 
@@ -132,6 +132,6 @@ def _another_name(sent: str, row: Live) -> Diagnostic:
     )
     fix = (
         f"write `id: {row.id}` in the entry, with a name that the server keeps, such as `name: {visible(row.name)}`; "
-        "or delete that bucket if it is not wanted."
+        "or delete that bucket if you do not need it."
     )
     return error("E517", detail, fix=fix)

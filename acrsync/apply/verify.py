@@ -120,11 +120,11 @@ def _read_back(outcome: Outcome, rows: Mapping[int, Live]) -> Outcome:
     if outcome.lost == "create" or (not missing and outcome.status is not Status.UNKNOWN):
         return outcome
     if missing:
-        told = outcome.diagnostic or read_back_mismatch(
+        diagnostic = outcome.diagnostic or read_back_mismatch(
             missing
         )  # a lost response is already reported, with more detail
         live = outcome.live and rows.get(outcome.live.id, outcome.live)  # as it reads now, for undo
-        return replace(outcome, status=Status.FAILED, diagnostic=told, live=live)
+        return replace(outcome, status=Status.FAILED, diagnostic=diagnostic, live=live)
     settled = Status.DELETED if isinstance(outcome.change, Delete) else Status.UPDATED
     return replace(outcome, status=settled, diagnostic=None, lost=None)
 
@@ -136,9 +136,9 @@ def _leftovers(
 
     Neither has buckets that are new, or whose failure is already reported.
     """
-    told = {outcome.change.name for outcome in outcomes if outcome.status not in WELL}
+    reported = {outcome.change.name for outcome in outcomes if outcome.status not in WELL}
     written = {outcome.change.name for outcome in outcomes if outcome.wrote}
-    left = [change for change in again.work if change.name not in told]
+    left = [change for change in again.work if change.name not in reported]
     own = tuple(change for change in left if change.name in written)
     other = tuple(
         change

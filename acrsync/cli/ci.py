@@ -5,7 +5,7 @@ It goes to stderr or to the files of the runner, never to stdout. An error here 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -29,8 +29,7 @@ def report(plan: Plan | None, run: Run, *, environment: str = "") -> None:
     from acrsync.report import FORMATS
 
     _annotate(Part((plan.manifest.environment if plan else environment) or "", plan, run))
-    _append("GITHUB_OUTPUT", "".join(f"{key}={value}\n" for key, value in _outputs(plan, run).items()))
-    _append("GITHUB_STEP_SUMMARY", FORMATS["markdown"](plan, run))
+    _publish(_outputs(plan, run), FORMATS["markdown"](plan, run))
 
 
 def report_all(parts: Sequence[Part]) -> None:
@@ -48,8 +47,7 @@ def report_all(parts: Sequence[Part]) -> None:
         found["has_changes"] = _word(any(plan.work for plan in plans))
     if len(plans) == len(parts) or any(plan.destructive for plan in plans):
         found["has_deletes"] = _word(any(plan.destructive for plan in plans))
-    _append("GITHUB_OUTPUT", "".join(f"{key}={value}\n" for key, value in found.items()))
-    _append("GITHUB_STEP_SUMMARY", FLEET["markdown"](parts))
+    _publish(found, FLEET["markdown"](parts))
 
 
 def _annotate(part: Part) -> None:
@@ -72,6 +70,11 @@ def _outputs(plan: Plan | None, run: Run) -> dict[str, str]:
 
 def _word(claim: object) -> str:
     return "true" if claim else "false"
+
+
+def _publish(outputs: Mapping[str, str], summary: str) -> None:
+    _append("GITHUB_OUTPUT", "".join(f"{key}={value}\n" for key, value in outputs.items()))
+    _append("GITHUB_STEP_SUMMARY", summary)
 
 
 def _append(name: str, text: str) -> None:

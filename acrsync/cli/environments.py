@@ -6,6 +6,7 @@ token. Variables of the shell, which may be for another account, do not affect i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -98,7 +99,7 @@ def access_to(where: Common, manifest: Manifest) -> Common:
         raise AcrsyncError(
             "E013",
             f"{owner} sets no variable for its token, and acrsync must not use a token of another account instead.",
-            fix=f"add to the environment: token_env: ACRSYNC_TOKEN_{_upper(name)}",
+            fix=f"add to the environment: token_env: ACRSYNC_TOKEN_{re.sub('[^A-Z0-9]', '_', name.upper())}",
         )
     if token_env is not None and not token_env.startswith("ACRSYNC_TOKEN_"):  # a saved plan may have been edited
         raise AcrsyncError("E012", f"{visible(token_env)} does not begin with ACRSYNC_TOKEN_.", fix="plan again.")
@@ -136,7 +137,3 @@ def note_ignored_variables(where: Common) -> None:
 def file_for(path: Path, name: str) -> Path:
     """Return the name of a file for one environment: `{env}` is replaced with its name."""
     return Path(str(path).replace(PLACEHOLDER, name)) if name else path
-
-
-def _upper(name: str) -> str:
-    return "".join(letter if letter.isalnum() else "_" for letter in name.upper())

@@ -101,7 +101,7 @@ class FolderRuns:
             self._wait(left_s)
             self._last_read = tuple(self._mine())
             left_s = self._remaining_wait_s(waited_s=self.clock.now() - began)
-        return Known(tuple(run for run, _ in self._last_read))
+        return self._known
 
     def begin(self, wanted: Wanted, *, rows: Sequence[Live]) -> FolderRun:
         now = self.clock.wall()
@@ -114,7 +114,7 @@ class FolderRuns:
 
     def settle(self, *, rows: Sequence[Live]) -> None:
         now = self.clock.wall()
-        if settled := Known(tuple(run for run, _ in self._last_read)).settled(rows, by="", now=now):
+        if settled := self._known.settled(rows, by="", now=now):
             self._locked("")
             self.add(settled)
             self.locks.release()
@@ -123,6 +123,10 @@ class FolderRuns:
         run = self._locked("").unfinished_run(run_id)
         self.add({run.id: (closed_line(by=str(self.who), reason=reason, now=self.clock.wall()),)})
         self.locks.release()
+
+    @property
+    def _known(self) -> Known:
+        return Known(tuple(run for run, _ in self._last_read))
 
     def release(self) -> None:
         if self._run is not None:
@@ -135,7 +139,7 @@ class FolderRuns:
         if not self.locks.take(holder) or tuple(self._mine()) != self._last_read:
             self.locks.release()
             raise lost_race(self.where)
-        return Known(tuple(run for run, _ in self._last_read))
+        return self._known
 
     def history(self) -> Iterator[tuple[str, Lines]]:
         return ((run.id, lines) for run, lines in self._mine(newest=None))

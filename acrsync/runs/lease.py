@@ -167,49 +167,49 @@ class LeasedRuns:
         began = self.clock.now()
         nonce, since, last_message = None, began, ""
         while True:
-            seen, version = self.read()
+            current, version = self.read()
             now = self.clock.now()
-            if seen.nonce != nonce:
-                if nonce is not None and seen.holder and now - began >= lock_timeout_s:
-                    raise held(seen.holder)
-                nonce, since = seen.nonce, now
-            wait_s = self.remaining_wait_s(seen, unchanged_s=now - since, in_flight=in_flight)
+            if current.nonce != nonce:
+                if nonce is not None and current.holder and now - began >= lock_timeout_s:
+                    raise held(current.holder)
+                nonce, since = current.nonce, now
+            wait_s = self.remaining_wait_s(current, unchanged_s=now - since, in_flight=in_flight)
             if wait_s <= 0:
-                self._last_read = seen, version
-                return seen.known()
-            if (message := _waiting(seen, unchanged_s=now - since)) != last_message:
+                self._last_read = current, version
+                return current.known()
+            if (message := _waiting(current, unchanged_s=now - since)) != last_message:
                 notify(last_message := message)
             if not self.clock.wait(min(POLL_S, wait_s)):
                 raise KeyboardInterrupt
 
-    def remaining_wait_s(self, seen: Object, *, unchanged_s: float, in_flight: bool) -> float:
+    def remaining_wait_s(self, current: Object, *, unchanged_s: float, in_flight: bool) -> float:
         """Return how long the object must stay unchanged until a run may list; at most 0 if it may list now."""
-        holding_s = seen.holder.ttl_s if seen.holder else 0.0
-        landing_s = self.landing_s + self.settle_s if in_flight and seen.known().undecided else 0.0
+        holding_s = current.holder.ttl_s if current.holder else 0.0
+        landing_s = self.landing_s + self.settle_s if in_flight and current.known().undecided else 0.0
         return holding_s + landing_s - unchanged_s
 
     def begin(self, wanted: Wanted, *, rows: Sequence[Live]) -> LeasedRun:
-        now, (seen, version) = self.clock.wall(), self._last_read
+        now, (current, version) = self.clock.wall(), self._last_read
         run_id = new_id(now)
         lines = (run_line(run_id, wanted, self.who, now=now), *intents_of(wanted.plan, now=now, claims=self.strict))
         holder = Holder(run_id, str(self.who), now.isoformat(timespec="seconds"), self.ttl_s)
-        settled = seen.known().settled(rows, by=run_id, now=now)
-        held_now = replace(seen.with_lines({**settled, run_id: lines}), holder=holder)
+        settled = current.known().settled(rows, by=run_id, now=now)
+        held_now = replace(current.with_lines({**settled, run_id: lines}), holder=holder)
         lease = Lease(self, held_now, version)
         lease.put(note=f"{run_id}: begins")
         self._run = LeasedRun(run_id, lease)
         return self._run
 
     def settle(self, *, rows: Sequence[Live]) -> None:
-        now, (seen, version) = self.clock.wall(), self._last_read
-        if settled := seen.known().settled(rows, by="", now=now):
-            self._change(seen, version, settled, note="nothing to do: settles " + ", ".join(settled))
+        now, (current, version) = self.clock.wall(), self._last_read
+        if settled := current.known().settled(rows, by="", now=now):
+            self._change(current, version, settled, note="nothing to do: settles " + ", ".join(settled))
 
     def close(self, run_id: str, *, reason: str) -> None:
-        seen, version = self._last_read
-        seen.known().unfinished_run(run_id)
+        current, version = self._last_read
+        current.known().unfinished_run(run_id)
         closed = closed_line(by=str(self.who), reason=reason, now=self.clock.wall())
-        self._change(seen, version, {run_id: (closed,)}, note=f"{run_id}: closed by hand")
+        self._change(current, version, {run_id: (closed,)}, note=f"{run_id}: closed by hand")
 
     def history(self) -> Iterator[tuple[str, Lines]]:
         recent = self.read()[0].runs
@@ -233,8 +233,8 @@ class LeasedRuns:
             detail = f"{self.where}: {e}. It may record a create that must not be sent again."
             raise StoreError("E072", detail, fix="restore an older version of it.") from e
 
-    def _change(self, seen: Object, version: str | None, added: Mapping[str, Lines], *, note: str) -> None:
-        changed = replace(seen.with_lines(added), holder=None)
+    def _change(self, current: Object, version: str | None, added: Mapping[str, Lines], *, note: str) -> None:
+        changed = replace(current.with_lines(added), holder=None)
         Lease(self, changed.compacted(now=self.clock.wall()), version).put(note=note, records=changed.records())
 
 
@@ -372,7 +372,7 @@ def _manifest_of(run: PastRun) -> tuple[str, ...]:
     return run.header["who"]["repository"], str(run.header.get("environment")), *run.manifest
 
 
-def _waiting(seen: Object, *, unchanged_s: float) -> str:
-    if seen.holder and unchanged_s < seen.holder.ttl_s:
-        return f"Waiting: {seen.holder} holds the account."
+def _waiting(current: Object, *, unchanged_s: float) -> str:
+    if current.holder and unchanged_s < current.holder.ttl_s:
+        return f"Waiting: {current.holder} holds the account."
     return "Waiting: an earlier run was cut off. Its last request may still arrive, or the list may lag."
