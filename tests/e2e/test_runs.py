@@ -74,7 +74,7 @@ def test_a_crash_in_one_manifest_survives_an_apply_of_another(place: Place, api:
     assert seen.out.count("\n") == 3
     assert re.search(r"cut off +1 failed", seen.out)
     assert (
-        "test was deleted to be replaced and is not there again"
+        "test was deleted for its replacement and not created again"
         in place.acrsync("runs", "show", place_id(place, 0)).out
     )
 
