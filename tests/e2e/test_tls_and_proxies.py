@@ -123,7 +123,7 @@ def test_a_bundle_that_is_missing_or_none_is_said_to_be_so(ready: Place, api: Ho
     for name, reason in (("missing.pem", "No such file or directory"), ("none.pem", "it contains no certificate")):
         done = ready.acrsync("plan", environment={"REQUESTS_CA_BUNDLE": name})
         assert (done.code, done.codes, api.requests) == (1, ["E016"], [])
-        assert f"names {name}: {reason}." in done.err
+        assert f"is {name}: {reason}." in done.err
 
 
 @pytest.fixture
