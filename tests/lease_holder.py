@@ -19,7 +19,9 @@ from acrsync.runs.where import Folder, open_store, parse_where
 
 
 def runs_on(store: Store, *, ttl_s: float, name: str) -> LeasedRuns:
-    return LeasedRuns(store, WallClock(threading.Event()), who=Who(user=name), settle_s=0, ttl_s=ttl_s)
+    """Return the runs on a store where what is sent lands at once."""
+    clock = WallClock(threading.Event())
+    return LeasedRuns(store, clock, who=Who(user=name), settle_s=0, landing_s=0, ttl_s=ttl_s)
 
 
 def one_bucket() -> Wanted:

@@ -14,7 +14,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 import lease_holder
-from acrsync.runs import Held, lease
+from acrsync.runs import Held
 from lease_holder import one_bucket, runs_on
 from store_places import KEY, PLACES, Open
 
@@ -50,11 +50,6 @@ def start(place: Open) -> Iterator[Start]:
     for process in started:
         process.kill()
         process.communicate()
-
-
-@pytest.fixture(autouse=True)
-def requests_land_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lease, "LANDING_S", 0.0)
 
 
 def said(process: subprocess.Popen[str]) -> str:

@@ -428,6 +428,7 @@ def test_a_plan_that_was_exchanged_on_the_way_is_not_applied(runner: Runner, api
     runner.workflow(WORKFLOWS / "acrsync.yml")
     evil = runner.artifacts["acrsync-plan"] / "plan.json"
     api.reset(accounts=[{"token": token, "uid": 19, "scopes": ["*"]} for token in (READ, WRITE)])
+    runner.environment["ACRSYNC_SETTLE"] = "0"  # no list will show again what the first run wrote
     (runner.repository / "acrsync.yaml").write_text(MANIFEST)
     runner.instead = {**runner.instead, "Keep the plan": ""}
     upload = Machine.upload
