@@ -76,9 +76,9 @@ rehearse: .venv/installed ## Kill applies and inject faults at every request, an
 simulate: .venv/installed ## Many runners on one account, by seeds, for SECONDS=60; SEED=N tells the story of one
 	@cd tests && SECONDS=$(or $(SECONDS),60) SEED=$(SEED) ../$(BIN)/python -m simulate
 
-mutants: .venv/installed ## Change what decides and writes in every small way; the tests must notice
+mutants: .venv/installed ## Change what decides and writes in every small way; the tests must notice. MODULES: only these
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1
-	@cd tests && ../$(BIN)/python -m mutation
+	@cd tests && WORKERS=$(WORKERS) ../$(BIN)/python -m mutation $(MODULES)
 
 size: ## Count lines and statements, for each package
 	@$(PYTHON) tests/size.py

@@ -12,13 +12,14 @@ Done = TypeVar("Done")
 
 @dataclass
 class StepClock:
-    """`tasks` are what was started to run beside: a test calls them itself."""
+    """`tasks` are what was started to run beside, every so many seconds: a test calls them itself."""
 
     seconds: float = 1000.0
     asleep: float = 0.0  # seconds in which the monotonic clock stood
     wall_offset: float = 0.0
     waited: list[float] = field(default_factory=list)
     tasks: list[Callable[[], None]] = field(default_factory=list)
+    every_s: list[float] = field(default_factory=list)
     when_waiting: Callable[[], object] = lambda: None
 
     def now(self) -> float:
@@ -42,4 +43,5 @@ class StepClock:
 
     def repeat(self, task: Callable[[], None], *, every_s: float, name: str) -> Callable[[], None]:
         self.tasks.append(task)
+        self.every_s.append(every_s)
         return lambda: self.tasks.remove(task) if task in self.tasks else None

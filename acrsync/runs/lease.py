@@ -128,7 +128,7 @@ class Object:
         kept: dict[str, Lines] = {}
         for run_id, lines in self.runs.items():
             managed = newest.get(_manifest_of(past_runs[run_id])) == run_id
-            if not past_runs[run_id].done or (self.holder and self.holder.run == run_id):
+            if not past_runs[run_id].done:
                 kept[run_id] = lines
             elif managed or now - past_runs[run_id].last < FORGET_AFTER:
                 kept[run_id] = reduced(lines, managed=managed)
@@ -146,7 +146,7 @@ class LeasedRuns:
         who: Who,
         settle_s: float,
         landing_s: float = LANDING_S,
-        ttl_s: float = 60.0,
+        ttl_s: float,
         strict: bool = False,
     ) -> None:
         self.where = store.where

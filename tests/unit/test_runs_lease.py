@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from acrsync.plan.changes import Create
+from acrsync.plan.changes import Create, Replace
 from acrsync.plan.outcome import Outcome, Status
 from acrsync.runs import LANDING_S, Held, LeaseLost, LostRace
 from acrsync.runs.lease import LeasedRuns
@@ -18,6 +18,8 @@ from step_clock import StepClock
 
 CREATE = Create(desired("talk", region="eu-west-1", type="File"), "")
 TALK = live(20, "talk")
+MUSIC = live(7, "music")
+MOVE = Replace(desired(**{**MUSIC.attrs, "region": "us-west-2"}), MUSIC, ("region",), "")
 TTL_S, SETTLE_S = 60.0, 15.0
 CREATED = Outcome(CREATE, Status.CREATED, live=TALK, wrote=True)
 WELL = {"exit_code": 0, "verified": True, "managed": {20: "talk"}}
@@ -34,13 +36,13 @@ class Machine:
     def take(self, lock_timeout_s=300.0):
         return self.runs.wait_until_free(lock_timeout_s=lock_timeout_s, notify=self.said.append)
 
-    def begin(self, rows=()):
-        wanted = Wanted(plan_of((CREATE,)), {}, frozenset(row.id for row in rows))
+    def begin(self, rows=(), *, change=CREATE, environment=""):
+        wanted = Wanted(plan_of((change,)), {}, frozenset(row.id for row in rows), environment)
         return self.runs.begin(wanted, rows=rows)
 
-    def run(self):
+    def run(self, **what):
         self.take()
-        return self.begin()
+        return self.begin(**what)
 
     def renew(self):
         for task in self.clock.tasks:
@@ -90,7 +92,16 @@ def test_a_held_account_is_waited_for_and_its_holder_named(one, two):
         two.take(lock_timeout_s=20)
     assert run.id in caught.value.diagnostic.detail
     assert any("Waiting" in said and "one on host" in said for said in two.said)
-    assert sum(two.clock.waited) >= 20
+    assert sum(two.clock.waited) == 20
+
+
+def test_people_are_told_who_holds_the_account_and_when_its_time_is_over(one, two):
+    one.run()
+    told = []
+    two.runs.wait_until_free(lock_timeout_s=0, notify=lambda said: told.append((sum(two.clock.waited), said)))
+    (at_first, holder), (later, cut_off) = told
+    assert (at_first, "one on host" in holder) == (0, True)
+    assert (later, "cut off" in cut_off) == (TTL_S, True)
 
 
 def test_waiting_ends_with_the_other_run(one, two):
@@ -132,6 +143,8 @@ def test_a_run_with_nothing_to_do_settles_what_it_sees(one, two, store):
     known = Machine(store).take()
     assert known.unfinished == ()
     assert known.holder is None
+    (record,) = store.records.values()
+    assert [json.loads(line).get("by") for line in record.splitlines()[-2:]] == ["", ""], "no run found it"
 
 
 def test_a_look_within_the_time_costs_no_request(one, store):
@@ -167,8 +180,14 @@ def test_a_renewal_that_took_too_long_is_none(one, store):
         return ""
 
     store.trouble = slow
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLost) as caught:
         run.before_write()
+    assert caught.value.diagnostic.fix == "run apply again."
+
+
+def test_a_run_renews_three_times_within_its_time(one):
+    one.run()
+    assert one.clock.every_s == [TTL_S / 3]
 
 
 def test_whoever_was_taken_over_sends_nothing_more(one, two):
@@ -264,6 +283,49 @@ def test_what_is_open_stays_open_through_other_runs(one, two, store):
     assert [left.elsewhere for left in Machine(store).take().open] == [(20, "talk-1")]
 
 
+def test_the_list_at_the_end_of_a_run_closes_what_earlier_ones_left_open(one, two, store):
+    run = one.run()
+    run.outcome(Outcome(CREATE, Status.FAILED, live=live(20, "talk-1"), wrote=True))
+    run.end(exit_code=6, verified=False, rows=None, managed={})
+    second = two.run(rows=[live(20, "talk-1")])
+    assert two.runs.peek().unfinished_run(run.id)
+    second.outcome(Outcome(CREATE, Status.SKIPPED))
+    second.end(rows=[], **{**WELL, "managed": {}})
+    assert two.runs.peek().unfinished == ()
+    assert json.loads(store.records[run.id].splitlines()[-1])["by"] == second.id
+
+
+def test_a_lost_bucket_that_a_run_creates_with_other_labels_is_lost_no_more(one, two):
+    run = one.run(rows=[MUSIC], change=MOVE)
+    run.outcome(Outcome(MOVE, Status.FAILED, wrote=True))
+    run.end(exit_code=6, verified=False, rows=[], managed={})
+    created = Create(desired("music", region="us-west-2", type="File", labels=["New"]), "")
+    again = live(21, "music", region="us-west-2", labels=["New"])
+    second = two.run(change=created)
+    second.outcome(Outcome(created, Status.CREATED, live=again, wrote=True))
+    second.end(rows=[again], **{**WELL, "managed": {21: "music"}})
+    assert two.runs.peek().unfinished == ()
+
+
+def test_the_record_of_a_run_stays_whole_when_later_ones_end(one, store):
+    for _ in range(2):
+        run = one.run()
+        run.outcome(CREATED)
+        run.end(rows=[TALK], **WELL)
+    events = [[json.loads(line)["event"] for line in record.splitlines()] for record in store.records.values()]
+    assert events == [["run", "intent", "outcome", "end"]] * 2
+
+
+def test_what_is_managed_is_kept_for_each_environment(one):
+    for environment in ("staging", "prod"):
+        run = one.run(environment=environment)
+        run.outcome(CREATED)
+        run.end(rows=[TALK], **WELL)
+        one.clock.seconds += 100_000
+    kept = [(run.header["environment"], run.managed) for run in one.runs.peek().runs]
+    assert kept == [("staging", {20: "talk"}), ("prod", {20: "talk"})]
+
+
 def test_a_run_of_which_nothing_is_open_shrinks_to_what_later_ones_need(one, store):
     run = one.run()
     run.outcome(CREATED)
@@ -304,6 +366,23 @@ def test_history_tells_of_runs_that_the_object_has_forgotten(one, store):
     assert [line["event"] for line in lines] == ["run", "intent", "outcome", "end"]
 
 
+def test_history_tells_what_a_later_run_found_of_one_that_is_still_open(one, two, store):
+    run = one.run()
+    run.outcome(Outcome(CREATE, Status.UNKNOWN, wrote=True, lost="create"))
+    run.end(exit_code=6, verified=False, rows=None, managed={})
+    assert run.id in store.record_ids()
+    two.run(rows=[live(20, "TALK-1")])
+    lines = dict(two.runs.history())[run.id]
+    assert [line["event"] for line in lines] == ["run", "intent", "outcome", "end", "outcome"]
+
+
+def test_an_object_of_a_later_format_with_the_same_first_number_is_read(one, store):
+    run = one.run()
+    data = store.stored.data.replace(b'"format_version": "1.0"', b'"format_version": "1.7.2"', 1)
+    store.swap(data, expected=store.stored.version, note="a later version of acrsync")
+    assert one.runs.peek().holder.run == run.id
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -317,8 +396,9 @@ def test_history_tells_of_runs_that_the_object_has_forgotten(one, store):
 )
 def test_a_damaged_object_is_an_error(one, store, data):
     store.swap(data, expected=None, note="damage")
-    with pytest.raises(StoreError, match="damaged"):
+    with pytest.raises(StoreError, match="damaged") as caught:
         one.take()
+    assert caught.value.diagnostic.fix == "restore an older version of it."
 
 
 def test_a_run_that_is_given_up_renews_no_more(one):
