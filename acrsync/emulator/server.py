@@ -146,7 +146,7 @@ def serve(
     `profile` is a name or a YAML file, `faults` a YAML file. Without a `token` a random one is generated.
     Raises: ValueError if a file is invalid, OSError if the port is taken.
     """
-    token = token or secrets.token_urlsafe(24)
+    token = token or secrets.token_hex(16)  # never begins like an option
     plan = Plan() if faults is None else load_faults(Path(faults))
     setup = Setup(accounts=(Account(token=token),), profile=load_profile(profile), plan=plan, latency_ms=latency_ms)
     with socket.create_server((HOST, port), backlog=128) as listener:

@@ -98,6 +98,10 @@ class _Undoing:
         detail = f"Bucket {describe(live)}: {why}."
         self.hints.append(error("W221", detail, fix=fix))
 
+    def existed(self, row: Live) -> bool:
+        """Return whether a bucket was listed before the run."""
+        return row.id in self.listed
+
     def created(self, change: Create, outcome: Line | None) -> None:
         found = outcome is None or outcome["lost"] or outcome["status"] in (Status.ADOPTED, Status.ALREADY)
         if (
@@ -108,7 +112,7 @@ class _Undoing:
                 self.leave(namesake, why, fix="to delete it, name it in `removed` of a manifest.")
             return
         row = self.rows.get(outcome["after"]["id"])
-        if row is not None and row.id in self.listed:
+        if row is not None and self.existed(row):
             self.leave(row, _EXISTED)
         elif row is not None and (why := self._why_it_stays(row, outcome["after"])):
             self.leave(row, why)
@@ -172,7 +176,7 @@ class _Undoing:
         row = self.rows.get(after.get("id", 0))
         if row is None:
             self.deleted(before)
-        elif row.id != before.id and row.id in self.listed:
+        elif row.id != before.id and self.existed(row):
             self.leave(row, _EXISTED)
         elif not _is_as_left(row, after):
             self.leave(row, "it has changed since the run")

@@ -72,7 +72,7 @@ def test_the_fix_for_an_empty_manifest_works_where_it_is_pasted(place: Place):
 
 FALLS = """
 import sys
-import acrsync.apply.reconcile
+import acrsync.apply.verify
 from acrsync.cli import main
 
 
@@ -80,7 +80,7 @@ def verify(*_, **__):
     raise ZeroDivisionError("oops")
 
 
-sys.modules["acrsync.apply.reconcile"].verify = verify
+sys.modules["acrsync.apply.verify"].verify = verify
 main()
 """
 

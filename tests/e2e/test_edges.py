@@ -33,7 +33,7 @@ def test_an_empty_name_of_a_file_is_wrong_usage(place: Place):
     place.write("acrsync.yaml", MANIFEST)
     for given in ("", "json:", "markdown:"):
         done = place.acrsync("plan", "--out", given)
-        assert (done.code, done.codes, "names no file" in done.err) == (1, ["E002"], True)
+        assert (done.code, done.codes, "the name of the file is missing" in done.err) == (1, ["E002"], True)
 
 
 def test_outputs_that_go_to_one_file_or_to_none_are_wrong_usage(place: Place):

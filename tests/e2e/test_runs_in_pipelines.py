@@ -73,7 +73,7 @@ def test_a_commit_that_is_older_than_the_one_applied_last_is_refused(place: Plac
     before = [one for one in api.requests() if one["method"] != "GET"]
     refused = place.acrsync("apply", *QUICK)
     assert (refused.code, refused.codes) == (1, ["E086"])
-    assert f"Commit {older[:12]} comes before {newer[:12]}" in refused.out
+    assert f"Commit {older[:12]} is older than {newer[:12]}" in refused.out
     assert [one for one in api.requests() if one["method"] != "GET"] == before
     assert "E086" not in place.acrsync("plan").codes
     assert place.acrsync("apply", *QUICK, "--allow-older").code == 0

@@ -21,9 +21,12 @@ from typing import Any
 TESTS = Path(__file__).parents[1]
 IMPORTED = (
     "acrsync.acrcloud", "acrsync.apply.reconcile", "acrsync.apply.verify", "acrsync.apply.waves", "acrsync.client",
-    "acrsync.connecting", "acrsync.cli.apply", "acrsync.cli.ci", "acrsync.cli.endpoint", "acrsync.cli.export",
-    "acrsync.cli.plan", "acrsync.cli.planning", "acrsync.cli.progress", "acrsync.cli.trouble", "acrsync.cli.validate",
-    "acrsync.emulator", "acrsync.manifest.shape", "acrsync.plan.undo", "acrsync.report.markdown", "jsonschema", "yaml",
+    "acrsync.connecting", "acrsync.cli.apply", "acrsync.cli.ci", "acrsync.cli.endpoint", "acrsync.cli.environments",
+    "acrsync.cli.export", "acrsync.cli.interrupt", "acrsync.cli.list", "acrsync.cli.plan", "acrsync.cli.planning",
+    "acrsync.cli.progress", "acrsync.cli.runs", "acrsync.cli.saved", "acrsync.cli.show", "acrsync.cli.trouble",
+    "acrsync.cli.validate", "acrsync.emulator", "acrsync.manifest.overlap", "acrsync.manifest.rendering",
+    "acrsync.manifest.shape", "acrsync.plan.file", "acrsync.plan.guards", "acrsync.plan.undo", "acrsync.report.fleet",
+    "acrsync.report.result", "acrsync.runs.lease", "acrsync.runs.origin", "deepdiff", "filelock", "jsonschema", "yaml",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import itertools
 import json
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from acrsync.diagnostics import Severity
@@ -16,6 +16,7 @@ from acrsync.manifest.scalars import flow, literal
 from acrsync.model import Snapshot
 from acrsync.plan.planner import make_plan
 from acrsync.visible import visible
+from examples import examples
 
 WORDS = ["one", "two", "eu", "us", "", "a b", "$", "${", "$${x}", "é", "رادیو\u200cها", "🎧", '"', "1", "no"]
 NAMES = ["prefix", "station", "region", "list", "n-1"]
@@ -344,7 +345,7 @@ def test_no_bytes_make_loading_fail(data):
         ["name: '${v0}'", "name: b, labels: '${v0}'", "name: '${m}', metadata_template: '${v0}', matrix: {m: '${v0}'}"]
     ),
 )
-@settings(deadline=None)
+@examples(35)
 def test_no_bomb_grows(depth, width, shape, bucket):
     variables = (
         "".join(f"  v{n}: {shape % ((f'v{n + 1}',) * 2)}\n" for n in range(depth)) + f"  v{depth}: {'x' * width}\n"

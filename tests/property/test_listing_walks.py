@@ -14,12 +14,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from acrsync.client.listing import SMALLEST_PAGE, Page, complete, flaw_in, is_falling
 from acrsync.diagnostics import IncompleteListing
 from engine import words
+from examples import examples, whole
 
 READERS = 8
 
@@ -164,7 +165,7 @@ servers = st.builds(
 )
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@examples(1500, suppress_health_check=[HealthCheck.too_slow])
 @given(server=servers)
 def test_a_bucket_that_was_there_throughout_is_never_missed(server: Server) -> None:
     found = listed(server)
@@ -176,13 +177,13 @@ LIES = ("off", "no total", "capped", "cached", "filtered", "pages cached")
 
 @pytest.mark.parametrize("lie", ["none", *LIES, "cut", "two"])
 def test_nor_from_a_server_that_counts_or_cuts_in_ways_of_its_own(lie: str) -> None:
-    accepted = 0
-    for seed in range(1500):
+    accepted, seeds = 0, 1500 if whole() else 300
+    for seed in range(seeds):
         server = lying(random.Random(f"{lie} {seed}"), lie)
         found = listed(server)
         accepted += found is not None
         assert found is None or server.throughout <= found, f"seed {seed}: {server}"
-    assert accepted > 500
+    assert accepted > seeds / 3
 
 
 def lying(chance: random.Random, lie: str) -> Server:

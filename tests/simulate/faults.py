@@ -183,7 +183,7 @@ def _believing_answers() -> Iterator[None]:
     """Leave out both rules: that an id listed before proves no create, and that undo never deletes one."""
     with (
         patch.object(Names, "has", lambda self, id_: False),
-        patch.object(undo, "_was_listed", lambda run, row: False),
+        patch.object(undo._Undoing, "existed", lambda self, row: False),
     ):
         yield
 
