@@ -38,7 +38,8 @@ FIXTURES = {
     "no environments of a bucket": "buckets: [{name: a, environments: []}]\n",
     "everything": "environments: {prod: {account: {uid: 1}, endpoint: 'https://api-v2.acrcloud.com', "
     "runs: 'git:origin', token_env: ACRSYNC_TOKEN_PROD, stack: radio, ownership: label, prune: stack, "
-    "limits: {deletes: 5}, defaults: {region: '${x}'}, variables: {y: [1]}, allow: [{guard: replace, id: 3}], "
+    "limits: {deletes: 5}, defaults: {region: '${x}'}, variables: {y: [1]}, "
+    "allow: [{guard: replace, id: 3, reason: it moves}], "
     "removed: [{name: '${x}'}]}}\n",
     "all": "environments: {all: {}}\n",
     "no environment": "environments: {}\n",

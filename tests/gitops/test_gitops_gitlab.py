@@ -154,7 +154,7 @@ def test_drift_at_night_opens_one_issue(project: Project, hub: Forge, api: Api):
     (project.folder / "acrsync.yaml").write_text(MANIFEST.replace("uid: 19", "uid: 20"))
     code, said = project.pipeline(CI_PIPELINE_SOURCE="schedule")
     assert (code, "Refused: " in hub.issues[0]["description"]) == (0, True), said
-    (project.folder / "acrsync.yaml").write_text("version: 1\nbuckets: []\n")
+    (project.folder / "acrsync.yaml").write_text("version: 1\naccount: {uid: 19}\nbuckets: []\n")
     project.pipeline(CI_PIPELINE_SOURCE="schedule")
     assert [found["state_event"] for found in hub.issues] == ["close"]
 
