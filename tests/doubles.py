@@ -14,6 +14,7 @@ from acrsync.model import Attrs, Evidence, Live, Snapshot
 from acrsync.runs import Run
 from acrsync.runs.memory import Known
 from acrsync.runs.record import Lines
+from step_clock import at_once
 
 
 def nothing() -> None:
@@ -145,9 +146,7 @@ class FakeClock:
         self.seconds += seconds
         return True
 
-    def beside(self, task):
-        done = task()
-        return lambda: done
+    beside = staticmethod(at_once)
 
     def repeat(self, task: Callable[[], None], *, every_s: float, name: str) -> Callable[[], None]:
         return nothing

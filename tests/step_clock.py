@@ -10,6 +10,12 @@ from typing import TypeVar
 Done = TypeVar("Done")
 
 
+def at_once(task: Callable[[], Done]) -> Callable[[], Done]:
+    """Do now what a real clock begins beside its caller."""
+    done = task()
+    return lambda: done
+
+
 @dataclass
 class StepClock:
     """`tasks` are what was started to run beside, every so many seconds: a test calls them itself."""
@@ -37,9 +43,7 @@ class StepClock:
         self.when_waiting()
         return True
 
-    def beside(self, task: Callable[[], Done]) -> Callable[[], Done]:
-        done = task()
-        return lambda: done
+    beside = staticmethod(at_once)
 
     def repeat(self, task: Callable[[], None], *, every_s: float, name: str) -> Callable[[], None]:
         self.tasks.append(task)

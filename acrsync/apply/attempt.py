@@ -15,15 +15,25 @@ refusal the bucket is read again before the write counts as not carried out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
+from acrsync.apply.comparing import (
+    differences,
+    is_as_planned,
+    is_as_wanted,
+    is_unchanged,
+    lost_keys,
+    lost_values,
+    read_back_mismatch,
+    shows,
+    stale,
+)
 from acrsync.apply.gate import Gate
 from acrsync.apply.names import Names
 from acrsync.apply.patience import Patience
 from acrsync.apply.terms import Seen
-from acrsync.bucket import FIELDS
 from acrsync.diagnostics import AccessDenied, AcrsyncError, Diagnostic, RemoteError, error
 from acrsync.model import Attrs, Live
 from acrsync.plan.changes import Create, Delete, Replace, Update, Work
@@ -133,7 +143,7 @@ class Attempt:
             return live.marks == marks and any(is_as_wanted(live, wanted, marks) for wanted in ends)
 
         def planned(live: Live) -> bool:
-            return _is_as_planned(change.live, live, tuple(desired))
+            return is_as_planned(change.live, live, tuple(desired))
 
         fresh = self._read(change.live.id, lambda live: already(live) or planned(live))
         if fresh is None:
@@ -179,7 +189,7 @@ class Attempt:
             shown = self.account.read(bucket_id)
         except RemoteError:
             raise lost from None
-        if shown is None or not _shows(shown, attrs, marks):
+        if shown is None or not shows(shown, attrs, marks):
             raise lost
         return shown
 
@@ -190,10 +200,9 @@ class Attempt:
         """
         shown = self._after(refusal, fresh.id)
         if shown is not None:
-            marks_of = (marks, fresh.marks) if "labels" in attrs else (shown.marks, shown.marks)
-            if not differences(shown, attrs, marks_of[0]):
+            if shows(shown, attrs, marks):
                 return shown
-            if not differences(shown, {key: fresh.attrs.get(key) for key in attrs}, marks_of[1]):
+            if shows(shown, {key: fresh.attrs.get(key) for key in attrs}, fresh.marks):
                 raise refusal
         refusal.may_have_acted = True
         raise refusal
@@ -215,14 +224,14 @@ class Attempt:
         live = answer
         if differences(live, wanted, marks):
             live = self._read_again(fresh.id, answer, attrs, marks)
-        if _lost(fresh, live, attrs):
+        if lost_keys(fresh, live, attrs):
             with self.gate.closed():  # the next update would lose the same values
                 for _ in self.patience.looks():
                     live = self._read_again(fresh.id, live, attrs, marks)
-                    if not _lost(fresh, live, attrs):
+                    if not lost_keys(fresh, live, attrs):
                         break
-            if lost := _lost(fresh, live, attrs):
-                self.trouble = LostValues("E516", _lost_values(fresh, live, attrs, lost), fix=_LOST_FIX)
+            if lost := lost_keys(fresh, live, attrs):
+                self.trouble = LostValues("E516", lost_values(fresh, live, attrs, lost), fix=_LOST_FIX)
                 return Outcome(self.change, Status.FAILED, self.trouble.diagnostic, live, wrote=True)
         if "name" in attrs and live.name != attrs["name"]:
             told = read_back_mismatch(differences(live, {"name": attrs["name"]}, live.marks))
@@ -233,7 +242,7 @@ class Attempt:
     def _read_again(self, bucket_id: int, known: Live, sent: Attrs, marks: tuple[str, ...]) -> Live:
         """Return a bucket as it reads now, or `known` if the read is older than the update."""
         shown = self._read_once(bucket_id)
-        if shown is None or (_shows(known, sent, marks) and not _shows(shown, sent, marks)):
+        if shown is None or (shows(known, sent, marks) and not shows(shown, sent, marks)):
             return known
         return shown
 
@@ -267,7 +276,7 @@ class Attempt:
         return read == known or (before != "" and stamp > before)
 
     def _delete(self, change: Delete) -> Outcome:
-        fresh = self._read(change.live.id, lambda live: _is_unchanged(change.live, live))
+        fresh = self._read(change.live.id, lambda live: is_unchanged(change.live, live))
         if fresh is None:
             return Outcome(change, Status.ALREADY)
         if refused := self._not_to_be_deleted(change, fresh):
@@ -289,7 +298,7 @@ class Attempt:
         return Status.DELETED
 
     def _replace(self, change: Replace) -> Outcome:
-        fresh = self._read(change.live.id, lambda live: _is_unchanged(change.live, live))
+        fresh = self._read(change.live.id, lambda live: is_unchanged(change.live, live))
         if fresh is None:
             there = self.names.of(change.name)
             done = there is not None and is_as_wanted(there, change.desired.attrs, change.marks.add)
@@ -327,7 +336,7 @@ class Attempt:
 
     def _not_to_be_deleted(self, change: Delete | Replace, fresh: Live) -> Outcome | None:
         """Return the outcome if a bucket is not as planned, or a guard objects now; None if it may be deleted."""
-        if not _is_unchanged(change.live, fresh):
+        if not is_unchanged(change.live, fresh):
             return Outcome(change, Status.STALE, stale(fresh), fresh)
         objection = self._objection(replace(change, live=fresh))
         return Outcome(change, Status.REFUSED, objection, fresh) if objection else None
@@ -361,50 +370,6 @@ def is_refusal(error: RemoteError) -> bool:
     return not error.may_have_acted and error.status in REFUSED and error.status not in NOT_LOOKED_AT
 
 
-def is_as_wanted(live: Live, attrs: Attrs, marks: tuple[str, ...]) -> bool:
-    """Return whether a bucket has these values and at least these marks."""
-    return all(live.attrs.get(key) == value for key, value in attrs.items()) and set(marks) <= set(live.marks)
-
-
-def differences(live: Live, wanted: Attrs, marks: tuple[str, ...]) -> tuple[str, ...]:
-    """Return, for people, each value that is not as desired: "labels is [...], not [...]"."""
-    shown = {**live.attrs, "marks": list(live.marks)}
-    return tuple(
-        f"{key} is {visible(repr(shown.get(key)))}, not {visible(repr(value))}"
-        for key, value in {**wanted, "marks": list(marks)}.items()
-        if shown.get(key) != value
-    )
-
-
-def read_back_mismatch(found: Sequence[str]) -> Diagnostic:
-    """Return the message for a bucket that reads back with other values than were written."""
-    detail = f"The server accepted the write, but reading back shows: {'; '.join(found)}."
-    fix = "check the bucket in the console; run plan to see what still differs."
-    return error("E505", detail, fix=fix)
-
-
-def _shows(live: Live, sent: Attrs, marks: tuple[str, ...]) -> bool:
-    """Return whether a bucket has all values of an update. Marks count as labels."""
-    return not differences(live, sent, marks if "labels" in sent else live.marks)
-
-
-def _lost(before: Live, after: Live, sent: Attrs) -> tuple[str, ...]:
-    """Return the keys that were not sent but have another value now. Marks count as labels."""
-    keys = [key for key in FIELDS if key not in sent and before.attrs.get(key) != after.attrs.get(key)]
-    if "labels" not in sent and "labels" not in keys and before.marks != after.marks:
-        keys.append("labels")
-    return tuple(key for key in keys if key not in before.unreadable)
-
-
-def _lost_values(before: Live, after: Live, sent: Attrs, lost: Sequence[str]) -> str:
-    was = {key: [*before.attrs["labels"], *before.marks] if key == "labels" else before.attrs.get(key) for key in lost}
-    now = {key: [*after.attrs.get(key, ()), *after.marks] if key == "labels" else after.attrs.get(key) for key in lost}
-    changed = "; ".join(f"{key} was {visible(repr(was[key]))} and is {visible(repr(now[key]))}" for key in lost)
-    return (
-        f"The update of {describe(after)} sent {', '.join(sent)}, but more changed: {changed}. No other change begins."
-    )
-
-
 def _unproven(live: Live) -> Diagnostic:
     """Return the message for a response that does not show what was written."""
     detail = f"The response shows {describe(live)}, so the outcome of this change is unknown."
@@ -415,20 +380,3 @@ def _still_there(live: Live) -> Diagnostic:
     """Return the message for a bucket that exists although the server reported its delete as done."""
     detail = f"The server reported the delete as done, but {describe(live)} still exists, so no new one was created."
     return error("E430", detail, fix="run plan, which reads the account.")
-
-
-def _is_unchanged(planned: Live, fresh: Live) -> bool:
-    same_items = fresh.facts.get("num") == planned.facts.get("num")
-    return same_items and _is_as_planned(planned, fresh, tuple(planned.attrs))
-
-
-def _is_as_planned(planned: Live, fresh: Live, mentioned: Sequence[str]) -> bool:
-    same = all(fresh.attrs.get(key) == planned.attrs.get(key) for key in mentioned)
-    return same and fresh.marks == planned.marks
-
-
-def stale(fresh: Live | None) -> Diagnostic:
-    """Return the message for a bucket that someone else changed or deleted."""
-    detail = "The bucket no longer exists." if fresh is None else "The bucket changed after the plan was made."
-    fix = "run plan again and check its changes."
-    return error("E506", detail, fix=fix)

@@ -16,7 +16,7 @@ from acrsync.apply.terms import DEFAULTS, Seen, Settings
 from acrsync.clock import Clock, WallClock
 from acrsync.diagnostics import AcrsyncError, Diagnostic, error, in_reading_order
 from acrsync.frozen import frozen
-from acrsync.model import Manifest, Snapshot
+from acrsync.model import Evidence, Manifest, Snapshot
 from acrsync.plan.changes import Replace
 from acrsync.plan.document import Plan, plan_document
 from acrsync.plan.outcome import WELL, End, ExitCode, Outcome, exit_code
@@ -24,7 +24,7 @@ from acrsync.plan.outcome import Run as Facts
 from acrsync.plan.ownership import account_uid, unshared_uids
 from acrsync.remote import Remote
 from acrsync.runs import LostRace, Run, Runs
-from acrsync.runs.memory import Known, manifest_key
+from acrsync.runs.memory import Known, key_of_manifest
 from acrsync.runs.record import Wanted
 from acrsync.runs.store import StoreError
 from acrsync.runs.where import Memory
@@ -92,14 +92,12 @@ class Reconciler:
         read_at = None if snapshot else self.clock.now()
         known, snapshot, warnings = self._known_and_observed(manifest, known, snapshot)
         known = known.of_account(account_uid(manifest, snapshot))
-        earlier = known.earlier(
-            snapshot.rows, manifest=manifest_key(manifest.stack, manifest.environment, manifest.files)
-        )
-        from acrsync.plan.guards import guarded, needs_references, touched
+        earlier = known.earlier(snapshot.rows, manifest=key_of_manifest(manifest))
+        from acrsync.plan.guards import guarded
         from acrsync.plan.planner import make_plan
 
         plan = make_plan(manifest, snapshot, earlier=earlier)
-        evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
+        evidence = self._evidence(plan)
         plan = guarded(plan, evidence, earlier=earlier)
         diagnostics = in_reading_order((*known.hints, *warnings, *hints, *plan.diagnostics))
         plan = replace(plan, diagnostics=diagnostics, made_at=self.clock.wall(), open=known.unsettled())
@@ -115,11 +113,14 @@ class Reconciler:
         known = known.of_account(plan.uid)
         _refuse_other_account(plan, snapshot, endpoint=self.account.endpoint)
         _refuse_other_runs(plan, known)
-        from acrsync.plan.guards import needs_references, touched
-
-        evidence = self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
+        evidence = self._evidence(plan)
         diagnostics = in_reading_order((*known.hints, *warnings, *plan.diagnostics))
         return Seen(replace(plan, diagnostics=diagnostics), snapshot, evidence, known, read_at)
+
+    def _evidence(self, plan: Plan) -> Evidence:
+        from acrsync.plan.guards import needs_references, touched
+
+        return self.account.evidence(tuple(touched(plan)), references=needs_references(plan))
 
     def reconcile(
         self,

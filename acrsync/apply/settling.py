@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from acrsync.apply.attempt import is_as_wanted, stale
+from acrsync.apply.comparing import is_as_wanted, stale
 from acrsync.apply.terms import Seen
 from acrsync.diagnostics import Diagnostic, error
 from acrsync.frozen import frozen

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
-from acrsync.apply.attempt import differences, read_back_mismatch
+from acrsync.apply.comparing import differences, read_back_mismatch
 from acrsync.apply.patience import poll_until_settled
 from acrsync.clock import Clock
 from acrsync.diagnostics import AccessDenied, RemoteError

@@ -104,9 +104,7 @@ class _Undoing:
 
     def created(self, change: Create, outcome: Line | None) -> None:
         found = outcome is None or outcome["lost"] or outcome["status"] in (Status.ADOPTED, Status.ALREADY)
-        if (
-            outcome is None or found or outcome["after"] is None
-        ):  # only found in the list: no proof that the run made it
+        if outcome is None or found or outcome["after"] is None:  # a list alone does not prove that the run made it
             for namesake in (row for row in self.rows.values() if row.name == change.name):
                 why = "the run's create got no response, so someone else may have created this bucket"
                 self.leave(namesake, why, fix="to delete it, name it in `removed` of a manifest.")

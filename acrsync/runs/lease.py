@@ -79,6 +79,7 @@ MARGIN = 0.95  # the part of the ttl that the holder uses: clocks run at slightl
 Decoded = TypeVar("Decoded")
 TRIES = 3
 POLL_S = 2.0
+TAKEN_OVER = "another run has taken over"
 
 
 @frozen
@@ -313,14 +314,13 @@ class LeasedRun:
             return
         line = intent_line(verb, change, attrs=attrs, marks=marks, now=self._clock.wall(), claim=True)
         with self._lock:
-            try:
-                if self._lease.taken_over:
-                    raise lost_race(self._lease.runs.where)
+            if not self._lease.taken_over:
                 self._lines.append(line)
                 self._add_lines()
-                self._lease.put(note=f"{self.id}: claims {visible(change.name)}")
-            except LostRace as e:
-                raise _lost("The write was not sent: another run has taken over.") from e
+                with suppress(LostRace):
+                    self._lease.put(note=f"{self.id}: claims {visible(change.name)}")
+            if self._lease.taken_over:
+                raise _lost(f"The write was not sent: {TAKEN_OVER}.")
 
     def outcome(self, outcome: Outcome) -> None:
         self._lines.append(outcome_line(outcome, now=self._clock.wall()))
@@ -331,9 +331,7 @@ class LeasedRun:
                 return
             self.renew()
         if not self._lease.in_time:
-            why = (
-                "another run has taken over" if self._lease.taken_over else "the run store could not be reached in time"
-            )
+            why = TAKEN_OVER if self._lease.taken_over else "the run store could not be reached in time"
             raise _lost(f"The write was not sent: {why}.")
 
     def renew(self) -> None:
@@ -347,7 +345,7 @@ class LeasedRun:
         self.stop()
         with self._lock:
             if self._lease.taken_over:
-                raise _lost("The end of this run cannot be recorded: another run has taken over.")
+                raise _lost(f"The end of this run cannot be recorded: {TAKEN_OVER}.")
             self._add_lines()
             now, lines = self._clock.wall(), self._lease.wanted.runs[self.id]
             line = end_of(lines, exit_code=exit_code, verified=verified, managed=managed, now=now)

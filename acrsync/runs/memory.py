@@ -21,7 +21,7 @@ from datetime import datetime, timedelta
 
 from acrsync.diagnostics import AcrsyncError, Diagnostic, error
 from acrsync.frozen import frozen
-from acrsync.model import JSON, Attrs, Live
+from acrsync.model import JSON, Attrs, Live, Manifest
 from acrsync.plan.changes import Action
 from acrsync.plan.earlier import Earlier, Pending, Unsettled
 from acrsync.plan.likeness import resembles, same_place
@@ -30,6 +30,7 @@ from acrsync.runs.record import KNOWN_EVENTS, Key, Line, Lines, closed_line, end
 from acrsync.visible import visible
 
 MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
+NOT_SENT = (Status.SKIPPED, Status.STALE, Status.REFUSED)
 FORGET_AFTER = timedelta(days=1)  # by timestamps of other machines: far longer than any lag of a list plus clock errors
 
 
@@ -229,6 +230,11 @@ def manifest_key(stack: str | None, environment: str | None, files: Iterable[str
     return (environment or "", "stack", stack) if stack else (environment or "", "files", *files)
 
 
+def key_of_manifest(manifest: Manifest) -> tuple[str, ...]:
+    """Return the `manifest_key` of a manifest."""
+    return manifest_key(manifest.stack, manifest.environment, manifest.files)
+
+
 def past_run(lines: Sequence[Line]) -> PastRun:
     """Return what one run did and left open. Raises: one of MALFORMED if its lines are not those of a run."""
     intents = {key_of(line): line for line in lines if line["event"] == "intent"}
@@ -281,11 +287,7 @@ def _open(key: Key, intent: Line, outcome: Line | None) -> OpenChange | None:
     if outcome is None:
         return OpenChange(key, undecided=True, attrs=attrs, marks=marks, claimed=claimed)
     status, after = outcome["status"], outcome["after"]
-    if status in WELL or status in (
-        Status.SKIPPED,
-        Status.STALE,
-        Status.REFUSED,
-    ):  # the change is done, or nothing was sent
+    if status in WELL or status in NOT_SENT:
         return None
     undecided = status == Status.UNKNOWN or bool(outcome.get("lost"))
     stored = after["attrs"].get("name", "") if after and outcome["wrote"] else name

@@ -63,8 +63,11 @@ def is_older(commit: str, than: str, *, project: Path) -> bool | None:
     if commit == than:
         return False
     code, _ = _git(project, "merge-base", "--is-ancestor", commit, than)
-    shallow = _git(project, "rev-parse", "--is-shallow-repository")[1] != "false"
-    return True if code == 0 else False if code == 1 and not shallow else None
+    if code not in (0, 1):
+        return None
+    # In a shallow clone, the way from one commit to the other may be cut off.
+    is_sure = code == 0 or _git(project, "rev-parse", "--is-shallow-repository")[1] == "false"
+    return code == 0 if is_sure else None
 
 
 def _git(project: Path, *arguments: str) -> tuple[int, str]:

@@ -15,7 +15,7 @@ from acrsync.frozen import frozen
 from acrsync.model import Manifest
 from acrsync.runs import Runs
 from acrsync.runs.folder import Account, FolderRuns
-from acrsync.runs.memory import Known, manifest_key
+from acrsync.runs.memory import Known, key_of_manifest
 from acrsync.runs.record import NOBODY, Who
 from acrsync.visible import visible
 
@@ -153,8 +153,7 @@ class Memory:
         """Return the error or warning if this commit is, or may be, older than the last applied one."""
         if self.allow_older or not self.who.commit:
             return ()
-        key = manifest_key(manifest.stack, manifest.environment, manifest.files)
-        last = known.last_verified(repository=self.who.repository, manifest=key)
+        last = known.last_verified(repository=self.who.repository, manifest=key_of_manifest(manifest))
         from acrsync.runs.origin import compared
 
         return () if last is None else compared(self.who.commit, last, project=self.project)

@@ -85,29 +85,24 @@ def test_before_the_first_write_the_first_signal_leaves_at_once(place: Place, ap
     assert (done.err.strip(), place.records()) == ("error[E001]: Interrupted\n  Nothing was written.", [])
 
 
-def test_two_signals_before_the_first_write_leave_at_once_too(place: Place, api: Api):
+@pytest.mark.parametrize(
+    "signals",
+    [
+        (signal.SIGTERM, signal.SIGINT),  # one of a kind: two that come at a time are one
+        (signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, signal.SIGCONT),  # both arrive at the same time
+    ],
+)
+def test_two_signals_before_the_first_write_leave_at_once_too(place: Place, api: Api, signals):
     place.write("acrsync.yaml", REPLACE)
     api.faults({"kind": "hang_before", "path": "/api/fs-containers", "seconds": 20})
     process = place.start("apply", "--yes")
     until(lambda: any(entry["path"] == "/api/fs-containers" for entry in api.requests()))
     at = time.monotonic()
-    for signum in (signal.SIGTERM, signal.SIGINT):  # one of a kind: two that come at a time are one
+    for signum in signals:
         process.send_signal(signum)
     done = place.ended(process)
     assert (done.code, time.monotonic() - at < 10) == (130, True)
     assert place.records() == []
-
-
-def test_two_signals_that_arrive_together_are_two(place: Place, api: Api):
-    place.write("acrsync.yaml", REPLACE)
-    api.faults({"kind": "hang_before", "path": "/api/fs-containers", "seconds": 20})
-    process = place.start("apply", "--yes")
-    until(lambda: any(entry["path"] == "/api/fs-containers" for entry in api.requests()))
-    at = time.monotonic()
-    for signum in (signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, signal.SIGCONT):
-        process.send_signal(signum)
-    done = place.ended(process)
-    assert (done.code, time.monotonic() - at < 10) == (130, True)
 
 
 def test_an_interrupt_while_the_list_is_waited_for_is_no_failure_of_what_was_written(place: Place, api: Api):

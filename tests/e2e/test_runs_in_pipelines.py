@@ -197,4 +197,4 @@ def test_a_store_can_be_named_by_its_path_from_here(place: Place, api: Api):
     place.write("acrsync.yaml", IDENTIFIED)
     git("init", "--quiet", "--bare", str(place.folder / "store.git"), folder=place.folder)
     assert place.acrsync("apply", *QUICK, "--runs", "git:./store.git").code == 0
-    assert place.acrsync("plan", "--runs", "git:../work/store.git").codes == []
+    assert place.acrsync("plan", "--runs", f"git:../{place.folder.name}/store.git").codes == []

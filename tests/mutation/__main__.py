@@ -34,6 +34,7 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "runs/memory": ("tests/unit/test_runs_memory.py", "tests/unit/test_runs_lease.py", PLAY),
     "runs/folder": ("tests/unit/test_runs_folder.py", "tests/unit/test_runs_memory.py"),
     "apply/reconcile": LOOP,
+    "apply/comparing": ("tests/unit/test_attempt_changes.py", "tests/unit/test_verify_reading_back.py", *LOOP),
     "apply/attempt": ("tests/unit/test_attempt_changes.py", "tests/unit/test_applier_waves.py", *LOOP),
     "apply/settling": ("tests/unit/test_verify_reading_back.py", "tests/unit/test_attempt_changes.py", *LOOP),
     "apply/verify": ("tests/unit/test_verify_reading_back.py", *LOOP),

@@ -12,11 +12,10 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TypeVar
 
 from greenlet import GreenletExit, getcurrent, greenlet
 
-Done = TypeVar("Done")
+from step_clock import at_once
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
 HORIZON_S = 20_000.0
@@ -253,9 +252,7 @@ class SimClock:
         self.world.sleep(seconds / self.process.rate)
         return not self.process.interrupted
 
-    def beside(self, task: Callable[[], Done]) -> Callable[[], Done]:
-        done = task()
-        return lambda: done
+    beside = staticmethod(at_once)
 
     def repeat(self, task: Callable[[], None], *, every_s: float, name: str) -> Callable[[], None]:
         stopped, busy = False, False
