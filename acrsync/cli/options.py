@@ -298,6 +298,8 @@ def offered(what: str) -> Callable[[click.Context, click.Parameter, str], Any]:
 
 
 def _outputs(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tuple[tuple[str, Path], ...]:
+    if not values:  # the usual case, in which the reports load while the first answer is waited for
+        return ()
     from acrsync.report import FORMATS
 
     found: list[tuple[str, Path]] = []

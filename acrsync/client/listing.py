@@ -18,7 +18,6 @@ tests contain a simulation of all this.
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
@@ -157,9 +156,9 @@ class _Walk(Generic[Row]):
 
     @property
     def counted(self) -> int:
-        """The number of pages by the total and the rows on page 1; several if page 1 is empty."""
+        """The number of pages up to one that is not full, by the total and the rows on page 1; several if that is empty."""
         size = len(self.pages[0].rows)
-        return math.ceil((self.total or 0) / size) if size else AHEAD
+        return (self.total or 0) // size + 1 if size else AHEAD
 
     @property
     def ended(self) -> bool:

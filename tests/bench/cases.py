@@ -16,6 +16,7 @@ from .measuring import Case
 from .servers import ACRSYNC, HERE, Server, emulator, static
 
 SIZES = (10, 100, 1000, 10_000)
+SMALL = 100  # buckets of a usual account
 READ = 2000  # buckets read from far away
 LATENCY_MS = 50
 PARALLELISM = 4
@@ -129,6 +130,15 @@ def waiting(bench: Bench) -> Iterator[Case]:
     near = bench.stack.enter_context(emulator())
     read = 1000 if bench.quick else READ
     yield _logged(bench, far, bench.acrsync(f"plan {read}, far", "plan", size=read, server=far), rows=read)
+    small = bench.acrsync(f"plan {SMALL}, far", "plan", size=SMALL, server=far)
+    yield _logged(bench, far, small, rows=SMALL)
+    url = f"{far.url}/api/buckets?per_page={SMALL}&page="
+    fetch = "session.get(url + page, headers=token).raise_for_status()"
+    code = f"import requests, sys\n_, url, token = sys.argv\ntoken = {{'Authorization': 'Bearer ' + token}}\n"
+    code += f"with requests.Session() as session:\n    for page in '121': {fetch}"
+    command = [PYTHON, "-c", code, url, far.env["ACRSYNC_TOKEN"]]
+    floor = Case(f"the pages of {SMALL} by requests, far", command, bench.rounds(SMALL), bench.folder(SMALL))
+    yield _logged(bench, far, floor, rows=SMALL)
     if not bench.quick:
         yield _creating(bench, far, "create 1000, far", 1000)
     yield _creating(bench, far, "create 100, far", 100)

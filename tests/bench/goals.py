@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from .cases import ENVIRONMENTS, HELD_S, LATENCY_MS, PARALLELISM, READ
+from .cases import ENVIRONMENTS, HELD_S, LATENCY_MS, PARALLELISM, READ, SMALL
 from .measuring import Figure
 
 Figures = Mapping[str, Figure]
@@ -109,6 +109,11 @@ GOALS = (
     Goal("`--version` against an empty Python", 5, time_of("--version", "empty Python")),
     Goal("`--help` against an empty Python", 5, time_of("--help", "empty Python")),
     Goal("no-op plan of 10 against its imports", 1.25, time_of("plan 10", "imports of a plan")),
+    Goal(
+        f"no-op plan of {SMALL}, waits of {LATENCY_MS} ms, against the same pages by requests",
+        1.2,
+        time_of(f"plan {SMALL}, far", f"the pages of {SMALL} by requests, far"),
+    ),
     Goal("no-op plan of 1 000, time against Terraform", 0.45, time_of("plan 1000", "terraform literal 1000")),
     Goal("no-op plan of 1 000, memory against Terraform", 0.4, memory_of("plan 1000", "terraform literal 1000")),
     Goal("no-op plan of 10 000, time against Terraform", 1 / 7, time_of("plan 10000", "terraform literal 10000")),

@@ -22,14 +22,14 @@ IMPORTS = {
     "import acrsync": ("acrsync.cli", "acrsync.cli.plan", "acrsync.cli.planning", "acrsync.acrcloud", "acrsync.client"),
 }
 STEPS = {
-    "read the YAML": ("acrsync.manifest", "read"),
+    "read the YAML": ("acrsync.manifest.loading", "read"),
     "check its shape": ("acrsync.manifest.shape", "check"),
     "check its rules": ("acrsync.manifest.rules", "check"),
     "build the manifest": ("acrsync.manifest.build", "manifest"),
     "list the account": ("acrsync.acrcloud:Account", "observe"),
-    "plan": ("acrsync.apply.reconcile", "make_plan"),
-    "ask the guards": ("acrsync.apply.reconcile", "guarded"),
-    "show the plan": ("acrsync.cli.planning", "plan_text"),
+    "plan": ("acrsync.plan.planner", "make_plan"),
+    "ask the guards": ("acrsync.plan.guards", "guarded"),
+    "show the plan": ("acrsync.report", "plan_text"),
 }
 
 

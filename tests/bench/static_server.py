@@ -18,7 +18,7 @@ _PAGE = re.compile(rb"GET /api/buckets\?(?:[^ ]*&)?page=([0-9]+)")
 class Answers(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, pages: dict[int, bytes]) -> None:
+    def __init__(self, pages: list[bytes]) -> None:
         self.pages = pages
         self.buffer = b""
 
@@ -31,26 +31,26 @@ class Answers(asyncio.Protocol):
         while b"\r\n\r\n" in self.buffer:
             request, _, self.buffer = self.buffer.partition(b"\r\n\r\n")
             found = _PAGE.match(request)
-            self.transport.write(answer(self.pages.get(int(found[1]), b"{}") if found else b"{}"))
+            self.transport.write(answer(self.pages[min(int(found[1]), len(self.pages)) - 1] if found else b"{}"))
 
 
 def answer(body: bytes) -> bytes:
     return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
-def pages_of(rows: list[object]) -> dict[int, bytes]:
-    """Return every page by its number."""
+def pages_of(rows: list[object]) -> list[bytes]:
+    """Return every page, and an empty one that stands for all that come after the last."""
     count = max(1, -(-len(rows) // PER_PAGE))
-    return {
-        number: json.dumps(
+    return [
+        json.dumps(
             {
                 "data": rows[(number - 1) * PER_PAGE : number * PER_PAGE],
                 "links": {},
                 "meta": {"current_page": number, "last_page": count, "per_page": str(PER_PAGE), "total": len(rows)},
             }
         ).encode()
-        for number in range(1, count + 1)
-    }
+        for number in range(1, count + 2)
+    ]
 
 
 async def serve(rows: Path) -> None:
