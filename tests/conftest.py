@@ -23,9 +23,19 @@ hypothesis.settings.register_profile("same", deadline=None, derandomize=True, ma
 hypothesis.settings.register_profile("new", deadline=None)
 hypothesis.settings.load_profile("same")
 
+TESTS = Path(__file__).parent
+REPEATING = ("e2e", "gitops", "property", "simulate")
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="write what is, instead of comparing with it")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Measure no coverage in suites that run the same code many times or in processes: it would double their time."""
+    for item in items:
+        if item.path.relative_to(TESTS).parts[0] in REPEATING:
+            item.add_marker(pytest.mark.no_cover)
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import pytest
 from acrsync.diagnostics import SUMMARIES
 from acrsync.explanations import explanations
 from e2e.commandline import DEADLINE_S, Place
+from examples import sampled
 
 EXPLAINED = explanations()
 PROVOKED = [code for code, explanation in EXPLAINED.items() if explanation.manifest or explanation.command]
@@ -28,7 +29,7 @@ def test_an_explanation_has_one_sort_of_example_and_says_what_to_do(code):
     assert explanation.fix
 
 
-@pytest.mark.parametrize("code", PROVOKED)
+@pytest.mark.parametrize("code", sampled(PROVOKED, every=3))
 def test_the_example_provokes_the_message(bare: Place, code):
     explanation = EXPLAINED[code]
     if explanation.manifest:

@@ -8,6 +8,7 @@ import pytest
 
 from e2e.commandline import Place
 from emulator.api import Api
+from examples import sampled
 
 HEAD = "version: 1\naccount: {uid: 19}\nbuckets:\n"
 SIX = [14791, 14556, 12310, 12309, 1159, 1116]
@@ -161,7 +162,7 @@ def test_an_update_that_resets_what_was_not_sent_is_made_once(place: Place, api:
     assert len(writes(api)) == 1
 
 
-@pytest.mark.parametrize("parallelism", ["1", "3"])
+@pytest.mark.parametrize("parallelism", sampled(["3", "1"], every=2))
 @pytest.mark.parametrize("shown", [{"update_answer": "empty"}, {"get_lag_seconds": 1, "list_lag_seconds": 1}], ids=str)
 @pytest.mark.parametrize("renamed", [True, False])
 def test_what_an_update_reset_is_told_though_its_answer_or_a_list_does_not_show_it(
@@ -198,7 +199,7 @@ def test_a_rename_that_the_server_never_keeps_is_told_as_what_it_is(place: Place
     switched(api, name_stored="lowered")
     manifest(place, "id: 1116, name: Offline-Bucket")
     for _ in range(2):
-        done = place.acrsync("apply", "--yes", "--settle", "1")
+        done = place.acrsync("apply", "--yes", "--settle", "1", "--landing", "1")
         assert (done.code, "E505" in done.codes, "E430" in done.codes) == (6, True, False), done.out
         assert "name is 'offline-bucket', not 'Offline-Bucket'" in done.out
 

