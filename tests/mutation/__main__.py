@@ -26,7 +26,8 @@ LOOP = (
     "tests/simulate/test_simulation.py::test_the_loop_keeps_every_promise",
 )
 PLANNING = tuple(
-    f"tests/unit/test_{name}.py" for name in ("matching", "planner", "guards", "ownership", "plan", "undo")
+    f"tests/unit/test_{name}.py"
+    for name in ("matching", "planner", "guards", "ownership", "plan", "undo", "unreadable_values")
 )
 # Of these tests mutmut runs those that reach the changed function, the quickest first. The most dangerous come first.
 MODULES: Mapping[str, tuple[str, ...]] = {
@@ -53,6 +54,8 @@ MODULES: Mapping[str, tuple[str, ...]] = {
     "plan/outcome": ("tests/unit/test_outcome_exit_code.py", "tests/unit/test_applier_waves.py"),
     "client/listing": ("tests/unit/test_acrcloud_account.py", "tests/property/test_listing_walks.py"),
 }
+# mutmut wraps every function, and a wrapped TypeGuard guards nothing: mypy would blame lines that no change touched.
+UNTYPED = frozenset({"plan/order"})
 MYPY = (sys.executable, "-m", "mypy", "--output", "json", "--no-warn-unused-ignores")
 COPIED = ("acrsync", "schemas", "tests", "examples", "docs", "pyproject.toml", "README.md")
 # Exit codes of the tests, as mutmut keeps them: nothing noticed a change, or nothing reached it, or mypy noticed it.
@@ -109,8 +112,9 @@ def prepare(name: str, folder: Path) -> None:
         "source_paths": [f"acrsync/{name}.py"],
         "pytest_add_cli_args_test_selection": list(MODULES[name]),
         "also_copy": list(COPIED),
-        "type_check_command": [*MYPY, f"acrsync/{name}.py"],
     }
+    if name not in UNTYPED:
+        config["type_check_command"] = [*MYPY, f"acrsync/{name}.py"]
     lines = ["", "[tool.mutmut]", *(f"{key} = {json.dumps(value)}" for key, value in config.items())]
     (folder / "pyproject.toml").write_text(settings + "\n".join(lines))
 

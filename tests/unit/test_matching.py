@@ -341,3 +341,8 @@ def test_what_the_server_says_of_a_bucket_tells_it_from_its_namesake() -> None:
     row = replace(ONE, facts={"num": 1, "created_at": "2016-05-01 07:10:16"})
     assert describe(row) == "one (id 1, eu-west-1, File, 1 item, created 2016-05-01 07:10:16)"
     assert describe(replace(ONE, facts={})) == "one (id 1, eu-west-1, File, unknown number of items, created unknown)"
+
+
+def test_a_bucket_is_described_by_what_can_be_read_of_it() -> None:
+    bare = Live(7, {}, facts={"num": 3}, unreadable={"name": "null", "region": "null", "type": "null"})
+    assert describe(bare) == "without a name (id 7, region unknown, type unknown, 3 items, created unknown)"

@@ -10,7 +10,7 @@ import pytest
 from acrsync.model import JSON, Approval, Attrs, Desired, Limit, Live, Manifest, Prune, Removed, Snapshot
 from acrsync.plan.changes import Create, Kept, Marks, Replace, Update
 from acrsync.plan.outcome import Status
-from acrsync.plan.ownership import account_uid, prunable, wanted_marks
+from acrsync.plan.ownership import account_uid, is_explained, prunable, wanted_marks
 from acrsync.plan.planner import make_plan
 from doubles import MemoryAccount
 from reconcile import plan_for, reconcile
@@ -45,6 +45,18 @@ MARKS = [
     (OURS, None, ("tv",), ("radio",), ("tv",), "taken over, a bucket has one stack"),
     (OURS, False, ("protected", "tv", "x"), ("radio",), ("protected", "tv", "x"), "all at once"),
 ]
+
+
+@pytest.mark.parametrize(
+    ("marks", "removed", "explained"),
+    [((), (), False), (("radio",), (), False), (("tv",), (), True), ((), ("x",), True), (("radio",), ("x",), True)],
+)
+def test_a_bucket_without_an_entry_is_explained_by_removed_or_by_the_mark_of_another_stack(
+    marks: tuple[str, ...], removed: tuple[str, ...], explained: bool
+) -> None:
+    manifest = replace(OURS, removed=tuple(map(Removed, removed)))
+    own = tuple(f"acrsync:{mark}" for mark in marks)
+    assert is_explained(live(1, "x", marks=own), manifest) is explained
 
 
 @pytest.mark.parametrize(("manifest", "protect", "there", "add", "remove", "reason"), MARKS)
