@@ -12,6 +12,8 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from itertools import count, groupby
+from operator import itemgetter
 from typing import TypeGuard
 
 from acrsync.model import Live
@@ -46,6 +48,7 @@ class Leavers:
 
     def __init__(self, work: Iterable[Work]) -> None:
         self._by_form: dict[tuple[str, str], Update | Delete] = {}
+        self._late: dict[int, bool] = {}  # whether a rename waits for a delete, by the id of its bucket
         for change in work:
             if isinstance(change, Delete) or _is_rename(change):
                 for form in _forms(change.live.name):
@@ -61,12 +64,15 @@ class Leavers:
 
     def end_with_a_delete(self, change: Work) -> bool:
         """Tell whether a change waits for a delete, directly or through other changes."""
-        seen: set[int] = set()
+        path: list[int] = []
         leaver = self.of(change)
-        while isinstance(leaver, Update) and leaver.live.id not in seen:
-            seen.add(leaver.live.id)
+        while isinstance(leaver, Update) and leaver.live.id not in self._late:
+            self._late[leaver.live.id] = False  # what a cycle comes back to
+            path.append(leaver.live.id)
             leaver = self.of(leaver)
-        return isinstance(leaver, Delete)
+        late = isinstance(leaver, Delete) or (leaver is not None and self._late[leaver.live.id])
+        self._late |= dict.fromkeys(path, late)
+        return late
 
 
 def _is_rename(change: Work) -> TypeGuard[Update]:
@@ -94,6 +100,7 @@ def _rename_waves(renames: Sequence[Update], leavers: Leavers, names: Iterable[s
     waits = {change.live.id: leavers.of(change) for change in renames}
     in_the_way = {change.live.id for change in _one_of_each_cycle(renames, waits)}
     taken = {_without_accents(lookalike(name)) for name in names} if in_the_way else set()
+    depths = _depths(renames, waits, in_the_way)
     steps: list[tuple[int, _Step]] = []
     for change in renames:
         leaver, last = waits[change.live.id], change
@@ -103,9 +110,10 @@ def _rename_waves(renames: Sequence[Update], leavers: Leavers, names: Iterable[s
             steps.append((0, (Update(aside, change.live, ("name",), "frees its name for a swap"), change)))
             last = replace(change, live=replace(change.live, attrs={**change.live.attrs, "name": temporary}))
         needs = () if leaver is None else (leaver.live.id,)
-        steps.append((_depth(change, waits, in_the_way), (replace(last, needs=needs), change)))
-    for depth in sorted({depth for depth, _ in steps}):
-        yield sorted((step for at, step in steps if at == depth), key=lambda step: step[0].name)
+        steps.append((depths[change.live.id], (replace(last, needs=needs), change)))
+    ordered = sorted(steps, key=lambda placed: (placed[0], placed[1][0].name))
+    for _, wave in groupby(ordered, key=itemgetter(0)):
+        yield [step for _, step in wave]
 
 
 _Waits = Mapping[int, Update | Delete | None]  # what each rename waits for, by the id of its bucket
@@ -122,17 +130,25 @@ def _one_of_each_cycle(renames: Sequence[Update], waits: _Waits) -> Iterator[Upd
             path.append(link.live.id)
             link = waits[link.live.id]
         if isinstance(link, Update) and link.live.id in path:
-            cycle = path[path.index(link.live.id) :]
+            cycle = set(path[path.index(link.live.id) :])
             yield next(change for change in renames if change.live.id in cycle)
 
 
-def _depth(change: Update, waits: _Waits, in_the_way: Collection[int]) -> int:
-    """Return the number of the wave of a rename, from 0."""
-    depth, leaver = 0, waits[change.live.id]
-    while isinstance(leaver, Update):
-        depth += 1
-        leaver = None if leaver.live.id in in_the_way else waits[leaver.live.id]
-    return depth
+def _depths(renames: Iterable[Update], waits: _Waits, in_the_way: Collection[int]) -> Mapping[int, int]:
+    """Return the number of the wave of each rename, from 0, by the id of its bucket."""
+    depths: dict[int, int] = {}
+    for change in renames:
+        path: list[int] = []
+        link = change
+        while link.live.id not in depths:
+            leaver = waits[link.live.id]
+            if isinstance(leaver, Update) and leaver.live.id not in in_the_way:
+                path.append(link.live.id)
+                link = leaver
+            else:
+                depths[link.live.id] = int(isinstance(leaver, Update))
+        depths |= zip(reversed(path), count(depths[link.live.id] + 1), strict=False)
+    return depths
 
 
 def _temporary_name(live: Live, taken: set[str]) -> str:
