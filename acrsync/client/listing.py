@@ -156,7 +156,7 @@ class _Walk(Generic[Row]):
 
     @property
     def counted(self) -> int:
-        """The number of pages up to one that is not full, by the total and the rows on page 1; several if that is empty."""
+        """The number of pages up to one that is not full, by the total and the rows on page 1; several if none."""
         size = len(self.pages[0].rows)
         return (self.total or 0) // size + 1 if size else AHEAD
 

@@ -134,7 +134,7 @@ def waiting(bench: Bench) -> Iterator[Case]:
     yield _logged(bench, far, small, rows=SMALL)
     url = f"{far.url}/api/buckets?per_page={SMALL}&page="
     fetch = "session.get(url + page, headers=token).raise_for_status()"
-    code = f"import requests, sys\n_, url, token = sys.argv\ntoken = {{'Authorization': 'Bearer ' + token}}\n"
+    code = "import requests, sys\n_, url, token = sys.argv\ntoken = {'Authorization': 'Bearer ' + token}\n"
     code += f"with requests.Session() as session:\n    for page in '121': {fetch}"
     command = [PYTHON, "-c", code, url, far.env["ACRSYNC_TOKEN"]]
     floor = Case(f"the pages of {SMALL} by requests, far", command, bench.rounds(SMALL), bench.folder(SMALL))
