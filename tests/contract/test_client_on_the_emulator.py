@@ -65,7 +65,7 @@ def test_the_documented_rows_are_observed(account: Account) -> None:
     assert by_id[1159].facts["num"] == 7
 
 
-def test_a_bucket_lives_and_reads_back_as_wanted(account: Account) -> None:
+def test_a_bucket_is_created_changed_and_deleted(account: Account) -> None:
     created = account.create(ATTRS, marks=("acrsync:radio",))
     live = account.read(created.id)
     assert live is not None
@@ -80,7 +80,7 @@ def test_a_bucket_lives_and_reads_back_as_wanted(account: Account) -> None:
     assert live.id not in {row.id for row in account.observe().rows}
 
 
-def test_deleting_twice_succeeds_where_gone_is_404() -> None:
+def test_deleting_twice_succeeds_if_missing_is_404() -> None:
     with serve() as emulator, Client(emulator.token, emulator.url) as client:
         account = Account(client)
         created = account.create(ATTRS)
@@ -119,7 +119,7 @@ def test_a_token_without_the_scope_leaves_references_unknown() -> None:
 
 @pytest.mark.parametrize("changes", [("shift_create",), ("shift_delete",), ("shift_create", "shift_delete")])
 @pytest.mark.parametrize("cap", [0, 50])
-def test_nothing_is_missed_while_the_list_shifts(changes: tuple[str, ...], cap: int) -> None:
+def test_no_bucket_is_missed_while_the_list_shifts(changes: tuple[str, ...], cap: int) -> None:
     """Others create and delete during the first walks; what was there throughout is all there in the one accepted."""
     with serve() as emulator, Client(emulator.token, emulator.url) as client:
         control(emulator, "POST", "reset", {"rows": "empty", "seed": {"buckets": 330}})
@@ -147,7 +147,7 @@ def test_a_create_whose_answer_is_lost_exists_once_and_is_unknown(kind: str) -> 
 @pytest.mark.parametrize(
     "kind", ["reset_before", "reset_after", "error_before", "error_after", "hang_after", "cut_body"]
 )
-def test_a_write_that_is_safe_to_repeat_gets_through(kind: str) -> None:
+def test_a_write_that_is_safe_to_retry_succeeds(kind: str) -> None:
     config = Client.Config(backoff_factor=0)
     with serve() as emulator, Client(emulator.token, emulator.url, config, timeout_s=0.5) as client:
         account = Account(client)
@@ -167,7 +167,7 @@ def test_a_throttled_account_is_read_in_the_end() -> None:
         assert 1.0 <= time.monotonic() - begun < 2.0
 
 
-def test_a_token_that_expires_on_the_way_ends_the_run() -> None:
+def test_a_token_that_expires_during_a_run_ends_it() -> None:
     with serve() as emulator, Client(emulator.token, emulator.url) as client:
         control(emulator, "POST", "reset", {"rows": "empty", "seed": {"buckets": 500}})
         faults(emulator, {"kind": "expire_token", "path": "/api/buckets", "nth": 3})
@@ -182,7 +182,7 @@ def test_a_wrong_token_is_one_clear_message(emulator: Running) -> None:
     assert error.diagnostic.code in {"E403", "E407"}
 
 
-def test_a_drip_is_given_up() -> None:
+def test_a_slow_answer_is_abandoned() -> None:
     with serve() as emulator:
         faults(emulator, {"kind": "drip_body", "path": "/api/buckets", "seconds": 5})
         with Client(emulator.token, emulator.url, Client.Config(retries=0), timeout_s=0.5) as client:

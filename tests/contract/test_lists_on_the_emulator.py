@@ -73,13 +73,15 @@ def listed(emulator: Running, count: int, profile: dict[str, Any]) -> list[int] 
     ),
     ids=str,
 )
-def test_every_bucket_is_listed_however_the_server_counts_and_pages(emulator: Running, profile: dict[str, Any]) -> None:
+def test_every_bucket_is_listed_for_every_way_of_counting_and_paging(
+    emulator: Running, profile: dict[str, Any]
+) -> None:
     for count in COUNTS:
         assert sorted(listed(emulator, count, profile) or ()) == list(range(1, count + 1)), count
 
 
 @pytest.mark.parametrize("profile", [{"list_order": "unstable"}, {"page_past_end": "last", "total_cap": 100}], ids=str)
-def test_what_cannot_be_proven_is_refused_and_never_short(emulator: Running, profile: dict[str, Any]) -> None:
+def test_a_list_that_cannot_be_proven_complete_is_refused(emulator: Running, profile: dict[str, Any]) -> None:
     for count in COUNTS:
         found = listed(emulator, count, profile)
         assert found is None or sorted(found) == list(range(1, count + 1)), count

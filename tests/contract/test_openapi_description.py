@@ -36,19 +36,19 @@ def request(method="POST", path="/api/buckets", **rest):
     return Request(EnvironBuilder(path, "http://127.0.0.1:8899", method=method, headers=headers, **rest).get_environ())
 
 
-def test_nothing_in_it_writes_anything_but_buckets():
+def test_only_buckets_are_written_by_its_operations():
     writing = {(method, path) for method, path in operations() if method != "get"}
     assert writing == {("post", "/api/buckets"), ("put", "/api/buckets/{id}"), ("delete", "/api/buckets/{id}")}
 
 
-def test_every_operation_says_where_it_is_known_from():
+def test_every_operation_names_its_source():
     for where, operation in operations().items():
         assert operation["x-evidence"], where
         assert set(operation["x-evidence"]) <= {"docs", "cli", "code", "inferred"}, where
         assert operation["x-confidence"] in ("high", "medium", "low"), where
 
 
-def test_the_emulator_serves_what_it_describes_and_nothing_else():
+def test_the_emulator_serves_exactly_the_described_operations():
     served = {
         (method.lower(), re.sub("<[a-z]+>", "{}", rule.rule))
         for rule in ROUTES.iter_rules()
@@ -58,7 +58,7 @@ def test_the_emulator_serves_what_it_describes_and_nothing_else():
     assert served == {(method, re.sub("{[a-z]+}", "{}", path)) for method, path in operations()}
 
 
-def test_it_and_acrsync_agree_on_fields_values_and_lists():
+def test_the_description_and_acrsync_agree_on_fields_values_and_lists():
     create, update = SCHEMAS["BucketCreate"]["properties"], SCHEMAS["BucketUpdate"]["properties"]
     assert set(create) == set(FIELDS)
     assert set(update) == {name for name, field in FIELDS.items() if not field.immutable}
@@ -81,11 +81,11 @@ def test_it_and_acrsync_agree_on_fields_values_and_lists():
         ({"method": "POST", "path": "/api/buckets/7/channels", "json": {}}, "a channel"),
     ],
 )
-def test_a_request_that_it_does_not_have_is_found(wrong, reason):
+def test_a_request_outside_the_description_is_detected(wrong, reason):
     assert complaint(request(**wrong), None), reason
 
 
-def test_a_request_that_it_has_is_not():
+def test_a_described_request_is_accepted():
     whole = {
         "name": "a",
         "region": "eu-west-1",
@@ -106,12 +106,12 @@ def test_a_request_that_it_has_is_not():
         (418, "{}", "a status that nobody expects"),
     ],
 )
-def test_an_answer_that_it_does_not_have_is_found(status, body, reason):
+def test_an_answer_outside_the_description_is_detected(status, body, reason):
     assert complaint(request(json={}), Response(body, status, content_type="application/json")), reason
 
 
 @pytest.mark.parametrize("profile", ["documented", "strict", "lenient"])
-def test_whatever_acrsync_asks_for_is_in_it(profile):
+def test_every_request_of_acrsync_is_described(profile):
     """Each verb once; the checks themselves are those of every test."""
     with serve(profile=profile) as emulator, Client(emulator.token, emulator.url) as client:
         account = Account(client)

@@ -19,7 +19,7 @@ SETTINGS = Path(__file__).with_name("schemathesis.toml")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("profile", ["documented", "strict", "lenient"])
-def test_nothing_is_found_under(profile, tmp_path):
+def test_the_search_finds_nothing_under(profile, tmp_path):
     if not COMMAND.exists():
         pytest.skip("schemathesis is not installed")
     proxies = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")

@@ -84,7 +84,7 @@ def test_every_bucket_is_observed_once(place):
     assert sorted(seen) == sorted(made)
 
 
-def test_what_is_read_is_what_is_observed(place):
+def test_reading_and_observing_agree(place):
     bucket_id = place.seed(name="music", labels=["B", "A"], metadata_template='{"artist": {"default": "x"}}')
     (row,) = [row for row in place.remote.observe().rows if row.id == bucket_id]
     read = place.remote.read(bucket_id)
@@ -93,7 +93,7 @@ def test_what_is_read_is_what_is_observed(place):
     assert (read.attrs["labels"], read.attrs["metadata_template"]) == (["A", "B"], {"artist": {"default": "x"}})
 
 
-def test_what_is_gone_is_read_as_none(place):
+def test_a_missing_bucket_is_read_as_none(place):
     bucket_id = place.seed(name="music")
     place.remote.delete(bucket_id)
     assert gone(place, lambda: place.remote.read(bucket_id)) is None
@@ -108,7 +108,7 @@ def test_what_is_gone_is_read_as_none(place):
         ({**NEW, "name": "Ünïcode ± 音楽"}, "any text"),
     ],
 )
-def test_a_create_answers_with_what_was_asked_for_and_it_is_there(place, attrs, reason):
+def test_a_create_answers_with_the_requested_bucket_which_then_exists(place, attrs, reason):
     made = place.remote.create(attrs)
     assert {key: made.attrs[key] for key in attrs} == attrs, reason
     assert (made.marks, made.uid) == ((), 19)
@@ -133,7 +133,7 @@ def test_an_update_sets_the_given_keys_and_leaves_every_other(place):
     assert place.remote.update(bucket_id, {"name": "music-2"}).attrs == {**after.attrs, "name": "music-2"}
 
 
-def test_an_update_clears_what_shall_be_empty(place):
+def test_an_update_clears_fields_that_must_be_empty(place):
     bucket_id = place.seed(name="music", labels=["A"], metadata_template='{"artist": {}}')
     after = place.remote.update(bucket_id, {"labels": [], "metadata_template": None})
     assert (after.attrs["labels"], after.attrs["metadata_template"]) == ([], None)
@@ -160,7 +160,7 @@ def test_a_delete_removes_and_deleting_again_succeeds(place):
     gone(place, lambda: place.remote.delete(bucket_id))
 
 
-def test_a_refusal_says_that_nothing_was_done(place):
+def test_a_refusal_reports_that_nothing_was_written(place):
     if not place.names_are_unique:
         pytest.skip("this server allows two buckets with one name")
     place.seed(name="music", region="us-west-2", type="Live")
@@ -170,7 +170,7 @@ def test_a_refusal_says_that_nothing_was_done(place):
     assert len([row for row in place.remote.observe().rows if row.name == "music"]) == 1
 
 
-def test_an_update_of_what_is_gone_says_that_nothing_was_done(place):
+def test_an_update_of_a_missing_bucket_reports_that_nothing_was_written(place):
     with pytest.raises(RemoteError) as caught:
         place.remote.update(99, {"name": "x"})
     assert not caught.value.may_have_acted

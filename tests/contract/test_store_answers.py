@@ -49,7 +49,7 @@ def test_a_swap_whose_answer_is_lost_may_have_landed(place: Place):
     assert place.data() == b"new"
 
 
-def test_a_swap_that_never_arrived_may_have_landed_too(place: Place):
+def test_a_swap_that_never_arrived_also_may_have_landed(place: Place):
     place.way.trouble.append("before")
 
     with pytest.raises(Unanswered):
@@ -113,7 +113,7 @@ def test_a_swap_that_is_delivered_twice_lands_once(place: Place):
     assert place.data() == b"new"
 
 
-def test_a_store_out_of_reach_says_so(place: Place):
+def test_an_unreachable_store_is_reported(place: Place):
     place.way.broken = True
 
     with pytest.raises(StoreError) as caught:

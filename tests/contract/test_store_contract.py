@@ -26,7 +26,7 @@ def swapped(store: Store, data: bytes, **kwargs: object) -> str:
     return store.swap(data, expected=now.version if now else None, note="a test", **kwargs)  # type: ignore[arg-type]
 
 
-def test_nothing_is_there_before_the_first_swap(place: Open):
+def test_before_the_first_swap_the_store_is_empty(place: Open):
     store = place()
 
     assert store.read() is None
@@ -34,7 +34,7 @@ def test_nothing_is_there_before_the_first_swap(place: Open):
     assert store.record("20260101T000000Z-aaaaaa") is None
 
 
-def test_what_is_swapped_in_is_read_with_its_version(place: Open):
+def test_swapped_data_is_read_with_its_version(place: Open):
     version = place().swap(b'{"a": 1}', expected=None, note="first")
 
     assert place().read() == Stored(b'{"a": 1}', version)
@@ -114,15 +114,15 @@ def one_wins_from(place: Open, version: str | None) -> None:
     assert won == [now.version]
 
 
-def test_of_many_swaps_on_one_version_one_succeeds(place: Open):
+def test_only_one_of_many_swaps_on_one_version_succeeds(place: Open):
     one_wins_from(place, swapped(place(), b"start"))
 
 
-def test_of_many_first_swaps_one_succeeds(place: Open):
+def test_only_one_of_many_first_swaps_succeeds(place: Open):
     one_wins_from(place, None)
 
 
-def test_every_byte_comes_back(place: Open):
+def test_all_bytes_survive_a_round_trip(place: Open):
     data = bytes(range(256)) * 40 + b"\r\n\n" + "Rundfunk \u2028 \U0001f3b5".encode()
     record = b'{"event": "run"}\r\n\n' + bytes(range(256))
     version = swapped(place(), data, records={"20260101T000000Z-aaaaaa": record})
@@ -131,7 +131,7 @@ def test_every_byte_comes_back(place: Open):
     assert place().record("20260101T000000Z-aaaaaa") == record
 
 
-def test_a_large_object_comes_back(place: Open):
+def test_a_large_object_survives_a_round_trip(place: Open):
     data = b"0123456789abcdef" * 131_072  # 2 MiB: the plan of a large account
     version = swapped(place(), data)
 
@@ -179,13 +179,13 @@ def test_a_record_does_not_change_the_object_alone(place: Open):
 @pytest.mark.parametrize(
     "note", ["run 1: 3 created", "two\nlines\n\nand more", "--amend", "#comment", "", "\x00 \x1b[2J \u202e"]
 )
-def test_a_note_is_only_a_note(place: Open, note: str):
+def test_a_note_changes_nothing(place: Open, note: str):
     store = place()
     version = store.swap(b"one", expected=None, note=note)
 
     assert place().read() == Stored(b"one", version)
 
 
-def test_where_is_one_line_for_people(place: Open):
+def test_the_description_of_a_store_is_one_line(place: Open):
     assert place().where
     assert place().where.isprintable()

@@ -64,7 +64,7 @@ def asked(process: subprocess.Popen[str], line: str) -> str:
     return said(process)
 
 
-def test_who_holds_the_account_keeps_it_by_renewing(place: Open, start: Start):
+def test_a_holder_keeps_the_lease_by_renewing(place: Open, start: Start):
     holder = start()
     assert said(holder) == "holds"
 
@@ -78,7 +78,7 @@ def test_who_holds_the_account_keeps_it_by_renewing(place: Open, start: Start):
     )
 
 
-def test_after_a_holder_that_was_killed_the_next_one_needs_nobodys_hand(place: Open, start: Start):
+def test_after_a_killed_holder_the_next_run_continues_without_manual_help(place: Open, start: Start):
     holder = start()
     assert said(holder) == "holds"
     holder.kill()
@@ -91,7 +91,7 @@ def test_after_a_holder_that_was_killed_the_next_one_needs_nobodys_hand(place: O
     runs.begin(one_bucket(), rows=()).end(exit_code=0, verified=True, rows=(), managed={})
 
 
-def test_a_holder_that_sleeps_beyond_its_time_does_not_write_when_it_wakes(place: Open, start: Start):
+def test_a_holder_that_sleeps_past_its_ttl_does_not_write(place: Open, start: Start):
     holder = start()
     assert said(holder) == "holds"
     os.kill(holder.pid, signal.SIGSTOP)
@@ -106,7 +106,7 @@ def test_a_holder_that_sleeps_beyond_its_time_does_not_write_when_it_wakes(place
     run.end(exit_code=0, verified=True, rows=(), managed={})
 
 
-def test_of_eight_that_begin_at_once_on_an_empty_account_one_holds_it(place: Open, start: Start):
+def test_only_one_of_eight_runs_that_start_together_holds_the_lease(place: Open, start: Start):
     processes = [start() for _ in range(8)]
 
     first = [said(process) for process in processes]

@@ -36,7 +36,7 @@ def racers(place: Open) -> Iterator[list[subprocess.Popen[str]]]:
         racer.communicate()
 
 
-def test_of_eight_processes_one_wins_each_swap(place: Open, racers: list[subprocess.Popen[str]]):
+def test_only_one_of_eight_processes_wins_each_swap(place: Open, racers: list[subprocess.Popen[str]]):
     assert {_line(racer) for racer in racers} == {"ready"}
     expected = None
     for _ in range(ROUNDS):

@@ -58,7 +58,7 @@ def test_labels_that_cannot_be_read_are_not_written_and_the_other_buckets_are(pl
     assert "matches" not in again.out
 
 
-def test_rows_without_a_name_or_a_region_block_nothing(place: Place, api: Api):
+def test_rows_without_a_name_or_a_region_do_not_block_a_run(place: Place, api: Api):
     copied(api, found(3, None), found(2, "two", region=None), found(1, "one"))
     place.write(
         "acrsync.yaml",
@@ -91,7 +91,7 @@ def test_a_bucket_that_may_hold_something_is_not_deleted(place: Place, api: Api,
     assert "E301" in done.codes
 
 
-def test_what_was_exported_is_never_pruned(place: Place, api: Api):
+def test_an_exported_bucket_is_never_pruned(place: Place, api: Api):
     names = ["رادیو\u200cها", "I ❤\ufe0f FM", "Radio\u00a0FM", "radio", "Radio", "plain", "x\u0007"]
     copied(api, *(found(40 - at, name) for at, name in enumerate(names)), found(3, None), found(2, "two", type="Video"))
     assert place.acrsync("export", "--out", "acrsync.yaml").code == 0
@@ -102,9 +102,7 @@ def test_what_was_exported_is_never_pruned(place: Place, api: Api):
 
 
 @pytest.mark.parametrize("value", [{"metadata_template": ["a"]}, {"metadata_template": 5}, {"net_type": None}], ids=str)
-def test_other_values_that_cannot_be_read_are_an_error_only_if_they_are_asked_for(
-    place: Place, api: Api, value: dict[str, Any]
-):
+def test_unreadable_values_are_an_error_only_if_the_manifest_sets_them(place: Place, api: Api, value: dict[str, Any]):
     copied(api, found(5, "odd", **value))
     wanted = "metadata_template: {b: {}}" if "metadata_template" in value else "net_type: 1"
     place.write(

@@ -42,7 +42,7 @@ def test_a_bad_answer_is_one_message_and_no_file(bare: Place, answer, code):
     assert list(bare.folder.iterdir()) == []
 
 
-def test_nobody_listens(bare: Place):
+def test_if_nothing_listens_at_the_endpoint_the_error_is_clear(bare: Place):
     with hostile(ok({})) as server:
         url = server.url
     bare.write("acrsync.yaml", MANIFEST)
@@ -52,7 +52,7 @@ def test_nobody_listens(bare: Place):
     assert [path.name for path in bare.folder.iterdir()] == ["acrsync.yaml"]
 
 
-def test_a_list_that_never_holds_still(place: Place, api: Api):
+def test_a_list_that_keeps_changing_is_refused(place: Place, api: Api):
     api.control("POST", "reset", {"seed": {"buckets": 250}})
     api.faults({"kind": "shift_create", "method": "GET", "path": "/api/buckets"})
     place.write("acrsync.yaml", MANIFEST)
@@ -61,7 +61,7 @@ def test_a_list_that_never_holds_still(place: Place, api: Api):
     assert {entry["method"] for entry in api.requests()} == {"GET"}
 
 
-def test_the_fix_for_an_empty_manifest_works_where_it_is_pasted(place: Place):
+def test_the_fix_for_an_empty_manifest_works(place: Place):
     place.write("acrsync.yaml", "")
     done = place.acrsync("plan")
     fix = done.err.split("fix: ", 1)[1].split("buckets into it: ", 1)[1].splitlines()[0]
@@ -99,7 +99,7 @@ def test_a_bug_while_an_apply_writes_does_not_say_that_nothing_was_written(place
 
 @pytest.mark.parametrize("path", [".", "/", "..", "./"])
 @pytest.mark.parametrize("command", ["plan", "probe"])
-def test_a_folder_is_not_written_to_as_a_file(place: Place, command: str, path: str):
+def test_an_output_path_that_is_a_folder_is_refused(place: Place, command: str, path: str):
     place.write("acrsync.yaml", MANIFEST)
     done = place.acrsync(command, "--out", path)
     assert (done.code, done.codes) == (1, ["E005"]), done.err
@@ -108,7 +108,7 @@ def test_a_folder_is_not_written_to_as_a_file(place: Place, command: str, path: 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a folder in use cannot be removed there")
 @pytest.mark.parametrize("command", ["validate", "plan", "apply --yes"])
-def test_a_working_directory_that_is_gone_is_no_bug(place: Place, command: str):
+def test_a_deleted_working_directory_is_not_a_bug(place: Place, command: str):
     script = f'mkdir gone && cd gone && rmdir ../gone && exec "$0" -m acrsync {command}'
     process = place.begin(["sh", "-c", script, PYTHON])
     out, err = process.communicate(timeout=60)
@@ -128,7 +128,7 @@ PATHS = {
 
 
 @pytest.mark.parametrize(("path", "code"), PATHS.values(), ids=PATHS)
-def test_a_path_that_is_no_manifest(bare: Place, path, code):
+def test_a_path_that_is_not_a_manifest_is_refused(bare: Place, path, code):
     bare.write("acrsync.yaml", MANIFEST)
     (bare.folder / "bytes.yaml").write_bytes(b"version: 1 # caf\xe9\n")
     (bare.folder / "zeros.yaml").write_bytes(b"version: 1\0\n")
@@ -140,7 +140,7 @@ def test_a_path_that_is_no_manifest(bare: Place, path, code):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_manifest_without_permission(bare: Place):
+def test_an_unreadable_manifest_is_reported(bare: Place):
     bare.write("acrsync.yaml", MANIFEST).chmod(0)
     assert bare.acrsync("validate").codes == ["E102"]
 
@@ -158,7 +158,7 @@ def test_a_manifest_can_come_through_a_pipe(place: Place):
     assert place.ended(process).out == "Valid: 1 bucket in pipe.yaml.\n"
 
 
-def test_a_file_name_that_is_no_text_is_shown_escaped(bare: Place):
+def test_a_file_name_that_is_not_utf_8_is_shown_escaped(bare: Place):
     name = os.fsdecode(b"bad-\xff-\x1b.yaml")
     (bare.folder / name).write_text("version: 2\n")
     done = bare.acrsync("validate", name)
@@ -168,13 +168,13 @@ def test_a_file_name_that_is_no_text_is_shown_escaped(bare: Place):
     assert bare.acrsync("validate", name, "--format", "json").document["diagnostics"][0]["code"] == "E132"
 
 
-def test_numbers_beyond_all_bounds_are_wrong_usage(bare: Place):
+def test_huge_numbers_are_wrong_usage(bare: Place):
     bare.write("acrsync.yaml", MANIFEST)
     for wrong in ("--timeout=nan", "--timeout=1e99", "--settle=inf", "--settle=-1"):
         assert bare.acrsync("plan", wrong).codes == ["E002"], wrong
 
 
-def test_a_bucket_with_no_more_than_what_identifies_it_can_be_planned(bare: Place):
+def test_a_bucket_with_only_identifying_fields_can_be_planned(bare: Place):
     """New fields, missing fields, values that nobody has seen: read and shown, never fixed."""
     strange = row(
         1, type="Hologram", region="mars-1", net_type="7", labels=None, metadata_template="{", num=None, new={}
@@ -200,19 +200,19 @@ EMULATORS = {
 
 
 @pytest.mark.parametrize(("arguments", "code"), EMULATORS.values(), ids=EMULATORS)
-def test_an_emulator_that_cannot_start(bare: Place, arguments, code):
+def test_an_emulator_that_cannot_start_is_reported(bare: Place, arguments, code):
     bare.write("acrsync.yaml", MANIFEST)
     done = bare.acrsync(*arguments)
     assert (done.code, done.codes, done.out) == (1, [code], "")
 
 
-def test_an_emulator_at_a_port_that_is_taken(bare: Place, api: Api):
+def test_an_emulator_port_that_is_taken_is_reported(bare: Place, api: Api):
     done = bare.acrsync("emulator", "--port", api.url.rpartition(":")[2])
     assert (done.code, done.codes) == (1, ["E017"])
     assert "ddress already in use" in done.err
 
 
-def test_without_the_extra_the_emulator_says_what_to_install(bare: Place):
+def test_without_its_extra_the_emulator_names_the_package_to_install(bare: Place):
     """The command with werkzeug hidden, as where only `acrsync` without the extra is installed."""
     bare.write("acrsync.yaml", MANIFEST)
     hidden = "import sys; sys.modules['werkzeug'] = None; from acrsync.cli import main; main()"
@@ -222,7 +222,7 @@ def test_without_the_extra_the_emulator_says_what_to_install(bare: Place):
         assert f'fix: install it: {PYTHON} -m pip install "werkzeug>=3.1.8"\n' in done.err
 
 
-def test_a_folder_that_cannot_be_made(bare: Place):
+def test_a_folder_that_cannot_be_created_is_reported(bare: Place):
     bare.write("acrsync.yaml", MANIFEST)
     bare.write(".acrsync", "a file")
     done = bare.acrsync("apply", "--yes", "--endpoint", "emulator:")

@@ -41,14 +41,14 @@ LAYERS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlin
 
 
 @pytest.mark.parametrize("section", SESSIONS.values(), ids=SESSIONS)
-def test_the_session_comes_out_as_it_is_printed(bare: Place, section):
+def test_a_documented_session_prints_what_the_document_shows(bare: Place, section):
     uses_the_vendors_command = any(re.search(r"^\$ acrcloud ", text, re.MULTILINE) for _, text in section.blocks)
     if uses_the_vendors_command and not COMMAND.with_name("acrcloud").exists():
         pytest.skip("acrcloud-cli is not installed: see the dev group")
     play(section, bare)
 
 
-def test_the_readme_followed_to_the_letter_leads_from_the_emulator_to_an_account_in_a_new_folder(bare: Place):
+def test_the_readme_works_step_by_step_in_a_new_folder(bare: Place):
     """One shell from the top to the bottom; only the token is another, and the account is again the emulator's."""
     steps = {section.title: section.blocks for section in sections(ROOT / "README.md")}
     account = [
@@ -62,7 +62,7 @@ def test_the_readme_followed_to_the_letter_leads_from_the_emulator_to_an_account
     assert "music-catalogue" in (bare.folder / "acrsync.yaml").read_text()
 
 
-def test_dots_stand_for_what_differs_and_for_nothing_else():
+def test_dots_in_a_session_match_only_what_differs():
     assert matches("a\n...\nd\n", "a\nb\nc\nd\n")
     assert matches("a\n...\nd\n", "a\nd\n")
     assert matches("Digest: sha256:...", "Digest: sha256:0\n")
@@ -71,7 +71,7 @@ def test_dots_stand_for_what_differs_and_for_nothing_else():
     assert not matches("a.c", "abc")
 
 
-def test_the_picture_shows_what_the_command_prints_today(bare: Place, request):
+def test_the_picture_shows_the_current_output(bare: Place, request):
     shutil.copy(ROOT / "docs" / "img" / "acrsync.yaml", bare.folder)
     printed = bare.acrsync("plan", "--endpoint", "emulator:", "--color", "always").out
     if request.config.getoption("--update-golden"):
@@ -96,7 +96,7 @@ def column(document: Path, section: str, place: int = 0) -> list[str]:
     return [row[place].strip("| `") for row in rows[2:]]
 
 
-def test_the_tables_written_by_hand_name_what_there_is():
+def test_the_manual_tables_name_everything():
     codes = [str(int(code)) for code in ExitCode]
     assert sorted(column(REFERENCE, "Exit codes")) == sorted(codes)
     statuses = [name for cell in column(REFERENCE, "Applying") for name in re.findall(r"[a-z]+", cell)]
@@ -108,7 +108,7 @@ def test_the_tables_written_by_hand_name_what_there_is():
     assert column(REFERENCE, "Planning") == list(dict.fromkeys(signs))
 
 
-def test_the_exit_codes_of_the_reference_stand_in_the_order_in_which_they_are_decided():
+def test_the_exit_codes_of_the_reference_are_in_order_of_precedence():
     """Each row with everything that holds for it and for the rows below it: the first one is what comes out."""
     change = Create(Desired({"name": "a"}), "")
     wrote, stale = Outcome(change, Status.FAILED, wrote=True), Outcome(change, Status.STALE)
@@ -131,7 +131,7 @@ def test_the_exit_codes_of_the_reference_stand_in_the_order_in_which_they_are_de
     assert [code for code in column(REFERENCE, "Exit codes") if code != by_the_store] == decided
 
 
-def test_the_architecture_names_every_module_and_none_that_is_not_there():
+def test_the_architecture_names_exactly_the_existing_modules():
     text = (ROOT / "docs" / "architecture.md").read_text()
     named = set(column(ROOT / "docs" / "architecture.md", "The layers"))
     layers = {name.removeprefix("acrsync.") for line in LAYERS for name in line.split(" | ")}
@@ -148,7 +148,7 @@ LINK = re.compile(r"\[[^\]]*\]\((?!https?:|#|mailto:)([^)#]+)")
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_what_the_document_links_to_is_there(document: Path):
+def test_every_link_of_a_document_works(document: Path):
     for target in LINK.findall(document.read_text()):
         assert (document.parent / target).exists(), target
 

@@ -36,7 +36,7 @@ def test_an_empty_name_of_a_file_is_wrong_usage(place: Place):
         assert (done.code, done.codes, "the name of the file is missing" in done.err) == (1, ["E002"], True)
 
 
-def test_outputs_that_go_to_one_file_or_to_none_are_wrong_usage(place: Place):
+def test_two_outputs_to_one_file_and_an_output_without_a_file_are_wrong_usage(place: Place):
     place.write("acrsync.yaml", MANIFEST)
     twice = place.acrsync("plan", "--out", "plan.json", "--out", "html:./plan.json")
     assert (twice.codes, "two outputs go to ./plan.json" in twice.err) == (["E002"], True)
@@ -52,7 +52,7 @@ def test_an_empty_name_of_an_environment_is_wrong_usage_and_an_empty_variable_is
     assert place.acrsync("plan", environment={"ACRSYNC_ENV": ""}).codes == []
 
 
-def test_a_user_without_an_entry_and_without_a_home_has_a_message_not_a_bug(place: Place):
+def test_a_user_without_a_passwd_entry_and_home_gets_a_message(place: Place):
     place.write("acrsync.yaml", MANIFEST)
     del place.environment["HOME"]
     del place.environment["ACRSYNC_TOKEN"]
@@ -60,7 +60,7 @@ def test_a_user_without_an_entry_and_without_a_home_has_a_message_not_a_bug(plac
     assert (done.code, done.codes) == (1, ["E013"])
 
 
-def test_what_is_redirected_is_utf_8_whatever_the_console_speaks(place: Place, api: Api):
+def test_redirected_output_is_utf_8_for_every_locale(place: Place, api: Api):
     api.control("POST", "reset", {"rows": [{"name": "Tänze"}]})
     for encoding in ("latin-1", "ascii", "cp1252"):
         process = place.start("export", environment={"PYTHONIOENCODING": encoding})
@@ -78,7 +78,7 @@ def test_a_saved_plan_with_a_byte_order_mark_is_read(place: Place):
     assert place.acrsync("apply", "--yes", "--plan", "plan.json").code == 0
 
 
-def test_a_plan_from_a_fast_clock_is_refused_with_the_truth(place: Place):
+def test_a_plan_from_the_future_is_refused_with_an_accurate_message(place: Place):
     place.write("acrsync.yaml", MANIFEST)
     place.acrsync("plan", "--out", "plan.json")
     path = place.folder / "plan.json"
@@ -90,7 +90,7 @@ def test_a_plan_from_a_fast_clock_is_refused_with_the_truth(place: Place):
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="no such signal here")
-def test_the_end_of_a_terminal_ends_a_command_like_an_interrupt(place: Place, api: Api):
+def test_a_closed_terminal_ends_a_command_like_an_interrupt(place: Place, api: Api):
     place.write("acrsync.yaml", MANIFEST)
     api.faults({"kind": "hang_before", "path": "/api/buckets", "seconds": 20})
     process = place.start("plan")
@@ -101,7 +101,7 @@ def test_the_end_of_a_terminal_ends_a_command_like_an_interrupt(place: Place, ap
     assert (done.code, time.monotonic() - at < 15, "Nothing was written" in done.err) == (130, True, True)
 
 
-def test_a_command_under_nohup_outlives_its_terminal(place: Place, api: Api):
+def test_a_command_under_nohup_survives_its_terminal(place: Place, api: Api):
     place.write("acrsync.yaml", MANIFEST)
     api.faults({"kind": "hang_before", "path": "/api/buckets", "seconds": 2, "at": [1]})
     process = place.begin(["nohup", COMMAND, "plan"], stdout=subprocess.PIPE)

@@ -128,7 +128,7 @@ def test_a_rendered_manifest_plans_as_its_environment_and_renders_as_it_is(fleet
     assert one["digest"] == other["digest"]
 
 
-def test_only_the_environments_own_endpoint_and_token_count(fleet: Fleet):
+def test_only_the_endpoint_and_token_of_the_environment_are_used(fleet: Fleet):
     elsewhere = {"ACRSYNC_TOKEN": "another-token-0123456789", "ACRSYNC_ENDPOINT": "http://127.0.0.1:9"}
     done = fleet.run("plan", "--env", "prod", environment=elsewhere)
     assert done.code == 0
@@ -156,7 +156,7 @@ def test_a_token_that_is_missing_is_never_replaced_by_another_one(fleet: Fleet):
     assert "add to the environment: token_env: ACRSYNC_TOKEN_PROD" in done.err
 
 
-def test_the_manifest_says_where_runs_are_and_the_record_names_the_environment(fleet: Fleet):
+def test_the_manifest_sets_the_store_and_the_record_names_the_environment(fleet: Fleet):
     fleet.write(manifest_for(fleet.apis, prod=", runs: kept"))
     assert fleet.run("apply", "--yes", "--env", "prod").code == 0
     (record,) = (fleet.place.folder / "kept").glob("*.jsonl")
@@ -182,7 +182,7 @@ def test_several_environments_are_planned_and_applied_in_one_run(fleet: Fleet):
     assert (again.code, again.out.count("No changes.")) == (0, 4)
 
 
-def test_what_fails_in_one_environment_stops_no_other_and_the_report_has_the_worst_first(fleet: Fleet):
+def test_a_failure_in_one_environment_stops_no_other_and_is_reported_first(fleet: Fleet):
     """One token that expired, one guard that refuses, one server that hangs, one that is well."""
     with ExitStack() as stack:
         refusing, well = (Api(stack.enter_context(serve())) for _ in range(2))
@@ -341,7 +341,7 @@ def test_a_new_account_is_made_from_another_one_in_two_commands(fleet: Fleet):
     assert after <= before
 
 
-def test_one_question_is_asked_for_all_and_no_is_no_for_all(fleet: Fleet):
+def test_one_question_covers_all_environments_and_no_cancels_all(fleet: Fleet):
     for answer, code, sent in (("no\n", 1, []), ("yes\n", 0, ["POST"])):
         with at_a_terminal(fleet.place, "apply", "--env", "all") as terminal:
             terminal.wait_for("Type `yes` to apply; anything else cancels: ")
@@ -351,7 +351,7 @@ def test_one_question_is_asked_for_all_and_no_is_no_for_all(fleet: Fleet):
         assert (done.code, [fleet.writes(name) for name in NAMES]) == (code, [sent, sent])
 
 
-def test_a_plan_that_was_agreed_to_is_the_only_one_that_is_applied(fleet: Fleet):
+def test_only_a_confirmed_plan_is_applied(fleet: Fleet):
     """While the question waits somebody creates the bucket in one account: that environment is left alone."""
     fleet.write(manifest_for(fleet.apis).replace("type: File", "type: File, labels: [a]"))
     with at_a_terminal(fleet.place, "apply", "--env", "all") as terminal:
@@ -364,7 +364,7 @@ def test_a_plan_that_was_agreed_to_is_the_only_one_that_is_applied(fleet: Fleet)
     assert [fleet.writes(name) for name in NAMES] == [["POST"], []]
 
 
-def test_an_interrupt_finishes_what_is_in_flight_and_leaves_the_rest(fleet: Fleet):
+def test_an_interrupt_finishes_requests_in_flight_and_skips_the_rest(fleet: Fleet):
     for api in fleet.apis.values():
         api.reset(latency_ms=400)
     process = fleet.place.start("apply", "--yes", "--env", "all")

@@ -20,7 +20,7 @@ CASES = {path.name: (path,) for path in sorted(EXAMPLES.glob("*.yaml"))} | {
 
 
 @pytest.mark.parametrize("paths", CASES.values(), ids=CASES)
-def test_the_example_is_valid_applies_and_is_in_sync_afterwards(place: Place, paths: tuple[Path, ...]):
+def test_an_example_is_valid_and_in_sync_after_apply(place: Place, paths: tuple[Path, ...]):
     assert manifests.load(paths).diagnostics == ()
     names = [str(path) for path in paths]
     applied = place.acrsync("apply", *names, "--yes", "--format", "json")
@@ -29,7 +29,7 @@ def test_the_example_is_valid_applies_and_is_in_sync_afterwards(place: Place, pa
 
 
 @pytest.mark.parametrize("paths", CASES.values(), ids=CASES)
-def test_the_example_says_what_it_is_about(paths: tuple[Path, ...]):
+def test_an_example_states_its_purpose(paths: tuple[Path, ...]):
     assert paths, "a folder without a manifest belongs to the exceptions"
     assert paths[0].read_text().startswith("# ")
 

@@ -12,7 +12,7 @@ IN_SYNC = MANIFEST.replace(", News", "")
 REPLACED = MANIFEST.replace("eu-west-1", "us-west-2")
 
 
-def test_0_done(place: Place):
+def test_0_success(place: Place):
     place.write("acrsync.yaml", MANIFEST)
     assert place.acrsync("plan").code == 0
     assert place.acrsync("apply", "--yes").code == 0
@@ -39,7 +39,7 @@ def test_1_failed_and_nothing_was_written(place: Place, api: Api, manifest, argu
     assert {entry["method"] for entry in api.requests()} <= {"GET"}
 
 
-def test_2_there_are_changes_and_it_was_asked_to_say_so(place: Place):
+def test_2_changes_with_detailed_exit_code(place: Place):
     place.write("acrsync.yaml", MANIFEST)
     assert place.acrsync("plan", "--detailed-exitcode").code == 2
     assert place.acrsync("apply", "--dry-run", "--detailed-exitcode", "--format", "json").document["exit_code"] == 2
@@ -80,7 +80,7 @@ def test_6_one_change_failed_beside_one_that_was_written(place: Place, api: Api)
     assert (done.code, [o["status"] for o in done.document["outcomes"]]) == (6, ["failed", "updated"])
 
 
-def test_1_where_the_only_change_failed_and_the_server_did_nothing(place: Place, api: Api):
+def test_1_if_the_only_change_failed_and_nothing_was_written(place: Place, api: Api):
     place.write("acrsync.yaml", MANIFEST)
     api.faults({"kind": "throttle", "method": "PUT", "retry_after": 400})
     done = place.acrsync("apply", "--yes", "--settle", "0", "--format", "json")

@@ -22,7 +22,7 @@ def test_every_code_is_explained():
 
 
 @pytest.mark.parametrize("code", EXPLAINED)
-def test_an_explanation_has_one_sort_of_example_and_says_what_to_do(code):
+def test_an_explanation_has_one_kind_of_example_and_a_fix(code):
     explanation = EXPLAINED[code]
     assert bool(explanation.when) != bool(explanation.manifest or explanation.command)
     assert explanation.means.endswith(".")

@@ -18,7 +18,7 @@ OTHERS = [
 ]
 
 
-def test_what_is_exported_plans_to_nothing(place: Place):
+def test_an_export_plans_no_changes(place: Place):
     done = place.acrsync("export", "--out", "acrsync.yaml")
     assert (done.code, done.out) == (0, "")
     assert done.err == (
@@ -58,7 +58,7 @@ def test_export_refuses_to_overwrite(place: Place, api: Api):
     assert (place.folder / "acrsync.yaml").read_text() == "mine\n"
 
 
-def test_an_account_of_many_pages_is_exported_whole(place: Place, api: Api):
+def test_an_account_of_many_pages_is_exported_completely(place: Place, api: Api):
     api.control("POST", "reset", {"seed": {"buckets": 230}, "profile": {"per_page_cap": 50}})
     place.write("acrsync.yaml", place.acrsync("export").out)
     assert place.acrsync("plan", "--format", "json").document["summary"]["unchanged"] == 230
@@ -81,7 +81,7 @@ def test_a_refused_apply_creates_no_state_either(bare: Place):
     assert [path.name for path in bare.folder.iterdir()] == ["acrsync.yaml"]
 
 
-def test_state_in_a_file_of_ones_own_and_none_at_all(bare: Place):
+def test_state_in_a_chosen_file_and_without_a_file(bare: Place):
     bare.write("acrsync.yaml", MANIFEST)
     assert bare.acrsync("apply", "--yes", "--endpoint", "emulator:sub/state.db").code == 0
     assert (bare.folder / "sub" / "state.db").is_file()
@@ -92,13 +92,13 @@ def test_state_in_a_file_of_ones_own_and_none_at_all(bare: Place):
     assert not list(bare.folder.glob("*:memory:*"))
 
 
-def test_the_endpoint_flag_beats_the_environment(bare: Place):
+def test_the_endpoint_flag_takes_precedence_over_the_environment(bare: Place):
     bare.write("acrsync.yaml", MANIFEST)
     environment = {"ACRSYNC_ENDPOINT": "http://127.0.0.1:1"}
     assert bare.acrsync("plan", "--endpoint", "emulator:", environment=environment).code == 0
 
 
-def test_the_emulator_listens_where_it_is_told_to(bare: Place):
+def test_the_emulator_listens_on_the_given_host_and_port(bare: Place):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     process: subprocess.Popen[str] = bare.start("emulator", "--port", str(port))

@@ -27,7 +27,7 @@ def test_drift_is_accepted_by_the_entry_of_the_bucket_as_it_is(place: Place):
     assert "No changes." in place.acrsync("plan").out
 
 
-def test_unmanaged_prints_what_the_manifest_does_not_name(place: Place, api: Api):
+def test_unmanaged_prints_buckets_without_an_entry(place: Place, api: Api):
     place.write("acrsync.yaml", HEAD + TEST + "removed: [{name: us_bucket}]\n")
     done = place.acrsync("export", "--unmanaged")
     names = [line.split()[-1] for line in done.out.splitlines() if line.startswith("  - name: ")]
@@ -48,7 +48,7 @@ def test_ids_are_written_for_all_or_for_some(place: Place):
     assert "No changes." in place.acrsync("plan").out
 
 
-def test_a_pattern_and_a_name_that_nothing_has(place: Place):
+def test_a_pattern_or_name_without_a_match_is_reported(place: Place):
     assert place.acrsync("export", "eu_*").out.count("- name: ") == 2
     done = place.acrsync("export", "eu_*", "nobody")
     assert (done.code, done.codes, done.out) == (1, ["E020"], "")
@@ -69,12 +69,12 @@ def test_a_nightly_run_can_fail_on_unmanaged_buckets(place: Place, flags, code, 
     assert place.acrsync("plan", *flags, "--format", "json").document["exit_code"] == code
 
 
-def test_with_no_unmanaged_bucket_it_ends_well(place: Place):
+def test_without_unmanaged_buckets_it_exits_with_0(place: Place):
     place.acrsync("export", "--out", "acrsync.yaml")
     assert place.acrsync("plan", "--fail-on-unmanaged", "--detailed-exitcode").code == 0
 
 
-def test_all_unmanaged_buckets_are_named_if_they_fail_the_run(place: Place, api: Api):
+def test_if_unmanaged_buckets_fail_the_run_all_are_named(place: Place, api: Api):
     for number in range(12):
         api.create(f"more-{number}")
     place.write("acrsync.yaml", HEAD + TEST.replace("Other", "TV"))

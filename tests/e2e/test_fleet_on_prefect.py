@@ -25,7 +25,7 @@ BUCKETS = 12
 NAMES = ("a", "b", "c")
 
 
-def test_the_task_of_a_killed_worker_is_done_by_another_one_and_nothing_is_doubled(tmp_path: Path):
+def test_the_task_of_a_killed_worker_is_done_by_another_one_without_duplicates(tmp_path: Path):
     with ExitStack() as stack:
         apis = {name: Api(stack.enter_context(serve(latency_ms=300))) for name in NAMES}
         text = "version: 1\nenvironments:\n"

@@ -15,7 +15,7 @@ COMMANDS = (
 GOLDEN = Path(__file__).parents[1] / "golden" / "help"
 
 
-def test_without_arguments_it_prints_its_help_and_that_is_no_failure(bare: Place):
+def test_without_arguments_it_prints_its_help_and_exits_with_0(bare: Place):
     done = bare.acrsync()
     assert (done.code, done.err) == (0, "")
     assert done.out == bare.acrsync("--help").out == bare.acrsync("-h").out
@@ -31,7 +31,7 @@ def test_help_is_as_it_was_reviewed(bare: Place, golden, command):
     golden(GOLDEN / f"{'-'.join(('acrsync', *command))}.txt", done.out)
 
 
-def test_version(bare: Place):
+def test_version_is_printed(bare: Place):
     from acrsync import __version__
 
     assert bare.acrsync("--version").out == f"acrsync, version {__version__}\n"
@@ -39,7 +39,7 @@ def test_version(bare: Place):
     assert (facts["acrsync_version"], facts["formats"]["manifest"]) == (__version__, 1)
 
 
-def test_format_without_a_command_goes_only_with_version(bare: Place):
+def test_format_without_a_command_is_only_for_version(bare: Place):
     assert bare.acrsync("--format", "json").code == 1
     assert "must follow the command" in bare.acrsync("--format", "text", "plan").err
 
@@ -53,7 +53,7 @@ def test_each_schema_is_printed_and_is_a_schema(bare: Place, name):
     assert (done.code, done.err, schema["$id"]) == (0, "", known)
 
 
-def test_the_schema_that_is_meant_without_a_name_is_the_manifests(bare: Place):
+def test_without_a_name_the_manifest_schema_is_printed(bare: Place):
     assert bare.acrsync("schema").out == bare.acrsync("schema", "manifest").out
 
 
@@ -100,7 +100,7 @@ COMPLETIONS = [
 @pytest.mark.parametrize(
     ("words", "position", "expected", "reason"), COMPLETIONS, ids=[case[-1] for case in COMPLETIONS]
 )
-def test_it_completes(bare: Place, words, position, expected, reason):
+def test_the_completion_script_completes(bare: Place, words, position, expected, reason):
     bare.write("acrsync.yaml", MANIFEST)
     bare.write(".acrsync/runs/20260101T000000Z-abcdef.jsonl", "")
     asked = {"_ACRSYNC_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": position}

@@ -38,7 +38,7 @@ def names(api: Api) -> list[str]:
 
 
 @SIGNALS
-def test_the_first_signal_lets_what_is_in_flight_finish_and_reports(place: Place, api: Api, signum):
+def test_the_first_signal_lets_requests_finish_and_reports(place: Place, api: Api, signum):
     place.write("acrsync.yaml", CREATES)
     api.faults({"kind": "drip_body", "method": "POST", "seconds": 1})
     process = place.start("apply", "--yes", "--parallelism", "1", "--format", "json")
@@ -56,7 +56,7 @@ def test_the_first_signal_lets_what_is_in_flight_finish_and_reports(place: Place
 
 
 @SIGNALS
-def test_the_second_signal_leaves_at_once(place: Place, api: Api, signum):
+def test_the_second_signal_exits_immediately(place: Place, api: Api, signum):
     place.write("acrsync.yaml", CREATES)
     api.faults({"kind": "hang_before", "method": "POST", "seconds": 20})
     process = place.start("apply", "--yes", "--parallelism", "2")
@@ -73,7 +73,7 @@ def test_the_second_signal_leaves_at_once(place: Place, api: Api, signum):
 @SIGNALS
 @pytest.mark.parametrize("command", [("plan",), ("apply", "--yes")])
 @pytest.mark.parametrize("path", ["/api/buckets", "/api/fs-containers"])
-def test_before_the_first_write_the_first_signal_leaves_at_once(place: Place, api: Api, signum, path, command):
+def test_before_the_first_write_the_first_signal_exits_immediately(place: Place, api: Api, signum, path, command):
     place.write("acrsync.yaml", REPLACE)
     api.faults({"kind": "hang_before", "path": path, "seconds": 20})
     process = place.start(*command)
@@ -92,7 +92,7 @@ def test_before_the_first_write_the_first_signal_leaves_at_once(place: Place, ap
         (signal.SIGSTOP, signal.SIGTERM, signal.SIGINT, signal.SIGCONT),  # both arrive at the same time
     ],
 )
-def test_two_signals_before_the_first_write_leave_at_once_too(place: Place, api: Api, signals):
+def test_two_signals_before_the_first_write_exit_immediately(place: Place, api: Api, signals):
     place.write("acrsync.yaml", REPLACE)
     api.faults({"kind": "hang_before", "path": "/api/fs-containers", "seconds": 20})
     process = place.start("apply", "--yes")
@@ -105,7 +105,7 @@ def test_two_signals_before_the_first_write_leave_at_once_too(place: Place, api:
     assert place.records() == []
 
 
-def test_an_interrupt_while_the_list_is_waited_for_is_no_failure_of_what_was_written(place: Place, api: Api):
+def test_an_interrupt_while_waiting_for_the_list_is_not_a_failed_write(place: Place, api: Api):
     place.write("acrsync.yaml", CREATES)
     api.reset(profile={"list_lag_seconds": 60})
     process = place.start("apply", "--yes", "--format", "json")
@@ -116,7 +116,7 @@ def test_an_interrupt_while_the_list_is_waited_for_is_no_failure_of_what_was_wri
     assert {outcome["status"] for outcome in done.document["outcomes"]} == {"created"}
 
 
-def test_an_interrupted_apply_can_be_taken_up_again(place: Place, api: Api):
+def test_an_interrupted_apply_can_be_resumed(place: Place, api: Api):
     place.write("acrsync.yaml", CREATES)
     api.faults({"kind": "drip_body", "method": "POST", "seconds": 1, "nth": 1})
     process = place.start("apply", "--yes", "--parallelism", "1")
@@ -129,7 +129,7 @@ def test_an_interrupted_apply_can_be_taken_up_again(place: Place, api: Api):
     assert place.acrsync("plan").codes == []
 
 
-def test_a_crash_after_a_create_is_named_waited_for_and_not_repeated(place: Place, api: Api):
+def test_after_a_crash_the_create_is_named_waited_for_and_not_repeated(place: Place, api: Api):
     place.write("acrsync.yaml", CREATES)
     api.faults({"kind": "hang_after", "method": "POST", "seconds": 20}, {"kind": "lag", "reads": 1})
     process = place.start("apply", "--yes", "--parallelism", "1")
@@ -171,7 +171,7 @@ def test_a_crash_between_delete_and_create_loses_nothing_of_the_bucket(place: Pl
     assert (row["region"], row["labels"], row["metadata_template"]) == ("us-west-2", ["TV"], template)
 
 
-def test_a_replacement_whose_delete_was_only_said_to_be_done_calls_nothing_deleted(place: Place, api: Api):
+def test_if_the_delete_of_a_replacement_did_not_happen_nothing_is_reported_as_deleted(place: Place, api: Api):
     place.write("acrsync.yaml", REPLACE)
     api.faults({"kind": "pretend", "method": "DELETE"})
     done = place.acrsync("apply", "--yes", "--settle", "0")
@@ -200,14 +200,14 @@ def limited_to(size_bytes: int) -> Callable[[], None]:
     return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, size_bytes))
 
 
-def test_where_the_record_cannot_be_begun_nothing_is_sent(place: Place, api: Api):
+def test_if_the_record_cannot_be_created_nothing_is_sent(place: Place, api: Api):
     place.write("acrsync.yaml", CREATES)
     done = place.acrsync("apply", "--yes", preexec_fn=limited_to(100))
     assert (done.code, done.codes) == (1, ["E061"])
     assert not begun(api, "POST")()
 
 
-def test_where_the_record_cannot_go_on_nothing_more_is_sent(place: Place, api: Api):
+def test_if_the_record_cannot_be_written_nothing_more_is_sent(place: Place, api: Api):
     place.write("acrsync.yaml", CREATES)
     whole = place.acrsync("apply", "--dry-run", "--format", "json")
     place.acrsync("apply", "--yes", "--parallelism", "1", "--runs", "probe")
@@ -231,7 +231,7 @@ def test_where_the_record_cannot_go_on_nothing_more_is_sent(place: Place, api: A
     assert {o["diagnostic"]["code"] for o in done.document["outcomes"] if o["diagnostic"]} == {"E061"}
 
 
-def test_where_only_the_end_of_the_record_is_missing_the_run_is_still_what_it_is(place: Place, api: Api):
+def test_if_only_the_end_of_the_record_is_missing_the_result_stays_the_same(place: Place, api: Api):
     place.write("acrsync.yaml", CREATES)
     place.acrsync("apply", "--yes", "--parallelism", "1", "--runs", "probe")
     (probe,) = (place.folder / "probe").glob("*.jsonl")
@@ -244,7 +244,7 @@ def test_where_only_the_end_of_the_record_is_missing_the_run_is_still_what_it_is
     assert [d["code"] for d in done.document["diagnostics"]] == ["W512"]
 
 
-def test_the_emulator_command_ends_quietly_on_both_signals(bare: Place):
+def test_the_emulator_command_ends_silently_on_both_signals(bare: Place):
     for signum in (signal.SIGINT, signal.SIGTERM):
         process: subprocess.Popen[str] = bare.start("emulator")
         assert process.stdout is not None

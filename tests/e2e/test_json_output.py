@@ -57,7 +57,7 @@ def test_progress_and_waiting_go_to_stderr_beside_the_document(place: Place):
     assert "PUT /api/buckets/14791: 200" in done.err
 
 
-def test_an_apply_always_says_outcomes_and_whether_it_verified(place: Place):
+def test_an_apply_always_reports_outcomes_and_verified(place: Place):
     place.write("acrsync.yaml", MANIFEST.replace(", News", ""))
     nothing = place.acrsync("apply", "--yes", "--format", "json").document
     assert (nothing["outcomes"], nothing["verified"]) == ([], True)
@@ -74,7 +74,7 @@ def test_requests_are_counted(place: Place, api: Api):
     assert sent == {method: seen.count(method) for method in sorted(set(seen))} != {}
 
 
-def test_trouble_with_the_api_is_a_document_too(bare: Place):
+def test_api_errors_are_also_one_document(bare: Place):
     bare.write("acrsync.yaml", MANIFEST)
     with hostile(answered(403, {"error": "Authentication Exception"})) as server:
         environment = {"ACRSYNC_ENDPOINT": server.url, "ACRSYNC_TOKEN": "t"}
@@ -82,7 +82,7 @@ def test_trouble_with_the_api_is_a_document_too(bare: Place):
     assert [d["code"] for d in document["diagnostics"]] == ["E403"]
 
 
-def test_hostile_names_stay_ascii_and_speak_no_command_of_a_pipeline(place: Place, api: Api):
+def test_hostile_names_stay_ascii_and_form_no_pipeline_command(place: Place, api: Api):
     api.control(
         "POST", "reset", {"rows": [{"id": 7, "uid": 19, "name": "x\n::error::##[group]\x1b[2J\u202e", "type": "File"}]}
     )

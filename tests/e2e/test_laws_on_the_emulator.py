@@ -131,7 +131,7 @@ def test_a_replacement_is_never_applied_without_approval(behind: Behind, manifes
 
 @few
 @given(accounts(), profiles)
-def test_export_then_load_then_plan_is_empty(behind: Behind, account, profile):
+def test_export_load_and_plan_show_no_changes(behind: Behind, account, profile):
     behind.set_up(account, profile)
     snapshot = behind.account.observe()
     text = dump(snapshot, uid=account_uid(Manifest(), snapshot))

@@ -92,7 +92,7 @@ def test_a_plan_for_another_account_is_refused(folder):
         assert caught.value.diagnostic.code == "E058"
 
 
-def test_what_there_is_can_be_looked_up_by_name():
+def test_existing_buckets_can_be_looked_up_by_name():
     assert all(getattr(acrsync, name) is not None for name in acrsync.__all__)
     with pytest.raises(AttributeError, match="no attribute 'sync'"):
         _ = acrsync.sync

@@ -42,7 +42,7 @@ def test_list_shows_every_bucket_and_how_it_compares(place: Place, api: Api):
     assert methods(api) == {"GET"}
 
 
-def test_without_a_manifest_there_is_no_state_and_one_with_mistakes_is_no_obstacle(place: Place):
+def test_list_works_without_a_manifest_and_with_an_invalid_one(place: Place):
     assert "state" not in place.acrsync("list").out
     place.write("acrsync.yaml", "buckets: {}\n")
     done = place.acrsync("list")
@@ -65,7 +65,7 @@ def test_list_takes_names_patterns_and_ids(place: Place, names, expected, reason
     assert {line.split()[0] for line in done.out.splitlines()[1:]} == expected, reason
 
 
-def test_a_name_that_nothing_has_is_an_error_with_the_near_one(place: Place):
+def test_an_unknown_name_is_an_error_with_a_suggestion(place: Place):
     done = place.acrsync("list", "tset")
     assert (done.code, done.codes, done.out) == (1, ["E020"], "")
     assert "fix: did you mean test?" in done.err
@@ -81,7 +81,7 @@ def test_used_by_names_projects_and_containers(place: Place, api: Api):
     assert f"used by            base-project radio (id {used['id']})" in place.acrsync("show", "test").out
 
 
-def test_json_has_everything_that_is_known(place: Place):
+def test_json_has_all_known_fields(place: Place):
     place.write("acrsync.yaml", MANIFEST)
     document = json.loads(place.acrsync("list", "--format", "json").out)
     assert document["account"]["uid"] == 19
@@ -101,7 +101,7 @@ def test_env_gives_the_shell_ids(place: Place):
     assert done.stdout == "12310\n"
 
 
-def test_names_that_give_one_variable_are_an_error(place: Place, api: Api):
+def test_names_that_map_to_one_variable_are_an_error(place: Place, api: Api):
     for name in ("radio-one", "radio_one"):
         api.post("/buckets", {"name": name, "region": "eu-west-1", "type": "File"})
     done = place.acrsync("list", "--format", "env")
@@ -168,7 +168,7 @@ def test_show_a_run_that_was_cut_off(place: Place):
 
 
 @pytest.mark.parametrize("what", ["missing.json", "last", "20260101T000000Z-abcdef", "nobody"])
-def test_what_cannot_be_shown_is_an_error(place: Place, what):
+def test_an_object_that_cannot_be_shown_is_an_error(place: Place, what):
     done = place.acrsync("show", what)
     assert (done.code, done.out, len(done.codes)) == (1, "", 1)
 

@@ -35,7 +35,7 @@ def pasted(place: Place, line: str) -> int:
 
 
 @pytest.mark.parametrize(("code", "command", "files"), CASES, ids=[f"{case[0]} {case[1]}" for case in CASES])
-def test_the_command_ends_the_error(place: Place, code, command, files):
+def test_the_pasted_command_resolves_the_error(place: Place, code, command, files):
     for name, text in files.items():
         place.write(name, text)
     before = place.acrsync(*command)

@@ -78,7 +78,7 @@ def test_a_dry_run_is_plan_with_the_same_output_and_code(place: Place):
     assert (plan.code, plan.out, plan.err) == (dry.code, dry.out, dry.err)
 
 
-def test_prune_deletes_what_the_manifest_does_not_name_but_never_what_has_content(place: Place, api: Api):
+def test_prune_deletes_unnamed_empty_buckets_only(place: Place, api: Api):
     place.write("acrsync.yaml", BUCKETS)
     refused = place.acrsync("plan", "--prune")
     assert refused.code == 3
@@ -119,7 +119,7 @@ def test_an_approval_on_the_command_line_is_for_one_guard_and_one_bucket(place: 
     assert writes(api)[-2:] == [("DELETE", "/api/buckets/14791"), ("POST", "/api/buckets")]
 
 
-def test_a_bucket_that_is_named_by_its_id_is_verified_under_its_new_one(place: Place):
+def test_a_replaced_bucket_named_by_id_is_verified_under_its_new_id(place: Place):
     entry = "  - {name: test, id: 14791, region: us-west-2, type: Live}\n"
     place.write("acrsync.yaml", f"version: 1\nbuckets:\n{entry}")
     done = place.acrsync("apply", "--yes", "--allow", "replace:14791", "--format", "json")
@@ -146,7 +146,7 @@ def test_with_parallelism_1_changes_are_made_one_after_another(place: Place, api
     assert all(later - earlier >= 0.15 for earlier, later in itertools.pairwise(posts))
 
 
-def test_settle_is_how_long_the_list_may_lag_behind(place: Place, api: Api):
+def test_settle_is_how_long_the_list_may_lag(place: Place, api: Api):
     place.write("acrsync.yaml", BUCKETS)
     api.faults({"kind": "lag", "method": ["POST", "PUT"], "seconds": 1.5})
     done = place.acrsync("apply", "--yes", "--settle", "10")
@@ -157,7 +157,7 @@ def test_settle_is_how_long_the_list_may_lag_behind(place: Place, api: Api):
     assert (done.code, "Not verified." in done.out) == (6, True)
 
 
-def test_a_lost_answer_to_a_create_is_settled_by_listing_and_never_sent_again(place: Place, api: Api):
+def test_a_create_with_a_lost_answer_is_looked_up_and_never_sent_again(place: Place, api: Api):
     place.write("acrsync.yaml", BUCKETS)
     api.faults({"kind": "reset_after", "method": "POST"})
     done = place.acrsync("apply", "--yes", "--settle", "5", "--format", "json")
@@ -165,7 +165,7 @@ def test_a_lost_answer_to_a_create_is_settled_by_listing_and_never_sent_again(pl
     assert [method for method, _ in writes(api)].count("POST") == 1
 
 
-def test_the_record_says_what_was_intended_before_and_what_became_of_it_after(place: Place, api: Api):
+def test_the_record_has_intents_before_and_outcomes_after_each_write(place: Place, api: Api):
     place.write("acrsync.yaml", BUCKETS)
     assert place.acrsync("apply", "--yes", "--parallelism", "1").code == 0
     (path,) = place.folder.glob(".acrsync/runs/*.jsonl")
@@ -185,7 +185,7 @@ def test_the_record_can_be_kept_elsewhere(place: Place, tmp_path):
     assert not (place.folder / ".acrsync").exists()
 
 
-def test_validate_needs_no_account_and_tells_everything_at_once(bare: Place):
+def test_validate_needs_no_account_and_reports_all_errors(bare: Place):
     bare.write("acrsync.yaml", BUCKETS)
     done = bare.acrsync("validate")
     assert (done.code, done.out, done.err) == (0, "Valid: 2 buckets in acrsync.yaml.\n", "")
@@ -219,7 +219,7 @@ def test_a_new_account_that_lists_only_what_acrcloud_shares_is_bootstrapped(plac
     assert place.acrsync("export").out.count("\naccount: {uid: 19}\n") == 1
 
 
-def test_an_account_that_is_not_the_manifests_is_refused(place: Place):
+def test_another_account_than_in_the_manifest_is_refused(place: Place):
     place.write("acrsync.yaml", BUCKETS + "account: {uid: 20}\n")
     done = place.acrsync("apply", "--yes")
     assert (done.code, "E309" in done.codes) == (3, True)

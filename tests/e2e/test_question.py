@@ -40,7 +40,7 @@ def test_yes_applies(ready: Place, api: Api):
 @pytest.mark.parametrize(
     "answer", ["no\n", "y\n", "Yes\n", " yes\n", "\n", "yes please\n", "\x04", "\udcff\n"], ids=ascii
 )
-def test_any_other_answer_is_no(ready: Place, api: Api, answer):
+def test_any_other_answer_cancels(ready: Place, api: Api, answer):
     with at_a_terminal(ready, "apply") as terminal:
         terminal.wait_for(ASKED)
         terminal.type(answer)
@@ -67,7 +67,7 @@ def test_with_json_the_plan_that_is_asked_about_is_shown_on_the_terminal(ready: 
     assert done.document["verified"] is True
 
 
-def test_where_nothing_is_to_be_done_nothing_is_asked(place: Place):
+def test_without_changes_there_is_no_question(place: Place):
     place.write("acrsync.yaml", MANIFEST.replace(", News", ""))
     with at_a_terminal(place, "apply") as terminal:
         done = terminal.ended()
@@ -85,7 +85,7 @@ def test_after_a_slow_answer_the_account_is_listed_again(ready: Place, api: Api)
     assert next(entry["path"] for entry in api.requests()[before:]) == "/api/buckets", "listed before the first write"
 
 
-def test_after_a_slow_answer_about_an_account_that_moved_on_nothing_is_written(ready: Place, api: Api):
+def test_after_a_slow_answer_nothing_is_written_if_the_account_changed(ready: Place, api: Api):
     with at_a_terminal(ready, "apply", "--format", "json", command=IMPATIENT) as terminal:
         terminal.wait_for(ASKED)
         api.change(14791, labels=["TV", "Else"])
@@ -97,7 +97,7 @@ def test_after_a_slow_answer_about_an_account_that_moved_on_nothing_is_written(r
     assert api.get("/buckets/14791")["data"]["labels"] == ["TV", "Else"]
 
 
-def test_without_a_terminal_yes_has_to_be_said_beforehand(ready: Place, api: Api):
+def test_without_a_terminal_yes_is_required(ready: Place, api: Api):
     for arguments in (("apply",), ("apply", "--format", "json")):
         done = ready.acrsync(*arguments)
         assert done.code == 1
@@ -117,7 +117,7 @@ def test_a_terminal_gets_colour_and_a_bar_that_does_not_stay(ready: Place, api: 
     assert "updated   ~ test (id 14791)\n" in done.err
 
 
-def test_a_terminal_shows_how_far_a_long_reading_has_come(ready: Place, api: Api):
+def test_a_terminal_shows_the_progress_of_a_long_read(ready: Place, api: Api):
     api.faults({"kind": "hang_before", "method": "GET", "seconds": 2, "nth": 1, "count": 1})
     with at_a_terminal(ready, "plan") as terminal:
         terminal.wait_for("Reading the account: ")

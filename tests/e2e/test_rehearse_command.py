@@ -73,7 +73,7 @@ def test_a_copy_plans_exactly_as_the_account_does(place: Place, api, copying):
     assert planned(place, environment) == planned(place)
 
 
-def test_a_copy_behaves_as_a_profile_says_and_spares_the_account(place: Place, api, copying):
+def test_a_copy_follows_its_profile_and_does_not_touch_the_account(place: Place, api, copying):
     place.write("profile.yaml", "base: documented\nduplicate_names: refuse_409\n")
     rows = api.control("GET", "state")
     environment = copying("--profile", "profile.yaml")
@@ -132,7 +132,7 @@ def test_a_plan_that_is_refused_is_shown_and_one_without_changes_is_not_rehearse
     assert (nothing.code, nothing.codes) == (0, ["E655"])
 
 
-def test_a_fault_in_the_product_is_found_and_kept_as_the_smallest_case_that_shows_it(place: Place, api):
+def test_a_defect_is_found_and_saved_as_its_smallest_case(place: Place, api):
     """The server stores labels that were not sent: nothing converges, so the rehearsal must say so."""
     place.write("acrsync.yaml", MANIFEST)
     place.write("profile.yaml", "base: documented\nput_ignores: [labels]\n")
@@ -149,7 +149,7 @@ def test_a_fault_in_the_product_is_found_and_kept_as_the_smallest_case_that_show
     assert "not converged" in again.out
 
 
-def test_a_file_that_is_no_case_is_refused(place: Place):
+def test_a_file_that_is_not_a_case_is_refused(place: Place):
     place.write("case.json", "{}")
     assert place.acrsync("rehearse", "--replay", "case.json").codes == ["E656"]
 
@@ -166,7 +166,7 @@ def resending(arguments: Sequence[str]) -> int:
         return cli.run(arguments)
 
 
-def test_a_fault_that_was_put_into_the_product_is_found_by_rehearsing():
+def test_a_planted_defect_is_found_by_rehearse():
     manifest = {"acrsync.json": json.dumps(yaml.safe_load(MANIFEST))}
     calm = Case(Scenario("planted", manifest), "lenient")
     with worker(resending) as play:

@@ -101,7 +101,7 @@ def test_an_unknown_create_of_one_manifest_is_settled_by_an_apply_of_another(pla
     assert sorted(name for name in names if name in ("b0", "b1", "b2", "other")) == ["b0", "b1", "b2", "other"]
 
 
-def test_a_second_apply_is_told_who_holds_the_account(place: Place, api: Api, going_on: subprocess.Popen[str]):
+def test_a_second_apply_names_the_run_that_holds_the_account(place: Place, api: Api, going_on: subprocess.Popen[str]):
     run_id = place_id(place, 0)
     second = place.acrsync("apply", *QUICK, "--lock-timeout", "0", "--format", "json")
     assert (second.code, [d["code"] for d in second.document["diagnostics"]]) == (5, ["E075"])
@@ -117,7 +117,7 @@ def test_a_second_apply_waits_for_the_first(place: Place, api: Api, going_on: su
     assert [entry["method"] for entry in api.requests()].count("POST") == 3
 
 
-def test_a_plan_says_that_an_apply_is_going_on(place: Place, api: Api, going_on: subprocess.Popen[str]):
+def test_a_plan_reports_a_running_apply(place: Place, api: Api, going_on: subprocess.Popen[str]):
     plan = place.acrsync("plan", "--settle", "0")
     assert (plan.code, plan.codes) == (0, ["H515"])
     assert place_id(place, 0) in plan.out
@@ -144,13 +144,13 @@ def test_runs_are_listed_and_shown(place: Place, api: Api):
     assert {entry["method"] for entry in api.requests()[-3:]} <= {"GET", "POST"}
 
 
-def test_the_last_run_can_be_taken_back_by_that_word(place: Place, api: Api):
+def test_the_last_run_can_be_undone_as_last(place: Place, api: Api):
     place.write("acrsync.yaml", CREATES)
     assert place.acrsync("apply", *QUICK).code == 0
     assert place.acrsync("plan", "--undo", "last").out.count("  - b") == 3
 
 
-def test_what_a_run_left_open_can_be_given_up(place: Place, api: Api):
+def test_an_open_run_can_be_closed(place: Place, api: Api):
     place.write("acrsync.yaml", MOVES)
     killed_while(place, api, "--yes")
     place.write("other.yaml", OTHER)
@@ -172,7 +172,7 @@ def test_another_form_of_the_address_is_the_same_account(place: Place, api: Api)
     assert "finishes an interrupted replacement" in plan.out
 
 
-def test_a_git_repository_is_a_memory_for_two_machines(place: Place, api: Api, tmp_path):
+def test_a_git_repository_is_shared_by_two_machines(place: Place, api: Api, tmp_path):
     subprocess.run(["git", "init", "--quiet", "--bare", str(tmp_path / "store.git")], check=True)
     store = ("--runs", f"git:{tmp_path / 'store.git'}")
     place.write("acrsync.yaml", CREATES.replace("version: 1\n", "version: 1\naccount: {uid: 19}\n"))

@@ -52,7 +52,7 @@ def test_a_runner_that_keeps_runs_in_a_folder_is_warned(place: Place, api: Api, 
     assert "W085" not in place.acrsync(*command, "--runs", f"git:{tmp_path / 'store.git'}", environment=CI).codes
 
 
-def test_the_line_that_the_warning_names_ends_it(place: Place, api: Api, tmp_path):
+def test_the_line_in_the_warning_resolves_it(place: Place, api: Api, tmp_path):
     place.write("acrsync.yaml", IDENTIFIED)
     git("init", "--quiet", "--bare", str(tmp_path / "store.git"), folder=tmp_path)
     git("init", "--quiet", folder=place.folder)
@@ -65,7 +65,7 @@ def test_the_line_that_the_warning_names_ends_it(place: Place, api: Api, tmp_pat
     assert place.acrsync("apply", *QUICK, environment=CI).code == 0
 
 
-def test_a_commit_that_is_older_than_the_one_applied_last_is_refused(place: Place, api: Api):
+def test_a_commit_older_than_the_last_applied_one_is_refused(place: Place, api: Api):
     older = committed(place, STACK + entry("one"))
     newer = committed(place, STACK + entry("one") + entry("two"))
     assert place.acrsync("apply", *QUICK).code == 0
@@ -102,7 +102,7 @@ def test_another_stack_and_a_commit_of_another_branch_are_not_older(place: Place
     assert place.acrsync("apply", *QUICK).codes == []
 
 
-def test_a_shallow_clone_that_cannot_tell_is_warned(place: Place, api: Api, tmp_path):
+def test_in_a_shallow_clone_there_is_a_warning(place: Place, api: Api, tmp_path):
     older = committed(place, STACK + entry("one"))
     committed(place, STACK + entry("one") + entry("two"))
     assert place.acrsync("apply", *QUICK).code == 0
@@ -115,7 +115,7 @@ def test_a_shallow_clone_that_cannot_tell_is_warned(place: Place, api: Api, tmp_
     assert place.acrsync("apply", *QUICK, *runs).codes == ["W087"]
 
 
-def test_a_saved_plan_names_what_was_open_and_is_refused_if_that_has_changed(place: Place, api: Api):
+def test_a_saved_plan_names_open_runs_and_is_refused_if_they_changed(place: Place, api: Api):
     place.write("acrsync.yaml", CREATES)
     place.write("other.yaml", OTHER)
     assert place.acrsync("plan", "--out", "before.json", "other.yaml").code == 0
@@ -130,7 +130,7 @@ def test_a_saved_plan_names_what_was_open_and_is_refused_if_that_has_changed(pla
     assert place.acrsync("apply", *QUICK, "--plan", "after.json").code == 0
 
 
-def test_a_saved_plan_that_was_cut_off_can_be_applied_again(place: Place, api: Api):
+def test_an_interrupted_saved_plan_can_be_applied_again(place: Place, api: Api):
     place.write("acrsync.yaml", CREATES)
     assert place.acrsync("plan", "--out", "plan.json").code == 0
     killed_while(place, api, *QUICK, "--plan", "plan.json")
@@ -151,7 +151,7 @@ def test_a_plan_says_that_it_could_not_read_the_store_and_apply_refuses(place: P
     assert not sent(api, "POST")
 
 
-def test_a_strict_run_leaves_a_create_of_unknown_end_to_a_person(place: Place, api: Api):
+def test_a_strict_run_leaves_an_unknown_create_to_a_person(place: Place, api: Api):
     place.write("acrsync.yaml", IDENTIFIED)
     killed_while(place, api, *QUICK, "--strict-runs")
     blocked = place.acrsync("apply", *QUICK)
@@ -165,7 +165,7 @@ def test_a_strict_run_leaves_a_create_of_unknown_end_to_a_person(place: Place, a
     assert names(api) == ["b0", "b1", "b2"]
 
 
-def test_a_strict_run_that_ends_well_leaves_nothing(place: Place, api: Api, tmp_path):
+def test_a_successful_strict_run_leaves_nothing_open(place: Place, api: Api, tmp_path):
     place.write("acrsync.yaml", IDENTIFIED)
     git("init", "--quiet", "--bare", str(tmp_path / "store.git"), folder=tmp_path)
     store = ("--runs", f"git:{tmp_path / 'store.git'}")
@@ -176,7 +176,7 @@ def test_a_strict_run_that_ends_well_leaves_nothing(place: Place, api: Api, tmp_
     assert place.acrsync("plan", *store).codes == []
 
 
-def test_the_store_is_read_while_the_list_is(place: Place, api: Api, tmp_path):
+def test_the_store_and_the_list_are_read_in_parallel(place: Place, api: Api, tmp_path):
     """A fetch that ends only after the list was asked for: a plan that read the store first would hang."""
     place.write("acrsync.yaml", IDENTIFIED)
     slow = tmp_path / "bin" / "git"
@@ -193,7 +193,7 @@ def test_the_store_is_read_while_the_list_is(place: Place, api: Api, tmp_path):
     assert (place.folder / "fetched").exists()
 
 
-def test_a_store_can_be_named_by_its_path_from_here(place: Place, api: Api):
+def test_a_store_can_be_given_as_a_relative_path(place: Place, api: Api):
     place.write("acrsync.yaml", IDENTIFIED)
     git("init", "--quiet", "--bare", str(place.folder / "store.git"), folder=place.folder)
     assert place.acrsync("apply", *QUICK, "--runs", "git:./store.git").code == 0

@@ -38,7 +38,7 @@ def test_a_saved_plan_is_applied_without_its_manifest_and_once(saved: Place, api
     assert {entry["method"] for entry in api.requests()[before:]} == {"GET"}
 
 
-def test_plan_prints_the_number_that_apply_can_be_bound_to(saved: Place, api: Api):
+def test_plan_prints_the_digest_for_apply(saved: Place, api: Api):
     digest = digest_of(saved)
     assert saved.acrsync("plan").out.endswith(f"Digest: {digest}\n")
     other = digest[:-1] + ("0" if digest[-1] != "0" else "1")
@@ -47,7 +47,7 @@ def test_plan_prints_the_number_that_apply_can_be_bound_to(saved: Place, api: Ap
     assert saved.acrsync("apply", "--plan", "plan.json", "--yes", "--expect", digest).code == 0
 
 
-def test_drift_elsewhere_does_not_void_a_plan(saved: Place, api: Api):
+def test_drift_of_other_buckets_does_not_invalidate_a_plan(saved: Place, api: Api):
     api.change(1116, labels=["Else"])
     api.control("POST", "buckets/14791/content", {"channels": 3})
     assert saved.acrsync("apply", "--plan", "plan.json", "--yes").code == 0
@@ -102,7 +102,7 @@ def test_a_plan_for_another_account_is_refused_before_anything_is_written(place:
     assert {entry["method"] for entry in api.requests()} == {"GET"}
 
 
-def test_guards_are_asked_again_right_before_a_delete(place: Place, api: Api):
+def test_guards_are_checked_again_right_before_a_delete(place: Place, api: Api):
     place.write("acrsync.yaml", "version: 1\nremoved: [{name: adsfasdf}]\n")
     assert place.acrsync("plan", "--out", "plan.json").code == 0
     api.control("PUT", "profile", {"num_counts": "files"})
@@ -131,5 +131,5 @@ USAGE = {
 
 
 @pytest.mark.parametrize("arguments", USAGE.values(), ids=USAGE)
-def test_nothing_that_would_change_a_saved_plan_goes_with_it(saved: Place, arguments):
+def test_options_that_would_change_a_saved_plan_are_refused(saved: Place, arguments):
     assert saved.acrsync("apply", "--plan", "plan.json", "--yes", *arguments).codes == ["E002"]

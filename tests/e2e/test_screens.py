@@ -30,7 +30,7 @@ def on_screen(place: Place, *arguments: str, width: int, **environment: str) -> 
 
 
 @pytest.mark.parametrize("width", [60, 80, 200])
-def test_a_plan_fits_the_screen_and_says_the_same_as_in_a_pipe(place: Place, width: int):
+def test_a_plan_fits_the_screen_with_the_same_content_as_in_a_pipe(place: Place, width: int):
     place.write("acrsync.yaml", MANIFEST)
     shown = on_screen(place, "plan", width=width)
     assert SGR.search(shown)
@@ -41,7 +41,7 @@ def test_a_plan_fits_the_screen_and_says_the_same_as_in_a_pipe(place: Place, wid
 
 
 @pytest.mark.parametrize("command", ["list", "show test", "explain E302", "validate"])
-def test_other_answers_fit_a_narrow_screen_too(place: Place, command: str):
+def test_other_output_also_fits_a_narrow_screen(place: Place, command: str):
     place.write("acrsync.yaml", MANIFEST + "unknown: key\n" if command == "validate" else MANIFEST)
     for line in SGR.sub("", on_screen(place, *command.split(), width=60)).splitlines():
         assert columns(line) <= 60 or len(line.split()) == 1, line
@@ -50,7 +50,7 @@ def test_other_answers_fit_a_narrow_screen_too(place: Place, command: str):
 PICTURE = ROOT / "docs" / "img" / "narrow.svg"
 
 
-def test_the_picture_of_a_narrow_light_screen_shows_what_is_printed_there(bare: Place, request):
+def test_the_picture_of_a_narrow_light_screen_shows_the_current_output(bare: Place, request):
     bare.write("acrsync.yaml", (ROOT / "docs" / "img" / "acrsync.yaml").read_text())
     shown = on_screen(bare, "plan", "--endpoint", "emulator:", width=60)
     if request.config.getoption("--update-golden"):
@@ -73,7 +73,7 @@ COLOURS = [
 @pytest.mark.parametrize(
     ("environment", "arguments", "coloured", "reason"), COLOURS, ids=[case[-1] for case in COLOURS]
 )
-def test_who_decides_about_colour(place: Place, environment, arguments, coloured, reason):
+def test_color_follows_options_variables_and_terminal(place: Place, environment, arguments, coloured, reason):
     place.write("acrsync.yaml", MANIFEST)
     done = place.acrsync("plan", *arguments, environment=environment)
     assert bool(SGR.search(done.out)) is coloured, reason
@@ -81,7 +81,7 @@ def test_who_decides_about_colour(place: Place, environment, arguments, coloured
     assert bool(SGR.search(wrong.err)) is coloured, reason
 
 
-def test_variables_stand_for_options_in_every_command(place: Place):
+def test_variables_set_options_of_every_command(place: Place):
     place.write("acrsync.yaml", MANIFEST)
     environment = {
         "ACRSYNC_FORMAT": "json",
@@ -99,7 +99,7 @@ def test_variables_stand_for_options_in_every_command(place: Place):
     assert place.acrsync("plan", environment={"ACRSYNC_FORMAT": "", "ACRSYNC_SETTLE": ""}).out.startswith("Account 19")
 
 
-def test_a_flag_beats_its_variable(place: Place):
+def test_a_flag_takes_precedence_over_its_variable(place: Place):
     place.write("acrsync.yaml", MANIFEST)
     assert place.acrsync("plan", "--format", "text", environment={"ACRSYNC_FORMAT": "json"}).out.startswith(
         "Account 19"

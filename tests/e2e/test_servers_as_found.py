@@ -42,7 +42,7 @@ def writes(api: Api) -> list[str]:
     ],
 )
 @pytest.mark.parametrize("record", ["kept", "gone"])
-def test_a_name_that_the_server_stores_otherwise_is_sent_once(
+def test_a_name_that_the_server_stores_differently_is_sent_once(
     place: Place, api: Api, name: str, switches: dict[str, Any], record: str
 ):
     switched(api, **switches)
@@ -62,7 +62,7 @@ def test_a_name_that_the_server_stores_otherwise_is_sent_once(
     assert writes(api) == ["POST /api/buckets"]
 
 
-def test_a_run_is_no_news_once_its_fix_for_a_name_that_is_stored_otherwise_is_applied(place: Place, api: Api):
+def test_after_the_fix_for_a_differently_stored_name_is_applied_the_run_is_no_longer_reported(place: Place, api: Api):
     switched(api, name_stored="lowered")
     manifest(place, 'name: "Radio Eins"')
     assert place.acrsync("apply", "--yes", "--settle", "2").code == 6
@@ -75,7 +75,7 @@ def test_a_run_is_no_news_once_its_fix_for_a_name_that_is_stored_otherwise_is_ap
     assert place.acrsync("plan").codes == []
 
 
-def test_a_bucket_with_content_that_is_renamed_to_a_name_that_is_cut_gets_no_empty_twin(place: Place, api: Api):
+def test_a_rename_to_a_truncated_name_creates_no_second_bucket(place: Place, api: Api):
     switched(api, name_max_length=20, name_too_long="cut")
     api.control("POST", "buckets/1116/content", {"files": 3})
     manifest(place, f'name: "{LONG}", was: offline-bucket')
@@ -87,7 +87,7 @@ def test_a_bucket_with_content_that_is_renamed_to_a_name_that_is_cut_gets_no_emp
     assert writes(api) == ["PUT /api/buckets/1116"]
 
 
-def test_a_create_that_is_answered_with_another_buckets_body_is_no_licence_to_delete_that(place: Place, api: Api):
+def test_a_create_answered_with_another_bucket_never_leads_to_its_deletion(place: Place, api: Api):
     switched(api, create_answer="another_row")
     manifest(place, "name: new")
     done = place.acrsync("apply", "--yes", "--settle", "2")
@@ -101,7 +101,7 @@ def test_a_create_that_is_answered_with_another_buckets_body_is_no_licence_to_de
 
 @pytest.mark.parametrize("answer", ["as_sent", "another_row", "id_only", "null", "empty"])
 @pytest.mark.parametrize("verb", ["create", "update"])
-def test_whatever_an_answer_shows_the_account_ends_as_wanted(place: Place, api: Api, verb: str, answer: str):
+def test_the_account_ends_in_sync_for_every_answer(place: Place, api: Api, verb: str, answer: str):
     switched(api, **{f"{verb}_answer": answer})
     manifest(place, "name: new, labels: [A]", "name: offline-bucket, labels: [B]", "name: moved, was: us_bucket")
     text = (place.folder / "acrsync.yaml").read_text()
@@ -122,7 +122,7 @@ def test_whatever_an_answer_shows_the_account_ends_as_wanted(place: Place, api: 
     ],
     ids=str,
 )
-def test_what_only_lags_is_waited_for(place: Place, api: Api, lag: dict[str, Any]):
+def test_a_lagging_read_is_waited_for(place: Place, api: Api, lag: dict[str, Any]):
     switched(api, **lag)
     place.write(
         "acrsync.yaml",
@@ -142,7 +142,7 @@ def test_what_only_lags_is_waited_for(place: Place, api: Api, lag: dict[str, Any
 
 
 @pytest.mark.parametrize("field", ["labels", "metadata_template", "net_type"])
-def test_an_update_that_resets_what_was_not_sent_is_made_once(place: Place, api: Api, field: str):
+def test_an_update_that_resets_other_fields_is_made_once(place: Place, api: Api, field: str):
     switched(api, put_resets=[field])
     other = "metadata_template: {x: {}}" if field != "metadata_template" else "labels: [X]"
     if field == "metadata_template":
@@ -165,7 +165,7 @@ def test_an_update_that_resets_what_was_not_sent_is_made_once(place: Place, api:
 @pytest.mark.parametrize("parallelism", sampled(["3", "1"], every=2))
 @pytest.mark.parametrize("shown", [{"update_answer": "empty"}, {"get_lag_seconds": 1, "list_lag_seconds": 1}], ids=str)
 @pytest.mark.parametrize("renamed", [True, False])
-def test_what_an_update_reset_is_told_though_its_answer_or_a_list_does_not_show_it(
+def test_a_reset_field_is_reported_even_if_the_answer_or_a_list_does_not_show_it(
     place: Place, api: Api, renamed: bool, shown: dict[str, Any], parallelism: str
 ):
     ids = (14791, 12310, 12309)
@@ -185,7 +185,7 @@ def test_what_an_update_reset_is_told_though_its_answer_or_a_list_does_not_show_
 
 
 @pytest.mark.parametrize("answer", ["empty", "old_row"])
-def test_what_an_update_reset_is_told_in_the_end_though_everything_lags(place: Place, api: Api, answer: str):
+def test_a_reset_field_is_reported_at_the_end_even_if_everything_lags(place: Place, api: Api, answer: str):
     api.put("/buckets/14791", {"metadata_template": '{"a": {"default": "1"}}'})
     lag = {"get_lag_seconds": 1, "list_lag_seconds": 1}
     switched(api, put_resets=["metadata_template"], update_answer=answer, **lag)
@@ -195,7 +195,7 @@ def test_what_an_update_reset_is_told_in_the_end_though_everything_lags(place: P
     assert "metadata_template is None, not {'a': {'default': '1'}}" in done.out
 
 
-def test_a_rename_that_the_server_never_keeps_is_told_as_what_it_is(place: Place, api: Api):
+def test_a_rename_that_the_server_ignores_is_reported_as_such(place: Place, api: Api):
     switched(api, name_stored="lowered")
     manifest(place, "id: 1116, name: Offline-Bucket")
     for _ in range(2):
@@ -204,7 +204,7 @@ def test_a_rename_that_the_server_never_keeps_is_told_as_what_it_is(place: Place
         assert "name is 'offline-bucket', not 'Offline-Bucket'" in done.out
 
 
-def test_a_saved_plan_makes_no_second_bucket_of_a_name_that_was_taken(place: Place, api: Api):
+def test_a_saved_plan_creates_no_second_bucket_with_a_taken_name(place: Place, api: Api):
     switched(api, name_equality="exact", duplicate_names="allow")
     manifest(place, "name: music", "name: b, was: offline-bucket")
     assert place.acrsync("plan", "--out", "plan.json").code == 0
@@ -216,7 +216,7 @@ def test_a_saved_plan_makes_no_second_bucket_of_a_name_that_was_taken(place: Pla
     assert done.codes.count("E502") == 2
 
 
-def test_a_create_that_is_doubled_on_its_way_is_already_there(place: Place, api: Api):
+def test_a_create_delivered_twice_is_reported_as_already_done(place: Place, api: Api):
     api.faults({"kind": "duplicate", "answer": "second", "method": "POST", "path": "/api/buckets"})
     manifest(place, "name: new")
     done = place.acrsync("apply", "--yes", "--settle", "2")
@@ -235,7 +235,7 @@ def test_one_bucket_that_is_forbidden_is_one_failure(place: Place, api: Api):
     assert writes(api) == ["PUT /api/buckets/14791"]
 
 
-def test_a_bucket_renamed_in_the_file_gets_no_silent_twin(place: Place, api: Api):
+def test_a_rename_in_the_manifest_without_was_is_reported(place: Place, api: Api):
     entry = "  - {name: renamed, region: eu-west-1, type: Live, labels: [TV]}\n"
     place.write("acrsync.yaml", "version: 1\nlimits: {deletes: 5}\nbuckets:\n" + entry)
     done = place.acrsync("plan")
@@ -255,9 +255,7 @@ def test_a_bucket_renamed_in_the_file_gets_no_silent_twin(place: Place, api: Api
 
 @pytest.mark.parametrize("equality", ["ignore_case", "ignore_case_and_accents"])
 @pytest.mark.parametrize("parallelism", ["1", "8"])
-def test_names_that_the_server_takes_for_one_are_given_up_before_they_are_taken(
-    place: Place, api: Api, equality: str, parallelism: str
-):
+def test_equivalent_names_are_freed_before_they_are_reused(place: Place, api: Api, equality: str, parallelism: str):
     """A swap, a chain with a create at its end, and a delete with a create after it; no write is refused."""
     switched(api, name_equality=equality)
     accents = equality == "ignore_case_and_accents"

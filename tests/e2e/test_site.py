@@ -42,6 +42,6 @@ def test_a_link_out_of_the_site_leads_into_the_repository(source):
     assert "](https://github.com/acrsync/acrsync/blob/main/Dockerfile)" in (source / "docs" / "gitops.md").read_text()
 
 
-def test_a_link_that_leads_nowhere_is_an_error():
+def test_a_broken_link_is_an_error():
     with pytest.raises(FileNotFoundError, match=r"missing\.md"):
         BUILD["_relinked"]("[a page](missing.md)", ROOT / "docs" / "README.md")

@@ -31,7 +31,7 @@ def shell(place: Place, line: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize(
     "command", ["plan", "plan --format json", "export", "validate", "schema", "--help"], ids=lambda line: line
 )
-def test_a_reader_that_goes_away_is_no_failure(ready: Place, command):
+def test_a_closed_pipe_is_not_a_failure(ready: Place, command):
     done = shell(ready, f"acrsync {command} | head -c 1 | wc -c")
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "1", "")
 
@@ -47,7 +47,7 @@ def test_a_closed_output_stops_no_apply_and_changes_no_code(ready: Place, api: A
 
 @needs_a_full_disk
 @pytest.mark.parametrize("command", ["plan", "plan --format json", "export", "schema"], ids=lambda line: line)
-def test_an_answer_that_does_not_fit_on_the_disk_is_a_failure(ready: Place, command):
+def test_output_that_does_not_fit_on_the_disk_is_a_failure(ready: Place, command):
     done = shell(ready, f"acrsync {command} > /dev/full")
     assert done.returncode == 1
     assert done.stderr.startswith("error[E004]: Cannot write the output\n  No space left on device.\n  fix: ")
@@ -79,7 +79,7 @@ def test_out_to_a_device_writes_to_it_and_leaves_it_a_device(ready: Place):
     assert Path("/dev/full").is_char_device()
 
 
-def test_a_file_is_written_whole_or_not_at_all(ready: Place):
+def test_a_file_is_written_completely_or_not_at_all(ready: Place):
     ready.write("plan.json", "old")
     done = ready.acrsync("plan", "--out", "plan.json", "--out", "missing/plan.json")
     assert done.codes == ["E005"]
@@ -93,7 +93,7 @@ def test_several_outputs_of_several_formats(ready: Place):
     assert (ready.folder / "plan.json").read_text() == (ready.folder / "again.json").read_text()
 
 
-def test_a_format_that_is_none_is_not_taken_for_a_file(ready: Place):
+def test_an_unknown_format_is_not_treated_as_a_file(ready: Place):
     done = ready.acrsync("plan", "--out", "jsno:plan.json")
     assert (done.code, done.codes) == (1, ["E002"])
     assert "jsno is not one of the formats" in done.err

@@ -106,19 +106,19 @@ def ready(bare: Place, tls: str) -> Place:
     return bare
 
 
-def test_a_certificate_that_nobody_trusts_ends_the_run_at_once(ready: Place, api: Hostile):
+def test_an_untrusted_certificate_ends_the_run(ready: Place, api: Hostile):
     done = ready.acrsync("plan")
     assert (done.code, done.codes, api.requests) == (1, ["E412"], [])
     assert "REQUESTS_CA_BUNDLE=/path/to/ca.pem" in done.err
 
 
 @pytest.mark.parametrize("name", ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"])
-def test_an_authority_of_ones_own_can_be_named(ready: Place, api: Hostile, name):
+def test_a_private_ca_can_be_set(ready: Place, api: Hostile, name):
     assert ready.acrsync("plan", environment={name: str(CERTIFICATE)}).code == 0
     assert set(api.methods) == {"GET"}
 
 
-def test_a_bundle_that_is_missing_or_none_is_said_to_be_so(ready: Place, api: Hostile):
+def test_a_missing_or_invalid_ca_bundle_is_reported(ready: Place, api: Hostile):
     ready.write("none.pem", "nothing")
     for name, reason in (("missing.pem", "No such file or directory"), ("none.pem", "it contains no certificate")):
         done = ready.acrsync("plan", environment={"REQUESTS_CA_BUNDLE": name})
@@ -156,7 +156,7 @@ def test_the_authorities_of_the_system_do_not_let_any_certificate_pass(ready: Pl
     assert (done.code, done.codes, api.requests) == (1, ["E412"], [])
 
 
-def test_a_bundle_that_is_named_is_all_that_is_trusted(ready: Place, api: Hostile, system, tmp_path: Path):
+def test_only_the_given_ca_bundle_is_trusted(ready: Place, api: Hostile, system, tmp_path: Path):
     other = certificate_of_somebody_else(tmp_path)
     environment = {**system, "ACRSYNC_TRUSTSTORE": "1", "REQUESTS_CA_BUNDLE": str(other)}
     done = ready.acrsync("plan", environment=environment)
@@ -169,7 +169,7 @@ def certificate_of_somebody_else(folder: Path) -> Path:
     return folder / "other.pem"
 
 
-def test_without_truststore_it_is_said_what_to_install(ready: Place):
+def test_without_truststore_the_package_to_install_is_named(ready: Place):
     hidden = "import sys; sys.modules['truststore'] = None; from acrsync.cli import main; main()"
     done = ready.ended(ready.begin([sys.executable, "-c", hidden, "plan"], environment={"ACRSYNC_TRUSTSTORE": "yes"}))
     assert (done.code, done.codes) == (1, ["E018"])
@@ -178,13 +178,13 @@ def test_without_truststore_it_is_said_what_to_install(ready: Place):
     assert (done.code, done.codes, "ACRSYNC_TRUSTSTORE" in done.err) == (1, ["E002"], True)
 
 
-def test_what_is_said_to_install_is_what_the_extras_ask_for():
+def test_the_package_to_install_is_that_of_the_extra():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = [requirement for extra in project["optional-dependencies"].values() for requirement in extra]
     assert set(EXTRAS.values()) <= set(asked)
 
 
-def test_https_goes_through_the_proxy_as_a_tunnel(ready: Place, api: Hostile, tls: str, proxy):
+def test_https_uses_the_proxy_as_a_tunnel(ready: Place, api: Hostile, tls: str, proxy):
     url, lines = proxy
     environment = {"HTTPS_PROXY": url, "REQUESTS_CA_BUNDLE": str(CERTIFICATE)}
     assert ready.acrsync("plan", environment=environment).code == 0
@@ -193,14 +193,14 @@ def test_https_goes_through_the_proxy_as_a_tunnel(ready: Place, api: Hostile, tl
 
 
 @pytest.mark.parametrize("spared", ["127.0.0.1", "*", "example.org,127.0.0.1"])
-def test_no_proxy_spares_a_host(ready: Place, api: Hostile, proxy, spared):
+def test_no_proxy_excludes_a_host(ready: Place, api: Hostile, proxy, spared):
     url, lines = proxy
     environment = {"HTTPS_PROXY": url, "NO_PROXY": spared, "REQUESTS_CA_BUNDLE": str(CERTIFICATE)}
     assert ready.acrsync("plan", environment=environment).code == 0
     assert (lines, set(api.methods)) == ([], {"GET"})
 
 
-def test_a_proxy_for_everything_is_not_asked(ready: Place, proxy):
+def test_all_proxy_is_not_used_for_loopback(ready: Place, proxy):
     url, lines = proxy
     environment = {"ALL_PROXY": url, "HTTP_PROXY": url, "http_proxy": url, "REQUESTS_CA_BUNDLE": str(CERTIFICATE)}
     assert ready.acrsync("plan", environment=environment).code == 0
@@ -210,7 +210,7 @@ def test_a_proxy_for_everything_is_not_asked(ready: Place, proxy):
 CREDENTIALS = "proxy-user:proxy-p%40ss"
 
 
-def test_a_proxy_with_credentials_gets_them_and_nobody_sees_them(ready: Place, api: Hostile, proxy):
+def test_proxy_credentials_are_sent_and_never_shown(ready: Place, api: Hostile, proxy):
     url, lines = proxy
     named = url.replace("://", f"://{CREDENTIALS}@")
     ready.secrets |= {"proxy-p@ss", CREDENTIALS, b64encode(b"proxy-user:proxy-p@ss").decode()}
@@ -225,13 +225,13 @@ def test_a_proxy_with_credentials_gets_them_and_nobody_sees_them(ready: Place, a
     assert (done.code, done.codes) == (1, ["E413"])
 
 
-def test_a_proxy_that_refuses_is_told_apart_from_the_api(ready: Place, api: Hostile):
+def test_a_proxy_refusal_is_distinguished_from_an_api_refusal(ready: Place, api: Hostile):
     with hostile(answered(407, "no")) as refusing:
         done = ready.acrsync("plan", environment={"HTTPS_PROXY": refusing.url})
     assert (done.code, done.codes, api.requests) == (1, ["E413"], [])
 
 
-def test_a_plain_server_at_an_https_address(ready: Place):
+def test_a_plain_http_server_at_an_https_address_is_reported(ready: Place):
     def serve(connection: socket.socket) -> None:
         with connection:
             connection.sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
@@ -251,7 +251,7 @@ def test_a_plain_server_at_an_https_address(ready: Place):
         "ftp://user:hush-word@127.0.0.1",
     ],
 )
-def test_a_proxy_that_cannot_be_read_ends_the_run_at_once_and_is_not_shown(ready: Place, api: Hostile, address):
+def test_an_invalid_proxy_url_ends_the_run_and_is_not_shown(ready: Place, api: Hostile, address):
     for command in (("plan", "--debug"), ("apply", "--yes", "--debug"), ("export", "--debug")):
         done = ready.acrsync(*command, environment={"HTTPS_PROXY": address})
         assert (done.code, done.codes, api.requests) == (1, ["E454"], [])
@@ -260,7 +260,7 @@ def test_a_proxy_that_cannot_be_read_ends_the_run_at_once_and_is_not_shown(ready
 
 
 @pytest.mark.parametrize("status", [403, 407])
-def test_a_proxy_that_refuses_the_login_is_asked_once_and_its_words_do_not_show_it(ready: Place, status):
+def test_a_proxy_that_refuses_the_login_is_tried_once_and_the_password_is_not_shown(ready: Place, status):
     """It repeats the login in its refusal: as it is, and in base64, as it was sent."""
     asked: list[bytes] = []
     basic = base64.b64encode(b"user:hush-word/1").decode()
@@ -278,7 +278,7 @@ def test_a_proxy_that_refuses_the_login_is_asked_once_and_its_words_do_not_show_
     assert not {secret for secret in ("hush-word", basic, basic[5:15]) if secret in done.out + done.err}
 
 
-def test_answers_that_only_announce_the_answer_are_skipped(ready: Place):
+def test_interim_answers_are_skipped(ready: Place):
     announced = b"HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n"
 
     def announcing(connection: socket.socket, request: Request) -> bool | None:

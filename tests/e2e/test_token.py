@@ -54,14 +54,14 @@ def test_the_order_of_the_sources(ready: Place, server: Hostile):
 
 
 @pytest.mark.parametrize("name", ["ACRSYNC_TOKEN", "ACRCLOUD_ACCESS_TOKEN"])
-def test_an_empty_variable_is_a_secret_that_is_missing_and_nothing_else_takes_its_place(ready: Place, server, name):
+def test_an_empty_variable_is_a_missing_token_without_fallback(ready: Place, server, name):
     login(ready, access_token="from-the-login")
     done = ready.acrsync("plan", environment={"ACRSYNC_ENDPOINT": server.url, name: ""})
     assert (done.code, done.codes, server.requests) == (1, ["E013"], [])
     assert f"  {name} is set, but empty.\n" in done.err
 
 
-def test_a_token_that_is_refused_is_the_first_and_only_thing_said(ready: Place, api: Api):
+def test_a_refused_token_is_the_only_error(ready: Place, api: Api):
     environment = {"ACRSYNC_ENDPOINT": api.url, "ACRSYNC_TOKEN": "wrong"}
     for command in ("plan", "apply --yes", "export", "list", "show test"):
         done = ready.acrsync(*command.split(), environment=environment)
@@ -123,7 +123,7 @@ def test_a_foreign_base_url_gets_no_token(ready: Place, base_url):
 @pytest.mark.parametrize(
     "url", ["http://example.org", "http://api-v2.acrcloud.com", "ftp://127.0.0.1", "https://", "x", ""]
 )
-def test_an_endpoint_that_would_show_the_token_or_is_none_is_refused(ready: Place, url):
+def test_an_unsafe_or_invalid_endpoint_is_refused(ready: Place, url):
     done = ready.acrsync("plan", "--endpoint", url, environment={"ACRSYNC_TOKEN": TOKEN})
     assert (done.code, done.codes) == (1, ["E401"])
 
@@ -147,7 +147,7 @@ def test_a_netrc_and_a_plain_proxy_are_ignored(ready: Place, server: Hostile):
         assert (token_sent(server), proxy.requests) == ("t", [])
 
 
-def test_the_emulator_never_sees_the_token_and_needs_none(ready: Place):
+def test_the_emulator_never_gets_the_token_and_needs_none(ready: Place):
     for environment in ({}, {"ACRSYNC_TOKEN": TOKEN}, {"ACRSYNC_TOKEN": "not one\nat all", "HTTPS_PROXY": "http://x"}):
         done = ready.acrsync("plan", "--endpoint", "emulator:", "--debug", environment=environment)
         assert done.code == 0
@@ -164,7 +164,7 @@ def test_read_only_commands_send_nothing_but_get_also_at_the_socket(ready: Place
     assert len(server.methods) == 4
 
 
-def test_the_token_is_in_no_output_and_no_file_whatever_happens(place: Place, api: Api):
+def test_the_token_is_in_no_output_and_no_file(place: Place, api: Api):
     """`Place.ended` looks for every secret in both outputs; here are the ways on which one might slip through."""
     place.write("acrsync.yaml", MANIFEST)
     assert "POST /api/buckets: 201" in place.acrsync("apply", "--yes", "--debug").err

@@ -90,10 +90,10 @@ def test_the_transcript_is_as_it_was_reviewed(bare: Place, golden, name):
     files, environment, lines = TRANSCRIPTS[name]
     for file, text in files.items():
         bare.write(file, text)
-    told = []
+    printed = []
     for line in lines:
         done = bare.start(*shlex.split(line), environment=environment, stderr=subprocess.STDOUT)
         out, _ = done.communicate(timeout=DEADLINE_S)
         assert "Traceback" not in out
-        told.append(f"$ acrsync {line}\n{out.rstrip()}\n[exit code {done.returncode}]\n")
-    golden(GOLDEN / f"{name}.txt", re.sub(r"sha256:[0-9a-f]{64}", "sha256:...", "\n".join(told)))
+        printed.append(f"$ acrsync {line}\n{out.rstrip()}\n[exit code {done.returncode}]\n")
+    golden(GOLDEN / f"{name}.txt", re.sub(r"sha256:[0-9a-f]{64}", "sha256:...", "\n".join(printed)))

@@ -14,7 +14,7 @@ FOLDER = ROOT / "examples" / "two-teams"
 FILES = sorted(FOLDER.glob("*.yaml"))
 
 
-def test_the_walk_through_comes_out_as_it_is_printed(bare: Place) -> None:
+def test_the_walkthrough_prints_what_the_document_shows(bare: Place) -> None:
     for path in FILES:
         shutil.copy(path, bare.folder)
     (story,) = [section for section in sections(FOLDER / "README.md") if section.has_a_session]
@@ -22,7 +22,7 @@ def test_the_walk_through_comes_out_as_it_is_printed(bare: Place) -> None:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
-def test_every_manifest_of_it_is_valid_and_says_what_it_is_about(path) -> None:
+def test_every_manifest_of_the_walkthrough_is_valid_and_states_its_purpose(path) -> None:
     assert manifests.load([path]).diagnostics == ()
     assert path.read_text().startswith("# Team ")
     assert f"`{path.name}`" in (FOLDER / "README.md").read_text()

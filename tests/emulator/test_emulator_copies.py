@@ -37,7 +37,7 @@ ODD_ROWS = [
 
 
 @pytest.mark.parametrize("row", ODD_ROWS, ids=range(len(ODD_ROWS)))
-def test_a_copied_row_is_shown_word_for_word(api, row):
+def test_a_copied_row_is_shown_unchanged(api, row):
     api.reset(copy={"buckets": [row]}, profile={"base": "strict", "foreign_rows": "hidden", "extra_fields": "some"})
     assert api.get("/buckets")["data"] == [row]
     api.reset(rows="empty")
@@ -46,7 +46,7 @@ def test_a_copied_row_is_shown_word_for_word(api, row):
     assert api.control("GET", "state")["buckets"][0]["id"] == stored["id"]
 
 
-def test_a_put_ends_it_for_what_it_sets_and_for_nothing_else(api):
+def test_a_put_replaces_only_the_raw_fields_that_it_sets(api):
     odd = {**without("num"), "labels": {"0": "TV"}, "metadata_template": ["x"], "more": 1}
     api.reset(copy={"buckets": [odd]})
     renamed = api.change(12, name="new")
@@ -59,7 +59,7 @@ def test_a_put_ends_it_for_what_it_sets_and_for_nothing_else(api):
     assert api.get("/buckets/12")["data"]["num"] == 2
 
 
-def test_what_can_be_read_of_a_copied_row_counts(api):
+def test_readable_fields_of_a_copied_row_are_used(api):
     rows = [{**ROW, "num": "3", "size": "636"}, {**ROW, "id": "11", "name": "b11", "region": "us-west-2"}]
     api.reset(copy={"buckets": rows})
     assert api.delete("/buckets/12").status_code == 422
@@ -124,7 +124,7 @@ def test_a_copied_account_outlives_the_process_in_its_state_file(tmp_path):
             other.session.close()
 
 
-def test_fields_of_any_bucket_are_shown_word_for_word(api):
+def test_raw_fields_of_any_bucket_are_shown_unchanged(api):
     before = api.get("/buckets/14791")["data"]
     assert api.control("POST", "buckets/14791/shown", {"show": {"name": " odd"}})["data"] == {**before, "name": " odd"}
     assert api.control("POST", "buckets/14791/shown", {})["data"] == before
@@ -134,7 +134,7 @@ def test_fields_of_any_bucket_are_shown_word_for_word(api):
     assert api.get("/buckets/14791")["data"] == shown
 
 
-def test_a_bucket_is_taken_away_whatever_it_holds(api):
+def test_control_removes_a_bucket_even_with_content(api):
     assert api.control("DELETE", "buckets/1159") == {}
     assert api.call("GET", "/api/buckets/1159").status_code == 404
     assert api.requests()[-1]["path"] == "/api/buckets/1159"
@@ -149,7 +149,7 @@ def test_lists_of_content_refuse_for_one_bucket(api):
     assert api.get("/buckets/1159/files")["meta"]["total"] == 7
 
 
-def test_one_bucket_is_closed_while_the_list_is_open(api):
+def test_one_bucket_can_be_forbidden_while_the_list_is_readable(api):
     api.faults(
         {"kind": "error_before", "status": 403, "body": "error", "text": "Forbidden", "path": "/api/buckets/1116*"}
     )

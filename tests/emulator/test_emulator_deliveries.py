@@ -71,7 +71,7 @@ def test_a_late_request_may_end_in_an_error_or_a_hang(api, then, status):
     assert 1116 not in api.ids()
 
 
-def test_what_is_underway_outlives_a_new_plan_and_not_a_reset(api):
+def test_requests_in_flight_survive_new_faults_but_not_a_reset(api):
     for gone in (False, True):
         api.reset(clock={"stopped": True})
         api.faults({"kind": "late", "method": "DELETE"})
@@ -103,7 +103,7 @@ def test_a_write_may_only_seem_to_be_done(api):
         ({"duplicate_names": "allow"}, "second", 201, 2), ({"duplicate_names": "answer_existing"}, "second", 201, 1),
     ],
 )  # fmt: skip
-def test_a_create_is_doubled_on_its_way(api, profile, answer, status, count):
+def test_a_create_can_be_delivered_twice(api, profile, answer, status, count):
     api.reset(profile=profile)
     api.faults({"kind": "duplicate", "method": "POST", "answer": answer})
     assert create(api) == status
@@ -131,7 +131,7 @@ def test_a_lag_may_hide_a_write_from_lists_or_gets_or_both(api):
     assert seen == {"list": (False, 200), "get": (True, 404), "['list', 'get']": (False, 404)}
 
 
-def test_a_get_that_lags_shows_the_old_row_and_what_it_held(api):
+def test_a_lagging_get_shows_the_old_row_and_content(api):
     api.reset(profile={"get_lag_seconds": 5}, clock={"stopped": True})
     api.delete("/buckets/1116")
     assert api.call("GET", "/api/buckets/1116/files").status_code == 200
@@ -140,7 +140,7 @@ def test_a_get_that_lags_shows_the_old_row_and_what_it_held(api):
     assert api.call("GET", "/api/buckets/1116/files").status_code == 404
 
 
-def test_one_request_meets_other_switches(api):
+def test_one_request_can_have_other_switches(api):
     api.faults({"kind": "switch", "switches": {"create_answer": "another_row"}, "method": "POST", "nth": 2},
                {"kind": "switch", "switches": {"total_off": -1}, "method": "GET", "nth": 1})  # fmt: skip
     assert [api.create(name)["name"] for name in ("a", "b", "c")] == ["a", "a", "c"]
@@ -184,7 +184,7 @@ def test_a_stopped_clock_moves_by_steps_only(api):
 
 
 @pytest.mark.parametrize("body", [{"advance": -1}, {"advance": "1"}, {"stopped": 1}, {"by": 1}, [1]])
-def test_a_clock_takes_nothing_else(api, body):
+def test_a_clock_refuses_other_values(api, body):
     assert api.call("POST", "/_emulator/clock", json=body).status_code == 400
     assert api.call("POST", "/_emulator/reset", json={"clock": body}).status_code == 400
 

@@ -107,7 +107,7 @@ def test_an_error_comes_before_or_after_the_act(api, status, body):
 
 
 @pytest.mark.parametrize(("kind", "acted"), [("reset_before", False), ("reset_after", True)])
-def test_a_reset_is_a_reset_and_not_a_farewell(api, kind, acted):
+def test_a_reset_is_a_tcp_reset(api, kind, acted):
     api.faults({"kind": kind})
     with pytest.raises(Lost) as lost:
         raw(api, "POST", "/api/buckets", WANTED)
@@ -218,7 +218,7 @@ def test_a_token_expires_for_good(api):
         ({"at": [1, 2], "method": "PUT"}, [2]), ({"rate": 0}, []), ({"rate": 1}, [1, 2, 3, 4, 5, 6]),
     ],
 )  # fmt: skip
-def test_a_line_takes_the_requests_it_describes(api, line, hit):
+def test_a_fault_applies_to_the_requests_it_describes(api, line, hit):
     api.faults({"kind": "error_before", **line})
     for _ in range(2):
         api.call("GET", "/api/buckets")
@@ -239,7 +239,7 @@ def fates(plan: Plan, asked: list[bytes]) -> list[bool]:
     return [decider.decide(number, "GET", "/api/buckets", content) is not None for number, content in enumerate(asked)]
 
 
-def test_one_seed_tells_one_story_whatever_the_order():
+def test_one_seed_gives_the_same_faults_in_every_order():
     asked = [f"page={number}".encode() for number in range(200)]
     plan = Plan(seed=7, rules=(Rule(kind="reset_after", rate=0.3),))
     story = dict(zip(asked, fates(plan, asked), strict=True))
@@ -248,12 +248,12 @@ def test_one_seed_tells_one_story_whatever_the_order():
     assert 30 < sum(story.values()) < 90
 
 
-def test_saying_the_same_again_may_have_another_fate():
+def test_a_repeated_request_can_have_another_fault():
     said = fates(Plan(seed=1, rules=(Rule(kind="reset_after", rate=0.5),)), [b"same"] * 100)
     assert 30 < sum(said) < 70
 
 
-def test_threads_do_not_change_the_story(api):
+def test_threads_do_not_change_the_faults(api):
     def story(workers: int) -> dict[str, str | None]:
         api.reset(faults={"seed": 3, "faults": [{"kind": "error_after", "method": "POST", "rate": 0.4}]})
         with ThreadPoolExecutor(workers) as pool:
@@ -273,7 +273,7 @@ def test_latency_is_waited_for(api):
     assert time.monotonic() - start >= 0.12
 
 
-def test_closing_ends_what_hangs():
+def test_closing_ends_hanging_requests():
     with serve() as running:
         address = urlsplit(running.url)
         requests.put(f"{running.url}/_emulator/faults", json={"faults": [{"kind": "hang_after"}]}, timeout=5)

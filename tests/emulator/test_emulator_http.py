@@ -36,7 +36,7 @@ def test_a_token_as_long_as_a_real_one_works(api):
         (["read-filescanning"], "GET", "/fs-containers", 200), ([], "GET", "/buckets", 403),
     ],
 )  # fmt: skip
-def test_a_token_reaches_as_far_as_its_scopes(api, scopes, method, path, status):
+def test_a_token_is_limited_to_its_scopes(api, scopes, method, path, status):
     api.reset(accounts=[{"token": "narrow", "scopes": scopes}])
     assert api.call(method, f"/api{path}", headers={"Authorization": "Bearer narrow"}).status_code == status
 
@@ -90,21 +90,21 @@ def test_bad_json_is_a_body_without_fields(api, body):
 
 
 @pytest.mark.parametrize("accept", ["*/*", "text/html", "", "text/html,application/json;q=0.9"])
-def test_who_does_not_ask_for_json_is_redirected_into_a_loop(api, accept):
+def test_without_accept_json_an_error_is_a_redirect_loop(api, accept):
     answer = api.call("POST", "/api/buckets", json={}, headers={"Accept": accept})
     assert (answer.status_code, answer.headers["Content-Type"]) == (302, "text/html; charset=utf-8")
     again = api.session.get(answer.headers["Location"], allow_redirects=False)
     assert again.headers["Location"] == answer.headers["Location"]
 
 
-def test_who_does_not_ask_for_json_gets_it_when_all_is_well(api):
+def test_without_accept_json_a_success_is_json(api):
     assert api.call("GET", "/api/buckets", headers={"Accept": "*/*"}).json()["meta"]["total"] == 6
 
 
 @pytest.mark.parametrize(
     "accept", ["application/json", "application/vnd.api+json", "application/json, text/plain, */*"]
 )
-def test_who_asks_for_json_gets_a_422(api, accept):
+def test_with_accept_json_an_error_is_a_422(api, accept):
     assert api.call("POST", "/api/buckets", json={}, headers={"Accept": accept}).status_code == 422
 
 
@@ -168,7 +168,7 @@ def test_a_connection_serves_many_requests(api):
         (b"GET /api/buckets HTTP/1.0\r\n\r\n", b"Connection: close"),
     ],
 )
-def test_what_is_hardly_http_is_answered_or_dropped_in_silence(api, capfd, raw, status):
+def test_malformed_http_is_answered_or_dropped(api, capfd, raw, status):
     assert status in api.exchange(raw)
     assert api.call("GET", "/api/buckets").status_code == 200
     assert capfd.readouterr() == ("", "")
@@ -185,7 +185,7 @@ NO_SURROGATES = st.text(st.characters(exclude_categories=["Cs"]))
 
 @examples(150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.dictionaries(FIELDS, VALUES), NO_SURROGATES, st.sampled_from(["GET", "POST", "PUT", "DELETE"]), st.booleans())
-def test_no_body_and_no_query_breaks_the_server(api, body, text, method, strict):
+def test_malformed_bodies_and_queries_do_not_crash_the_server(api, body, text, method, strict):
     api.control("PUT", "profile", "strict" if strict else "lenient")
     for path in ("/api/buckets", "/api/buckets/1116", "/api/fs-containers"):
         params = {"page": text, "per_page": text, "search": text, "region": text, "name": text}

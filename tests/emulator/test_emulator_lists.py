@@ -33,12 +33,12 @@ def test_following_links_loses_page_size_and_filters(api):
         ({"per_page": "4", "page": "2"}, 2, 2, "4"),
     ],
 )  # fmt: skip
-def test_odd_page_numbers_never_fail(api, query, page, count, per_page):
+def test_invalid_page_numbers_never_fail(api, query, page, count, per_page):
     answer = api.get("/buckets", **query)
     assert (answer["meta"]["current_page"], len(answer["data"]), answer["meta"]["per_page"]) == (page, count, per_page)
 
 
-def test_a_page_past_the_end_says_so(api):
+def test_a_page_past_the_end_is_empty(api):
     answer = api.get("/buckets", page=3)
     assert (answer["data"], answer["meta"]["from"], answer["meta"]["to"]) == ([], None, None)
     assert (answer["links"]["next"], answer["links"]["prev"]) == (None, f"{api.url}/api/buckets?page=2")
@@ -62,7 +62,7 @@ def test_filters_narrow_the_list(api, query, ids):
     assert api.ids(**query) == ids
 
 
-def test_rows_come_newest_first_however_they_were_seeded(api):
+def test_rows_are_newest_first_for_every_seed_order(api):
     api.reset(rows=[{"id": 5, "name": "a"}, {"id": 9, "name": "b"}, {"id": 7, "name": "c"}])
     created = api.create("d")["id"]
     api.change(5, name="aa")
@@ -92,7 +92,7 @@ def test_only_a_dedup_bucket_has_dedup_files(api):
     assert api.call("GET", "/api/buckets/1159/dedup-files").status_code == 404
 
 
-def test_base_projects_name_their_buckets_and_tell_their_secret(api):
+def test_base_projects_include_their_buckets_and_their_secret(api):
     made = api.control("POST", "references/base-projects", {"name": "app", "buckets": [1159, 23, 5], "type": "LCD"})
     (project,) = api.get("/base-projects", type="LCD")["data"]
     assert project["id"] == made["id"]
@@ -104,7 +104,7 @@ def test_base_projects_name_their_buckets_and_tell_their_secret(api):
     assert api.get("/base-projects", type="AVR")["data"] == []
 
 
-def test_monitoring_projects_carry_ids_as_text_and_whole_buckets(api):
+def test_monitoring_projects_have_ids_as_text_and_complete_buckets(api):
     api.control("POST", "references/bm-cs-projects", {"name": "m", "buckets": [1116, 1159], "bucket_state": 1})
     (project,) = api.get("/bm-cs-projects", region="eu-west-1")["data"]
     assert (project["bucket_group"], project["bucket_state"]) == ("1116,1159", 1)

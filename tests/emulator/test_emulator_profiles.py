@@ -449,7 +449,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.switch}-{case.value}")
-def test_a_switch_changes_what_is_seen(api, case):
+def test_a_switch_changes_the_answers(api, case):
     assert case.look(api) == case.documented
     api.reset(profile={**case.beside, case.switch: case.value})
     assert case.look(api) == case.changed
@@ -463,7 +463,7 @@ def test_a_filtered_page_is_short_in_the_middle(api):
     assert api.call("GET", "/api/buckets/2").status_code == 404
 
 
-def test_a_cap_that_is_not_said_is_a_wrong_last_page(api):
+def test_an_unreported_cap_gives_a_wrong_last_page(api):
     api.reset(seed={"buckets": 10}, profile={"per_page_cap": 2, "per_page_shown": "as_asked"})
     page = api.get("/buckets", per_page=5)
     assert (len(page["data"]), page["meta"]["per_page"], page["meta"]["last_page"]) == (2, "5", 2)
@@ -481,7 +481,7 @@ def test_a_name_that_is_cut_is_made_again_each_time(api):
     assert [api.create("radio")["name"] for _ in range(2)] == ["radi", "radi"]
 
 
-def test_every_alternative_of_every_switch_is_looked_at():
+def test_every_value_of_every_switch_is_tested():
     seen = {(case.switch, value) for case in CASES for value in case.values()}
     choices = {(name, value) for name, values in CHOICES.items() for value in values}
     documented = {(switch.name, switch.default) for switch in fields(Profile) if not is_list(HINTS[switch.name])}
@@ -494,7 +494,7 @@ def test_every_unknown_that_is_emulated_has_its_switch():
     assert {switch.metadata["row"] for switch in UNKNOWNS} == emulated
 
 
-def test_what_goes_beyond_the_unknowns_happens_in_no_named_profile():
+def test_named_profiles_use_only_documented_unknowns():
     assert all(switch.metadata[name] == switch.default for switch in BEYOND for name in NAMES)
     assert all(profile.named(name).is_describable() for name in NAMES)
 
@@ -561,7 +561,7 @@ def test_a_named_profile_is_a_valid_document(name):
     assert profile.from_document(document) == profile.named(name)
 
 
-def test_strict_takes_what_is_right_and_lenient_forgets_nothing_of_it(api):
+def test_strict_accepts_valid_requests_and_lenient_stores_them_completely(api):
     wanted = {"labels": ["A", "B"], "metadata_template": '{"artist":{"default":"é"}}', "net_type": 2}
     for name in ("strict", "lenient"):
         api.reset(profile=name)
@@ -602,6 +602,6 @@ def test_a_profile_that_does_not_fit_is_refused_by_code_and_schema(tmp_path, tex
         assert not jsonschema.Draft202012Validator(schema).is_valid(document)
 
 
-def test_a_profile_file_that_is_not_there_is_an_error(tmp_path):
+def test_a_missing_profile_file_is_an_error(tmp_path):
     with pytest.raises(ValueError, match="No such file"), serve(profile=tmp_path / "none.yaml"):
         pass

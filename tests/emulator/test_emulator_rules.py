@@ -11,7 +11,7 @@ from acrsync.emulator import serve
 WANTED = {"name": "radio", "region": "eu-west-1", "type": "File"}
 
 
-def test_a_new_account_is_the_documented_list_word_for_word(api):
+def test_a_new_account_is_exactly_the_documented_list(api):
     keys = ("id", "name", "type", "region", "labels", "metadata_template", "net_type", "num", "size")
     rows = api.get("/buckets")["data"]
     assert [tuple(row[key] for key in keys) for row in rows] == [
@@ -41,7 +41,7 @@ def test_a_created_bucket_reads_back_as_it_was_answered(api):
     ]  # fmt: skip
 
 
-def test_what_is_left_out_has_the_documented_emptiness(api):
+def test_missing_fields_have_the_documented_empty_value(api):
     row = api.create("radio")
     assert (row["labels"], row["metadata_template"], row["net_type"]) == ([""], None, 1)
     assert (row["num"], row["size"], row["uid"], row["access_permission"]) == (0, 0, 19, "private")
@@ -77,7 +77,7 @@ def test_a_bucket_may_keep_its_own_name(api):
     assert api.change(14791, name="TEST")["name"] == "TEST"
 
 
-def test_all_problems_of_a_body_come_at_once(api):
+def test_all_problems_of_a_body_are_reported(api):
     answer = api.post(
         "/buckets", {"name": "", "region": "global", "net_type": 3, "labels": [1], "metadata_template": {}}
     )
@@ -119,7 +119,7 @@ def test_a_put_changes_what_it_names_and_nothing_else(api):
     assert after == {**before, "labels": ["Radio"]}
 
 
-def test_what_cannot_be_changed_is_ignored_without_a_word(api):
+def test_immutable_fields_are_ignored_silently(api):
     before = api.get("/buckets/14791")
     sent = {"region": "us-west-2", "type": "File", "net_type": 2, "id": 5, "uid": 1, "num": 9, "state": 0, "x": 1}
     assert api.put("/buckets/14791", sent).json() == before
@@ -138,7 +138,7 @@ def test_labels_read_back_as_from_a_column_joined_by_commas(api, sent, read):
 
 
 @pytest.mark.parametrize(("sent", "read"), [("{ not json", "{ not json"), ("", None), (None, None), ("{}", "{}")])
-def test_a_template_is_text_and_nothing_more(api, sent, read):
+def test_a_template_is_only_text(api, sent, read):
     assert api.change(1116, metadata_template=sent)["metadata_template"] == read
 
 

@@ -18,7 +18,7 @@ from emulator.api import Api
 WANTED = {"name": "radio", "region": "eu-west-1", "type": "File"}
 
 
-def test_who_only_reads_leaves_no_file(tmp_path):
+def test_reading_creates_no_file(tmp_path):
     path = tmp_path / "deep" / "state.db"
     with serve(state=str(path)) as running:
         api = Api(running)
@@ -34,7 +34,7 @@ def test_who_only_reads_leaves_no_file(tmp_path):
         api.session.close()
 
 
-def test_what_was_written_is_there_next_time(tmp_path):
+def test_written_state_is_loaded_next_time(tmp_path):
     state = str(tmp_path / "state.db")
     with serve(state=state) as running:
         api = Api(running)
@@ -176,7 +176,7 @@ def test_each_run_has_a_token_of_its_own():
         assert len(one.token) >= 32
 
 
-def test_two_thousand_buckets_are_there_in_a_moment(api):
+def test_two_thousand_buckets_are_seeded_quickly(api):
     start = time.perf_counter()
     api.reset(seed={"buckets": 2000})
     assert time.perf_counter() - start < 1
@@ -217,7 +217,7 @@ def test_content_is_set_by_counts(api):
     assert api.delete("/buckets/1116").status_code == 204
 
 
-def test_the_log_tells_all_but_the_token(api):
+def test_the_log_has_everything_except_the_token(api):
     api.post("/buckets", {"name": "x"})
     api.call("GET", "/api/buckets", params={"page": 2})
     create, read = api.requests()
@@ -249,14 +249,14 @@ def test_the_log_tells_all_but_the_token(api):
         ("POST", "latency", {"latency_ms": -1}), ("POST", "latency", {"latency_ms": "1"}), ("POST", "latency", None),
     ],
 )  # fmt: skip
-def test_control_says_what_does_not_fit_and_changes_nothing(api, method, path, body):
+def test_control_reports_invalid_input_and_changes_nothing(api, method, path, body):
     before = api.control("GET", "state"), api.control("GET", "profile")
     answer = api.call(method, f"/_emulator/{path}", json=body)
     assert (answer.status_code, list(answer.json())) == (400, ["error"])
     assert (api.control("GET", "state"), api.control("GET", "profile")) == before
 
 
-def test_control_refuses_nonsense(api):
+def test_control_refuses_invalid_requests(api):
     assert api.call("POST", "/_emulator/reset", data=b"{").status_code == 400
     assert api.call("GET", "/_emulator/nothing").status_code == 404
     assert api.call("PATCH", "/_emulator/state").status_code == 405
@@ -267,7 +267,7 @@ def test_control_is_for_this_machine_only(api):
     assert api.call("GET", "/_emulator/state", headers={"Host": "localhost:1"}).status_code == 200
 
 
-def test_nothing_else_of_acrsync_comes_with_the_emulator():
+def test_the_emulator_imports_nothing_else_of_acrsync():
     code = "import sys, acrsync.emulator; print([m for m in sys.modules if m.startswith('acrsync.')])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     names = loaded.strip("[]\n").replace("'", "").split(", ")

@@ -56,7 +56,7 @@ def test_a_length_is_not_that_of_the_body(api, form, difference):
     assert json.loads(body.removesuffix(b"<!-- cached -->"))["data"]["id"] == 1116
 
 
-def test_a_second_answer_comes_at_once(api):
+def test_a_second_answer_can_come_immediately(api):
     api.faults({"kind": "malformed", "form": "two_answers", "nth": 1})
     first, second = api.exchange(api.request("GET", "/buckets/1116")).split(b"HTTP/1.1 200 OK\r\n")[1:]
     assert json.loads(first.partition(b"\r\n\r\n")[2])["data"]["id"] == 1116
@@ -106,7 +106,7 @@ def test_a_body_is_cut_however_its_end_would_have_been_known(api, framing, heade
     assert api.requests()[0]["acted"]
 
 
-def test_whoever_trusts_the_end_of_a_connection_reads_half_a_body(api):
+def test_a_client_that_trusts_the_end_of_a_connection_reads_half_a_body(api):
     api.faults({"kind": "cut_body", "framing": "close"})
     answer = api.call("GET", "/api/buckets")
     assert answer.status_code == 200
@@ -136,7 +136,7 @@ def test_a_huge_body_can_still_be_read(api):
     assert len(answer.json()["data"]) == 6
 
 
-def test_a_bomb_is_small_on_the_wire(api):
+def test_a_compression_bomb_is_small_on_the_wire(api):
     api.faults({"kind": "gzip_bomb", "megabytes": 20})
     received = api.exchange(api.request("GET", "/buckets"))
     assert len(received) < 2**16

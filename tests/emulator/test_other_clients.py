@@ -72,7 +72,7 @@ def test_the_official_command_line_reports_each_refusal(api, cli):
     )
 
 
-def test_the_official_command_line_reads_what_surrounds_a_bucket(api, cli):
+def test_the_official_command_line_reads_related_objects_of_a_bucket(api, cli):
     api.control("POST", "buckets/14791/content", {"channels": 1})
     assert "udp://192.0.2.10:1" in cli("buckets", "channels", "list", "--bucket-id", "14791")
     for command, kind in (
@@ -116,7 +116,7 @@ def public_client(api, monkeypatch):
         yield client
 
 
-def test_acrcloudclient_walks_pages_where_rows_have_a_tracker_and_no_node(api, public_client):
+def test_acrcloudclient_reads_pages_of_rows_with_a_tracker_and_no_node(api, public_client):
     api.reset(
         rows=[{"id": 100 + n, "name": f"my-bucket-{n:02}", "region": "us-west-2"} for n in range(25)],
         profile={"tracker_shown": "empty"},

@@ -45,7 +45,7 @@ def commands(done: Done) -> list[str]:
     return [line for line in done.err.splitlines() if line.startswith("::")]
 
 
-def test_a_plan_tells_github_what_it_holds(github: Place):
+def test_a_plan_sets_outputs_for_github(github: Place):
     done = github.acrsync("plan", "--format", "json", "--out", "markdown:plan.md")
     digest = done.document["digest"]
     expected = {"exit_code": "0", "has_changes": "true", "has_deletes": "true", "digest": digest}
@@ -54,7 +54,7 @@ def test_a_plan_tells_github_what_it_holds(github: Place):
     assert commands(done) == []
 
 
-def test_nothing_to_do_is_said_as_false(github: Place):
+def test_without_changes_the_output_is_false(github: Place):
     assert github.acrsync("apply", "--yes").code == 0
     assert outputs(github)["has_changes"] == "true"
     assert github.acrsync("plan", "--detailed-exitcode").code == 0
@@ -65,12 +65,12 @@ def test_nothing_to_do_is_said_as_false(github: Place):
     }
 
 
-def test_the_exit_code_that_github_is_told_is_the_one_that_it_gets(github: Place):
+def test_the_exit_code_in_the_outputs_is_the_real_one(github: Place):
     assert github.acrsync("plan", "--detailed-exitcode").code == 2
     assert outputs(github)["exit_code"] == "2"
 
 
-def test_objections_stand_at_their_line_of_the_pull_request(github: Place):
+def test_objections_are_annotations_at_their_line(github: Place):
     github.write("sub/acrsync.yaml", MANIFEST.replace("removed: [{name: adsfasdf}]", "removed: [{name: us_bucket}]"))
     done = github.acrsync("plan", "sub/acrsync.yaml")
     assert done.code == 3
@@ -80,7 +80,7 @@ def test_objections_stand_at_their_line_of_the_pull_request(github: Place):
     assert outputs(github)["exit_code"] == "3"
 
 
-def test_mistakes_of_a_manifest_stand_at_their_line_counted_from_the_top_of_the_checkout(github: Place):
+def test_mistakes_in_a_manifest_are_annotations_with_paths_from_the_checkout(github: Place):
     github.write("radio/acrsync.yaml", BROKEN)
     for command in (("plan", "radio/acrsync.yaml"), ("validate", "radio/acrsync.yaml")):
         done = github.acrsync(*command)
@@ -92,13 +92,13 @@ def test_mistakes_of_a_manifest_stand_at_their_line_counted_from_the_top_of_the_
     assert (github.folder / "summary").read_text().count("<!-- acrsync: -->\n**Failed: 1 message.**") == 2
 
 
-def test_wrong_usage_is_told_too(github: Place):
+def test_wrong_usage_is_also_an_annotation(github: Place):
     done = github.acrsync("plan", "--colour", "never")
     assert done.code == 1
     assert commands(done)[0].startswith("::error title=acrsync E002%3A Wrong usage::")
 
 
-def test_what_became_of_an_apply_is_the_summary_of_the_job(github: Place):
+def test_the_result_of_an_apply_is_the_summary_of_the_job(github: Place):
     assert github.acrsync("apply", "--yes").code == 0
     summary = (github.folder / "summary").read_text()
     assert "**Applied: 1 created, 1 deleted. Verified: the account was read again and is as planned.**" in summary
@@ -119,7 +119,7 @@ def test_a_summary_that_cannot_be_written_changes_no_exit_code(github: Place):
     assert "warning: GITHUB_STEP_SUMMARY cannot be written" in done.err
 
 
-def test_a_name_cannot_speak_to_the_runner(github: Place, api: Api):
+def test_a_name_cannot_be_a_runner_command(github: Place, api: Api):
     api.create("x\n::error::injected")
     api.create("##[error]injected")
     github.write("acrsync.yaml", MANIFEST + "prune: account\nlimits: {deletes: 100%}\n")
@@ -129,7 +129,7 @@ def test_a_name_cannot_speak_to_the_runner(github: Place, api: Api):
     assert not re.search(r"^\s*::error::|##\[", text, re.MULTILINE)
 
 
-def test_nothing_of_it_appears_outside_of_a_pipeline(place: Place):
+def test_outside_of_a_pipeline_there_is_no_ci_output(place: Place):
     place.write("acrsync.yaml", BROKEN)
     done = place.acrsync("plan")
     assert commands(done) == []
@@ -151,7 +151,7 @@ def test_the_log_of_gitlab_has_a_section_for_the_plan_and_one_for_the_changes(pl
     assert "section_" not in place.acrsync("plan", "--format", "json").out
 
 
-def test_a_section_is_ended_where_the_plan_fails(place: Place):
+def test_a_section_is_closed_if_the_plan_fails(place: Place):
     place.environment["GITLAB_CI"] = "true"
     place.write("acrsync.yaml", MANIFEST)
     done = place.acrsync("plan", "--out", "no/such/folder/plan.json")
@@ -162,7 +162,7 @@ def test_a_section_is_ended_where_the_plan_fails(place: Place):
 # validate --format
 
 
-def test_validate_prints_annotations_for_github_wherever_it_runs(place: Place):
+def test_validate_prints_annotations_for_github_everywhere(place: Place):
     place.write("acrsync.yaml", BROKEN)
     done = place.acrsync("validate", "--format", "github")
     assert (done.code, done.err) == (1, "")
@@ -170,7 +170,7 @@ def test_validate_prints_annotations_for_github_wherever_it_runs(place: Place):
     assert line.startswith("::error file=acrsync.yaml,line=3,col=27,title=acrsync E")
 
 
-def test_annotations_on_stdout_are_not_said_again_on_stderr(github: Place):
+def test_annotations_on_stdout_are_not_repeated_on_stderr(github: Place):
     github.write("acrsync.yaml", BROKEN)
     done = github.acrsync("validate", "--format", "github")
     assert (done.out.count("::error "), commands(done)) == (1, [])

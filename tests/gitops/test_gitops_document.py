@@ -39,7 +39,7 @@ def clone(bare: Place) -> Place:
     return bare
 
 
-def test_the_ten_minutes_come_out_as_they_are_printed(clone: Place):
+def test_the_ten_minute_session_prints_what_the_document_shows(clone: Place):
     [section] = [section for section in sections(DOCUMENT) if section.title == "Ten minutes"]
     play(section, clone)
     hub = clone.folder.with_name("hub.git")
@@ -59,7 +59,7 @@ def test_the_files_are_those_of_the_examples(name: str):
     assert ("yaml", (ROOT / name).read_text()) in BLOCKS[FILES[name]]
 
 
-def test_no_other_file_and_no_other_language_stands_in_the_document():
+def test_every_code_block_of_the_document_is_checked():
     found = [(language, text.splitlines()[0]) for blocks in BLOCKS.values() for language, text in blocks]
     files = [first for language, first in found if language == "yaml"]
     assert len(files) == len(FILES) + 1

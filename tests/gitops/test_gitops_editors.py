@@ -86,7 +86,7 @@ def fits(text: str, folder: Path) -> bool:
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}/{path.stem}")
-def test_an_editor_underlines_what_another_reader_refuses(server: Editor, path: Path, tmp_path: Path):
+def test_an_editor_underlines_values_that_other_readers_refuse(server: Editor, path: Path, tmp_path: Path):
     text = path.read_text("utf-8")
     if any(unreadable(text, "f")) or (tree := read(text, "f")).problems or tree.data is None:
         pytest.skip("YAML readers differ on this text")
@@ -120,11 +120,11 @@ def test_editor_other_reader_and_acrsync_agree(server: Editor, name: str, tmp_pa
         ("|", {"environments", "variables", "buckets", "endpoint"}),
     ],
 )
-def test_an_editor_offers_what_can_stand_there(server: Editor, text: str, offered: set[str]):
+def test_an_editor_offers_valid_values(server: Editor, text: str, offered: set[str]):
     assert offered <= set(server.completions(text, SCHEMA))
 
 
-def test_what_the_editor_offers_for_a_matrix_is_a_manifest():
+def test_the_editors_snippet_for_a_matrix_is_valid():
     snippets = json.loads(SCHEMA.read_text("utf-8"))["$defs"]["bucket"]["defaultSnippets"]
     (body,) = [one["body"] for one in snippets if one["label"] == "buckets from a matrix"]
     typed = json.loads(json.dumps(body).replace("\\\\$", "$").replace("${1|File,Live,LiveRec,LiveTimeshift|}", "Live"))

@@ -79,11 +79,11 @@ def hostile_plan(names: tuple[str, ...] = HOSTILE) -> Plan:
     )
     renames = tuple(Update(desired(name), live(i, f"{name}-old"), ("name",), name) for i, name in enumerate(names, 100))
     deletes = tuple(Delete(live(i, name, region=name, type=name), name) for i, name in enumerate(names, 500))
-    told = tuple(Diagnostic(Severity.WARNING, "W999", "A warning", name, name) for name in names)
+    messages = tuple(Diagnostic(Severity.WARNING, "W999", "A warning", name, name) for name in names)
     objections = tuple(
         Objection("content", error("E301", "Not empty", name, name, line=3), 500 + i) for i, name in enumerate(names)
     )
-    return plan_of(renames, creates, deletes, kept=unmanaged(*names), diagnostics=told, objections=objections,
+    return plan_of(renames, creates, deletes, kept=unmanaged(*names), diagnostics=messages, objections=objections,
                    notes=names, manifest=Manifest(stack="--><b>x"))  # fmt: skip
 
 
@@ -110,7 +110,7 @@ SUFFIXES = {"markdown": "md", "html": "html", "gitlab": "gitlab.json", "terrafor
 
 @pytest.mark.parametrize("name", SUFFIXES)
 @pytest.mark.parametrize("case", CASES)
-def test_every_format_looks_as_it_did(case: str, name: str, golden: Callable[[Path, str], None]):
+def test_every_format_matches_its_golden_file(case: str, name: str, golden: Callable[[Path, str], None]):
     plan, run = CASES[case]
     text = FORMATS[name](plan, run)
     assert text == FORMATS[name](plan, run)
@@ -154,7 +154,7 @@ def test_nothing_from_the_account_becomes_markdown():
 
 @examples(50)
 @given(st.lists(st.text(), min_size=1, max_size=3))
-def test_no_text_at_all_becomes_markdown(names: list[str]):
+def test_no_text_becomes_markdown(names: list[str]):
     assert bad_tokens(hostile_plan(tuple(names))) == []
 
 
@@ -166,7 +166,7 @@ STACKS = [("radio-prod", "radio-prod"), (None, ""), ("x --><script>", "x--script
 
 
 @pytest.mark.parametrize(("stack", "mark"), STACKS)
-def test_the_first_line_of_markdown_is_the_mark_by_which_a_bot_finds_its_comment(stack: str | None, mark: str):
+def test_the_first_line_of_markdown_is_the_marker_for_bots(stack: str | None, mark: str):
     text = FORMATS["markdown"](plan_of(manifest=Manifest(stack=stack)), RUN)
     assert text.splitlines()[0] == f"<!-- acrsync:{mark} -->"
 
@@ -185,7 +185,7 @@ TOO_MUCH = [
 
 
 @pytest.mark.parametrize(("reason", "deletes", "creates", "name"), TOO_MUCH, ids=[case[0] for case in TOO_MUCH])
-def test_too_much_is_counted_and_what_is_destroyed_is_never_cut(reason: str, deletes: int, creates: int, name: str):
+def test_overlong_parts_are_counted_and_deletions_are_never_cut(reason: str, deletes: int, creates: int, name: str):
     gone = tuple(Delete(live(10_000 + i, f"{name}{i}"), "not in the manifest") for i in range(deletes))
     new = tuple(Create(desired(f"n{i}-{name}" if i % 2 or creates > 3 else "n"), "new") for i in range(creates))
     text = FORMATS["markdown"](plan_of(gone, new), RUN)
@@ -200,13 +200,13 @@ def test_too_much_is_counted_and_what_is_destroyed_is_never_cut(reason: str, del
 
 
 @pytest.mark.parametrize("count", range(700, 760, 7))
-def test_the_limit_holds_however_much_of_it_is_used(count: int):
+def test_the_limit_holds_for_every_size(count: int):
     new = tuple(Create(desired(f"n{i}", labels=["x" * (count - 650)]), "new") for i in range(count + 1000))
     size = len(FORMATS["markdown"](plan_of(new), RUN).encode())
     assert LIMIT_BYTES - 500 < size <= LIMIT_BYTES
 
 
-def test_what_does_not_fit_with_its_objections_is_at_least_named():
+def test_changes_that_do_not_fit_with_their_objections_are_at_least_named():
     gone = tuple(Delete(live(10_000 + i, f"gone-{i}"), "") for i in range(300))
     objections = tuple(Objection("content", error("E301", "No", "x" * 300), change.live.id) for change in gone)
     text = FORMATS["markdown"](plan_of(gone, objections=objections), RUN)
@@ -214,13 +214,13 @@ def test_what_does_not_fit_with_its_objections_is_at_least_named():
     assert "error[E301]" not in text
 
 
-def test_what_is_destroyed_stands_before_everything_else():
+def test_deletions_come_first():
     text = FORMATS["markdown"](EVERYTHING, RUN)
     assert text.index("- ads-2019") < text.index("<details")
     assert text.index("± us-bucket") < text.index("<details")
 
 
-def test_the_lines_of_an_apply_begin_with_the_sign_that_colours_them():
+def test_the_lines_of_an_apply_begin_with_a_diff_sign():
     text = FORMATS["markdown"](*CASES["applied"])
     blocks = re.findall(r"^```diff\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines() if line and not line.startswith(" ")]
@@ -270,19 +270,19 @@ def test_no_name_adds_an_element_or_an_attribute_to_the_page():
 
 @examples(50)
 @given(st.lists(st.text(), min_size=1, max_size=3))
-def test_no_text_at_all_adds_an_element_to_the_page(names: list[str]):
+def test_no_text_adds_an_element_to_the_page(names: list[str]):
     tame = hostile_plan(tuple(f"name {i}" for i in range(len(names))))
     assert Page(FORMATS["html"](hostile_plan(tuple(names)), RUN)).elements <= Page(FORMATS["html"](tame, RUN)).elements
 
 
-def test_the_page_says_all_that_the_text_says():
+def test_the_page_has_everything_in_the_text():
     words = " ".join(Page(FORMATS["html"](EVERYTHING, RUN)).words.split())
     for line in FORMATS["text"](EVERYTHING, RUN).splitlines():
         for part in re.split(r"\s{2,}", line.strip()):
             assert part in words
 
 
-def test_the_titles_of_sections_say_how_much_is_in_them():
+def test_the_titles_of_sections_have_counts():
     titles = re.findall("<h2>(.*?)</h2>", FORMATS["html"](EVERYTHING, RUN))
     assert titles == ["Destroys 2 buckets", "Messages (5)", "Create (1)", "Rename (1)", "Update (1)"]
 
@@ -309,7 +309,7 @@ VERDICTS = [
 
 
 @pytest.mark.parametrize(("reason", "case", "line"), VERDICTS, ids=[case[0] for case in VERDICTS])
-def test_the_verdict_has_its_colour(reason: str, case: tuple[Plan | None, Run], line: str):
+def test_the_verdict_has_a_color(reason: str, case: tuple[Plan | None, Run], line: str):
     assert line in FORMATS["html"](*case)
 
 
@@ -336,7 +336,7 @@ SWAP = plan_of(
 )
 
 
-def test_terraforms_shape_holds_one_change_for_each_bucket_however_many_steps_it_takes():
+def test_terraform_json_has_one_change_for_each_bucket():
     document = json.loads(FORMATS["terraform-json"](SWAP, RUN))
     found = {c["address"]: (c["change"]["before"]["name"], c["change"]["after"]) for c in document["resource_changes"]}
     assert {address: before for address, (before, _) in found.items()} == {
@@ -347,7 +347,7 @@ def test_terraforms_shape_holds_one_change_for_each_bucket_however_many_steps_it
     assert {r["address"]: r["values"] for r in resources} == {address: after for address, (_, after) in found.items()}
 
 
-def test_terraforms_shape_is_one_line_with_its_versions_and_every_managed_bucket():
+def test_terraform_json_is_one_line_with_versions_and_every_managed_bucket():
     text = FORMATS["terraform-json"](EVERYTHING, RUN)
     document = json.loads(text)
     assert (text.count("\n"), document["format_version"]) == (1, "1.2")
@@ -379,7 +379,7 @@ BARE = plan_of(
 @pytest.mark.parametrize(
     "plan", [EVERYTHING, SWAP, BARE, hostile_plan()], ids=["everything", "swap", "bare", "hostile"]
 )
-def test_terraforms_shape_gives_every_attribute_of_every_bucket_null_if_it_is_not_known(plan: Plan):
+def test_terraform_json_has_every_attribute_or_null(plan: Plan):
     document = json.loads(FORMATS["terraform-json"](plan, RUN))
     values = [resource["values"] for resource in document["planned_values"]["root_module"]["resources"]]
     sides = [change["change"][side] for change in document["resource_changes"] for side in ("before", "after")]
@@ -393,7 +393,7 @@ def test_terraforms_shape_gives_every_attribute_of_every_bucket_null_if_it_is_no
 
 @example(["\u3164", "a\u115fb"])  # letters that nothing is drawn for
 @given(st.lists(st.text(st.characters(exclude_categories=["Cs"])), unique=True, min_size=1, max_size=4))
-def test_addresses_are_plain_words_and_differ_where_names_do(names: list[str]):
+def test_different_names_have_different_plain_addresses(names: list[str]):
     plan = plan_of(tuple(Create(desired(name), "") for name in names))
     text = FORMATS["terraform-json"](plan, RUN)
     found = [(c["address"], c["change"]["after"]["name"]) for c in json.loads(text)["resource_changes"]]
@@ -421,7 +421,7 @@ def as_the_runner_reads_it(line: str) -> tuple[str, dict[str, str], str]:
     return match[1], {key: unescaped(value) for key, value in properties.items()}, unescaped(match[3])
 
 
-def test_an_annotation_says_what_the_message_says_at_its_line():
+def test_an_annotation_has_the_message_and_its_line():
     place = Span("a,b::c=%2C.yaml", 7, 5)
     diagnostic = Diagnostic(Severity.ERROR, "E302", "Replacement needs approval", "100%0A, or: not", "do\nthis", place)
     [line] = github_text([diagnostic]).splitlines()
@@ -433,22 +433,26 @@ def test_an_annotation_says_what_the_message_says_at_its_line():
     assert text == "100%0A, or: not\nfix: do\nthis"
 
 
-def test_every_message_is_one_command_and_no_more():
-    told = [replace(d, detail=name, fix=name) for name in HOSTILE for d in (error("E1", "Broken", "", line=2),)]
-    told += [Diagnostic(Severity.HINT, "H1", "Look", name) for name in HOSTILE]
-    lines = github_text(told).splitlines()
-    assert len(lines) == len(told)
+def test_every_message_is_exactly_one_command():
+    messages = [replace(d, detail=name, fix=name) for name in HOSTILE for d in (error("E1", "Broken", "", line=2),)]
+    messages += [Diagnostic(Severity.HINT, "H1", "Look", name) for name in HOSTILE]
+    lines = github_text(messages).splitlines()
+    assert len(lines) == len(messages)
     assert {as_the_runner_reads_it(line)[0] for line in lines} == {"error", "notice"}
     assert all(visible(line) == line for line in lines)
 
 
 def test_the_code_quality_report_names_each_problem_once_and_the_same_when_lines_move():
-    told = [error("E1", "Broken", name, "mend it", line=line) for line, name in enumerate(HOSTILE, 1)]
-    told += [error("E1", "Broken", "twice", line=90), error("E1", "Broken", "twice", line=91), error("E2", "x", "y")]
-    issues = json.loads(code_quality_text(told))
+    messages = [error("E1", "Broken", name, "mend it", line=line) for line, name in enumerate(HOSTILE, 1)]
+    messages += [
+        error("E1", "Broken", "twice", line=90),
+        error("E1", "Broken", "twice", line=91),
+        error("E2", "x", "y"),
+    ]
+    issues = json.loads(code_quality_text(messages))
     prints = [issue["fingerprint"] for issue in issues]
-    assert len(set(prints)) == len(told)
+    assert len(set(prints)) == len(messages)
     assert {issue["severity"] for issue in issues} == {"critical"}
     assert issues[-1]["location"] == {"path": "acrsync.yaml", "lines": {"begin": 1}}
-    moved = [replace(d, span=replace(d.span, line=d.span.line + 10)) if d.span else d for d in told]
+    moved = [replace(d, span=replace(d.span, line=d.span.line + 10)) if d.span else d for d in messages]
     assert [issue["fingerprint"] for issue in json.loads(code_quality_text(moved))] == prints

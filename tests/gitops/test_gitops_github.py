@@ -108,7 +108,7 @@ def test_the_action_validates_without_a_token_and_without_network(runner: Runner
     assert "Valid: 1 bucket in acrsync.yaml." in done.log
 
 
-def test_the_action_plans_keeps_the_plan_and_says_what_it_holds(runner: Runner, api: Api):
+def test_the_action_plans_saves_the_plan_and_sets_outputs(runner: Runner, api: Api):
     done = acrsync(runner, command="plan", token=READ)
     assert done.result == "success", done.log
     kept = runner.artifacts["acrsync-plan"]
@@ -119,7 +119,7 @@ def test_the_action_plans_keeps_the_plan_and_says_what_it_holds(runner: Runner, 
     assert {entry["method"] for entry in api.requests()} == {"GET"}
 
 
-def test_the_action_applies_the_plan_that_was_approved_and_no_other(runner: Runner, api: Api):
+def test_the_action_applies_only_the_approved_plan(runner: Runner, api: Api):
     planned = acrsync(runner, command="plan", token=READ)
     (runner.repository / "plan.json").write_bytes((runner.artifacts["acrsync-plan"] / "plan.json").read_bytes())
     other = acrsync(runner, command="apply", token=WRITE, plan="plan.json", expect=f"sha256:{'0' * 64}")
@@ -144,7 +144,7 @@ def test_the_token_is_masked_in_everything_that_the_action_prints(runner: Runner
     assert all(READ not in path.read_text() for path in runner.artifacts["acrsync-plan"].iterdir())
 
 
-def test_a_refused_plan_fails_the_step_and_is_kept_all_the_same(runner: Runner):
+def test_a_refused_plan_fails_the_step_and_is_still_saved(runner: Runner):
     manifest = MANIFEST.replace("removed: [{name: adsfasdf}]", "removed: [{name: us_bucket}]")
     (runner.repository / "acrsync.yaml").write_text(manifest)
     done = acrsync(runner, command="plan", token=READ)
@@ -165,9 +165,7 @@ INPUTS = [
 
 
 @pytest.mark.parametrize(("reason", "given", "result"), INPUTS, ids=[case[0] for case in INPUTS])
-def test_inputs_of_the_action_are_words_and_never_commands(
-    runner: Runner, reason: str, given: dict[str, str], result: str
-):
+def test_inputs_of_the_action_are_never_commands(runner: Runner, reason: str, given: dict[str, str], result: str):
     (runner.repository / "a.yaml").write_text("version: 1\nbuckets: [{name: a, region: eu-west-1, type: File}]\n")
     (runner.repository / "my buckets").mkdir()
     (runner.repository / "my buckets" / "d e.yaml").write_text("version: 1\n")
@@ -204,7 +202,7 @@ PATHS = [
 
 
 @pytest.mark.parametrize(("reason", "text", "paths"), PATHS, ids=[case[0] for case in PATHS])
-def test_paths_are_names_or_patterns_one_a_line_or_words(
+def test_paths_are_names_or_patterns_separated_by_lines_or_spaces(
     reason: str, text: str, paths: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     for name in ("a.yaml", "b/c.yaml", "my buckets/d e.yaml", "it's.yaml"):
@@ -310,7 +308,7 @@ def test_the_action_prunes_and_approves_as_its_inputs_say(runner: Runner, api: A
     assert acrsync(runner, **given, prune="true").outputs["exit_code"] == "3"
 
 
-def test_the_exit_code_tells_of_changes_and_does_not_fail_the_step(runner: Runner):
+def test_the_exit_code_reports_changes_and_does_not_fail_the_step(runner: Runner):
     given = {"command": "plan", "token": READ, "detailed-exitcode": "true"}
     done = acrsync(runner, **given)
     assert (done.result, done.outputs["exit_code"]) == ("success", "2")
@@ -322,7 +320,7 @@ def test_the_exit_code_tells_of_changes_and_does_not_fail_the_step(runner: Runne
     assert (done.result, done.outputs["exit_code"]) == ("failure", "1")
 
 
-def test_on_windows_the_action_says_that_it_does_not_work_there(runner: Runner):
+def test_on_windows_the_action_reports_that_it_is_not_supported(runner: Runner):
     runner.system = "Windows"
     done = acrsync(runner, command="validate")
     assert (done.result, "acrsync does not work on Windows." in done.log) == ("failure", True)
@@ -347,7 +345,7 @@ def test_a_pull_request_is_planned_with_the_token_that_reads_and_changes_nothing
     assert comment["body"].endswith(f"\nMore: {runner.github['server_url']}/radio/buckets/actions/runs/7")
 
 
-def test_the_comment_is_found_again_among_many_and_written_anew(runner: Runner, hub: Forge):
+def test_the_comment_is_found_among_many_and_updated(runner: Runner, hub: Forge):
     said = {"body": "<!-- acrsync:radio --> fake, by a person", "user": {"type": "User"}}
     hub.comments = [said, *({"body": "me too", "user": {"type": "User"}} for _ in range(250))]
     runner.workflow(WORKFLOWS / "acrsync.yml")
@@ -358,7 +356,7 @@ def test_the_comment_is_found_again_among_many_and_written_anew(runner: Runner, 
     assert "**Plan: 1 to create." in hub.comments[-1]["body"]
 
 
-def test_a_pull_request_that_cannot_be_planned_says_so_in_its_comment(runner: Runner, hub: Forge):
+def test_a_failed_plan_is_reported_in_the_comment(runner: Runner, hub: Forge):
     runner.workflow(WORKFLOWS / "acrsync.yml")
     runner.secrets["ACRSYNC_READ_TOKEN"] = "wrong-token-0123456789"
     runner.artifacts.clear()
@@ -378,7 +376,7 @@ def test_a_pull_request_from_a_fork_is_validated_and_sees_no_token(runner: Runne
     assert api.requests() == []
 
 
-def test_what_is_merged_is_applied_from_the_plan_that_was_kept(runner: Runner, api: Api, hub: Forge):
+def test_a_merge_is_applied_from_the_saved_plan(runner: Runner, api: Api, hub: Forge):
     runner.github |= {"event_name": "push", "event": {}}
     jobs = runner.workflow(WORKFLOWS / "acrsync.yml")
     ends = [jobs[name].result for name in ("validate", "plan", "comment", "apply")]
@@ -391,7 +389,7 @@ def test_what_is_merged_is_applied_from_the_plan_that_was_kept(runner: Runner, a
     assert (again["plan"].outputs["has_changes"], again["apply"].result) == ("false", "skipped")
 
 
-def test_what_was_applied_is_in_the_log_of_the_repository_and_known_to_the_next_machine(runner: Runner, tmp_path: Path):
+def test_an_apply_is_in_the_git_log_and_known_to_the_next_machine(runner: Runner, tmp_path: Path):
     runner.github |= {"event_name": "push", "event": {}}
     jobs = runner.workflow(WORKFLOWS / "acrsync.yml")
     assert jobs["apply"].result == "success", jobs["apply"].log
@@ -410,7 +408,7 @@ def test_what_was_applied_is_in_the_log_of_the_repository_and_known_to_the_next_
     assert runner.github["token"] not in kept
 
 
-def test_an_apply_that_may_not_record_its_run_writes_nothing_and_names_the_permission(
+def test_if_an_apply_cannot_record_its_run_it_writes_nothing_and_names_the_permission(
     runner: Runner, api: Api, tmp_path: Path
 ):
     readers = git_backend(tmp_path / "server", lambda path, _: 403 if "receive-pack" in path else 200)
@@ -422,7 +420,7 @@ def test_an_apply_that_may_not_record_its_run_writes_nothing_and_names_the_permi
     assert {entry["method"] for entry in api.requests()} == {"GET"}
 
 
-def test_a_plan_that_was_exchanged_on_the_way_is_not_applied(runner: Runner, api: Api):
+def test_a_plan_that_was_exchanged_is_not_applied(runner: Runner, api: Api):
     runner.github |= {"event_name": "push", "event": {}}
     (runner.repository / "acrsync.yaml").write_text(MANIFEST.replace("music", "evil"))
     runner.workflow(WORKFLOWS / "acrsync.yml")
@@ -481,7 +479,7 @@ def test_no_drift_opens_no_issue_and_a_broken_run_fails(runner: Runner, hub: For
 
 
 @pytest.mark.slow
-def test_the_action_installs_acrsync_once_a_job_with_nothing_but_what_is_locked(runner: Runner, api: Api):
+def test_the_action_installs_only_locked_packages_once_per_job(runner: Runner, api: Api):
     runner.instead = {}
     runner.environment |= {key: value for key, value in os.environ.items() if key.startswith(("PIP_", "SSL_"))}
     (runner.repository / "acrsync.yaml").write_text(MANIFEST)

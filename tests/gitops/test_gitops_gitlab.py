@@ -120,7 +120,7 @@ def test_a_merge_request_of_a_fork_is_only_validated(project: Project, api: Api)
     assert api.requests() == []
 
 
-def test_the_default_branch_is_planned_and_applied_from_the_plan_that_was_kept(project: Project, api: Api):
+def test_the_default_branch_is_planned_and_applied_from_the_saved_plan(project: Project, api: Api):
     code, said = project.pipeline(CI_PIPELINE_SOURCE="push")
     assert (code, project.ran(said)) == (0, {"acrsync-validate", "acrsync-plan"}), said
     kept = project.folder / ".gitlab-ci-local" / "artifacts" / "acrsync-plan"

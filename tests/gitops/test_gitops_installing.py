@@ -94,7 +94,7 @@ def hooks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return committed(shipped(tmp_path_factory.mktemp("hub") / "hooks"))
 
 
-def test_the_hook_checks_whatever_manifest_is_changed_in_any_folder_and_no_other_file(hooks: Path, tmp_path: Path):
+def test_the_hook_checks_changed_manifests_in_any_folder_and_no_other_file(hooks: Path, tmp_path: Path):
     user = User(tmp_path / "user", hooks)
     user.write("acrsync.yaml", GOOD)
     user.write("radio/prod/acrsync.yml", GOOD)
@@ -129,7 +129,7 @@ def test_the_hook_checks_several_files_that_are_one_manifest_together(hooks: Pat
     assert (code, "buckets/b.yaml:" in said) == (1, True), said
 
 
-def test_the_trees_own_hook_is_the_one_that_it_ships():
+def test_the_hook_of_this_repository_is_the_published_one():
     [shipped_hook] = yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())
     [local] = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     [own] = [hook for hook in local["hooks"] if hook["id"] == shipped_hook["id"]]
@@ -202,9 +202,7 @@ def in_container(container: str, folder: Path, *line: str, user: str | None = No
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
 @pytest.mark.parametrize("owner", [0, 1000, 4242])
-def test_the_image_works_on_a_folder_of_any_owner_who_is_named_and_else_says_whom_to_name(
-    container: str, tmp_path: Path, owner: int
-):
+def test_the_image_works_on_a_folder_of_any_user_or_names_the_user_option(container: str, tmp_path: Path, owner: int):
     folder = tmp_path / "repo"
     folder.mkdir()
     (folder / "acrsync.yaml").write_text(GOOD)
@@ -233,7 +231,7 @@ def test_the_image_keeps_runs_in_a_git_repository(container: str, tmp_path: Path
     assert "refs/acrsync/" in run(["git", "for-each-ref"], folder / "store.git").stdout
 
 
-def test_the_image_says_what_it_is(container: str, tmp_path: Path):
+def test_the_image_has_labels(container: str, tmp_path: Path):
     done = run(["buildah", "inspect", "--type", "image", "localhost/acrsync:tested"], tmp_path, SETTINGS)
     config = json.loads(done.stdout)["OCIv1"]["config"]
     assert config["Entrypoint"] == ["acrsync"]

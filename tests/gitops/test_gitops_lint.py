@@ -62,7 +62,7 @@ def test_the_component_fits_the_schema_of_gitlab_with_its_defaults(tmp_path: Pat
     assert done.returncode == 0, done.stdout
 
 
-def test_what_the_examples_name_is_this_version():
+def test_the_examples_use_this_version():
     assert all(f"# v{version()}" in path.read_text() for path in WORKFLOWS if path.parent.name == "github")
 
 
@@ -90,7 +90,7 @@ def test_inputs_reach_the_scripts_of_the_action_only_through_the_environment():
 
 
 @pytest.mark.parametrize("path", names(WORKFLOWS))
-def test_every_job_states_its_permissions_and_its_patience(path: str):
+def test_every_job_sets_permissions_and_a_timeout(path: str):
     document = yaml.safe_load((ROOT / path).read_text())
     assert document["permissions"] == {}
     for job in document["jobs"].values():
@@ -106,14 +106,14 @@ IN_PIPELINES = ["action.yml", "templates/acrsync.yml", "examples/ci/gitlab/.gitl
 
 
 @pytest.mark.parametrize("path", [*IN_PIPELINES, "docs/gitops.md"])
-def test_no_pipeline_installs_a_package_by_a_name_that_somebody_else_may_take(path: str):
+def test_no_pipeline_installs_an_unregistered_package_name(path: str):
     text = (ROOT / path).read_text()
     for line in INSTALLING.findall(text):
         assert "--require-hashes" in line or "$SOURCE" in line or "acrsync" not in line, line
     assert "pip install acrsync" not in text.replace('"', "").replace("'", "")
 
 
-def test_what_the_component_installs_is_pinned_and_so_is_its_image():
+def test_the_package_and_the_image_of_the_component_are_pinned():
     header, jobs = COMPONENT.read_text().split("\n---\n")
     image = yaml.safe_load(header)["spec"]["inputs"]["image"]["default"]
     assert f"FROM {image} AS build" in DOCKERFILE
@@ -142,7 +142,7 @@ def test_every_locked_package_has_hashes():
     assert len(re.findall(r"== *[^\n]*\\\n +--hash=sha256:[0-9a-f]{64}", lines)) == len(locked())
 
 
-def test_the_image_is_pinned_and_runs_as_nobody():
+def test_the_image_is_pinned_and_does_not_run_as_root():
     bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
     assert len(set(bases)) == 1
     assert re.fullmatch(r"python:3\.\d+-slim@sha256:[0-9a-f]{64}", bases[0])
@@ -152,7 +152,7 @@ def test_the_image_is_pinned_and_runs_as_nobody():
     assert "curl" not in DOCKERFILE
 
 
-def test_everything_that_the_image_copies_is_there_and_nothing_else_is_sent_to_the_builder():
+def test_only_the_files_that_the_image_copies_are_sent_to_the_builder():
     copied = [
         name for line in re.findall(r"^COPY (?!--from)(.*) \S+$", DOCKERFILE, re.MULTILINE) for name in line.split()
     ]
@@ -258,7 +258,7 @@ def test_zizmor_and_its_schema_accept_the_configuration_of_dependabot():
     assert run([tool("check-jsonschema"), "--builtin-schema", "vendor.dependabot", path], ROOT).returncode == 0
 
 
-def test_only_jobs_of_a_release_that_need_a_right_have_it_and_none_of_them_runs_what_is_not_pinned():
+def test_release_jobs_have_minimal_permissions_and_run_only_pinned_code():
     rights = {
         name: {right for right, access in job["permissions"].items() if access == "write"}
         for name, job in RELEASE["jobs"].items()
@@ -277,7 +277,7 @@ def test_only_jobs_of_a_release_that_need_a_right_have_it_and_none_of_them_runs_
         assert not rights[name] or "install" not in scripts
 
 
-def test_what_a_person_has_to_set_up_is_what_the_workflow_uses():
+def test_the_setup_instructions_match_the_workflow():
     environments = {job["environment"] for job in RELEASE["jobs"].values() if "environment" in job}
     text = (ROOT / ".github" / "workflows" / "release.yml").read_text()
     for name in (*environments, *re.findall(r"vars\.(\w+)", text)):
@@ -292,7 +292,7 @@ def test_the_entry_for_the_catalogue_of_schemas_names_the_schema_and_its_files()
     assert entry["fileMatch"] == ["acrsync.yaml", "acrsync.yml"]
 
 
-def test_a_release_brings_a_file_that_pins_it_and_all_that_it_needs(tmp_path: Path):
+def test_a_release_includes_a_file_that_pins_it_and_its_dependencies(tmp_path: Path):
     wheel = tmp_path / f"acrsync-{version()}-py3-none-any.whl"
     wheel.write_bytes(b"wheel")
     done = run([sys.executable, ROOT / ".github" / "release.py", wheel], tmp_path)

@@ -56,7 +56,7 @@ LINKS = [
 
 
 @pytest.mark.parametrize(("text", "shown"), LINKS)
-def test_what_is_relative_becomes_that_of_the_versions_tag(text: str, shown: str | None):
+def test_relative_links_become_links_to_the_tag(text: str, shown: str | None):
     assert on_the_index(text) == (shown or text)
 
 
@@ -87,7 +87,7 @@ def test_the_source_archive_holds_every_file_of_the_tree(built: Path):
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_the_schemas_and_says_what_an_index_shows(built: Path):
+def test_the_wheel_has_the_schemas_and_the_metadata(built: Path):
     [path] = built.glob("*.whl")
     with zipfile.ZipFile(path) as wheel:
         names = wheel.namelist()

@@ -109,7 +109,7 @@ def test_the_page_can_be_read_on_any_screen(served: tuple[Path, str], plan: Any,
     assert found["behind"] == ("rgb(255, 255, 255)" if scheme == LIGHT else "rgb(13, 17, 23)")
 
 
-def test_the_look_into_the_page_can_fail(served: tuple[Path, str]):
+def test_the_check_of_the_page_can_fail(served: tuple[Path, str]):
     text = FORMATS["html"](EVERYTHING, RUN).replace("<h1>", '<h1 style="width: 5000px">')
     with pytest.raises(AssertionError, match="against its policy"):
         looked_at(served, text, width=320, scheme=LIGHT)

@@ -67,7 +67,7 @@ def test_nothing_is_deleted_on_a_friday(plan: Plan, tmp_path: Path):
     assert judged(plan, "deletes", tmp_path, at=SATURDAY) == (0, ["allowed"])
 
 
-def test_everything_else_may_happen_on_a_friday(tmp_path: Path):
+def test_other_changes_are_allowed_on_a_friday(tmp_path: Path):
     assert judged(plan_of((CREATE,), kept=(IN_SYNC,)), "deletes", tmp_path, at=FRIDAY) == (0, ["allowed"])
 
 
@@ -138,7 +138,7 @@ check = Kept("kept", "CKV_ACRSYNC_9", [CheckCategories.GENERAL_SECURITY], ["acrc
 
 
 @pytest.mark.slow
-def test_who_sees_deletes_is_as_the_page_says(bin_folder: Path, tmp_path: Path):
+def test_the_page_says_correctly_which_tools_see_deletes(bin_folder: Path, tmp_path: Path):
     """If this fails, correct the table in docs/gitops.md."""
     plan = shaped(plan_of((DELETE,), (REPLACE,), kept=(IN_SYNC,)), tmp_path)
     checks, features = tmp_path / "checks", tmp_path / "features"
@@ -167,7 +167,7 @@ def test_who_sees_deletes_is_as_the_page_says(bin_folder: Path, tmp_path: Path):
     assert set(re.findall(r"Failure: (\S+) ", done.stdout)) == {"acrcloud_bucket.test", "acrcloud_bucket.us-bucket"}
 
 
-def test_the_plan_of_everything_is_one_that_policies_can_read(tmp_path: Path):
+def test_the_plan_with_everything_can_be_read_by_policies(tmp_path: Path):
     code, said = judged(EVERYTHING, "owner", tmp_path)
     assert (code, len(said)) == (1, 5)
 
@@ -233,7 +233,7 @@ INCOMPLETE = [
 @pytest.mark.parametrize(
     ("policy", "document", "denied", "reason"), INCOMPLETE, ids=[f"{case[0]}: {case[3]}" for case in INCOMPLETE]
 )
-def test_opa_and_regopy_deny_what_a_plan_does_not_tell(
+def test_opa_and_regopy_deny_a_plan_with_missing_keys(
     policy: str, document: JSON, denied: str | None, reason: str, tmp_path: Path
 ):
     wanted = [denied] if denied else []
@@ -259,9 +259,7 @@ NOT_ASKED = [
 
 
 @pytest.mark.parametrize(("policy", "code", "reason"), NOT_ASKED, ids=[case[-1] for case in NOT_ASKED])
-def test_the_checker_never_allows_what_no_policy_was_asked_about(
-    policy: str | None, code: int, reason: str, tmp_path: Path
-):
+def test_the_checker_never_allows_a_plan_without_a_policy(policy: str | None, code: int, reason: str, tmp_path: Path):
     pytest.importorskip("regopy", reason="regopy is not installed: see the dev group")
     plan = shaped(plan_of(kept=(IN_SYNC,)), tmp_path)
     rules = [tmp_path / "rule.rego"] if policy else []

@@ -86,7 +86,7 @@ def unnoticed(name: str, folder: Path) -> Iterator[str]:
     kept = json.loads((folder / "mutants" / "acrsync" / f"{name}.py.meta").read_text())
     ended: Mapping[str, int] = kept["exit_code_by_key"]
     counts = Counter(ended.values())
-    left = [told(key, folder) for key, code in ended.items() if code in (SURVIVED, UNREACHED)]
+    left = [shown_change(key, folder) for key, code in ended.items() if code in (SURVIVED, UNREACHED)]
     found = sorted(line for line in left if not is_wording(line))
     words, types, unreached = len(left) - len(found), counts[BY_TYPES], counts[UNREACHED]
     sys.stdout.write(
@@ -126,7 +126,7 @@ def run(*arguments: str, folder: Path) -> str:
     return done.stdout
 
 
-def told(key: str, folder: Path) -> str:
+def shown_change(key: str, folder: Path) -> str:
     """Return a change on one line: the function, what was there, and what is there now. Numbers move; words stay."""
     lines = run("show", key, folder=folder).splitlines()
     changed = [line for line in lines if re.match(r"[-+](?![-+]{2} )", line)]

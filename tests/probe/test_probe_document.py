@@ -71,13 +71,13 @@ def test_the_document_names_what_the_code_assumes_and_what_a_probe_measures(gold
     golden(DOCUMENT, BLOCK.sub(lambda found: f"{found[1]}{parts[found[2]]}{found[3]}", DOCUMENT.read_text()))
 
 
-def test_beliefs_are_found():
+def test_guesses_are_found():
     found = [text for _, text in guesses()]
     assert len(found) >= 8
     assert "an empty text clears a template." in found
 
 
 @pytest.mark.parametrize("wording", ["# GUESS: one\n# thing.\nx = 1\n", '"""GUESS: one\nthing."""\n'])
-def test_a_belief_that_goes_over_two_lines_is_read_whole(wording):
+def test_a_guess_on_two_lines_is_read_completely(wording):
     (text,) = (text for text in spoken(wording) if "GUESS" in text)
     assert " ".join(GUESS.findall(text)[0].split()) == "one thing."

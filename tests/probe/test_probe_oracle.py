@@ -60,14 +60,14 @@ def finds_that_value_or_several(name, base, values):
 
 
 @pytest.mark.parametrize("name", sampled(SWITCHES, every=4))
-def test_for_a_value_of_a_switch_it_finds_that_value_or_several(name):
+def test_for_a_value_of_a_switch_it_finds_that_value_among_the_possible_ones(name):
     finds_that_value_or_several(name, "documented", values_of(name)[:MOST])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("base", NAMES)
 @pytest.mark.parametrize("name", SWITCHES)
-def test_for_every_value_of_a_switch_it_finds_that_value_or_several(name, base):
+def test_for_every_value_of_a_switch_it_finds_that_value_among_the_possible_ones(name, base):
     finds_that_value_or_several(name, base, values_of(name))
 
 

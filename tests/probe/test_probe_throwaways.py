@@ -54,7 +54,7 @@ STEP = 7  # a sample; all of it is slow
 
 
 @pytest.mark.parametrize("acts", [False, True])
-def test_a_probe_that_is_killed_leaves_nothing_that_the_next_one_does_not_remove(acts, tmp_path):
+def test_the_next_probe_removes_everything_that_a_killed_one_left(acts, tmp_path):
     profile = under("documented")
     for at in range(1 + acts, requests_of_a_probe(tmp_path, profile) + 1, STEP):
         survives(profile, tmp_path / str(at), at=at, acts=acts)
@@ -63,7 +63,7 @@ def test_a_probe_that_is_killed_leaves_nothing_that_the_next_one_does_not_remove
 @pytest.mark.slow
 @pytest.mark.parametrize("acts", [False, True])
 @pytest.mark.parametrize("base", ["documented", "strict", "lenient"])
-def test_at_every_request_under_every_named_profile(base, acts, tmp_path):
+def test_a_probe_can_be_killed_at_every_request_under_every_named_profile(base, acts, tmp_path):
     profile = under(base)
     for at in range(1, requests_of_a_probe(tmp_path, profile) + 1):
         survives(profile, tmp_path / str(at), at=at, acts=acts)
@@ -82,13 +82,13 @@ def test_at_every_request_under_every_named_profile(base, acts, tmp_path):
         {"duplicate_names": "allow"},
     ],
 )
-def test_killed_on_odd_servers_too(switches, tmp_path):
+def test_a_probe_can_be_killed_on_unusual_servers(switches, tmp_path):
     profile = under("documented", **switches)
     for at in range(30, requests_of_a_probe(tmp_path, profile) + 1, 3):
         survives(profile, tmp_path / str(at), at=at, acts=True)
 
 
-def test_at_most_two_exist_at_a_time_and_all_of_them_are_files_with_names_of_a_probe(tmp_path, monkeypatch):
+def test_at_most_two_test_buckets_exist_at_a_time(tmp_path, monkeypatch):
     with oracle(under("documented")) as one:
         before = one.buckets
         most, ask = 0, Oracle.send
@@ -108,7 +108,7 @@ def test_at_most_two_exist_at_a_time_and_all_of_them_are_files_with_names_of_a_p
         assert all(NAME.fullmatch(name) for name in created)
 
 
-def test_each_is_recorded_before_it_is_created(tmp_path, monkeypatch):
+def test_each_test_bucket_is_recorded_before_it_is_created(tmp_path, monkeypatch):
     with oracle(under("documented")) as one:
         ask = Oracle.send
 
@@ -184,7 +184,7 @@ def test_a_create_whose_answer_is_lost_is_found_by_its_name_or_reported(tmp_path
         assert again.clean
 
 
-def test_a_lost_create_that_never_shows_is_given_up_after_an_hour(tmp_path):
+def test_a_lost_create_that_never_appears_is_dropped_after_an_hour(tmp_path):
     with oracle(under("documented")) as one:
         gone = left_behind(one, tmp_path)
         one.emulator.store.delete(gone.id)
@@ -219,7 +219,7 @@ def test_a_record_that_names_other_buckets_is_refused(tmp_path):
         assert one.buckets == before
 
 
-def test_a_line_that_a_crash_cut_short_was_never_sent(tmp_path):
+def test_a_line_truncated_by_a_crash_was_never_sent(tmp_path):
     with oracle(under("documented")) as one:
         left_behind(one, tmp_path)
         (path,) = (tmp_path / "probes").glob("*.jsonl")
@@ -245,14 +245,14 @@ def test_another_account_is_refused_before_anything_is_written(tmp_path):
         assert {entry["method"] for entry in log_of(one)} == {"GET"}
 
 
-def test_in_an_empty_account_of_another_token_the_first_bucket_says_so_and_is_reported(tmp_path):
+def test_in_another_empty_account_the_first_bucket_is_reported(tmp_path):
     with oracle(under("documented"), rows=()) as one:
         with pytest.raises(AcrsyncError, match="to account 19, not to 7"):
             one.probed(tmp_path, uid=7)
         assert len(one.buckets) <= 1
 
 
-def test_a_probe_that_is_not_allowed_to_write_says_so_and_tells_what_reading_tells(tmp_path):
+def test_a_probe_without_write_permission_reports_it_and_its_findings_from_reading(tmp_path):
     with oracle(under("documented", missing_scope="message_403"), rows=VENDOR_ROWS) as one:
         account = replace(one.emulator.setup.accounts[0], scopes=("read-all",))
         one.emulator.configure(Setup(accounts=(account,), profile=one.profile))

@@ -30,7 +30,7 @@ def held(results: list[CaseResult]) -> None:
     assert [f"{v.case}: {promise}" for v in results for promise in v.broken] == []
 
 
-def test_a_sample_of_all_misfortunes_breaks_no_promise():
+def test_a_sample_of_all_disruptions_breaks_no_promise():
     every = list(disruptions(REQUESTS))
     # Each kind somewhere, and each profile; the rest is `make rehearse`.
     sample = [
@@ -44,7 +44,7 @@ def test_a_sample_of_all_misfortunes_breaks_no_promise():
     assert sum(result.disrupted for result in results) > len(sample) * 0.9
 
 
-def test_a_delete_that_was_only_said_to_be_done_leads_to_no_second_bucket():
+def test_a_delete_that_did_not_happen_leads_to_no_second_bucket():
     pretended = Fault({"kind": "pretend", "method": ["DELETE"]}, 9)
     (result,) = rehearse([Case(REPLACEMENT, "lenient", pretended)], workers=1, command=cli.run)
     held([result])
@@ -126,14 +126,14 @@ def some(number: int) -> settings:
 
 @some(25)
 @given(case=stories())
-def test_no_story_breaks_a_promise(play, case):
+def test_no_random_sequence_breaks_a_promise(play, case):
     check(play, case)
 
 
 @pytest.mark.slow
 @some(1500)
 @given(case=stories())
-def test_no_story_of_many_breaks_a_promise(play, case):
+def test_none_of_many_random_sequences_breaks_a_promise(play, case):
     check(play, case)
 
 
@@ -144,16 +144,16 @@ def test_no_story_of_many_breaks_a_promise(play, case):
     "disruption",
     [None, Kill(acted=True, at=3), Interrupt("SIGTERM", 2, 4), Fault(FAULTS[1], 5), RandomFaults((FAULTS[0],), seed=7)],
 )
-def test_a_case_that_failed_can_be_played_from_its_file(disruption):
+def test_a_failed_case_can_be_replayed_from_its_file(disruption):
     case = Case(generated(1, 2), LAGGING, disruption, parallelism=1)
     assert to_json(from_json(to_json(case))) == to_json(case)
 
 
-def test_the_same_seed_makes_up_the_same_account():
+def test_the_same_seed_generates_the_same_account():
     assert generated(3, 1) == generated(3, 1) != generated(3, 2)
 
 
-def test_a_promise_that_is_broken_is_found(play):
+def test_a_broken_promise_is_found(play):
     """The account is not what the case says it is: an unmanaged bucket of the manifest's name is there twice."""
     twins = [{"name": "music", "num": 1}, {"name": "music", "num": 2}]
     manifest = {"version": 1, "account": {"uid": 19}, "buckets": [{"name": "x", "region": "eu-west-1", "type": "File"}]}

@@ -73,7 +73,7 @@ def survives(account: Troubled, manifest, first: Mapping[int, Live]) -> None:
 
 @examples(150)
 @given(manifests(), accounts(max_files=1, reshape=False), troubles(), st.sampled_from([1, 4]))
-def test_two_more_runs_mend_whatever_happened_to_the_first(manifest, account, happens, parallelism):
+def test_two_more_runs_repair_every_failure_of_the_first(manifest, account, happens, parallelism):
     account, manifest = troubled(account), replace(manifest, deletes_limit=Limit(100))
     first = {row.id: row for row in account.observe().rows}
     with tempfile.TemporaryDirectory() as folder:

@@ -77,7 +77,7 @@ def names_of(loaded):
 
 
 @given(matrices(), st.lists(st.sampled_from(["one", "two"]), max_size=2))
-def test_a_matrix_is_the_plain_manifest_that_it_stands_for(matrix, more):
+def test_a_matrix_equals_its_expanded_manifest(matrix, more):
     whole = written_out(matrix)
     keys = sorted({key for one in whole for key in one})
     if any(set(one) != set(keys) for one in whole):
@@ -140,7 +140,7 @@ buckets = st.lists(
 
 
 @given(environments, buckets)
-def test_rendering_keeps_what_is_planned_and_rendering_again_changes_nothing(envs, entries):
+def test_rendering_keeps_the_plan_and_is_idempotent(envs, entries):
     data = {
         "version": 1, "variables": {"prefix": "", "label": "l"}, "environments": envs,
         "defaults": {"region": "eu-west-1", "type": "File"}, "buckets": entries,
@@ -259,13 +259,13 @@ def survives(files):
         errors = [one for one in loaded.diagnostics if one.severity is Severity.ERROR]
         assert (loaded.manifest is None) == bool(errors)
         assert loaded == load_texts(files, name or None)
-        for told in (*loaded.diagnostics, *found.diagnostics):
-            assert told.fix
-            assert type(told.span).__name__ == "Span"
-            assert told.span is not None
-            assert told.span.file in files
-            assert visible(told.detail) == told.detail
-            assert visible(told.fix) == told.fix
+        for problem in (*loaded.diagnostics, *found.diagnostics):
+            assert problem.fix
+            assert type(problem.span).__name__ == "Span"
+            assert problem.span is not None
+            assert problem.span.file in files
+            assert visible(problem.detail) == problem.detail
+            assert visible(problem.fix) == problem.fix
         if loaded.manifest is not None:
             assert isinstance(rendered(Source(files), name or None), str)
 
@@ -346,7 +346,7 @@ def test_no_bytes_make_loading_fail(data):
     ),
 )
 @examples(35)
-def test_no_bomb_grows(depth, width, shape, bucket):
+def test_no_alias_bomb_grows(depth, width, shape, bucket):
     variables = (
         "".join(f"  v{n}: {shape % ((f'v{n + 1}',) * 2)}\n" for n in range(depth)) + f"  v{depth}: {'x' * width}\n"
     )

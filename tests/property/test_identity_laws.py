@@ -111,14 +111,14 @@ def names_in(account: MemoryAccount) -> dict[int, str]:
 @pytest.mark.parametrize("again", ["plans anew", "applies the same plan"])
 @given(case=renamed())
 @examples(25)
-def test_renames_that_are_cut_off_after_any_write_end_as_wanted(dies: bool, again: str, case) -> None:
+def test_renames_interrupted_after_any_write_end_in_sync(dies: bool, again: str, case) -> None:
     cut_off_after_any_write(*case, dies=dies, again=again)
 
 
 @pytest.mark.parametrize("dies", [False, True], ids=["interrupted", "killed"])
 @given(case=renamed(spellings=st.sampled_from(SPELLINGS)))
 @examples(25)
-def test_so_do_renames_to_names_that_the_server_takes_for_those_of_others(dies: bool, case) -> None:
+def test_renames_to_equivalent_names_interrupted_after_any_write_end_in_sync(dies: bool, case) -> None:
     cut_off_after_any_write(*case, dies=dies, again="plans anew")
 
 
@@ -131,7 +131,7 @@ def test_so_do_renames_to_names_that_the_server_takes_for_those_of_others(dies: 
     parallelism=st.sampled_from([1, 4]),
 )
 @examples(60)
-def test_no_name_is_taken_before_a_bucket_with_a_name_like_it_has_left(
+def test_no_name_is_used_before_an_equivalent_one_is_free(
     ids_and_entries, new, removed: set[str], parallelism: int
 ) -> None:
     """Whatever the manifest renames, creates and removes: what can be applied needs no second run."""
@@ -188,7 +188,7 @@ def chain(length: int) -> Manifest:
 
 @pytest.mark.parametrize("length", [1, 2, 5])
 @pytest.mark.parametrize("parallelism", [1, 4])
-def test_a_chain_by_was_that_is_cut_off_after_any_write_goes_on(length: int, parallelism: int) -> None:
+def test_a_was_chain_interrupted_after_any_write_continues(length: int, parallelism: int) -> None:
     manifest = chain(length)
     for writes in range(1, length + 1):
         account = account_of({20000 + at: f"b{at}" for at in range(length)})
@@ -202,7 +202,7 @@ def test_a_chain_by_was_that_is_cut_off_after_any_write_goes_on(length: int, par
         assert plan_for(manifest, account).can_apply
 
 
-def test_a_rename_whose_bucket_is_gone_stops_what_waits_for_its_name_and_nothing_else() -> None:
+def test_a_rename_of_a_missing_bucket_stops_only_the_changes_that_need_its_name() -> None:
     account = account_of({20000: "b0", 20001: "b1", 20002: "other"})
     manifest = replace(chain(2), desired=(*chain(2).desired, Desired({"name": "else"}, id=20002)))
     plan = plan_for(manifest, account)
@@ -241,7 +241,7 @@ spelled = st.sampled_from(["Music", "music", "MUSIC ", "mu sic", "Mu\N{ZERO WIDT
     st.lists(st.tuples(spelled, st.none() | spelled), max_size=4, unique_by=lambda pair: lookalike(pair[0])),
     st.sampled_from(list(Prune)),
 )
-def test_nothing_is_created_beside_a_name_that_looks_the_same(live_names, entries, prune: Prune) -> None:
+def test_nothing_is_created_beside_a_look_alike_name(live_names, entries, prune: Prune) -> None:
     account = MemoryAccount.with_buckets(*({"name": name} for name in live_names))
     desired = tuple(
         Desired({"name": name, "region": "eu-west-1", "type": "File"}, was=was if was != name else None)
@@ -263,7 +263,7 @@ def given_up(plan: Plan) -> set[str]:
 
 @quick
 @given(renamed(), st.sampled_from(list(Prune)))
-def test_a_renamed_bucket_is_never_deleted_replaced_or_created_anew(case, prune: Prune) -> None:
+def test_a_renamed_bucket_is_never_deleted_replaced_or_recreated(case, prune: Prune) -> None:
     ids, manifest = case
     account = account_of(ids)
     plan = make_plan(replace(manifest, prune=prune), account.observe())

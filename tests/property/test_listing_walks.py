@@ -176,7 +176,7 @@ LIES = ("off", "no total", "capped", "cached", "filtered", "pages cached")
 
 
 @pytest.mark.parametrize("lie", ["none", *LIES, "cut", "two"])
-def test_nor_from_a_server_that_counts_or_cuts_in_ways_of_its_own(lie: str) -> None:
+def test_no_bucket_is_missed_if_the_server_counts_or_truncates_unusually(lie: str) -> None:
     accepted, seeds = 0, 1500 if whole() else 300
     for seed in range(seeds):
         server = lying(random.Random(f"{lie} {seed}"), lie)
@@ -219,7 +219,7 @@ def lying(chance: random.Random, lie: str) -> Server:
 
 
 @pytest.mark.parametrize("size", [20, 25, 50])
-def test_nor_where_the_server_gives_smaller_pages_than_asked_for_and_does_not_say_so(size: int) -> None:
+def test_no_bucket_is_missed_if_pages_are_smaller_than_requested(size: int) -> None:
     accepted = 0
     for seed in range(400):
         chance = random.Random(seed)
@@ -231,7 +231,7 @@ def test_nor_where_the_server_gives_smaller_pages_than_asked_for_and_does_not_sa
     assert accepted > 100
 
 
-def test_a_list_that_rests_is_accepted_in_every_order_and_page_size() -> None:
+def test_an_unchanging_list_is_accepted_in_every_order_and_page_size() -> None:
     for order in ("falling", "rising", "by name"):
         for size in (1, 2, 3, 7, 19, 20, 100):
             for count in (0, 1, 2, 3, 19, 20, 21, 40):
@@ -254,7 +254,7 @@ def test_a_list_that_rests_is_accepted_in_every_order_and_page_size() -> None:
     ],
     ids=str,
 )
-def test_whatever_the_server_counts_and_however_it_cuts(lie: dict[str, Any], order: str) -> None:
+def test_an_unchanging_list_is_accepted_for_every_count_and_cap(lie: dict[str, Any], order: str) -> None:
     for count in (0, 1, 19, 20, 99, 100, 101, 200, 250, 900):
         server = Server(random.Random(1), order=order, size=100, writes=0.0, **lie).fill(count)
         if order == "falling" or "cut" not in lie or count <= 50:
@@ -273,14 +273,14 @@ def test_whatever_the_server_counts_and_however_it_cuts(lie: dict[str, Any], ord
         (1000, {"total_cap": 100}, 18 + 18, "beyond the total one page, then two, four, eight"),
     ],
 )
-def test_the_end_costs_one_request_more_than_a_count_would(
+def test_finding_the_end_takes_one_more_request_than_counting(
     count: int, options: dict[str, Any], requests: int, reason: str
 ) -> None:
     server = Server(random.Random(1), size=100, writes=0.0, **options).fill(count)
     assert (listed(server), server.asked) == (set(server.rows), requests), reason
 
 
-def test_most_walks_through_a_list_that_changes_now_and_then_are_accepted() -> None:
+def test_most_walks_of_a_rarely_changing_list_are_accepted() -> None:
     accepted = [listed(Server(random.Random(seed), writes=0.02).fill(40)) for seed in range(200)]
     assert sum(found is not None for found in accepted) > 150
 
@@ -310,18 +310,18 @@ def count_fits(pages: tuple[Page[Thing], ...], _: Page[Thing]) -> bool:
     return len(set(ids)) == len(ids) and all(page.total == len(ids) for page in pages)
 
 
-def test_the_simulation_finds_what_each_weaker_proof_misses() -> None:
+def test_the_simulation_finds_the_gap_of_each_weaker_proof() -> None:
     """The law above could not fail if the simulated server never lost a row."""
     assert misses(count_fits, seeds=2000) > 0, "unique ids and a constant total are not enough"
     assert misses(lambda pages, _: is_falling(ids_of(pages)), seeds=2000) > 0, "falling ids are not enough"
     assert misses(lambda pages, again: is_falling(ids_of(pages)) and not flaw_in(pages, again=again), seeds=2000) == 0
 
 
-# What is told.
+# The message.
 
 
 def walked(*answers: Page[Thing]) -> tuple[str, list[int]]:
-    """Return what is told of a list that is always refused, and the numbers of the pages that were asked for."""
+    """Return the message for a list that is always refused, and the requested page numbers."""
     asked: list[int] = []
     script = iter(answers)
 
@@ -338,7 +338,7 @@ def page(*ids: int, total: int | None) -> Page[Thing]:
     return Page(tuple(map(Thing, ids)), total)
 
 
-def test_each_walk_tells_what_was_wrong_with_it() -> None:
+def test_each_refused_walk_gives_its_reason() -> None:
     first, second, end = page(9, 8, total=4), page(7, 6, total=4), page(total=4)
     said, asked = walked(
         *(first, page(7, 6, total=5), end),
@@ -417,7 +417,7 @@ def test_a_wrong_count_neither_hides_a_bucket_nor_refuses_the_list(total: int) -
     assert (listing.total, listing.miscounted) == (total, True)
 
 
-def test_none_of_many_is_never_believed() -> None:
+def test_an_empty_list_with_a_large_total_is_refused() -> None:
     assert complete(paged(total=1), map, what="things").rows == ()
     with pytest.raises(IncompleteListing):
         complete(paged(total=20), map, what="things")

@@ -65,7 +65,7 @@ def test_an_export_loads_and_plans_to_nothing(snapshot, uid):
 
 
 @given(snapshots(), st.sampled_from([19, 7, None]))
-def test_an_export_wants_what_is_there_and_comments_on_the_rest(snapshot, uid):
+def test_an_export_matches_the_account_and_comments_on_the_rest(snapshot, uid):
     text = dump(snapshot, uid=uid)
     loaded = load_texts({"a": text.encode()})
     assert loaded.manifest is not None
@@ -83,7 +83,7 @@ def test_an_export_wants_what_is_there_and_comments_on_the_rest(snapshot, uid):
 
 
 @given(snapshots(), st.sampled_from([19, 7, None]))
-def test_what_an_export_cannot_say_is_never_pruned(snapshot, uid):
+def test_a_bucket_that_an_export_cannot_express_is_never_pruned(snapshot, uid):
     text = dump(snapshot, uid=uid)
     loaded = load_texts({"a": (text + "prune: account\n").encode()})
     assert loaded.manifest is not None
@@ -106,4 +106,4 @@ def test_an_entry_to_paste_is_the_bucket(row):
     if loaded.manifest is not None:
         assert [desired.attrs for desired in loaded.manifest.desired] == [canonical(attrs)]
     else:  # edges of names and labels, and halves of surrogate pairs, which the schema cannot see
-        assert {told.code for told in loaded.diagnostics} <= {"E105", "E110", "E135", "E140"}
+        assert {problem.code for problem in loaded.diagnostics} <= {"E105", "E110", "E135", "E140"}

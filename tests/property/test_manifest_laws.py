@@ -53,14 +53,14 @@ def checked(files):
     result = load_texts(files)
     assert (result.manifest is None) == bool(result.diagnostics)
     assert load_texts(files) == result
-    for told in result.diagnostics:
-        assert told.fix
-        assert told.span is not None
-        assert told.span.file in files
-        assert told.span.line >= 1
-        assert told.span.column >= 1
-        assert visible(told.detail) == told.detail
-        assert visible(told.fix) == told.fix
+    for problem in result.diagnostics:
+        assert problem.fix
+        assert problem.span is not None
+        assert problem.span.file in files
+        assert problem.span.line >= 1
+        assert problem.span.column >= 1
+        assert visible(problem.detail) == problem.detail
+        assert visible(problem.fix) == problem.fix
     return result
 
 
@@ -81,7 +81,7 @@ def test_no_bytes_make_loading_fail(data):
 
 
 @given(near_manifests())
-def test_what_the_schema_refuses_loading_refuses(data):
+def test_data_that_the_schema_refuses_is_refused_by_the_loader(data):
     if not Draft202012Validator(schema("manifest")).is_valid(data):
         assert load_texts({"a.yaml": flow(data).encode()}).manifest is None
 
@@ -111,7 +111,9 @@ def test_libyaml_and_pyyaml_agree_on_manifests_in_block_style(data):
     if any(unreadable(text, "f")):
         return
     fast, slow = read(text, "f", loader=FASTEST), read(text, "f", loader=yaml.BaseLoader)
-    assert [(told.code, told.span) for told in fast.problems] == [(told.code, told.span) for told in slow.problems]
+    assert [(problem.code, problem.span) for problem in fast.problems] == [
+        (problem.code, problem.span) for problem in slow.problems
+    ]
     assert fast.root == slow.root
 
 
@@ -119,7 +121,7 @@ safe_text = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
 @given(safe_text | words)
-def test_a_written_text_is_read_as_itself_in_every_place_by_every_parser(text):
+def test_written_text_survives_every_parser_in_every_position(text):
     one = written(text)
     for loader in (FASTEST, yaml.BaseLoader):
         for place, data in (
@@ -146,7 +148,7 @@ def test_a_plain_value_that_is_read_means_the_same_to_a_yaml_1_1_reader(text):
 
 
 @given(st.permutations(["a", "b", "c"]), st.lists(st.sampled_from(["x", "y", "z"]), min_size=3, max_size=3))
-def test_the_order_of_files_does_not_matter_to_what_is_found(order, names):
+def test_the_order_of_files_does_not_change_the_diagnostics(order, names):
     files = {
         "a": f"version: 1\nstack: s\nbuckets: [{{name: {names[0]}1, region: global, type: File}}]",
         "b": f"defaults: {{region: global}}\nbuckets: [{{name: {names[1]}, type: Live}}]\nremoved: [{{name: x}}]",
@@ -160,7 +162,7 @@ def test_the_order_of_files_does_not_matter_to_what_is_found(order, names):
         assert set(one.manifest.removed) == set(other.manifest.removed)
         assert one.manifest.stack == other.manifest.stack
     else:
-        assert {told.code for told in one.diagnostics} == {told.code for told in other.diagnostics}
+        assert {problem.code for problem in one.diagnostics} == {problem.code for problem in other.diagnostics}
 
 
 @given(st.dictionaries(safe_text, st.dictionaries(st.just("default"), safe_text), max_size=3))

@@ -52,24 +52,24 @@ words = st.lists(st.sampled_from(PIECES), max_size=10).map("".join) | st.text(
 )
 
 
-def told(bucket):
+def problems_of(bucket):
     return load_texts({"f": flow({"version": 1, "buckets": [bucket]}).encode()}).diagnostics
 
 
 @given(words.filter(bool))
 @example("e\u200b\u0301")
 @example("क\u200d\u200d्")
-def test_every_fix_of_a_name_works_and_keeps_what_is_seen(name):
+def test_every_fix_of_a_name_works_and_keeps_the_visible_text(name):
     bucket = {"name": name, "region": "eu-west-1", "type": "File"}
-    for problem in told(bucket):
+    for problem in problems_of(bucket):
         assert problem.code == "E140"
         if cleaned(name):
             fixed = read(problem.fix.removeprefix("write "), "f").data
-            assert told(bucket | fixed) == ()
+            assert problems_of(bucket | fixed) == ()
             assert lookalike(fixed["name"]) == lookalike(name)
             seen = [one for one, hidden in characters(name) if not hidden]
             assert lookalike("".join(seen)) == lookalike(fixed["name"])
-    assert told(bucket | {"id": 7}) == ()
+    assert problems_of(bucket | {"id": 7}) == ()
 
 
 @given(st.lists(words, max_size=3))
@@ -77,7 +77,7 @@ def test_every_fix_of_a_label_works(labels):
     labels = [label for label in labels if label and "," not in label]
     bucket = {"name": "a", "region": "eu-west-1", "type": "File", "labels": labels}
     for _ in range(len(labels) + 1):
-        problems = [problem for problem in told(bucket) if problem.code == "E135"]
+        problems = [problem for problem in problems_of(bucket) if problem.code == "E135"]
         if not problems:
             break
         last = problems[-1]
@@ -86,7 +86,7 @@ def test_every_fix_of_a_label_works(labels):
             bucket["labels"][at] = read(last.fix.removeprefix("write "), "f").data
         else:
             del bucket["labels"][at]
-    assert told(bucket) == ()
+    assert problems_of(bucket) == ()
 
 
 def wrong(labels, at):
@@ -96,13 +96,13 @@ def wrong(labels, at):
 @given(st.lists(words, max_size=4).map(",".join))
 def test_the_fix_of_labels_as_text_works(text):
     bucket = {"name": "a", "region": "eu-west-1", "type": "File", "labels": text}
-    (problem,) = told(bucket)
+    (problem,) = problems_of(bucket)
     fixed = read(problem.fix[problem.fix.index("labels: ") :], "f").data
-    assert told(bucket | fixed) == ()
+    assert problems_of(bucket | fixed) == ()
 
 
 @given(words)
-def test_cleaning_and_showing_are_done_once(word):
+def test_cleaning_and_showing_are_idempotent(word):
     assert visible(visible(word)) == visible(word)
     assert cleaned(cleaned(word)) == cleaned(word)
     assert visible(cleaned(word)) == cleaned(word)
@@ -110,7 +110,7 @@ def test_cleaning_and_showing_are_done_once(word):
 
 
 @given(words)
-def test_what_is_written_is_read_as_it_is_and_hides_nothing(word):
+def test_written_text_is_read_back_and_shows_all_characters(word):
     text = written(word)
     assert visible(text) == text
     for loader in (FASTEST, yaml.BaseLoader):
@@ -124,7 +124,7 @@ json_texts = st.lists(
 
 
 @given(st.dictionaries(json_texts.map("".join), json_texts.map("".join) | st.lists(json_texts.map("".join))))
-def test_any_json_text_is_read_as_it_is(data):
+def test_any_json_text_is_read_correctly(data):
     for loader in (FASTEST, yaml.BaseLoader):
         tree = read(json.dumps({"x": data}), "f", loader=loader)
         assert (tree.data, tree.problems) == ({"x": data}, ())

@@ -21,7 +21,7 @@ def at(value: JSON, path: Path) -> JSON:
 
 
 @given(values, values)
-def test_there_are_changes_exactly_where_values_differ(before: JSON, after: JSON) -> None:
+def test_changes_are_exactly_the_differences(before: JSON, after: JSON) -> None:
     assert bool(field_changes(before, after)) == (before != after)
 
 
@@ -35,7 +35,7 @@ def test_every_change_quotes_the_values(before: JSON, after: JSON) -> None:
 
 
 @given(mappings, mappings)
-def test_the_changes_of_a_mapping_turn_one_into_the_other(before: JSON, after: JSON) -> None:
+def test_the_changes_turn_one_mapping_into_the_other(before: JSON, after: JSON) -> None:
     value = copy.deepcopy({"": before})  # one level around, so that the whole value is a place like any other
     for change in field_changes({"": before}, {"": after}):
         parent = at(value, change.path[:-1])

@@ -83,12 +83,12 @@ plans = st.builds(
 
 
 @given(plans)
-def test_what_is_saved_comes_back(plan: Plan) -> None:
+def test_a_saved_plan_survives_a_round_trip(plan: Plan) -> None:
     assert load_plan(JSON_TEXT(plan, RUN)).plan == plan
 
 
 @given(manifests(), accounts())
-def test_what_is_planned_comes_back_and_has_the_same_number_each_time(manifest: Manifest, account: Any) -> None:
+def test_a_plan_survives_a_round_trip_with_the_same_digest(manifest: Manifest, account: Any) -> None:
     plan = plan_for(manifest, account)
     assert load_plan(JSON_TEXT(plan, RUN)).plan == plan
     turned = replace(manifest, desired=manifest.desired[::-1], approvals=manifest.approvals[::-1])
@@ -106,7 +106,7 @@ def refused_or_same(text: str | bytes, meaning: str) -> None:
 
 
 @given(st.binary() | values.map(json.dumps) | st.text())
-def test_whatever_is_no_plan_is_refused(text: str | bytes) -> None:
+def test_anything_that_is_not_a_plan_is_refused(text: str | bytes) -> None:
     refused_or_same(text, "none of these is a plan")
 
 
@@ -138,7 +138,7 @@ def test_a_mangled_plan_is_refused_or_means_the_same(document: dict[str, Any], s
 
 
 @given(plans)
-def test_nothing_from_outside_moves_the_cursor_or_speaks_to_a_pipeline(plan: Plan) -> None:
+def test_no_outside_text_moves_the_cursor_or_is_a_pipeline_command(plan: Plan) -> None:
     text = plan_text(plan, style=PLAIN)
     assert not [c for c in text if c != "\n" and unicodedata.category(c) in {"Cc", "Cf", "Cs", "Zl", "Zp"}]
     assert "##[" not in text
@@ -146,6 +146,6 @@ def test_nothing_from_outside_moves_the_cursor_or_speaks_to_a_pipeline(plan: Pla
 
 
 @given(plans)
-def test_colour_adds_nothing_but_colour(plan: Plan) -> None:
+def test_color_adds_only_color(plan: Plan) -> None:
     coloured = plan_text(plan, style=COLOURED)
     assert re.sub(r"\x1b\[[0-9;]+m", "", coloured) == plan_text(plan, style=PLAIN)

@@ -70,7 +70,7 @@ SWAP = (Desired({"name": "b", **PLACE}, id=1), Desired({"name": "a", **PLACE, "l
     ],
     ids=["swap", "replace", "replace by id", "replace and rename", "delete", "forget", "rename and create"],
 )
-def test_every_sort_of_change_is_done_once(manifest: Manifest, steps: int) -> None:
+def test_every_kind_of_change_is_made_once(manifest: Manifest, steps: int) -> None:
     account = MemoryAccount.with_buckets(
         {"id": 1, "name": "a", "labels": ["acrsync:radio"]} if manifest.ownership else {"id": 1, "name": "a"},
         {"id": 2, "name": "b"},
@@ -117,7 +117,7 @@ def looked_at(change: Work) -> set[str]:
 
 @examples(150)
 @given(manifests(), accounts(max_files=0, reshape=False), st.sampled_from([*FIELDS, "num"]), st.data())
-def test_related_drift_refuses_just_that_change_and_other_drift_none(manifest, account, key, data):
+def test_drift_makes_only_the_related_change_stale(manifest, account, key, data):
     plan = saved(plan_for(manifest, account))
     assume(plan.can_apply and plan.work)
     drifting = data.draw(st.sampled_from(sorted(account.rows) or [0]))
@@ -139,7 +139,7 @@ def test_related_drift_refuses_just_that_change_and_other_drift_none(manifest, a
 
 @quick
 @given(manifests(), accounts(max_files=0, reshape=False))
-def test_drift_of_what_is_left_alone_never_voids_a_plan(manifest, account):
+def test_drift_of_unmanaged_values_never_invalidates_a_plan(manifest, account):
     plan = saved(plan_for(manifest, account))
     assume(plan.can_apply and plan.work)
     for keep in plan.kept:
@@ -160,7 +160,7 @@ def test_drift_of_labels_that_are_not_managed_survives_the_mark() -> None:
 
 @pytest.mark.parametrize("mark", ["acrsync:protected", "acrsync:tv"])
 @pytest.mark.parametrize("removed", [False, True])
-def test_a_mark_that_somebody_set_since_makes_a_change_stale(mark: str, removed: bool) -> None:
+def test_a_mark_set_after_the_plan_makes_a_change_stale(mark: str, removed: bool) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "a"}, {"id": 2, "name": "b"})
     asked = Manifest((Desired({"name": "b", **PLACE, "labels": ["TV"]}),), deletes_limit=HUNDRED)
     if removed:
@@ -177,7 +177,7 @@ def test_a_mark_that_somebody_set_since_makes_a_change_stale(mark: str, removed:
     assert account.show(1).marks == (mark,)
 
 
-def test_content_that_came_since_is_counted_again_right_before_a_delete() -> None:
+def test_content_is_counted_again_right_before_a_delete() -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "a"})
     plan = saved(plan_for(Manifest(removed=(Removed("a"),)), account))
     account.files[1] = 1  # `num` runs behind
@@ -190,7 +190,7 @@ def test_content_that_came_since_is_counted_again_right_before_a_delete() -> Non
 
 @quick
 @given(manifests(), accounts(max_files=1))
-def test_planning_the_same_again_gives_the_same_number(manifest, account):
+def test_planning_again_gives_the_same_digest(manifest, account):
     plan = plan_for(manifest, account)
     account.reshape = None
     assert plan_for(manifest, account).digest == plan.digest == saved(plan).digest
@@ -198,7 +198,7 @@ def test_planning_the_same_again_gives_the_same_number(manifest, account):
 
 @quick
 @given(manifests(), accounts(), st.data())
-def test_no_edit_of_a_saved_plan_goes_unseen(manifest, account, data):
+def test_every_edit_of_a_saved_plan_is_detected(manifest, account, data):
     run = Run(RUN.timestamp, ExitCode.DONE)
     document = json.loads(FORMATS["json"](plan_for(manifest, account), run))
     before = json.dumps(document, sort_keys=True)

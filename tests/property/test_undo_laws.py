@@ -58,7 +58,7 @@ def renaming(draw: st.DrawFn, manifest: Manifest, account: MemoryAccount) -> Man
 
 @examples(60)
 @given(manifests(), accounts(max_files=0), st.data())
-def test_an_undo_gives_the_state_before_and_the_undo_of_the_undo_the_state_after(manifest, account, data):
+def test_an_undo_restores_the_state_before_and_its_undo_the_state_after(manifest, account, data):
     marks = data.draw(st.dictionaries(st.sampled_from(sorted(account.rows) or [0]), st.sampled_from(["a", "radio"])))
     for bucket_id, stack in marks.items():
         if bucket_id in account.rows:
@@ -71,23 +71,23 @@ def test_an_undo_gives_the_state_before_and_the_undo_of_the_undo_the_state_after
     first = run(plan, account)
     after = state(account)
 
-    back, told = plan_to_undo(first, account)
+    back, hints = plan_to_undo(first, account)
     assert back.can_apply, (back.errors, back.objections)
-    assert set(told) <= {"W222"}
+    assert set(hints) <= {"W222"}
     second = run(back, account)
     assert state(account) == before
     assert plan_to_undo(first, account)[0].work == ()  # taken back twice is taken back once
 
-    again, told = plan_to_undo(second, account)
+    again, hints = plan_to_undo(second, account)
     assert again.can_apply, (again.errors, again.objections)
-    assert set(told) <= {"W222"}
+    assert set(hints) <= {"W222"}
     run(again, account)
     assert state(account) == after
 
 
 @examples(60)
 @given(manifests(), accounts(max_files=0, reshape=False), st.sampled_from(["labels", "metadata_template", "name"]))
-def test_an_undo_never_touches_what_somebody_changed_since(manifest, account, key):
+def test_an_undo_never_touches_values_changed_after_the_run(manifest, account, key):
     plan = plan_for(replace(manifest, approvals=EVERYTHING), account)
     assume(plan.can_apply and plan.work)
     lines = run(plan, account)

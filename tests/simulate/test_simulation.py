@@ -49,7 +49,7 @@ def test_a_strict_run_creates_nothing_twice_even_if_it_is_suspended_right_before
     assert [seed for seed in range(first, first + 50) if twice(seed, strict=True)] == []
 
 
-def test_without_claims_that_can_happen():
+def test_without_claims_a_suspended_run_can_create_twice():
     assert twice(STALLED, strict=False)
 
 
@@ -72,19 +72,19 @@ def test_every_planted_fault_is_found_again(name):
     assert found < SEEDS
 
 
-def test_a_seed_replays_exactly():
+def test_a_seed_gives_exactly_the_same_run():
     first, second = Play(scenario(698), whole.apply), Play(scenario(698), whole.apply)
     assert first.run() == second.run()
     assert [(t, who) for t, who, _ in first.world.story] == [(t, who) for t, who, _ in second.world.story]
 
 
-def test_most_scenarios_have_several_runners_and_troubles():
+def test_most_scenarios_have_several_runners_and_faults():
     scenarios = [scenario(seed) for seed in range(1001)]
     assert sorted(len(found.runners) for found in scenarios)[500] >= 2
     assert sorted(len(found.troubles) for found in scenarios)[500] >= 3
 
 
-def test_a_broken_promise_is_shrunk_to_a_story_that_can_be_read():
+def test_a_broken_promise_is_shrunk_to_a_readable_sequence():
     with FAULTS["closed early"].plant():
         before = scenario(FOUND["closed early"])
         after = shrunk(before, lambda smaller: bool(Play(smaller, whole.apply).run()))

@@ -64,7 +64,7 @@ def test_an_account_is_a_remote() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 6, 19])
-def test_a_page_that_holds_everything_is_enough(count: int) -> None:
+def test_a_page_with_all_buckets_is_enough(count: int) -> None:
     rows = [row(number) for number in range(count, 0, -1)]
     with account(pages(rows, most=100)) as (remote, server):
         snapshot = remote.observe()
@@ -80,7 +80,7 @@ def test_a_page_that_holds_everything_is_enough(count: int) -> None:
         (250, 50, {"per_page": "100"}, 7, "a silent cap: five pages of what is really given, and one past the end"),
         (250, 20, {"per_page": 20}, 14, "per_page is ignored"),
         (100, 100, {"per_page": 100}, 3, "a full page may have pushed out its last row"),
-        (5, 2, {"per_page": 2}, 4, "a cap below the default, told"),
+        (5, 2, {"per_page": 2}, 4, "a reported cap below the default"),
         (5, 2, {"per_page": "many"}, 4, "a page size that is none"),
         (3, 3, {"per_page": "3"}, 3, "a full page below the default"),
         (1000, 100, {}, 12, "ten full pages: one request more than a count would need"),
@@ -113,7 +113,7 @@ def test_a_list_in_another_order_is_read_twice() -> None:
     assert len(server.requests) == 4 + 4
 
 
-def test_a_list_that_never_rests_is_refused_with_an_explanation() -> None:
+def test_a_list_that_keeps_changing_is_refused_with_an_explanation() -> None:
     rows = [row(number) for number in range(50, 0, -1)]
 
     def grow(connection: Any, request: Request) -> bool | None:
@@ -134,7 +134,7 @@ def test_a_server_that_shows_page_1_for_every_page_is_refused() -> None:
         assert "id 41 appeared twice" in error_of(IncompleteListing, remote.observe).diagnostic.detail
 
 
-def test_a_row_that_is_filtered_out_of_a_page_is_a_warning_in_true_words() -> None:
+def test_a_row_that_is_filtered_out_of_a_page_is_an_accurate_warning() -> None:
     def filtered(connection: Any, request: Request) -> bool | None:
         rows = [row(number) for number in range(60, 0, -1)]
         number = int(parse_qs(urlsplit(request.path).query)["page"][0])
@@ -152,7 +152,7 @@ def test_a_row_that_is_filtered_out_of_a_page_is_a_warning_in_true_words() -> No
 
 
 @pytest.mark.parametrize(("count", "total"), [(101, 100), (201, 200), (100, 101), (6, 7), (20, 19), (0, 1)])
-def test_every_bucket_is_listed_also_if_the_server_counts_one_off(count: int, total: int) -> None:
+def test_every_bucket_is_listed_if_the_total_is_off_by_one(count: int, total: int) -> None:
     rows = [row(number) for number in range(count, 0, -1)]
     with account(pages(rows, most=100, total=total)) as (remote, server):
         snapshot = remote.observe()
@@ -196,7 +196,7 @@ def test_only_two_undisturbed_walks_in_a_row_prove_a_list_in_another_order() -> 
     assert len(asked) == 12 + 1
 
 
-def test_an_absurd_total_costs_few_requests() -> None:
+def test_an_absurd_total_causes_few_requests() -> None:
     with account(pages([row(1)], most=100, total=10**12)) as (remote, server):
         assert [live.id for live in remote.observe().rows] == [1]
     assert len(server.requests) == 20
@@ -256,7 +256,7 @@ def test_a_list_without_a_usable_total_is_read_twice(meta: Any) -> None:
     assert len(server.requests) == 3 + 3
 
 
-def test_rows_that_merely_look_odd_are_read() -> None:
+def test_odd_but_valid_rows_are_read() -> None:
     odd = [
         row("5", labels=[""], metadata_template=None, net_type="2", num="7", uid="19", size="1487"),
         row(4, labels=None, type="DedupFile", region="global", node="10.12.12.236-850", tracker=None, new={"x": 1}),
@@ -271,7 +271,7 @@ def test_rows_that_merely_look_odd_are_read() -> None:
 # One bucket.
 
 
-def test_a_bucket_is_read_and_none_where_it_is_gone() -> None:
+def test_a_read_returns_the_bucket_or_none_if_it_is_gone() -> None:
     with account(routed({"/api/buckets/8881": ok({"data": row()})})) as (remote, _):
         live = remote.read(8881)
         assert live is not None
@@ -284,7 +284,7 @@ def test_a_bucket_that_may_not_be_read_is_not_gone() -> None:
         error_of(AccessDenied, remote.read, 1)
 
 
-def test_another_bucket_than_the_one_asked_for_is_an_error() -> None:
+def test_an_answer_with_another_bucket_is_an_error() -> None:
     with account(ok({"data": row(2)})) as (remote, _):
         assert "it shows the bucket 2" in error_of(RemoteError, remote.read, 1).diagnostic.detail
         error = error_of(RemoteError, remote.update, 1, {"name": "x"})
@@ -328,7 +328,7 @@ def test_an_update_answered_without_a_usable_bucket_may_have_been_carried_out(an
         assert error_of(RemoteError, remote.update, 1, {"name": "x"}).may_have_acted
 
 
-def test_deleting_what_is_gone_already_succeeds() -> None:
+def test_deleting_a_missing_bucket_succeeds() -> None:
     with account(answered(204), answered(404, {}), reset, answered(404, {})) as (remote, server):
         remote.delete(1)
         remote.delete(1)
@@ -336,6 +336,6 @@ def test_deleting_what_is_gone_already_succeeds() -> None:
     assert server.methods == ["DELETE"] * 4
 
 
-def test_a_refused_delete_is_an_error_in_the_servers_words() -> None:
+def test_a_refused_delete_is_an_error_with_the_servers_message() -> None:
     with account(answered(422, {"error": "clean the bucket first"})) as (remote, _):
         assert "clean the bucket first" in error_of(RemoteError, remote.delete, 1).diagnostic.detail

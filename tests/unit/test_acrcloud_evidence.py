@@ -45,12 +45,12 @@ def test_contents_are_counted_by_the_list_of_their_type(type_: str, name: str) -
 
 
 @pytest.mark.parametrize("status", [401, 403, 404])
-def test_a_content_list_that_does_not_answer_for_this_bucket_is_none(status: int) -> None:
+def test_a_refused_content_list_gives_no_contents(status: int) -> None:
     with hostile(answered(status, {"error": "no"})) as server, Client(TOKEN, server.url, ONCE) as client:
         assert Account(client).contents(MUSIC) is None
 
 
-def test_rows_that_are_seen_count_whatever_the_total_says() -> None:
+def test_rows_in_a_content_list_count_even_if_the_total_differs() -> None:
     with hostile(ok(listing({"id": 1}, {"id": 2}, total=0))) as server, Client(TOKEN, server.url, ONCE) as client:
         assert Account(client).contents(MUSIC) == 2
 
@@ -70,7 +70,7 @@ UNCOUNTED: list[Any] = [
 
 
 @pytest.mark.parametrize("answer", UNCOUNTED)
-def test_a_count_that_cannot_be_understood_is_not_empty(answer: Any) -> None:
+def test_an_unreadable_count_is_not_empty(answer: Any) -> None:
     with hostile(ok(answer)) as server, Client(TOKEN, server.url, ONCE) as client:
         error_of(RemoteError, Account(client).contents, MUSIC)
     found = evidence({"/api/buckets/8881/files": ok(answer)}, MUSIC, references=False)
@@ -84,12 +84,12 @@ def test_contents_are_read_for_each_touched_bucket() -> None:
     assert found == Evidence(contents={live.id: live.id % 3 if live.id != 7 else None for live in touched})
 
 
-def test_a_count_without_any_answer_ends_the_run() -> None:
+def test_if_no_count_is_answered_the_run_ends() -> None:
     with hostile(answered(500, {})) as server, Client(TOKEN, server.url, ONCE) as client:
         error_of(NoAnswer, Account(client).evidence, [MUSIC], references=True)
 
 
-def test_nothing_is_asked_where_nothing_is_touched() -> None:
+def test_if_no_bucket_is_touched_no_contents_are_read() -> None:
     with hostile(ok({})) as server, Client(TOKEN, server.url, ONCE) as client:
         assert Account(client).evidence([], references=True) == Evidence()
     assert server.requests == []
@@ -191,7 +191,7 @@ def test_a_list_without_users_of_this_bucket_says_so(kind: str) -> None:
         pytest.param(ok(listing({"id": 1, "buckets": []}, total=9)), id="a list that stays incomplete"),
     ],
 )
-def test_a_list_that_cannot_be_read_is_named_and_fails_nothing(answer: Answer) -> None:
+def test_an_unreadable_list_of_users_is_reported_and_is_not_a_failure(answer: Answer) -> None:
     used = {"id": 12, "name": "box", "buckets": [8881]}
     found = evidence({**NONE, "/api/base-projects": answer, "/api/fs-containers": ok(listing(used))}, MUSIC)
     assert found.unreadable == ("base-projects",)
@@ -203,7 +203,7 @@ def test_references_are_only_read_when_asked_for() -> None:
     assert found == Evidence(contents={8881: None})
 
 
-def test_of_a_project_only_its_name_id_and_buckets_are_kept() -> None:
+def test_only_name_id_and_buckets_of_a_project_are_kept() -> None:
     secret = "".join(["s3cr", "3t-of-", "a-project"])
     project = {"id": 1, "name": "p", "access_key": "k", "access_secret": secret, "buckets": [8881]}
     assert secret not in repr(user_of(project))

@@ -37,7 +37,7 @@ def statuses(outcomes):
 # Order and workers.
 
 
-def test_outcomes_come_in_plan_order_though_the_last_one_ends_first():
+def test_outcomes_are_in_plan_order_even_if_the_last_change_ends_first():
     turn = threading.Barrier(3)
     ended = []
 
@@ -68,7 +68,7 @@ def test_outcomes_come_in_plan_order_though_the_last_one_ends_first():
 
 
 @pytest.mark.parametrize("parallelism", [1, 3])
-def test_no_more_changes_than_that_are_under_way_at_a_time(parallelism):
+def test_parallelism_limits_the_changes_in_flight(parallelism):
     job = apply(tuple(create(f"b{number}") for number in range(12)), parallelism=parallelism)
     under_way, most = [0], [0]
 
@@ -93,7 +93,7 @@ def test_a_wave_ends_before_the_next_begins():
     assert [write.split()[0] for write in job.account.writes] == ["POST"] * 2 + ["PUT"] * 2
 
 
-def test_whoever_stops_asking_stops_the_apply():
+def test_if_the_caller_stops_iterating_the_apply_stops():
     job = apply(tuple(create(f"b{number}") for number in range(9)), (create("z"),))
     outcomes = job.applier().outcomes()
     next(outcomes)
@@ -128,7 +128,7 @@ def test_an_outcome_is_recorded_as_soon_as_it_is_known():
 # What ends a run, and what does not.
 
 
-def test_trouble_stays_with_its_bucket():
+def test_an_error_affects_only_its_bucket():
     job = apply((create("a"), create("b"), create("c")))
     job.account.before["create"] = [refused()]
     assert statuses(job.run()) == [Status.FAILED, Status.CREATED, Status.CREATED]
@@ -173,8 +173,8 @@ def test_three_changes_in_a_row_without_any_answer_end_the_run(hooks, expected, 
     job.account.before["update"] = list(hooks)
     outcomes = job.run()
     assert statuses(outcomes) == expected, reason
-    told = {words(outcome.diagnostic) for outcome in outcomes if outcome.status is Status.SKIPPED}
-    assert told == {SILENCE} if Status.SKIPPED in expected else not told
+    messages = {words(outcome.diagnostic) for outcome in outcomes if outcome.status is Status.SKIPPED}
+    assert messages == {SILENCE} if Status.SKIPPED in expected else not messages
 
 
 def test_a_bucket_in_the_wrong_account_ends_the_run():
@@ -186,7 +186,7 @@ def test_a_bucket_in_the_wrong_account_ends_the_run():
 
 
 @pytest.mark.parametrize(("hook", "first"), [(refused(), Status.FAILED), (lost(), Status.UNKNOWN)])
-def test_in_an_empty_account_nothing_follows_a_first_create_that_did_not_show_the_account(hook, first):
+def test_in_an_empty_account_changes_stop_if_the_first_create_does_not_show_the_uid(hook, first):
     job = apply((create("a"),), (create("b"), create("c")), rows=())
     job.account.before["create"] = [hook]
     outcomes = job.run()
@@ -198,13 +198,13 @@ def test_in_an_empty_account_nothing_follows_a_first_create_that_did_not_show_th
     assert len(job.journal.intents) == 1
 
 
-def test_in_an_empty_account_a_first_create_that_was_found_by_listing_shows_the_account():
+def test_in_an_empty_account_a_first_create_found_in_the_list_shows_the_uid():
     job = apply((create("a"),), (create("b"),), rows=())
     job.account.after["create"] = [lost()]
     assert statuses(job.run()) == [Status.ADOPTED, Status.CREATED]
 
 
-def test_a_rename_whose_name_was_not_given_up_is_not_tried():
+def test_a_rename_is_not_tried_if_its_new_name_is_still_taken():
     a, b, c = live(2, "a"), live(3, "b"), live(4, "c")
     waves = (rename(c, "d"),), (rename(b, "c", needs=(4,)),), (rename(a, "b", needs=(3,)), relabel(OTHER))
     job = apply(*waves, rows=(OTHER, a, b, c))
@@ -218,7 +218,7 @@ def test_a_rename_whose_name_was_not_given_up_is_not_tried():
 
 
 @pytest.mark.parametrize("name", ["Music", "music ", "Müsic"])
-def test_a_create_is_not_tried_where_a_name_that_may_be_the_same_was_not_given_up(name):
+def test_a_create_is_not_tried_if_an_equivalent_name_is_still_taken(name):
     music = live(2, "music")
     job = apply((rename(music, "tunes"),), (create(name),), rows=(OTHER, music))
     job.account.before["update"] = [refused()]
@@ -235,7 +235,7 @@ def test_a_create_is_not_tried_where_a_name_that_may_be_the_same_was_not_given_u
 # Interrupts.
 
 
-def test_after_an_interrupt_nothing_begins_and_what_is_in_flight_finishes():
+def test_after_an_interrupt_nothing_new_begins_and_requests_in_flight_finish():
     a, b = live(2, "a"), live(3, "b")
     moved = Replace(desired(**{**a.attrs, "region": "us-west-2"}), a, ("region",), "")
     job = apply((moved, Delete(b, "")), rows=(OTHER, a, b))
@@ -258,7 +258,7 @@ def test_after_an_interrupt_an_unknown_create_is_looked_for_once():
 # Unknown creates.
 
 
-def test_where_every_answer_came_nothing_is_listed():
+def test_if_every_request_was_answered_nothing_is_listed():
     job = apply((create("a"), create("b")), (relabel(OTHER),))
     assert statuses(job.run()) == [Status.CREATED, Status.CREATED, Status.UPDATED]
     assert job.account.listings == 0
@@ -285,7 +285,7 @@ def test_a_create_that_never_arrived_stays_unknown_and_is_not_sent_again():
     assert job.clock.seconds == 30
 
 
-def test_a_list_that_lags_is_read_until_it_shows_what_became_of_a_create():
+def test_a_lagging_list_is_read_until_it_shows_the_result_of_a_create():
     job = apply((create("a"),))
     job.account.hidden = {job.account.next_id: 5}
     job.account.after["create"] = [lost()]
@@ -314,7 +314,7 @@ def test_unknown_creates_are_looked_for_together_when_no_write_is_in_flight():
         ((live(50, "b"),), "another name"),
     ],
 )
-def test_only_the_one_new_bucket_that_fits_is_adopted(rows, reason):
+def test_only_a_single_new_bucket_that_fits_is_adopted(rows, reason):
     job = apply((create("a"),))
     job.account.before["create"] = [lambda: (job.account.holding(*rows), lost()())]
     assert statuses(job.run()) == [Status.UNKNOWN], reason
@@ -334,7 +334,7 @@ def test_the_lost_create_of_a_replacement_is_found_too():
     assert statuses(job.run()) == [Status.REPLACED]
 
 
-def test_a_listing_that_fails_is_tried_again_until_the_time_is_over():
+def test_a_failed_listing_is_retried_until_the_time_is_over():
     job = apply((create("a"),))
     job.account.after["create"] = [lost()]
     job.account.before["observe"] = [silent(), silent()]
@@ -357,12 +357,12 @@ def test_a_listing_that_is_not_allowed_ends_the_run():
     ("settle_s", "times"),
     [(0, [0, 0]), (0.5, [0, 0.5]), (2.5, [0, 1, 2, 2.5]), (3, [0, 1, 2, 3])],
 )
-def test_the_last_look_is_when_the_time_is_over(settle_s, times):
+def test_the_last_listing_is_at_the_end_of_the_time(settle_s, times):
     clock = FakeClock()
     assert [clock.now() for _ in poll_until_settled(clock, settle_s=settle_s)] == times
 
 
-def test_an_interrupted_wait_leaves_one_more_look():
+def test_after_an_interrupted_wait_the_account_is_listed_once_more():
     class Interrupted(FakeClock):
         def wait(self, seconds: float) -> bool:
             return False

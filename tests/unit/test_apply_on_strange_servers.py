@@ -98,7 +98,7 @@ def test_a_create_stored_under_another_name_fails_with_its_id_and_name(name, sto
     assert len(job.account.writes) == 2
 
 
-def test_words_of_a_name_that_was_stored_otherwise():
+def test_the_message_for_a_name_that_was_stored_differently():
     job = apply((create("R&B"),), habits={"stores": lambda name: name.replace("&", "&amp;")})
     assert words(job.one().diagnostic) == (
         "error[E517] The server stored another name | The server stored the name R&amp;B (id 20001) instead of "
@@ -107,7 +107,7 @@ def test_words_of_a_name_that_was_stored_otherwise():
     )
 
 
-def test_a_new_bucket_that_another_create_of_this_plan_means_is_not_taken_for_one():
+def test_a_new_bucket_of_another_create_in_the_plan_is_not_taken_for_this_one():
     job = apply((create("music"), create("music-2")), parallelism=2)
     job.account.before["create"] = [lost()]
     assert sorted(statuses(job.run())) == [Status.CREATED, Status.UNKNOWN]
@@ -131,13 +131,13 @@ def test_a_rename_stored_under_another_name_fails_with_its_name(answer):
 # What an answer proves.
 
 
-def test_an_answer_that_shows_another_bucket_proves_no_create():
+def test_an_answer_that_shows_another_bucket_does_not_prove_a_create():
     job = apply((create("new"),), habits={"answers": lambda row: OTHER})
     outcome = job.one()
     assert (outcome.status, outcome.live.name, outcome.live.id) == (Status.ADOPTED, "new", 20001)
 
 
-def test_nor_does_one_whose_bucket_this_run_made_before():
+def test_an_answer_that_shows_an_earlier_bucket_of_this_run_does_not_prove_a_create():
     made: dict[str, Live] = {}
     job = apply((create("a"),), (create("b"),), habits={"answers": lambda row: made.setdefault("first", row)})
     assert [(outcome.status, outcome.live.name) for outcome in job.run()] == [
@@ -146,7 +146,7 @@ def test_nor_does_one_whose_bucket_this_run_made_before():
     ]
 
 
-def test_what_was_listed_before_never_becomes_what_a_run_made():
+def test_a_bucket_listed_before_a_run_is_never_reported_as_created_by_it():
     job = apply((create("new"),), habits={"answers": lambda row: OTHER})
     job.account.hidden[20001] = 99
     outcome = job.one()
@@ -156,14 +156,14 @@ def test_what_was_listed_before_never_becomes_what_a_run_made():
     assert job.clock.seconds == 30
 
 
-def test_a_create_that_is_answered_with_another_name_is_looked_up_and_believed_if_it_has_its_own():
+def test_a_create_answered_with_another_name_is_looked_up_and_succeeds_if_the_name_is_right():
     job = apply((create("new"),), habits={"answers": lambda row: replace(row, attrs={**row.attrs, "name": "old"})})
     outcome = job.one()
     assert (outcome.status, outcome.live.name) == (Status.ADOPTED, "new")
 
 
 @pytest.mark.parametrize("shows", ["old", "lost"])
-def test_a_rename_whose_answer_does_not_show_it_is_looked_up(shows):
+def test_a_rename_whose_answer_shows_the_old_name_is_looked_up(shows):
     job = apply((rename(OTHER, "new"),), (rename(live(2, "b"), "other", needs=(1,)),), rows=(OTHER, live(2, "b")))
     if shows == "old":
         job.account.answers = lambda row: OTHER if row.id == 1 else row
@@ -173,7 +173,7 @@ def test_a_rename_whose_answer_does_not_show_it_is_looked_up(shows):
     assert statuses(job.run()) == [Status.UPDATED, Status.UPDATED]
 
 
-def test_a_rename_that_was_ignored_frees_no_name():
+def test_an_ignored_rename_does_not_free_its_old_name():
     job = apply((rename(OTHER, "new"),), (rename(live(2, "b"), "other", needs=(1,)),), rows=(OTHER, live(2, "b")))
     job.account.stores = lambda name: "other"
     assert statuses(job.run()) == [Status.UNKNOWN, Status.SKIPPED]
@@ -184,7 +184,7 @@ def test_a_rename_that_was_ignored_frees_no_name():
 
 
 @pytest.mark.parametrize("status", [409, 422])
-def test_a_create_that_was_doubled_on_its_way_is_already_there(status):
+def test_a_create_delivered_twice_is_reported_as_already_done(status):
     job = apply((create("new", labels=["A"]),))
     job.account.after["create"] = [refused(status)]
     outcome = job.one()
@@ -194,7 +194,7 @@ def test_a_create_that_was_doubled_on_its_way_is_already_there(status):
     assert exit_code(End((outcome, failed))) is ExitCode.INCOMPLETE, "something may well have been written"
 
 
-def test_a_bucket_that_another_machine_created_first_is_already_there_or_stale():
+def test_if_another_machine_created_the_bucket_first_the_create_is_already_done_or_stale():
     for labels, status, code in ((["A"], Status.ALREADY, ExitCode.DONE), (["B"], Status.STALE, ExitCode.STALE)):
         job = apply((create("new", labels=["A"]),))
         made = live(50, "new", labels=labels)
@@ -203,7 +203,7 @@ def test_a_bucket_that_another_machine_created_first_is_already_there_or_stale()
         assert (outcome.status, outcome.live.id, exit_code(End((outcome,)))) == (status, 50, code)
 
 
-def test_a_refusal_that_the_list_does_not_explain_is_a_failure_at_once():
+def test_a_refusal_that_the_list_does_not_explain_fails_immediately():
     job = apply((create("new"),))
     job.account.before["create"] = [raising(RemoteError("E406", "The template is invalid.", status=422))]
     outcome = job.one()
@@ -224,7 +224,7 @@ def test_a_refusal_of_a_name_that_is_taken_waits_for_a_list_that_lags(said, stat
     assert job.clock.seconds == 3
 
 
-def test_a_replacement_whose_create_was_doubled_is_replaced():
+def test_a_replacement_whose_create_was_delivered_twice_succeeds():
     moved = Replace(desired(**{**OTHER.attrs, "region": "us-west-2"}), OTHER, ("region",), "")
     job = apply((moved,))
     job.account.after["create"] = [refused(409)]
@@ -232,7 +232,7 @@ def test_a_replacement_whose_create_was_doubled_is_replaced():
     assert (outcome.status, outcome.wrote, outcome.live.attrs["region"]) == (Status.REPLACED, True, "us-west-2")
 
 
-def test_a_refused_rename_that_someone_else_made_is_already_there():
+def test_a_refused_rename_that_someone_else_made_is_already_done():
     job = apply((rename(OTHER, "new"),))
     job.account.before["update"] = [
         lambda: job.account.rows[1].update(name="new"),
@@ -314,7 +314,7 @@ def test_a_refused_update_that_was_carried_out_and_lost_other_values_says_so():
     assert (outcome.status, outcome.wrote, outcome.diagnostic.code) == (Status.FAILED, True, "E516")
 
 
-def test_a_replacement_whose_delete_was_refused_and_carried_out_goes_on():
+def test_a_replacement_whose_delete_was_refused_and_carried_out_continues():
     moved = Replace(desired(**{**OTHER.attrs, "region": "us-west-2"}), OTHER, ("region",), "")
     job = apply((moved,))
     job.account.after["delete"] = [refused(422)]
@@ -324,14 +324,14 @@ def test_a_replacement_whose_delete_was_refused_and_carried_out_goes_on():
 
 
 @pytest.mark.parametrize("status", REFUSALS)
-def test_a_create_that_was_refused_in_whatever_way_is_looked_for(status):
+def test_after_any_refusal_of_a_create_the_list_is_read(status):
     job = apply((create("new", labels=["A"]),))
     job.account.after["create"] = [no(status)]
     outcome = job.one()
     assert (outcome.status, outcome.wrote) == (Status.ALREADY, True)
 
 
-def test_a_bad_token_is_no_refusal_that_anything_is_looked_for_after():
+def test_after_a_refused_token_the_list_is_not_read():
     job = apply((relabel(OTHER),))
     job.account.before["update"] = [denied(401)]
     reads = job.account.reads
@@ -356,14 +356,14 @@ def test_a_refused_rename_that_a_later_list_shows_under_another_name(stores):
 
 
 @pytest.mark.parametrize("name", ["music", "Music", "MU SIC"])
-def test_a_saved_plan_creates_nothing_beside_a_name_like_it(name):
+def test_a_saved_plan_does_not_create_a_look_alike_name(name):
     job = apply((create("music", labels=["A"]),), rows=(OTHER, live(5, name)))
     outcome = job.one()
     assert (outcome.status, outcome.live.id, job.account.writes) == (Status.STALE, 5, [])
     assert exit_code(End((outcome,))) is ExitCode.STALE
 
 
-def test_words_of_a_name_that_is_taken():
+def test_the_message_for_a_name_that_is_taken():
     assert words(apply((create("music"),), rows=(live(5, "Music"),)).one().diagnostic) == (
         "error[E502] The name is not free | music is taken: Music (id 5, eu-west-1, File, 0 items, created 2024-01-01 "
         "00:00:00) has it now. | run plan again and check its changes."
@@ -371,24 +371,24 @@ def test_words_of_a_name_that_is_taken():
 
 
 @pytest.mark.parametrize("name", ["b", "B"])
-def test_a_saved_plan_renames_nothing_onto_a_name_that_is_taken(name):
+def test_a_saved_plan_does_not_rename_to_a_taken_name(name):
     job = apply((rename(OTHER, "b"),), rows=(OTHER, live(5, name)))
     outcome = job.one()
     assert (outcome.status, outcome.diagnostic.code, job.account.writes) == (Status.STALE, "E502", [])
 
 
-def test_a_replacement_with_another_name_is_held_to_it_too():
+def test_a_replacement_does_not_take_a_taken_name():
     attrs = {**OTHER.attrs, "name": "b", "region": "us-west-2"}
     moved = Replace(replace(desired("b"), attrs=attrs), OTHER, ("name", "region"), "")
     job = apply((moved,), rows=(OTHER, live(5, "b")))
     assert (job.one().status, job.account.writes) == (Status.STALE, [])
 
 
-def test_a_change_of_case_is_no_name_that_is_taken():
+def test_a_change_of_case_does_not_count_as_a_taken_name():
     assert apply((rename(OTHER, "Other"),)).one().status is Status.UPDATED
 
 
-def test_a_name_that_this_run_gave_up_is_free():
+def test_a_name_freed_by_this_run_is_free():
     job = apply((rename(OTHER, "aside"),), (create("other"),))
     assert statuses(job.run()) == [Status.UPDATED, Status.CREATED]
 
@@ -401,14 +401,14 @@ def test_the_list_is_read_again_before_a_name_is_taken_if_it_is_older_than_30_se
     assert job.account.listings == 1
 
 
-def test_no_name_is_taken_on_a_list_that_cannot_be_read_again():
+def test_if_the_list_cannot_be_read_again_no_new_name_is_used():
     job = apply((create("a"), create("b")), rows=(OTHER,))
     job.account.after["create"] = [lambda: job.clock.wait(31)]
     job.account.before["observe"] = [silent()]
     assert statuses(job.run()) == [Status.CREATED, Status.SKIPPED]
 
 
-def test_a_list_that_lags_does_not_undo_what_this_run_knows():
+def test_a_lagging_list_does_not_override_results_of_this_run():
     names = Names(Snapshot((OTHER,)), uid=19, read_at=0)
     names.note(Outcome(rename(OTHER, "new"), Status.UPDATED, live=live(1, "new"), wrote=True))
     names.note(Outcome(Delete(live(2, "gone"), ""), Status.DELETED, wrote=True))
@@ -417,7 +417,7 @@ def test_a_list_that_lags_does_not_undo_what_this_run_knows():
     assert names.taker("NEW", but=1) is None
 
 
-def test_the_name_of_another_account_is_taken_only_as_it_is():
+def test_a_name_in_another_account_counts_only_if_it_is_identical():
     names = Names(Snapshot((live(3, "theirs", uid=20),)), uid=19, read_at=0)
     assert (names.of("theirs"), names.taker("Theirs"), names.taker("theirs")) == (None, None, live(3, "theirs", uid=20))
 
@@ -428,21 +428,21 @@ THREE = tuple(live(number, f"b{number}", labels=["Music"]) for number in (1, 2, 
 
 
 @pytest.mark.parametrize(
-    ("resets", "told"),
+    ("resets", "lost_value"),
     [
         (lambda row: row.update(net_type=0), "net_type was 1 and is 0"),
         (lambda row: row.update(metadata_template=None), "metadata_template was {'a': {}} and is None"),
         (lambda row: row.update(name=f"{row['name']}!"), "name was 'b1' and is 'b1!'"),
     ],
 )
-def test_what_an_update_lost_ends_the_run_before_the_next_one_loses_it(resets, told):
+def test_a_lost_value_after_an_update_ends_the_run_before_the_next_update(resets, lost_value):
     rows = tuple(replace(row, attrs={**row.attrs, "metadata_template": {"a": {}}}) for row in THREE)
     job = apply(tuple(relabel(row) for row in rows), (create("new"),), rows=(), habits={"resets": resets})
     for row in rows:
         job.account.seed(id=row.id, **{**row.attrs, "metadata_template": '{"a": {}}'})
     first, *others = job.run()
     assert (first.status, first.diagnostic.code, first.wrote) == (Status.FAILED, "E516", True)
-    assert f"sent labels, but more changed: {told}. No other change begins." in first.diagnostic.detail
+    assert f"sent labels, but more changed: {lost_value}. No other change begins." in first.diagnostic.detail
     assert statuses(others) == [Status.SKIPPED] * 3
     assert {outcome.diagnostic.code for outcome in others} == {"E516"}
     assert job.account.writes == ["PUT 1"]
@@ -450,7 +450,7 @@ def test_what_an_update_lost_ends_the_run_before_the_next_one_loses_it(resets, t
     assert first.live == job.account.show(1), "as it is now, for who restores it"
 
 
-def test_labels_and_marks_that_were_not_sent_are_held_to_it_too():
+def test_labels_and_marks_that_were_not_sent_must_not_be_lost():
     row = live(1, "b1", labels=["Music"], marks=("acrsync:protected",))
     change = Update(desired("b1", metadata_template={"a": {}}), row, ("metadata_template",), "")
     for resets, is_now in (
@@ -462,14 +462,14 @@ def test_labels_and_marks_that_were_not_sent_are_held_to_it_too():
 
 
 @pytest.mark.parametrize("lag", [1, 5, 29])
-def test_an_answer_or_a_read_that_lags_loses_nothing(lag):
+def test_a_lagging_answer_or_read_is_not_a_lost_value(lag):
     older = replace(THREE[0], attrs={**THREE[0].attrs, "net_type": 2})
     job = apply(tuple(map(relabel, THREE)), rows=THREE, habits={"answers": lambda row: older if row.id == 1 else row})
     job.account.older[1] = [THREE[0], *[older] * lag]
     assert statuses(job.run()) == [Status.UPDATED] * 3
 
 
-def test_an_update_that_shows_all_as_it_was_but_for_what_was_sent_is_believed():
+def test_an_update_succeeds_if_only_the_sent_fields_changed():
     job = apply((relabel(THREE[0]),), rows=THREE)
     job.one()
     assert (job.account.reads, job.clock.seconds) == (2, 0), "the list, and the bucket before"
@@ -479,7 +479,7 @@ def test_an_update_that_shows_all_as_it_was_but_for_what_was_sent_is_believed():
 
 
 @pytest.mark.parametrize("lag", [1, 10, 29])
-def test_a_swap_that_only_lags_is_no_change_by_someone_else(lag):
+def test_a_lagging_swap_is_not_a_change_by_someone_else(lag):
     a, b = live(1, "a"), live(2, "b")
     aside = replace(a, attrs={**a.attrs, "name": "a.aside"})
     waves = (
@@ -502,12 +502,12 @@ def test_a_bucket_that_is_shown_older_than_the_list_is_read_again(change, before
     assert job.clock.seconds == 3
 
 
-def test_a_bucket_that_the_list_showed_changed_is_stale_at_once():
+def test_a_bucket_that_the_list_showed_changed_is_stale_immediately():
     job = apply((relabel(OTHER),), rows=(live(1, "other", labels=["Theirs"]),))
     assert (job.one().status, job.clock.seconds) == (Status.STALE, 0)
 
 
-def test_so_is_one_whose_stamp_is_later_than_in_the_list():
+def test_a_bucket_with_a_later_timestamp_than_in_the_list_is_stale():
     job = apply((relabel(OTHER),))
     job.account.rows[1]["updated_at"] = "2024-05-01 07:10:16"
     theirs = {"labels": "Theirs", "updated_at": "2024-05-01 07:10:17"}
@@ -516,13 +516,13 @@ def test_so_is_one_whose_stamp_is_later_than_in_the_list():
     assert (statuses(applier.outcomes()), job.clock.seconds) == ([Status.STALE], 0)
 
 
-def test_one_that_stays_otherwise_than_the_list_is_stale_when_the_time_is_over():
+def test_a_bucket_that_keeps_differing_from_the_list_is_stale_when_the_time_is_over():
     job = apply((relabel(OTHER),))
     job.account.older[1] = [live(1, "other", labels=["Theirs"])] * 99
     assert (job.one().status, job.clock.seconds) == (Status.STALE, 30)
 
 
-def test_a_read_back_waits_for_a_server_in_trouble():
+def test_reading_back_waits_while_the_server_fails():
     clock, account = FakeClock(), Troubled().holding(live(1, "other", labels=["New"]))
     done = Outcome(relabel(OTHER), Status.UPDATED, live=live(1, "other", labels=["New"]), wrote=True)
     how: dict[str, Any] = {
@@ -542,7 +542,7 @@ def test_a_read_back_waits_for_a_server_in_trouble():
 # A token that may not do everything.
 
 
-def test_a_bucket_that_is_forbidden_fails_by_itself_while_the_token_reads_the_list():
+def test_a_forbidden_bucket_fails_alone_if_the_token_can_read_the_list():
     job = apply(tuple(map(relabel, THREE)), (create("new"),), rows=THREE)
     job.account.before["read"] = [denied(403)]
     first, *others = job.run()
@@ -552,7 +552,7 @@ def test_a_bucket_that_is_forbidden_fails_by_itself_while_the_token_reads_the_li
 
 
 @pytest.mark.parametrize("verb", ["update", "delete", "create"])
-def test_so_does_a_write_that_is_forbidden(verb):
+def test_a_forbidden_write_fails_alone_if_the_token_can_read_the_list(verb):
     changes = {"update": relabel(OTHER), "delete": Delete(OTHER, ""), "create": create("a")}
     job = apply((changes[verb], relabel(THREE[1])), rows=(OTHER, *THREE[1:]))
     job.account.before[verb] = [denied(403)]
@@ -560,7 +560,7 @@ def test_so_does_a_write_that_is_forbidden(verb):
 
 
 @pytest.mark.parametrize(("status", "lists"), [(401, True), (403, False)])
-def test_a_token_that_reads_nothing_any_more_ends_the_run(status, lists):
+def test_a_token_that_can_no_longer_read_ends_the_run(status, lists):
     job = apply(tuple(map(relabel, THREE)), rows=THREE)
     job.account.before["read"] = [denied(status)]
     job.account.before["observe"] = [] if lists else [denied(403)]
@@ -570,14 +570,14 @@ def test_a_token_that_reads_nothing_any_more_ends_the_run(status, lists):
     assert job.account.writes == []
 
 
-def test_the_list_is_read_once_for_several_that_are_forbidden():
+def test_the_list_is_read_once_for_several_forbidden_writes():
     job = apply(tuple(map(relabel, THREE)), rows=THREE)
     job.account.before["read"] = [denied(403)] * 3
     assert statuses(job.run()) == [Status.FAILED] * 3
     assert job.account.listings == 1
 
 
-def test_a_token_that_may_write_nothing_is_believed_after_five():
+def test_five_forbidden_writes_end_the_run():
     rows = tuple(live(number, f"b{number}") for number in range(1, 8))
     job = apply(tuple(map(relabel, rows)), rows=rows)
     job.account.before["update"] = [denied(403)] * 9

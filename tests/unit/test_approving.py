@@ -52,7 +52,7 @@ def test_several_objections_print_one_block_that_can_be_pasted():
     assert planned(f"{text}{pasted}\n", account).can_apply
 
 
-def test_the_block_holds_the_approvals_that_are_there_and_leaves_out_spent_ones():
+def test_the_block_keeps_existing_approvals_without_those_that_have_no_effect():
     account = two_of_another_stack()
     head = HEAD + "buckets: [{name: one}, {name: two}]\n"
     there = 'allow:\n- {guard: takeover, id: 1, reason: "OPS: 1"}\n- {guard: replace, id: 99, reason: long ago}\n'
@@ -66,7 +66,7 @@ def test_the_block_holds_the_approvals_that_are_there_and_leaves_out_spent_ones(
     assert (allowed.can_apply, allowed.diagnostics) == (True, ())
 
 
-def test_one_objection_has_its_line_in_its_own_message_and_no_block():
+def test_a_single_objection_prints_its_line_in_its_message_and_no_block():
     account = two_of_another_stack()
     plan = planned(HEAD + "buckets: [{name: one}]\n", account)
     assert approvals_text(plan) == ""
@@ -74,7 +74,7 @@ def test_one_objection_has_its_line_in_its_own_message_and_no_block():
     assert objection.diagnostic.fix.endswith('\nallow: [{guard: takeover, id: 1, reason: "..."}]')
 
 
-def test_beside_others_an_objection_prints_an_entry_and_no_second_key():
+def test_if_approvals_exist_an_objection_prints_an_entry_and_not_a_second_key():
     plan = planned(HEAD + "buckets: [{name: one}, {name: two}]\n", two_of_another_stack())
     for objection in plan.objections:
         last = objection.diagnostic.fix.splitlines()[-1]
@@ -120,7 +120,7 @@ def test_renaming_a_stack_is_one_approval():
     assert all(outcome.status == "updated" for outcome in done.outcomes)
 
 
-def test_a_stack_of_which_a_part_stays_is_not_renamed_and_each_bucket_is_approved_by_itself():
+def test_if_part_of_a_stack_stays_each_takeover_needs_its_own_approval():
     account = a_stack_of(4)
     line = "allow: [{guard: takeover, stack: old, reason: renamed}]\n"
     refused = planned(HEAD + BUCKETS + line, account)
@@ -129,7 +129,7 @@ def test_a_stack_of_which_a_part_stays_is_not_renamed_and_each_bucket_is_approve
     assert 'stack: "old", reason: "..."' not in approvals_text(refused)
 
 
-def test_once_a_stack_is_renamed_its_approval_is_spent():
+def test_after_a_stack_is_renamed_its_approval_has_no_effect():
     account = MemoryAccount()
     account.seed(id=1, name="b1", labels=["acrsync:radio"])
     line = "allow: [{guard: takeover, stack: old, reason: renamed}]\n"
@@ -144,7 +144,7 @@ def test_an_approval_names_a_bucket_or_a_stack_and_a_stack_only_for_takeover():
     assert mistakes(head + "allow: [{guard: replace, stack: b, reason: a}]\n") == ["E132"]
 
 
-def test_a_bucket_moves_to_another_stack_once_the_first_one_forgets_it():
+def test_a_bucket_moves_to_another_stack_after_the_first_one_forgets_it():
     account = MemoryAccount()
     account.seed(id=1, name="moving", labels=["acrsync:tv"])
     account.seed(id=2, name="staying", labels=["acrsync:tv"])
@@ -180,7 +180,7 @@ def doubled() -> MemoryAccount:
 PLAIN_HEAD = "version: 1\ndefaults: {region: eu-west-1, type: File}\n"
 
 
-def test_a_doubled_bucket_goes_by_its_id_and_the_entry_means_the_other_one():
+def test_removed_by_id_deletes_one_of_two_namesakes_and_the_entry_matches_the_other():
     account = doubled()
     text = PLAIN_HEAD + "limits: {deletes: 1}\nbuckets: [{name: music}]\n"
     assert [diagnostic.code for diagnostic in planned(text, account).errors] == ["E202"]
@@ -200,11 +200,11 @@ def test_removed_by_name_of_two_namesakes_prints_the_ids_to_write():
     assert "{id: 2} or {id: 1}" in problem.fix or "{id: 1} or {id: 2}" in problem.fix
 
 
-def test_an_id_that_is_not_listed_is_gone_already():
+def test_a_removed_id_that_is_not_listed_is_already_gone():
     assert not planned(PLAIN_HEAD + "buckets: []\nremoved: [{id: 99}]\n", doubled()).work
 
 
-def test_removed_by_id_of_what_an_entry_means_is_an_error():
+def test_removed_by_id_of_a_bucket_with_an_entry_is_an_error():
     assert mistakes(PLAIN_HEAD + "buckets: [{name: music, id: 2}]\nremoved: [{id: 2}]\n") == ["E144"]
     account = MemoryAccount()
     account.seed(id=2, name="music")

@@ -31,7 +31,7 @@ def is_now(account, bucket_id):
     return account.show(bucket_id) if bucket_id in account.rows else None
 
 
-# What is told of a change that was not made.
+# The message for a change that was not made.
 
 STALE = "error[E506] Changed by someone else since the plan | {} | run plan again and check its changes."
 CHANGED = STALE.format("The bucket changed after the plan was made.")
@@ -41,7 +41,7 @@ MOVED_ALREADY = live(8, "music", region="us-west-2", labels=["Music"])
 
 
 @pytest.mark.parametrize(
-    ("change", "there", "status", "told"),
+    ("change", "there", "status", "message"),
     [
         (RELABEL, TV, Status.STALE, CHANGED),
         (RELABEL, None, Status.STALE, GONE),
@@ -56,16 +56,16 @@ MOVED_ALREADY = live(8, "music", region="us-west-2", labels=["Music"])
         (CREATE, live(7, "music", labels=["News"]), Status.ALREADY, None),
     ],
 )
-def test_what_was_not_written_is_told_with_the_bucket_as_it_is_now(change, there, status, told):
+def test_a_change_that_was_not_written_reports_the_bucket_as_it_is_now(change, there, status, message):
     job = apply(change, *([there] if there else []))
     outcome = job.one()
     assert (outcome.status, outcome.wrote, outcome.lost, job.account.writes) == (status, False, None, [])
-    assert (words(outcome.diagnostic) if told else outcome.diagnostic) == told
+    assert (words(outcome.diagnostic) if message else outcome.diagnostic) == message
     assert outcome.live == (is_now(job.account, there.id) if there else None)
 
 
 @pytest.mark.parametrize("change", [RELABEL, DELETE, MOVED])
-def test_a_guard_is_asked_about_the_bucket_as_it_is_now(change):
+def test_guards_check_the_bucket_as_it_is_now(change):
     theirs = replace(MUSIC, marks=("acrsync:tv",))
     job = apply(replace(change, live=theirs), theirs)
     job.account.rows[7]["created_at"] = "2025-12-31 00:00:00"  # no field that anybody manages
@@ -93,14 +93,14 @@ def test_marks_are_sent_only_with_labels():
     assert sent == [((7, {"metadata_template": {"a": {}}}), {"marks": ()})]
 
 
-def test_an_update_sends_what_differs_and_nothing_else():
+def test_an_update_sends_only_the_fields_that_differ():
     job = apply(Update(desired("music", labels=["News"], net_type=1), MUSIC, ("labels",), ""), MUSIC)
     outcome = job.one()
     assert (outcome.status, outcome.wrote, outcome.live.attrs["labels"]) == (Status.UPDATED, True, ["News"])
     assert job.journal.intents == [("update", "music", {"labels": ["News"]}, ())]
 
 
-def test_an_update_of_what_is_already_as_wanted_writes_nothing():
+def test_an_update_of_a_bucket_in_sync_writes_nothing():
     job = apply(RELABEL, live(7, "music", labels=["News"]))
     assert job.one().status is Status.ALREADY
     assert job.account.writes == []
@@ -115,18 +115,18 @@ def test_an_update_of_what_is_already_as_wanted_writes_nothing():
         ([], "it is gone"),
     ],
 )
-def test_an_update_of_what_someone_else_changed_is_stale_and_left_alone(now, reason):
+def test_an_update_of_a_bucket_that_someone_else_changed_is_stale(now, reason):
     job = apply(RELABEL, *now)
     outcome = job.one()
     assert (outcome.status, outcome.wrote, job.account.writes) == (Status.STALE, False, []), reason
 
 
-def test_an_update_goes_on_where_only_a_field_that_is_not_ours_has_changed():
+def test_an_update_continues_if_only_an_unmanaged_field_changed():
     job = apply(RELABEL, live(7, "music", labels=["Music"], metadata_template='{"a": {}}'))
     assert job.one().status is Status.UPDATED
 
 
-def test_a_mark_travels_with_the_labels_just_read():
+def test_a_mark_is_sent_with_the_labels_that_were_just_read():
     bare = Update(desired("music"), MUSIC, (), "ownership", MARK)
     job = apply(bare, live(7, "music", labels=["Added meanwhile", "Music"]))
     outcome = job.one()
@@ -160,14 +160,14 @@ def test_an_answer_that_is_older_than_the_write_is_read_again():
 # Deletes.
 
 
-def test_a_delete_removes_what_is_as_planned():
+def test_a_delete_removes_an_unchanged_bucket():
     job = apply(DELETE, MUSIC)
     assert job.one().status is Status.DELETED
     assert job.journal.intents == [("delete", "music", {}, ())]
     assert job.account.rows == {}
 
 
-def test_a_delete_of_what_is_gone_writes_nothing():
+def test_a_delete_of_a_missing_bucket_writes_nothing():
     job = apply(DELETE)
     assert (job.one().status, job.account.writes) == (Status.ALREADY, [])
 
@@ -180,7 +180,7 @@ def test_a_delete_of_what_is_gone_writes_nothing():
         (live(7, "music", labels=["Music"], marks=("acrsync:protected",)), "a mark"),
     ],
 )
-def test_a_delete_leaves_alone_what_has_changed_since_the_plan(now, reason):
+def test_a_delete_skips_a_bucket_that_changed_since_the_plan(now, reason):
     job = apply(DELETE, now)
     assert (job.one().status, job.account.writes) == (Status.STALE, []), reason
 
@@ -194,7 +194,7 @@ def test_content_that_only_the_content_list_shows_refuses_a_delete():
 # Replacements.
 
 
-def test_a_replacement_records_all_that_the_bucket_shall_have_before_it_deletes():
+def test_a_replacement_records_all_attributes_before_it_deletes():
     job = apply(MOVED, MUSIC)
     outcome = job.one()
     assert (outcome.status, outcome.live.id != 7) == (Status.REPLACED, True)
@@ -231,7 +231,7 @@ def test_a_replacement_whose_delete_is_lost_creates_nothing_in_this_run():
     assert job.account.writes == ["DELETE 7"]
 
 
-def test_a_replacement_of_a_bucket_that_stays_in_spite_of_the_answer_creates_nothing():
+def test_if_a_deleted_bucket_still_exists_its_replacement_creates_nothing():
     job = apply(MOVED, MUSIC)
     job.account.after["delete"] = [lambda: job.account.holding(MUSIC)]
     outcome = job.one()
@@ -239,12 +239,12 @@ def test_a_replacement_of_a_bucket_that_stays_in_spite_of_the_answer_creates_not
     assert job.account.writes == ["DELETE 7"]
 
 
-def test_a_replacement_that_was_made_already_is_known_by_its_name():
+def test_a_replacement_that_was_already_made_is_found_by_name():
     job = apply(MOVED, live(8, "music", region="us-west-2", labels=["Music"]))
     assert (job.one().status, job.account.writes) == (Status.ALREADY, [])
 
 
-def test_a_replacement_of_what_somebody_else_deleted_is_stale():
+def test_a_replacement_of_a_bucket_that_someone_else_deleted_is_stale():
     job = apply(MOVED)
     assert (job.one().status, job.account.writes) == (Status.STALE, [])
 
@@ -252,7 +252,7 @@ def test_a_replacement_of_what_somebody_else_deleted_is_stale():
 # Creates.
 
 
-def test_a_create_sends_all_that_the_manifest_says():
+def test_a_create_sends_all_fields_of_the_manifest():
     job = apply(Create(CREATE.desired, "", MARK), live(1, "other"))
     outcome = job.one()
     assert (outcome.status, outcome.live.marks) == (Status.CREATED, ("acrsync:radio",))
@@ -266,12 +266,12 @@ def test_a_create_sends_all_that_the_manifest_says():
         (live(7, "music", labels=["TV"]), Status.STALE, "somebody else created it otherwise"),
     ],
 )
-def test_a_name_that_is_there_by_now_is_never_created(there, status, reason):
+def test_a_name_that_now_exists_is_never_created(there, status, reason):
     job = apply(CREATE, there)
     assert (job.one().status, job.account.writes) == (status, []), reason
 
 
-def test_a_create_that_landed_in_another_account_is_told():
+def test_a_create_that_landed_in_another_account_is_reported():
     job = apply(CREATE, live(1, "other"))
     job.account.uid = 20
     outcome = job.one()
@@ -295,7 +295,7 @@ def test_a_create_that_landed_in_another_account_is_told():
         (DELETE, "delete", denied(), (Status.FAILED, False, None), "a DELETE that the token may not send"),
     ],
 )
-def test_the_outcome_says_what_may_have_been_done(change, verb, hook, expected, reason):
+def test_the_outcome_reports_what_may_have_been_written(change, verb, hook, expected, reason):
     job = apply(change, *([] if change is CREATE else [MUSIC]), live(1, "other"), settle_s=0)
     job.account.before[verb] = [hook]
     outcome = job.one()
@@ -311,7 +311,7 @@ def test_nothing_is_sent_that_could_not_be_recorded(change):
     assert job.account.writes == []
 
 
-def test_what_a_create_was_answered_with_is_kept_though_the_read_after_it_is_lost():
+def test_the_answer_to_a_create_is_kept_if_the_next_read_is_lost():
     job = apply(CREATE)
     job.account.after["create"] = [lambda: job.account.rows[20000].update(name="music-1")]
     answer = job.account.create

@@ -25,13 +25,13 @@ def test_a_figure_is_the_median_with_its_range() -> None:
     assert figure(samples) == Figure(3.0, 1.0, 10.0, 20, rounds=3)
 
 
-def test_cases_run_in_turns_and_each_as_often_as_it_asks_for() -> None:
+def test_cases_run_in_turn_each_as_often_as_it_sets() -> None:
     cases = [command("a", "", rounds=3), command("b", "", rounds=1), command("c", "", rounds=2)]
     assert [case.name for case in in_turns(cases)] == ["a", "b", "c", "a", "c", "a"]
     assert list(in_turns([])) == []
 
 
-def test_a_command_that_ends_otherwise_than_expected_is_no_figure() -> None:
+def test_a_command_with_an_unexpected_exit_code_gives_no_figure() -> None:
     with pytest.raises(WrongEnd, match="broken ended with 3:\nwhy"):
         measured([command("broken", "import sys; sys.stderr.write('why'); sys.exit(3)")], tell=lambda _: None)
 
@@ -52,7 +52,7 @@ def test_memory_below_that_of_the_benchmark_itself_is_not_claimed() -> None:
     assert large.peak_mib > (own_bytes + 10**8) / 2**20
 
 
-def test_a_goal_without_its_figures_is_passed_over() -> None:
+def test_a_goal_without_figures_is_skipped() -> None:
     figures = {"--version": Figure(0.06, 0, 0, 0, 1), "empty Python": Figure(0.02, 0, 0, 0, 1)}
     (verdict,) = verdicts(figures)
     assert verdict.goal is GOALS[0]
@@ -65,7 +65,7 @@ def test_a_missed_goal_stands_out_in_the_table() -> None:
     assert [line.rpartition("x |")[2] for line in text.splitlines()[2:]] == [" **no** |", " yes |"]
 
 
-def test_a_table_replaces_what_stands_between_its_markers_and_nothing_else() -> None:
+def test_a_table_replaces_only_the_text_between_its_markers() -> None:
     page = "a\n<!-- bench:x -->\nold\n<!-- /bench -->\nb\n<!-- bench:y -->\n<!-- /bench -->\n"
     expected = page.replace("old\n", "| \\1 |\n")
     assert writing.put(page, "x", "| \\1 |\n") == expected
@@ -92,7 +92,7 @@ def test_published_figures_are_marked() -> None:
         (-0.002, "-2.00 ms", "a rest that noise made negative"),
     ],
 )
-def test_a_time_has_the_unit_that_suits_it(value: float, text: str, reason: str) -> None:
+def test_a_time_has_a_suitable_unit(value: float, text: str, reason: str) -> None:
     assert writing.seconds(value) == text, reason
 
 

@@ -59,7 +59,7 @@ ROW: dict[str, JSON] = {
         ("region", "mars-1", "mars-1"),
     ],
 )
-def test_a_value_has_one_form_that_compares(key: str, given: JSON, form: JSON) -> None:
+def test_a_value_has_one_canonical_form(key: str, given: JSON, form: JSON) -> None:
     found = canonical({key: given})
     assert found == {key: form}
     assert type(found[key]) is type(form)
@@ -75,7 +75,7 @@ values: st.SearchStrategy[Any] = st.recursive(
 
 
 @given(values)
-def test_the_form_of_a_form_is_itself(value: JSON) -> None:
+def test_canonical_is_idempotent(value: JSON) -> None:
     for key in FIELDS:
         if key == "labels" and not isinstance(value, str | list | None):
             continue
@@ -84,7 +84,7 @@ def test_the_form_of_a_form_is_itself(value: JSON) -> None:
 
 
 @given(st.none() | st.dictionaries(texts, st.dictionaries(texts, texts, max_size=2), max_size=3))
-def test_a_template_survives_the_way_there_and_back(template: JSON) -> None:
+def test_a_template_survives_encoding_and_decoding(template: JSON) -> None:
     sent = encode(canonical({"metadata_template": template}))["metadata_template"]
     assert isinstance(sent, str)
     assert canonical({"metadata_template": sent}) == canonical({"metadata_template": template})
@@ -123,19 +123,19 @@ def test_numbers_that_come_as_text_are_numbers() -> None:
     assert (live.id, live.uid, live.facts["num"], live.attrs["net_type"], live.facts["size"]) == (8881, 19, 10, 1, "7")
 
 
-def test_marks_are_no_labels() -> None:
+def test_marks_are_not_labels() -> None:
     live = decode({**ROW, "labels": ["b", "acrsync:radio", "a", "acrsync:protected", "acrsync", "xacrsync:"]})
     assert live.attrs["labels"] == ["a", "acrsync", "b", "xacrsync:"]
     assert live.marks == ("acrsync:protected", "acrsync:radio")
 
 
-def test_a_field_that_the_row_leaves_out_is_none_where_it_can_be_and_absent_else() -> None:
+def test_a_missing_field_is_none_if_it_is_nullable_and_absent_otherwise() -> None:
     live = decode({"id": 1, "name": "a"})
     assert live.attrs == {"name": "a", "labels": [], "metadata_template": None}
     assert live.facts == {}
 
 
-def test_a_request_holds_what_is_asked_and_nothing_else() -> None:
+def test_a_request_holds_only_the_given_fields() -> None:
     assert encode({"name": "a", "net_type": 2}) == {"name": "a", "net_type": 2}
     assert encode({}) == {}
     assert encode({"metadata_template": None}) == {"metadata_template": ""}
@@ -146,7 +146,7 @@ def test_a_request_holds_what_is_asked_and_nothing_else() -> None:
     assert list(json.loads(text)) == ["b", "a"]  # key order is the order of display
 
 
-def test_marks_travel_with_the_labels() -> None:
+def test_marks_are_sent_with_the_labels() -> None:
     assert encode({"labels": ["a"]}, marks=("acrsync:x",)) == {"labels": ["a", "acrsync:x"]}
     assert encode({"labels": []}, marks=()) == {"labels": []}
     assert encode({"name": "a"}, marks=("acrsync:x",)) == {"name": "a", "labels": ["acrsync:x"]}

@@ -63,7 +63,7 @@ def test_the_token_does_not_go_to(login, base_url, code, reason):
     assert caught.value.diagnostic.code == code, reason
 
 
-def test_nothing_that_is_shown_of_credentials_is_the_token(login):
+def test_the_repr_of_credentials_does_not_show_the_token(login):
     from acrsync.cli.endpoint import Credentials
 
     assert "secret" not in repr(Credentials("secret", "ACRSYNC_TOKEN"))

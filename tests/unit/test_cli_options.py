@@ -72,7 +72,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("arguments", "reason"), WRONG)
-def test_what_is_wrong_is_refused(arguments, reason):
+def test_wrong_values_are_refused(arguments, reason):
     assert reason
     with pytest.raises(click.UsageError):
         parsed(*arguments)
@@ -89,5 +89,5 @@ JSON = [
 
 
 @pytest.mark.parametrize(("arguments", "expected", "reason"), JSON)
-def test_json_is_recognised_in_a_command_line_that_is_wrong_elsewhere(arguments, expected, reason):
+def test_json_is_recognized_in_a_command_line_with_another_mistake(arguments, expected, reason):
     assert wants_json(arguments) is expected, reason

@@ -41,7 +41,7 @@ OPTIONS_OF_OTHERS = [
 
 
 @pytest.mark.parametrize(("line", "expected", "reason"), OPTIONS_OF_OTHERS, ids=[case[0] for case in OPTIONS_OF_OTHERS])
-def test_an_option_that_does_not_exist_leads_on(line, expected, reason):
+def test_an_unknown_option_gets_a_suggestion(line, expected, reason):
     assert expected in said(*line.split()), reason
 
 
@@ -49,7 +49,7 @@ NEVER = ["--purge", "--prun", "--destroy", "--delete", "--force", "-y", "--yess"
 
 
 @pytest.mark.parametrize("command", ["plan", "list"])
-def test_no_slip_leads_to_what_deletes_or_approves(command):
+def test_a_misspelt_option_never_suggests_one_that_deletes_or_approves(command):
     for option in (*NEVER, *(f"--{word}" for word in OPTIONS if word != "help")):
         text = said(command, option).partition("\n")[2]
         assert not any(careful in text.split() for careful in CAREFUL - {"--yes"}), option
@@ -69,11 +69,11 @@ COMMANDS_OF_OTHERS = [
 @pytest.mark.parametrize(
     ("command", "expected", "reason"), COMMANDS_OF_OTHERS, ids=[case[0] for case in COMMANDS_OF_OTHERS]
 )
-def test_a_command_that_does_not_exist_leads_on(command, expected, reason):
+def test_an_unknown_command_gets_a_suggestion(command, expected, reason):
     assert expected in said(command), reason
 
 
-def test_the_table_of_other_tools_commands_holds_none_of_ours():
+def test_the_table_of_other_tools_commands_has_no_acrsync_command():
     assert not set(COMMANDS) & set(OURS)
 
 

@@ -59,7 +59,7 @@ def test_a_create_with_interim_answers_is_one_create() -> None:
     assert server.methods == ["POST"]
 
 
-def test_interim_answers_and_nothing_else_are_no_answer() -> None:
+def test_interim_answers_alone_are_not_an_answer() -> None:
     with hostile(raw(b"HTTP/1.1 102 Processing\r\n\r\n" * 5)) as server, Client(TOKEN, server.url, ONCE) as client:
         error = error_of(NoAnswer, client.update_bucket, 1, {"name": "x"})
     assert error.may_have_acted
@@ -112,7 +112,7 @@ def test_an_answer_without_a_body_that_announces_one_ends_the_connection(status:
 
 
 @pytest.mark.parametrize("tls", [False, True])
-def test_what_the_server_says_between_two_requests_answers_neither(tls: bool) -> None:
+def test_bytes_sent_between_two_requests_answer_neither(tls: bool) -> None:
     """As a 408 that a server sends before it closes a connection that nobody uses."""
     said = threading.Event()
 
@@ -178,7 +178,7 @@ def test_an_answer_to_half_a_write_ends_the_connection() -> None:
         gone.set()
 
 
-def test_a_flawless_exchange_keeps_its_connection_whatever_its_framing() -> None:
+def test_a_correct_exchange_keeps_its_connection_for_every_framing() -> None:
     chunked = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X\r\n\r\n13;a=b\r\n" + bucket(1)
     framings: list[Answer] = [
         raw(whole(bucket(1)), keep=True),

@@ -18,7 +18,7 @@ AT_ONCE = Client.Config(retries=0)
 
 
 @pytest.mark.parametrize("name", ["__init__", "get", "json", "get_bm_cs_projects_results"])
-def test_what_acrclient_takes_is_taken_in_the_same_place_with_the_same_default(name: str) -> None:
+def test_parameters_of_acrclient_have_the_same_position_and_default(name: str) -> None:
     theirs = inspect.signature(getattr(Theirs, name)).parameters
     ours = inspect.signature(getattr(Client, name)).parameters
     assert [(p.name, p.kind) for p in theirs.values()] == [(p.name, p.kind) for p in ours.values()][: len(theirs)]
@@ -50,7 +50,7 @@ def test_the_address_may_end_in_api(suffix: str) -> None:
     assert server.requests[0].path == "/api/buckets?page=1&per_page=20"
 
 
-def test_each_request_says_who_asks_and_for_what() -> None:
+def test_headers_of_the_caller_are_sent_except_authorization() -> None:
     with hostile(ok({})) as server, Client(TOKEN, server.url) as client:
         client.get("/api/x", headers={"X-Mine": "1", "accept": "text/html", "AUTHORIZATION": "other"})
     headers = server.requests[0].headers
@@ -167,7 +167,7 @@ def test_a_subclass_may_replace_get_and_json(monkeypatch: pytest.MonkeyPatch) ->
     assert server.requests[0].path == "/api/y"
 
 
-def test_a_redirect_is_returned_to_who_does_not_want_it_followed() -> None:
+def test_a_redirect_is_returned_if_following_is_disabled() -> None:
     away = answered(302, "", Location="https://evil.example/")
     with hostile(away) as server, Client(TOKEN, server.url, AT_ONCE) as client:
         response = client.get("/api/x", allow_redirects=False)
@@ -178,7 +178,7 @@ def test_a_redirect_is_returned_to_who_does_not_want_it_followed() -> None:
 
 
 @pytest.mark.parametrize("answer", [[], "text", None, 5])
-def test_results_that_are_no_object_are_an_error(answer: Any) -> None:
+def test_results_that_are_not_an_object_are_an_error(answer: Any) -> None:
     with hostile(answered(200, json.dumps(answer))) as server, Client(TOKEN, server.url, AT_ONCE) as client:
         error = error_of(RemoteError, client.get_bm_cs_projects_results, 1, "s")
     assert error.diagnostic.code == "E417"
@@ -215,7 +215,7 @@ def test_an_empty_account_has_no_bucket() -> None:
 
 
 @pytest.mark.parametrize("total", ["45", "many", -1, None, 44, 46])
-def test_every_bucket_is_yielded_whatever_the_server_counts(total: Any) -> None:
+def test_every_bucket_is_yielded_if_the_total_is_wrong(total: Any) -> None:
     rows = [row(number) for number in range(45, 0, -1)]
 
     def answer(connection: socket.socket, request: Request) -> bool | None:
@@ -264,7 +264,7 @@ def test_a_client_is_made_from_the_environment() -> None:
     assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
-def test_an_argument_goes_before_the_environment() -> None:
+def test_an_argument_takes_precedence_over_the_environment() -> None:
     environ = {"ACRSYNC_TOKEN": "other", "ACRSYNC_ENDPOINT": "https://h.example", "REQUESTS_CA_BUNDLE": "none.pem"}
     with hostile(ok({}), tls=True) as server:
         options: dict[str, Any] = {"bearer_token": TOKEN, "base_url": server.url, "ca_bundle": str(CERTIFICATE)}
@@ -273,7 +273,7 @@ def test_an_argument_goes_before_the_environment() -> None:
     assert server.requests[0].headers["authorization"] == f"Bearer {TOKEN}"
 
 
-def test_the_way_is_read_from_the_environment() -> None:
+def test_proxy_and_ca_settings_are_read_from_the_environment() -> None:
     refused = b"HTTP/1.1 403 Forbidden\r\n\r\n"
     with blunt(refused) as (port, heard), hostile(ok({}), tls=True) as server:
         environ = {"ACRCLOUD_ACCESS_TOKEN": TOKEN, "ACRSYNC_ENDPOINT": server.url, "SSL_CERT_FILE": str(CERTIFICATE)}

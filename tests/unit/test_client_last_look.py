@@ -42,7 +42,7 @@ class Look:
 @pytest.mark.parametrize("tls", [False, True])
 @pytest.mark.parametrize("kept", [False, True])
 @pytest.mark.parametrize("method", WRITES)
-def test_a_look_that_raises_leaves_no_whole_request_on_the_wire(method: str, kept: bool, tls: bool) -> None:
+def test_if_the_last_check_raises_no_complete_request_is_sent(method: str, kept: bool, tls: bool) -> None:
     refusal = RemoteError("E504", "The lease is over.")
     look = Look(refusal)
     with hostile(BUCKET, tls=tls) as server:
@@ -64,7 +64,7 @@ def test_a_look_that_raises_leaves_no_whole_request_on_the_wire(method: str, kep
 
 
 @pytest.mark.parametrize("method", WRITES)
-def test_each_attempt_is_looked_at_once_also_after_a_pause(method: str) -> None:
+def test_each_attempt_is_checked_once_even_after_a_pause(method: str) -> None:
     look = Look()
     busy = answered(429, {"message": "Too Many Attempts."}, Retry_After="1")
     with (
@@ -76,7 +76,7 @@ def test_each_attempt_is_looked_at_once_also_after_a_pause(method: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-def test_each_retry_is_looked_at_again(method: str) -> None:
+def test_each_retry_is_checked_again(method: str) -> None:
     look = Look()
     answers = (reset, answered(503, {}), BUCKET)
     with hostile(*map(look.seen, answers)) as server, Client(TOKEN, server.url, QUICK, last_look=look) as client:
@@ -92,7 +92,7 @@ def test_each_retry_is_looked_at_again(method: str) -> None:
     ],
 )
 @pytest.mark.parametrize("method", ["PUT", "DELETE"])
-def test_a_look_that_raises_before_a_retry_says_what_the_first_attempt_did(
+def test_if_the_check_before_a_retry_raises_the_error_reports_the_first_attempt(
     method: str, answer: Answer, acted: bool, reason: str
 ) -> None:
     refusal = RemoteError("E504", "The lease is over.")
@@ -105,7 +105,7 @@ def test_a_look_that_raises_before_a_retry_says_what_the_first_attempt_did(
 
 @pytest.mark.parametrize("refusal", [AcrsyncError("E504", "x"), OSError(28, "No space left"), KeyError(1)])
 @pytest.mark.parametrize("method", WRITES)
-def test_what_a_look_raises_is_never_taken_for_trouble_with_the_network(method: str, refusal: Exception) -> None:
+def test_an_exception_of_the_check_is_never_a_network_error(method: str, refusal: Exception) -> None:
     look = Look(refusal)
     with hostile(BUCKET) as server, Client(TOKEN, server.url, QUICK, last_look=look) as client:
         assert error_of(type(refusal), WRITES[method], client) is refusal
@@ -113,7 +113,7 @@ def test_what_a_look_raises_is_never_taken_for_trouble_with_the_network(method: 
 
 
 @pytest.mark.parametrize("method", WRITES)
-def test_without_a_connection_there_is_nothing_to_look_at(method: str) -> None:
+def test_without_a_connection_the_check_is_not_called(method: str) -> None:
     with hostile(BUCKET) as server:
         gone = server.url
     look = Look()
@@ -122,7 +122,7 @@ def test_without_a_connection_there_is_nothing_to_look_at(method: str) -> None:
     assert look.diary == []
 
 
-def test_reading_is_not_looked_at() -> None:
+def test_reads_are_not_checked() -> None:
     look = Look()
     with hostile(BUCKET) as server, Client(TOKEN, server.url, QUICK, last_look=look) as client:
         client.get_bucket(1)

@@ -50,14 +50,14 @@ WHOLE_AND_NO_JSON = {
 
 @pytest.mark.parametrize("answer", CUT.values(), ids=CUT)
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_a_cut_success_is_asked_for_again(method: str, answer: Answer) -> None:
+def test_a_truncated_success_is_requested_again(method: str, answer: Answer) -> None:
     with hostile(answer, raw(framed(BUCKET))) as server, Client(TOKEN, server.url, QUICK, timeout_s=2) as client:
         assert (client.get_bucket(7) if method == "GET" else client.update_bucket(7, {"name": "x"}))["id"] == 7
     assert server.methods == [method] * 2
 
 
 @pytest.mark.parametrize("answer", CUT.values(), ids=CUT)
-def test_a_create_with_a_cut_answer_is_never_sent_again(answer: Answer) -> None:
+def test_a_create_with_a_truncated_answer_is_never_sent_again(answer: Answer) -> None:
     with hostile(answer, raw(framed(BUCKET))) as server, Client(TOKEN, server.url, QUICK, timeout_s=2) as client:
         error = error_of(UnknownOutcome, client.create_bucket, {"name": "x"})
     assert server.methods == ["POST"]
@@ -66,7 +66,7 @@ def test_a_create_with_a_cut_answer_is_never_sent_again(answer: Answer) -> None:
 
 @pytest.mark.parametrize("answer", WHOLE_AND_NO_JSON.values(), ids=WHOLE_AND_NO_JSON)
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-def test_a_whole_answer_that_is_no_json_is_final(method: str, answer: Answer) -> None:
+def test_a_complete_answer_that_is_not_json_is_final(method: str, answer: Answer) -> None:
     with hostile(answer) as server, Client(TOKEN, server.url, QUICK) as client:
         calls: Any = {"GET": lambda: client.json("/api/x"), "PUT": lambda: client.update_bucket(7, {})}
         error = error_of(requests.JSONDecodeError, calls[method])
@@ -83,7 +83,7 @@ def test_the_error_of_json_says_where() -> None:
     assert (error.doc, error.pos, error.lineno, error.colno) == ('{"a": 1,\n b}', 10, 2, 2)
 
 
-def test_a_delete_whose_answer_is_cut_is_sent_again() -> None:
+def test_a_delete_with_a_truncated_answer_is_sent_again() -> None:
     cut = CUT["at a length"]
     with hostile(cut, answered(204)) as server, Client(TOKEN, server.url, QUICK) as client:
         client.delete_bucket(7)
@@ -124,7 +124,7 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize("answer", ENDLESS.values(), ids=ENDLESS)
-def test_an_answer_without_end_is_given_up_at_64_mib(answer: Answer) -> None:
+def test_an_endless_answer_is_abandoned_at_64_mib(answer: Answer) -> None:
     with hostile(answer) as server, Client(TOKEN, server.url, QUICK, timeout_s=60) as client:
         error = error_of(RemoteError, client.get, "/api/x")
     assert error.diagnostic.code == "E418"
@@ -134,7 +134,7 @@ def test_an_answer_without_end_is_given_up_at_64_mib(answer: Answer) -> None:
 
 
 @pytest.mark.parametrize(("method", "kind"), [("POST", UnknownOutcome), ("PUT", RemoteError), ("DELETE", RemoteError)])
-def test_a_write_with_an_answer_without_end_may_have_been_carried_out(method: str, kind: type[RemoteError]) -> None:
+def test_a_write_with_an_endless_answer_may_have_been_carried_out(method: str, kind: type[RemoteError]) -> None:
     with hostile(ENDLESS["compressed"]) as server, Client(TOKEN, server.url, QUICK) as client:
         calls: Any = {
             "POST": lambda: client.create_bucket({}), "PUT": lambda: client.update_bucket(1, {}),
@@ -145,7 +145,7 @@ def test_a_write_with_an_answer_without_end_may_have_been_carried_out(method: st
     assert server.methods == [method]
 
 
-def test_a_refusal_without_end_is_given_up_too() -> None:
+def test_an_endless_refusal_is_abandoned() -> None:
     page = endless(MIB, b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\n\r\n")
     with hostile(page) as server, Client(TOKEN, server.url, QUICK) as client:
         assert error_of(RemoteError, client.get, "/api/x").diagnostic.code == "E418"

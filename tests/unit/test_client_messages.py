@@ -82,7 +82,7 @@ def test_a_bad_answer_is_one_message(answer: Answer, code: str, shown: str) -> N
         ({"message": "long " * 1000}, "long " * 100 + "..."),
     ],
 )  # fmt: skip
-def test_the_servers_own_words_are_shown_bounded_and_harmless(body: object, words: str) -> None:
+def test_the_servers_message_is_shown_shortened_and_escaped(body: object, words: str) -> None:
     with hostile(answered(422, body)) as server, Client(TOKEN, server.url, ONCE) as client:
         assert trouble(client).diagnostic.detail == f"GET /api/buckets was answered with 422: {words}"
 
@@ -115,7 +115,7 @@ def test_an_unknown_host_says_so(host: str, monkeypatch: pytest.MonkeyPatch) -> 
     assert not error.may_have_acted
 
 
-def test_http_where_tls_is_due_says_so() -> None:
+def test_plain_http_from_a_tls_address_is_reported() -> None:
     with blunt(b"HTTP/1.1 400 Bad Request\r\n\r\n") as (port, heard):
         error = trouble(Client(TOKEN, f"https://127.0.0.1:{port}", ONCE, timeout_s=2))
     assert error.diagnostic.code == "E415"

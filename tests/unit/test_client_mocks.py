@@ -131,7 +131,7 @@ def test_a_create_that_a_mock_loses_is_sent_again_only_if_there_was_no_connectio
         assert (mock.call_count, error.may_have_acted) == (sent, sent == 1)
 
 
-def test_headers_bodies_and_timeouts_can_be_matched_and_looked_at() -> None:
+def test_headers_bodies_and_timeouts_can_be_matched_and_inspected() -> None:
     with requests_mock.Mocker() as mock, Client(TOKEN, config=AT_ONCE) as client:
         mock.post(f"{URL}/api/buckets", json={"data": row()}, request_headers={"Authorization": f"Bearer {TOKEN}"})
         client.create_bucket({"name": "ä"})
@@ -151,7 +151,7 @@ def test_headers_bodies_and_timeouts_can_be_matched_and_looked_at() -> None:
         client.update_bucket(7, {"name": "x"})
 
 
-def test_what_is_not_mocked_is_said_at_once() -> None:
+def test_a_request_that_is_not_mocked_is_reported() -> None:
     begun = time.monotonic()
     with requests_mock.Mocker(), Client(TOKEN) as client, pytest.raises(requests_mock.NoMockAddress):
         client.get_bucket(1)
@@ -160,7 +160,7 @@ def test_what_is_not_mocked_is_said_at_once() -> None:
     assert time.monotonic() - begun < 2
 
 
-def test_real_requests_pass_beside_a_mock_with_all_that_is_promised() -> None:
+def test_real_requests_beside_a_mock_keep_all_promises() -> None:
     with hostile(ok({"data": row()})) as server, requests_mock.Mocker(real_http=True) as mock:
         mock.get(f"{server.url}/api/buckets/1", json={"data": row(1)})
         with Client(TOKEN, server.url, AT_ONCE) as client:

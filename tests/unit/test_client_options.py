@@ -45,7 +45,7 @@ def get(client: Client, **options: Any) -> requests.Response:
     ],
     ids=str,
 )
-def test_an_option_that_cannot_be_is_a_clear_error(options: dict[str, Any]) -> None:
+def test_an_invalid_option_is_a_clear_error(options: dict[str, Any]) -> None:
     (name,) = options
     with hostile(ok({})) as server, Client(TOKEN, server.url) as client:
         error = error_of(InvalidCall, get, client, **options)
@@ -76,7 +76,7 @@ def test_cookies_of_one_request_are_sent_once(cookies: Any) -> None:
 
 @pytest.mark.parametrize("options", [{"verify": False}, {"verify": str(CERTIFICATE)}])
 @pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
-def test_one_request_may_trust_otherwise_and_the_next_does_not(options: dict[str, Any]) -> None:
+def test_verify_of_one_request_does_not_affect_the_next(options: dict[str, Any]) -> None:
     with hostile(ok({}), tls=True) as server, Client(TOKEN, server.url, ONCE) as client:
         assert get(client, **options).status_code == 200
         assert error_of(RemoteError, get, client).diagnostic.code == "E412"
@@ -146,7 +146,7 @@ def test_a_hook_sees_the_last_answer_once_and_what_it_raises_or_returns_counts()
 @pytest.mark.parametrize(
     "params", [{"a": 1, "b": [2, 3]}, [("a", 1), ("b", 2), ("b", 3)], "a=1&b=2&b=3", b"a=1&b=2&b=3"]
 )
-def test_a_query_is_whatever_requests_takes(params: Any) -> None:
+def test_a_query_can_be_anything_that_requests_accepts(params: Any) -> None:
     with hostile(ok({})) as server, Client(TOKEN, server.url) as client:
         client.get("/api/x", params)
         client.get_bm_cs_projects_results(1, "s", params)
@@ -175,7 +175,7 @@ def test_a_query_is_whatever_requests_takes(params: Any) -> None:
     lambda client: client.create_bucket({"name": float("nan")}),
     lambda client: client.create_bucket({"metadata_template": {"a": {1}}}),
 ])  # fmt: skip
-def test_an_argument_that_means_nothing_is_a_clear_error(call: Any) -> None:
+def test_an_argument_without_a_meaning_is_a_clear_error(call: Any) -> None:
     with hostile(ok({})) as server, Client(TOKEN, server.url) as client:
         error = error_of(InvalidCall, call, client)
         assert server.requests == []
@@ -192,7 +192,7 @@ def test_an_id_may_be_text(number: Any) -> None:
     assert {request.path for request in server.requests} == {"/api/buckets/14791"}
 
 
-def test_a_template_may_be_a_mapping_and_travels_as_text() -> None:
+def test_a_template_may_be_a_mapping_and_is_sent_as_text() -> None:
     template = {"artist": {"default": "Zoë"}}
     with hostile(ok({"data": row()})) as server, Client(TOKEN, server.url) as client:
         client.create_bucket({"name": "x", "metadata_template": template})
@@ -208,13 +208,13 @@ def test_a_template_may_be_a_mapping_and_travels_as_text() -> None:
 
 
 @pytest.mark.parametrize("token", [None, 5, b"bytes", ["list"]])
-def test_a_token_that_is_no_text_is_a_clear_error(token: Any) -> None:
+def test_a_token_that_is_not_text_is_a_clear_error(token: Any) -> None:
     error = error_of(RemoteError, Client, token)
     assert (error.diagnostic.code, type(token).__name__ in error.diagnostic.detail) == ("E402", True)
 
 
 @pytest.mark.parametrize("url", [None, 5, b"https://h.example"])
-def test_an_address_that_is_no_text_is_a_clear_error(url: Any) -> None:
+def test_an_address_that_is_not_text_is_a_clear_error(url: Any) -> None:
     assert error_of(RemoteError, Client, TOKEN, url).diagnostic.code == "E401"
 
 
@@ -285,7 +285,7 @@ def test_an_error_says_which_call_it_is_about() -> None:
     ]  # fmt: skip
 
 
-def test_files_of_certificates_are_looked_at_before_anything_is_sent(tmp_path: Path) -> None:
+def test_certificate_files_are_checked_before_anything_is_sent(tmp_path: Path) -> None:
     (tmp_path / "empty.pem").write_text("")
     config = Client.Config(retries=3, backoff_factor=0)
     with hostile(ok({}), tls=True) as server, Client(TOKEN, server.url, config, ca_bundle=str(CERTIFICATE)) as client:

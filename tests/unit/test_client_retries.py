@@ -39,7 +39,7 @@ def send(client: Client, method: str) -> None:
         *(pytest.param(answered(status, {"error": "no"}), id=str(status)) for status in (429, 500, 502, 503, 504)),
     ],
 )
-def test_what_is_safe_to_repeat_is_repeated(method: str, trouble: Answer) -> None:
+def test_answers_that_are_safe_to_retry_are_retried(method: str, trouble: Answer) -> None:
     with hostile(trouble, trouble, ok({"data": row()})) as server, Client(TOKEN, server.url, QUICK) as client:
         send(client, method)
     assert server.methods == [method] * 3
@@ -56,7 +56,7 @@ def test_every_other_answer_is_final(method: str, status: int) -> None:
 
 
 @pytest.mark.parametrize(("retries", "attempts"), [(False, 1), (0, 1), (None, 1), (-1, 1), (1, 2), (5, 6), (True, 4)])
-def test_retries_are_what_urllib3_means_by_them(retries: bool | int | None, attempts: int) -> None:
+def test_retries_count_as_in_urllib3(retries: bool | int | None, attempts: int) -> None:
     assert attempts_of(retries) == attempts
     config = Client.Config(retries=retries, backoff_factor=0.0)
     with hostile(answered(500, {})) as server, Client(TOKEN, server.url, config) as client:
@@ -121,21 +121,21 @@ def test_retry_after_is_waited_for(status: int, as_date: bool) -> None:
     assert second.at - first.at >= 0.95
 
 
-def test_a_pause_longer_than_all_retries_may_take_is_not_begun() -> None:
+def test_a_pause_longer_than_the_time_for_all_retries_does_not_begin() -> None:
     busy = answered(429, {"message": "Too Many Attempts."}, Retry_After="301")
     begun = time.monotonic()
     with hostile(busy) as server, Client(TOKEN, server.url, QUICK) as client:
-        told = error_of(NoAnswer, client.get_bucket, 1)
+        failure = error_of(NoAnswer, client.get_bucket, 1)
         held = error_of(NoAnswer, client.get_bucket, 2)
-    assert told.diagnostic.code == held.diagnostic.code == "E420"
-    assert "Too Many Attempts" in told.diagnostic.detail
+    assert failure.diagnostic.code == held.diagnostic.code == "E420"
+    assert "Too Many Attempts" in failure.diagnostic.detail
     assert "was not sent" in held.diagnostic.detail
     assert [request.path for request in server.requests] == ["/api/buckets/1"]
     assert time.monotonic() - begun < 1
 
 
 def test_a_throttled_client_pauses_all_its_threads_once() -> None:
-    """Eight workers are told to wait one second: together that costs one second, and nothing is sent meanwhile."""
+    """Eight workers are throttled for one second: together they wait one second, and nothing is sent meanwhile."""
     throttled_until = time.monotonic() + 0.9
 
     def throttle(connection: socket.socket, request: Request) -> bool | None:
@@ -152,16 +152,16 @@ def test_a_throttled_client_pauses_all_its_threads_once() -> None:
     assert len(server.requests) == 40 + len(early)
 
 
-def test_a_pause_holds_back_threads_that_were_not_told_themselves() -> None:
+def test_a_pause_also_holds_back_threads_that_were_not_throttled() -> None:
     busy = answered(429, {"message": "Too Many Attempts."}, Retry_After="1")
     answers = (busy, ok({"data": row()}))
     with hostile(*answers) as server, Client(TOKEN, server.url, QUICK) as client, ThreadPoolExecutor(2) as pool:
-        told = pool.submit(client.get_bucket, 1)
+        waiting = pool.submit(client.get_bucket, 1)
         while not server.requests:
             time.sleep(0.01)
         time.sleep(0.1)
         pool.submit(client.get_bucket, 2).result()
-        told.result()
+        waiting.result()
     assert all(request.at - server.requests[0].at >= 1.0 for request in server.requests[1:])
 
 
@@ -192,7 +192,7 @@ def test_a_write_that_may_have_been_carried_out_says_so(
     assert error.may_have_acted is acted, reason
 
 
-def test_a_read_is_never_said_to_have_written() -> None:
+def test_a_failed_read_is_never_reported_as_a_write() -> None:
     for answer in (reset, SHORT, answered(500, {}), answered(302, "")):
         with hostile(answer) as server, Client(TOKEN, server.url, QUICK) as client:
             error = error_of(RemoteError, client.get_bucket, 1)
@@ -209,7 +209,7 @@ def test_a_write_that_never_reached_the_server_says_so(method: str) -> None:
         assert client.sent == {method: 4}
 
 
-def test_a_delete_whose_lost_answer_meant_yes_ends_as_not_found() -> None:
+def test_a_delete_that_worked_but_lost_its_answer_ends_as_not_found() -> None:
     with hostile(reset, answered(404, {})) as server, Client(TOKEN, server.url, QUICK) as client:
         error_of(NotFound, client.delete_bucket, 1)
 
@@ -251,7 +251,7 @@ def test_after_an_interrupt_a_new_request_does_not_wait_for_a_pause() -> None:
         assert time.monotonic() - begun < 2
 
 
-def test_after_an_interrupt_what_is_in_flight_finishes() -> None:
+def test_after_an_interrupt_requests_in_flight_finish() -> None:
     cancel = threading.Event()
 
     def slow(connection: socket.socket, request: Request) -> bool | None:
@@ -269,7 +269,7 @@ def test_after_an_interrupt_what_is_in_flight_finishes() -> None:
     "trouble",
     [answered(429, {"message": "busy"}, Retry_After="30"), answered(503, {"message": "busy"}, Retry_After="30")],
 )
-def test_an_interrupt_ends_a_pause_and_the_trouble_so_far_is_told(trouble: Answer) -> None:
+def test_an_interrupt_ends_a_pause_and_the_error_so_far_is_reported(trouble: Answer) -> None:
     cancel = threading.Event()
     with hostile(trouble) as server, Client(TOKEN, server.url, QUICK, cancel=cancel) as client:
         watcher = interrupt_when(server, cancel, requests=1)

@@ -53,7 +53,7 @@ ONCE = Client.Config(retries=0)
         ("", "nothing"),
     ],
 )
-def test_an_endpoint_that_cannot_be_trusted_is_refused_at_once(url: str, reason: str) -> None:
+def test_an_untrusted_endpoint_is_refused(url: str, reason: str) -> None:
     error = error_of(RemoteError, Client, TOKEN, url)
     assert error.diagnostic.code == "E401", reason
     assert "secret" not in str(error)
@@ -74,7 +74,7 @@ def test_an_endpoint_that_cannot_be_trusted_is_refused_at_once(url: str, reason:
         (" https://h.example \n", "https://h.example"),
     ],
 )
-def test_an_endpoint_over_https_or_on_loopback_is_taken(url: str, base_url: str) -> None:
+def test_an_endpoint_over_https_or_on_loopback_is_accepted(url: str, base_url: str) -> None:
     assert Client(TOKEN, url).base_url == base_url
 
 
@@ -228,7 +228,7 @@ def test_a_request_that_is_handed_out_has_no_token() -> None:
         assert "Authorization" not in cause.request.headers
 
 
-def test_a_debug_line_says_what_was_asked_what_came_and_how_long_it_took() -> None:
+def test_a_debug_line_has_request_status_and_duration() -> None:
     lines: list[str] = []
     answers = (answered(500, {"error": "no"}), ok({"data": []}))
     config = Client.Config(retries=1, backoff_factor=0)
@@ -332,7 +332,7 @@ def test_headers_that_cannot_be_read_are_not_logged(head: str, caplog: pytest.Lo
     assert not [record for record in caplog.records if record.levelno > logging.DEBUG]
 
 
-def test_ordinary_words_are_left_as_they_are() -> None:
+def test_ordinary_words_are_not_redacted() -> None:
     said = "Bearer token is invalid; Basic authentication required. 100% sure, \\u0041 &amp; C:\\\\x, aGVsbG8gd29ybGQ="
     with hostile(answered(403, {"error": said})) as server, Client(TOKEN, server.url, ONCE) as client:
         assert error_of(RemoteError, client.get, "/api/x").diagnostic.detail.endswith(said)
@@ -341,7 +341,7 @@ def test_ordinary_words_are_left_as_they_are() -> None:
 PASSWORD = "p@ss/w#rd ?ünd"
 
 
-def test_a_proxys_password_is_in_no_message_whoever_repeats_it(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_proxy_password_is_in_no_message(caplog: pytest.LogCaptureFixture) -> None:
     """The proxy repeats the login that it was sent, decoded and in base64, in what it refuses with."""
     caplog.set_level(logging.DEBUG)
     login = base64.b64encode(f"user:{PASSWORD}".encode()).decode()
@@ -395,7 +395,7 @@ def test_a_proxys_password_is_in_no_message_whoever_repeats_it(caplog: pytest.Lo
     ],
 )
 @pytest.mark.parametrize("way", ["client", "call"])
-def test_a_proxy_that_cannot_be_is_refused_before_anything_is_sent_and_not_shown(proxy: object, way: str) -> None:
+def test_an_invalid_proxy_is_refused_before_anything_is_sent_and_not_shown(proxy: object, way: str) -> None:
     proxies: dict[str, str] = {"https": proxy}  # type: ignore[dict-item]
     if way == "client":
         error = error_of(RemoteError, Client, TOKEN, "https://h.example", proxies=proxies)
@@ -417,7 +417,7 @@ def test_a_proxy_is_found_under_each_key_that_requests_knows(key: str) -> None:
     assert len(heard) == 1
 
 
-def test_one_request_may_go_another_way() -> None:
+def test_one_request_may_use_another_proxy() -> None:
     with blunt(REFUSAL) as (port, heard), hostile(ok({}), tls=True) as server:
         proxy = f"http://127.0.0.1:{port}"
         with Client(TOKEN, server.url, ONCE, ca_bundle=str(CERTIFICATE), proxies={"https": proxy}) as client:
@@ -439,7 +439,7 @@ def test_a_proxy_that_refuses_is_asked_once(status: int) -> None:
 
 
 @pytest.mark.parametrize("status", [408, 429, 502, 503])
-def test_a_proxy_in_trouble_is_asked_again(status: int) -> None:
+def test_a_failing_proxy_is_tried_again(status: int) -> None:
     with blunt(f"HTTP/1.1 {status} No\r\n\r\n".encode()) as (port, heard):
         proxies = {"https": f"http://127.0.0.1:{port}"}
         with Client(TOKEN, "https://h.example", Client.Config(retries=2, backoff_factor=0), proxies=proxies) as client:

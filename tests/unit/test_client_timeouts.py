@@ -40,7 +40,7 @@ def test_one_attempt_ends_in_time(answer: Answer) -> None:
         assert error.diagnostic.code == "E408"
 
 
-def test_a_kept_connection_is_bounded_anew_by_each_request() -> None:
+def test_the_timeout_of_a_kept_connection_restarts_with_each_request() -> None:
     def slow(seconds: float) -> Answer:
         def answer(connection: socket.socket, request: object) -> bool:
             time.sleep(seconds)
@@ -61,7 +61,7 @@ def test_an_answer_that_takes_most_of_the_time_is_not_cut() -> None:
         assert client.json("/api/x") == {}
 
 
-def test_a_host_that_does_not_accept_is_given_up_after_a_third_of_the_time() -> None:
+def test_a_host_that_does_not_accept_is_abandoned_after_a_third_of_the_time() -> None:
     """The backlog of a listener that never accepts is filled, so that connecting hangs."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
@@ -79,7 +79,7 @@ def test_a_host_that_does_not_accept_is_given_up_after_a_third_of_the_time() -> 
             filler.close()
 
 
-def test_a_tls_handshake_that_hangs_is_given_up_after_a_third_of_the_time() -> None:
+def test_a_hanging_tls_handshake_is_abandoned_after_a_third_of_the_time() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         client = Client(TOKEN, f"https://127.0.0.1:{listener.getsockname()[1]}", ONCE, timeout_s=1.2)
         begun = time.monotonic()
@@ -101,7 +101,7 @@ def test_the_time_for_connecting_is_part_of_the_time_for_the_answer(monkeypatch:
         assert time.monotonic() - begun < 0.7
 
 
-def test_a_proxy_that_drips_is_given_up_in_time() -> None:
+def test_a_slow_proxy_is_abandoned_in_time() -> None:
     drops = drip(b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 100, every=0.05)
     with (
         hostile(drops) as proxy,
@@ -124,7 +124,7 @@ def test_one_request_may_have_its_own_timeout() -> None:
     "timeout",
     [-1, float("inf"), float("nan"), 1e12, True, "5", (1,), (1, 2, 3), (0, 1), (1, -1), ("1", 1), {"total": 1}],
 )
-def test_a_timeout_is_a_number_of_seconds_that_can_pass(timeout: Any) -> None:
+def test_a_timeout_is_a_positive_finite_number_of_seconds(timeout: Any) -> None:
     with hostile(ok({})) as server, Client(TOKEN, server.url) as client:
         with pytest.raises(InvalidCall, match="timeout"):
             client.get("/api/x", timeout=timeout)
@@ -142,7 +142,7 @@ def test_no_timeout_is_the_timeout_of_the_client(timeout: Any) -> None:
 
 
 @pytest.mark.parametrize("timeout", [(0.2, 0.2), [0.2, 0.2], (None, 0.3), (0.1, None)])
-def test_a_pair_bounds_connecting_and_the_rest(timeout: Any) -> None:
+def test_a_pair_sets_the_connect_and_the_read_timeout(timeout: Any) -> None:
     slow = drip(HEAD, every=0.05)
     with hostile(slow) as server, Client(TOKEN, server.url, ONCE, timeout_s=0.3) as client:
         begun = time.monotonic()
@@ -160,7 +160,7 @@ def test_a_timeout_longer_than_the_time_for_all_attempts_is_kept(monkeypatch: py
         assert client.json("/api/x", timeout=(1, 2)) == {}
 
 
-def test_a_pause_that_the_time_for_all_attempts_has_no_room_for_names_that_time() -> None:
+def test_a_pause_that_does_not_fit_reports_the_time_for_all_attempts() -> None:
     busy = answered(429, {"message": "Too Many Attempts."}, Retry_After="500")
     with hostile(busy) as server, Client(TOKEN, server.url, timeout_s=400) as client:
         error_of(NoAnswer, client.get_bucket, 1)
@@ -168,7 +168,7 @@ def test_a_pause_that_the_time_for_all_attempts_has_no_room_for_names_that_time(
     assert "a pause longer than 400 s" in held.diagnostic.detail
 
 
-def test_no_wait_reaches_beyond_the_deadline() -> None:
+def test_no_wait_ends_after_the_deadline() -> None:
     pace, now = Pace(None), time.monotonic()
     assert pace.wait(0.0, deadline=now + 1)
     assert pace.wait(0.05, deadline=now + 1)
@@ -207,7 +207,7 @@ def test_a_compressed_answer_is_read() -> None:
     assert server.requests[0].headers["accept-encoding"] == "gzip"
 
 
-def test_a_body_longer_than_one_read_arrives_whole() -> None:
+def test_a_body_longer_than_one_read_is_complete() -> None:
     rows = {"data": [row(number) for number in range(2000)]}
     with hostile(ok(rows)) as server, Client(TOKEN, server.url) as client:
         assert client.json("/api/x") == rows

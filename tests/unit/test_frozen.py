@@ -55,7 +55,7 @@ def values(song: Any) -> tuple[object, ...]:
     ("arguments", "named"),
     [(("a",), {}), (("a", ["x"], 2.0), {}), (("a",), {"read_at": 5}), ((), {"title": "a", "secret": "s"})],
 )
-def test_it_takes_the_same_arguments_and_looks_the_same(arguments, named):
+def test_it_has_the_same_signature_and_repr(arguments, named):
     ours, theirs = (made(decorator)(*arguments, **named) for decorator in (frozen, standard))
     assert values(ours) == values(theirs)
     assert repr(ours) == repr(theirs)
@@ -77,7 +77,7 @@ def test_objects_share_no_default(decorator):
 
 
 @BOTH
-def test_equal_is_what_has_equal_fields_but_those_that_do_not_count(decorator):
+def test_equality_compares_the_fields_that_count(decorator):
     song = made(decorator)
     assert song("a", read_at=1) == song("a", read_at=2)
     assert song("a") != song("b")
@@ -95,7 +95,7 @@ def test_equal_objects_have_one_hash():
 
 
 @BOTH
-def test_nothing_changes_an_object(decorator):
+def test_an_object_cannot_be_changed(decorator):
     song = made(decorator)("a")
     with pytest.raises(FrozenInstanceError):
         song.title = "b"
@@ -111,7 +111,7 @@ def test_a_copy_is_equal(copied):
     assert copied(Named(1, name="a")) == Named(1, 0, "a")
 
 
-def test_a_pattern_takes_it_apart():
+def test_pattern_matching_works():
     match Named(1, 2, "a"):
         case Point(x, y):
             assert (x, y) == (1, 2)

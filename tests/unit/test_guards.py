@@ -50,7 +50,7 @@ def removing(*names: str, **manifest: JSON) -> Manifest:
     return Manifest(removed=tuple(map(Removed, names)), **{"deletes_limit": HUNDRED, **manifest})
 
 
-def told(plan: Plan) -> list[tuple[str, int | None, str]]:
+def objections_of(plan: Plan) -> list[tuple[str, int | None, str]]:
     return [(objection.guard, objection.id, objection.approval) for objection in plan.objections]
 
 
@@ -107,7 +107,7 @@ def test_a_bucket_that_is_not_known_to_be_empty_is_never_deleted_or_replaced(
     assert objection.diagnostic.span == (desired("one").span if replacing else None)
 
 
-def test_an_objection_to_a_removal_stands_where_removed_names_it() -> None:
+def test_an_objection_to_a_removal_points_to_its_removed_line() -> None:
     span = Span("radio.yaml", 7, 3)
     manifest = Manifest(removed=(Removed("two"), Removed("one", span=span)), deletes_limit=HUNDRED)
     full = {1: 4, 2: 4}
@@ -117,19 +117,19 @@ def test_an_objection_to_a_removal_stands_where_removed_names_it() -> None:
     assert the(pruned, Guard.CONTENT).diagnostic.span is None
 
 
-def test_where_the_content_list_is_closed_num_decides_and_the_plan_says_so() -> None:
+def test_if_the_content_list_is_forbidden_num_decides_and_the_plan_reports_it() -> None:
     plan = planned(removing("one", "two"), *ROWS, evidence=Evidence({1: None, 2: 0}))
     assert plan.can_apply
     assert plan.notes == ("one: its content list cannot be read, so only the other signs show that it is empty.",)
 
 
-def test_a_content_list_that_was_not_read_is_no_closed_one() -> None:
+def test_a_content_list_that_was_not_read_is_not_a_forbidden_one() -> None:
     plan = planned(removing("one"), *ROWS, evidence=Evidence())
     assert [objection.guard for objection in plan.objections] == ["content"]
     assert plan.notes == ()
 
 
-def test_content_is_no_concern_of_changes_that_keep_the_bucket() -> None:
+def test_content_does_not_matter_if_a_change_keeps_the_bucket() -> None:
     row = live(1, "one", num=7)
     for wanted in (entry("one", labels=["TV"]), replace(entry("new"), was="one")):
         plan = planned(Manifest((wanted,)), row, evidence=Evidence({1: 7}))
@@ -137,7 +137,7 @@ def test_content_is_no_concern_of_changes_that_keep_the_bucket() -> None:
         assert plan.notes == ()
 
 
-def test_a_name_cannot_hide_the_note_that_its_content_list_is_closed() -> None:
+def test_a_name_cannot_hide_the_note_that_its_content_list_is_forbidden() -> None:
     row = live(1, "a\u202eb")
     change = Delete(row, "")
     plan = guarded(Plan(((change,),), manifest=Manifest(deletes_limit=HUNDRED)), Evidence({1: None}))
@@ -149,7 +149,7 @@ def test_a_name_cannot_hide_the_note_that_its_content_list_is_closed() -> None:
 
 def test_every_replacement_needs_its_approval() -> None:
     plan = planned(Manifest((entry("one"),)), *ROWS)
-    assert told(plan) == [("replace", 1, "replace:1")]
+    assert objections_of(plan) == [("replace", 1, "replace:1")]
     assert words(the(plan, Guard.REPLACE)) == (
         "E302 Replacement needs approval | Bucket one (id 1): region cannot change in place; a replacement gets a new "
         "id, so references to 1 break. | undo the edit, or approve it by adding to the manifest:\n"
@@ -190,14 +190,14 @@ def test_the_default_limit_is_thirty_percent() -> None:
     rows = many(10)
     names = [row.name for row in rows[:4]]
     plan = planned(Manifest(removed=tuple(map(Removed, names))), *rows)
-    assert told(plan) == [("deletes", None, "")]
+    assert objections_of(plan) == [("deletes", None, "")]
     assert words(plan.objections[0]) == (
         "E303 Too many deletes | 4 buckets would be deleted or replaced; the limit is 3 (30 % of our 10 "
         "buckets). | check the list above; if it is right, add `limits: {deletes: 4}` or `--max-deletes 4`."
     )
 
 
-def test_a_limit_that_was_said_is_shown_with_its_place() -> None:
+def test_a_limit_that_was_set_is_shown_with_its_position() -> None:
     span = Span("radio.yaml", 3, 1)
     plan = planned(removing("one", "two", deletes_limit=Limit(1), spans={"limits": span}), *ROWS)
     assert "the limit is 1." in plan.objections[0].diagnostic.detail
@@ -206,7 +206,7 @@ def test_a_limit_that_was_said_is_shown_with_its_place() -> None:
 
 def test_deletes_and_replacements_count_together() -> None:
     manifest = Manifest((entry("one"),), removed=(Removed("two"),), deletes_limit=Limit(1))
-    assert ("deletes", None, "") in told(planned(manifest, *ROWS))
+    assert ("deletes", None, "") in objections_of(planned(manifest, *ROWS))
 
 
 def test_with_ownership_only_buckets_with_our_mark_count_as_ours() -> None:
@@ -215,7 +215,7 @@ def test_with_ownership_only_buckets_with_our_mark_count_as_ours() -> None:
     assert "the limit is 1 (30 % of our 4 buckets)." in the(plan, Guard.DELETES).diagnostic.detail
 
 
-def test_foreign_rows_do_not_count_as_ours_but_questions_do() -> None:
+def test_foreign_rows_do_not_count_as_ours_but_ambiguous_ones_do() -> None:
     foreign = tuple(live(90 + number, f"x{number}", uid=1) for number in range(20))
     twins = (live(50, "twin"), live(51, "twin"))
     manifest = removing("one", "two", "twin", account_uid=19, deletes_limit=Limit(30, percent=True))
@@ -233,11 +233,11 @@ def test_a_bucket_that_is_changed_in_two_steps_counts_once() -> None:
 # empty ---------------------------------------------------------------------------------------------------------------
 
 
-def test_an_empty_manifest_never_prunes_and_says_so() -> None:
+def test_an_empty_manifest_never_prunes_and_reports_it() -> None:
     span = Span("radio.yaml", 2, 1)
     plan = planned(Manifest(prune=Prune.ACCOUNT, spans={"prune": span}), *ROWS)
     assert plan.work == ()
-    assert told(plan) == [("empty", None, "")]
+    assert objections_of(plan) == [("empty", None, "")]
     assert words(plan.objections[0]) == (
         "E304 An empty manifest never prunes | `prune: account` with no bucket in the manifest would delete 4 buckets. "
         "| check that this is the right file; to delete buckets, name them in `removed`."
@@ -245,20 +245,20 @@ def test_an_empty_manifest_never_prunes_and_says_so() -> None:
     assert plan.objections[0].diagnostic.span == span
 
 
-def test_an_empty_manifest_may_do_what_is_not_pruning() -> None:
+def test_an_empty_manifest_may_make_other_changes() -> None:
     assert planned(Manifest(), *ROWS).can_apply
     assert planned(Manifest(prune=Prune.ACCOUNT)).can_apply
     assert planned(Manifest(prune=Prune.STACK, **OURS), *ROWS).can_apply  # none of them carries our mark
     assert planned(Manifest((entry("two"),), prune=Prune.ACCOUNT, deletes_limit=HUNDRED), *ROWS).can_apply
 
 
-def test_a_question_leaves_buckets_that_an_empty_manifest_would_not_have_pruned_either() -> None:
+def test_an_ambiguous_bucket_is_not_pruned_by_an_empty_manifest() -> None:
     twins = (live(1, "twin"), live(2, "twin"))
     plan = planned(Manifest((entry("twin"),), prune=Prune.ACCOUNT), *twins)
-    assert ([error.code for error in plan.errors], told(plan)) == (["E202"], [])
+    assert ([error.code for error in plan.errors], objections_of(plan)) == (["E202"], [])
 
 
-def test_what_prune_would_not_take_is_no_reason_to_object() -> None:
+def test_buckets_that_prune_would_keep_cause_no_objection() -> None:
     shared = replace(ONE, facts={"uid": 19, "num": 0, "access_permission": "public"})
     foreign = live(9, "foreign", uid=1)
     assert planned(Manifest(prune=Prune.ACCOUNT, account_uid=19), shared, foreign).can_apply
@@ -284,7 +284,7 @@ LABELLED = live(1, "old", labels=["Music"], metadata_template={"a": {}})
 def test_a_delete_beside_a_create_may_look_like_a_rename(attrs: dict[str, JSON], alike: bool, reason: str) -> None:
     manifest = replace(removing("old"), desired=(entry("new", **attrs),))
     plan = planned(manifest, LABELLED)
-    assert told(plan) == ([("rename-like", 1, "rename-like:1")] if alike else []), reason
+    assert objections_of(plan) == ([("rename-like", 1, "rename-like:1")] if alike else []), reason
 
 
 @pytest.mark.parametrize("attrs", [{"labels": []}, {"metadata_template": None}])
@@ -293,7 +293,7 @@ def test_buckets_without_labels_and_template_do_not_look_alike(attrs: dict[str, 
     assert planned(manifest, live(1, "old")).can_apply
 
 
-def test_what_looks_like_a_rename_shows_the_line_that_makes_it_one() -> None:
+def test_a_likely_rename_shows_the_was_line() -> None:
     new = desired("new", line=11, **PLACE, labels=["Music"])
     plan = planned(replace(removing("old"), desired=(entry("else"), new)), LABELLED)
     assert words(the(plan, Guard.RENAME_LIKE)) == (
@@ -305,17 +305,17 @@ def test_what_looks_like_a_rename_shows_the_line_that_makes_it_one() -> None:
     assert plan.objections[0].diagnostic.span == new.span
 
 
-def test_what_prune_would_delete_needs_only_the_was_line() -> None:
+def test_for_a_bucket_that_prune_would_delete_the_was_line_is_enough() -> None:
     manifest = Manifest((entry("new", labels=["Music"]),), prune=Prune.ACCOUNT, deletes_limit=HUNDRED)
     fix = the(planned(manifest, LABELLED), Guard.RENAME_LIKE).diagnostic.fix
     assert fix.startswith("add `was: old` to the entry new, or approve")
 
 
-def test_each_delete_that_looks_like_a_rename_is_objected_to_once() -> None:
+def test_each_likely_rename_has_one_objection() -> None:
     rows = (LABELLED, live(2, "older", labels=["Music"]))
     new = (entry("new", labels=["Music"]), entry("newer", labels=["Music"]))
     plan = planned(replace(removing("old", "older"), desired=new), *rows)
-    assert told(plan) == [("rename-like", 1, "rename-like:1"), ("rename-like", 2, "rename-like:2")]
+    assert objections_of(plan) == [("rename-like", 1, "rename-like:1"), ("rename-like", 2, "rename-like:2")]
 
 
 # takeover ------------------------------------------------------------------------------------------------------------
@@ -325,7 +325,7 @@ TAKEOVER = ("takeover", 1, "takeover:1")
 
 
 @pytest.mark.parametrize("manifest", [OURS, {}, {"stack": "tv"}], ids=["ours", "no ownership", "only the name"])
-def test_another_stacks_bucket_is_refused_whatever_is_done_to_it(manifest: dict[str, JSON]) -> None:
+def test_every_change_to_another_stacks_bucket_is_refused(manifest: dict[str, JSON]) -> None:
     limits = {**manifest, "deletes_limit": HUNDRED}
     for wanted in (
         Manifest((entry("one", labels=["TV"]),), **limits),
@@ -334,7 +334,7 @@ def test_another_stacks_bucket_is_refused_whatever_is_done_to_it(manifest: dict[
         Manifest(removed=(Removed("one"),), **limits),
         Manifest((entry("two"),), prune=Prune.ACCOUNT, **limits),
     ):
-        assert told(planned(wanted, THEIRS)) == [TAKEOVER]
+        assert objections_of(planned(wanted, THEIRS)) == [TAKEOVER]
 
 
 def test_a_bucket_that_is_taken_over_in_the_plan_is_named_with_its_stack() -> None:
@@ -355,12 +355,12 @@ def test_several_other_stacks_are_all_named() -> None:
 
 
 @pytest.mark.parametrize("marks", [(), ("acrsync:radio",), ("acrsync:protected", "acrsync:radio")])
-def test_our_own_bucket_and_nobodys_are_not_taken_over(marks: tuple[str, ...]) -> None:
+def test_our_own_bucket_and_an_unowned_one_are_not_takeovers(marks: tuple[str, ...]) -> None:
     row = live(1, "one", marks=marks)
     assert planned(Manifest((entry("one", labels=["TV"]),), **OURS), row).can_apply
 
 
-def test_what_another_stack_has_and_is_as_wanted_is_left_alone() -> None:
+def test_another_stacks_bucket_that_is_in_sync_is_left_alone() -> None:
     assert planned(Manifest((entry("one"),)), THEIRS).can_apply
 
 
@@ -376,7 +376,7 @@ def test_a_protected_bucket_is_not_deleted_or_replaced_and_nothing_approves_it(
     approvals = (Approval("replace", 1), Approval("protected", 1))
     asked = Manifest((entry("one", net_type=2),)) if replacing else Manifest(removed=(Removed("one"),))
     plan = planned(replace(asked, approvals=approvals, **manifest), row)
-    assert told(plan) == [("protected", 1, "")]
+    assert objections_of(plan) == [("protected", 1, "")]
     done = "replaced" if replacing else "deleted"
     assert words(plan.objections[0]) == (
         f"E307 Bucket is protected | Bucket {describe(row)} has the mark acrsync:protected, so it is not {done}. | "
@@ -425,14 +425,14 @@ EMPTY = {1: 0}
         (removing("one"), Evidence(EMPTY, {1: (PROJECT,)}, ("fs-containers",)), "is used by base-project radio\\u"),
     ],
 )
-def test_a_bucket_that_is_in_use_or_may_be_is_not_taken_away(manifest: Manifest, evidence: Evidence, why: str) -> None:
+def test_a_bucket_that_is_or_may_be_in_use_is_not_deleted(manifest: Manifest, evidence: Evidence, why: str) -> None:
     plan = planned(manifest, *ROWS, evidence=evidence)
-    assert told(plan) == IN_USE
+    assert objections_of(plan) == IN_USE
     assert f", and {why}" in plan.objections[0].diagnostic.detail
     assert plan.objections[0].diagnostic.summary == "Bucket is in use"
 
 
-def test_the_message_says_what_would_happen_and_what_to_do_first() -> None:
+def test_the_message_states_the_effect_and_the_fix() -> None:
     plan = planned(removing("one"), *ROWS, evidence=Evidence(EMPTY, {1: (CONTAINER,)}))
     approval = ', or approve it by adding to the manifest:\nallow: [{guard: in-use, id: 1, reason: "..."}]'
     assert words(plan.objections[0]) == (
@@ -458,11 +458,11 @@ def test_the_message_says_what_would_happen_and_what_to_do_first() -> None:
     ],
     ids=["a project refers by id, which a rename keeps", "labels concern nobody", "another bucket is used"],
 )
-def test_what_takes_nothing_away_from_its_users_may_go_on(manifest: Manifest, evidence: Evidence) -> None:
+def test_changes_that_do_not_affect_users_are_allowed(manifest: Manifest, evidence: Evidence) -> None:
     assert planned(manifest, *ROWS, evidence=evidence).can_apply
 
 
-def test_who_uses_a_bucket_is_asked_only_where_it_matters() -> None:
+def test_users_of_a_bucket_are_read_only_if_they_matter() -> None:
     def plan(manifest: Manifest) -> Plan:
         return make_plan(manifest, Snapshot(ROWS, ENDPOINT))
 
@@ -500,7 +500,7 @@ def test_a_bucket_that_others_share_refuses_no_account() -> None:
     the(planned(manifest, replace(shared, facts={"uid": 1})), Guard.ACCOUNT)
 
 
-def test_rows_of_several_accounts_need_a_word_whose_this_is() -> None:
+def test_rows_of_several_accounts_need_the_uid_in_the_manifest() -> None:
     rows = (live(1, "one", uid=20), live(2, "two"), live(3, "three", uid=20))
     plan = planned(Manifest((entry("two", labels=["TV"]),)), *rows)
     assert words(the(plan, Guard.ACCOUNT)) == (
@@ -510,14 +510,14 @@ def test_rows_of_several_accounts_need_a_word_whose_this_is() -> None:
     assert planned(Manifest((entry("two", labels=["TV"]),), account_uid=19), *rows).can_apply
 
 
-def test_rows_that_do_not_say_whose_they_are_cannot_be_the_account_that_is_named() -> None:
+def test_rows_without_a_uid_do_not_match_the_uid_in_the_manifest() -> None:
     silent = replace(live(1, "one"), facts={"num": 0})
     plan = planned(Manifest((entry("one", labels=["TV"]),), account_uid=20), silent)
     assert "lists buckets of an unknown account." in the(plan, Guard.ACCOUNT).diagnostic.detail
     assert planned(Manifest((entry("one", labels=["TV"]),)), silent).can_apply
 
 
-def test_an_empty_account_may_be_anybodys() -> None:
+def test_an_empty_account_matches_every_uid() -> None:
     assert planned(Manifest((entry("one"),), account_uid=20)).can_apply
 
 
@@ -528,7 +528,7 @@ def test_an_approval_is_for_one_guard_and_one_bucket() -> None:
     manifest = Manifest((entry("one"), entry("two", net_type=2)), deletes_limit=HUNDRED)
     wrong = (Approval("replace", 3), Approval("in-use", 1), Approval("replace", 2, "OPS-311"))
     plan = planned(replace(manifest, approvals=wrong), *ROWS)
-    assert told(plan) == [("replace", 1, "replace:1")]
+    assert objections_of(plan) == [("replace", 1, "replace:1")]
     assert plan.approved == (wrong[2],)
     assert not plan.can_apply
 
@@ -548,7 +548,7 @@ def test_an_approval_whose_bucket_is_gone_is_a_warning_never_an_error() -> None:
     assert (warning.fix, warning.span) == ("remove the line.", span)
 
 
-def test_an_approval_for_what_is_foreign_or_in_question_is_not_spent() -> None:
+def test_an_approval_for_a_foreign_or_ambiguous_bucket_is_kept() -> None:
     rows = (live(1, "twin"), live(2, "twin"), live(3, "foreign", uid=1), live(4, "one", region="global"))
     entries = (entry("twin"), entry("one", region="global", net_type=2))
     approvals = tuple(Approval("replace", number) for number in (1, 2, 3, 4))
@@ -556,12 +556,12 @@ def test_an_approval_for_what_is_foreign_or_in_question_is_not_spent() -> None:
     assert [diagnostic.code for diagnostic in plan.diagnostics] == ["E202", "E209"]
 
 
-def test_a_bucket_that_is_changed_in_two_steps_is_objected_to_once_under_its_name() -> None:
+def test_a_bucket_that_is_changed_in_two_steps_has_one_objection_under_its_name() -> None:
     rows = (live(1, "a", marks=("acrsync:tv",)), live(2, "b", marks=("acrsync:tv",)))
     swap = (replace(entry("b"), id=1), replace(entry("a"), id=2))
     used = {1: (CONTAINER,), 2: (CONTAINER,)}
     plan = planned(Manifest(swap), *rows, evidence=Evidence({}, used))
-    assert [approval for _, _, approval in told(plan)] == ["takeover:2", "in-use:2", "takeover:1", "in-use:1"]
+    assert [approval for _, _, approval in objections_of(plan)] == ["takeover:2", "in-use:2", "takeover:1", "in-use:1"]
     assert not any(".acrsync-" in objection.diagnostic.detail for objection in plan.objections)
     approvals = tuple(Approval(guard, number) for guard in ("takeover", "in-use") for number in (1, 2))
     plan = planned(Manifest(swap, approvals=approvals), *rows, evidence=Evidence({}, used))
@@ -569,7 +569,7 @@ def test_a_bucket_that_is_changed_in_two_steps_is_objected_to_once_under_its_nam
     assert sorted(map(str, plan.approved)) == ["in-use:1", "in-use:2", "takeover:1", "takeover:2"]
 
 
-def test_what_was_said_before_the_guards_stays() -> None:
+def test_earlier_diagnostics_are_kept() -> None:
     plan = replace(make_plan(Manifest((replace(entry("one"), id=9),)), Snapshot(ROWS)), notes=("known before",))
     plan = guarded(plan, Evidence())
     assert [diagnostic.code for diagnostic in plan.diagnostics] == ["E201"]
@@ -646,7 +646,7 @@ def test_the_printed_limit_pasted_into_the_manifest_makes_the_plan_applicable() 
     assert plan_for(loaded.manifest, account).can_apply
 
 
-def test_every_guard_says_whether_something_approves_it() -> None:
+def test_every_guard_states_whether_it_can_be_approved() -> None:
     assert sorted(PASTED) == sorted(APPROVABLE)
     assert sorted(APPROVABLE) == ["in-use", "rename-like", "replace", "takeover"]
 
@@ -660,7 +660,7 @@ def test_a_refused_plan_writes_nothing_at_all() -> None:
     assert account.writes == []
 
 
-def test_marks_alone_are_an_update_that_takes_nothing_away() -> None:
+def test_marks_alone_are_an_update_without_an_objection() -> None:
     row = live(1, "one", num=7)
     plan = planned(Manifest((entry("one"),), **OURS), row)
     (change,) = plan.work

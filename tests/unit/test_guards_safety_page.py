@@ -88,11 +88,13 @@ def of_an_undo(name: str, directory: Path) -> Diagnostic:
     manifest = Manifest((Desired({"name": "archive", **place, "labels": ["Old"]}),), removed=(Removed("music"),))
     lines = recorded(plan_for(manifest, account), account, directory)
     account.rows[1116]["labels"] = "Older"
-    told = {diagnostic.code: diagnostic for diagnostic in undo(lines, account.observe()).hints}
-    return told["W221" if name == "not-taken-back" else "W222"]
+    hints = {diagnostic.code: diagnostic for diagnostic in undo(lines, account.observe()).hints}
+    return hints["W221" if name == "not-taken-back" else "W222"]
 
 
-def test_the_messages_are_what_the_program_prints(golden: Callable[[Path, str], None], tmp_path: Path) -> None:
+def test_the_messages_on_the_page_are_what_the_program_prints(
+    golden: Callable[[Path, str], None], tmp_path: Path
+) -> None:
     def block(found: re.Match[str]) -> str:
         name = found[1]
         said = said_of(name) if name in SCENES else of_an_undo(name, tmp_path)

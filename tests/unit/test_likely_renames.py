@@ -27,7 +27,7 @@ def planned(manifest: Manifest, *rows: Live, earlier: Earlier | None = None) -> 
     return guarded(plan, Evidence({row.id: 0 for row in rows}), earlier=earlier)
 
 
-def told(plan: Plan) -> list[tuple[str, str]]:
+def actions_of(plan: Plan) -> list[tuple[str, str]]:
     return [(action_of(change), change.name) for change in plan.work]
 
 
@@ -59,7 +59,7 @@ def raised(plan: Plan) -> list[tuple[str, int | None]]:
         ("e\u0301cole", "\u00e9cole"),
     ],
 )
-def test_names_that_one_may_have_become_of_the_other_resemble_each_other(name: str, other: str) -> None:
+def test_likely_forms_of_one_name_resemble_each_other(name: str, other: str) -> None:
     assert resembles(name, other)
     assert resembles(other, name)
 
@@ -76,12 +76,12 @@ def test_names_that_one_may_have_become_of_the_other_resemble_each_other(name: s
         ("", "music"),
     ],
 )
-def test_others_do_not(name: str, other: str) -> None:
+def test_unrelated_names_do_not_resemble_each_other(name: str, other: str) -> None:
     assert not resembles(name, other)
     assert not resembles(other, name)
 
 
-def test_a_short_beginning_says_something_where_a_bucket_is_expected() -> None:
+def test_a_short_prefix_counts_if_a_bucket_is_expected() -> None:
     assert resembles("tv-news", "tv", shortest=1)
 
 
@@ -101,7 +101,7 @@ def test_a_short_beginning_says_something_where_a_bucket_is_expected() -> None:
         ("a name of sixteen", "a name of sixteen and more", False),
     ],
 )
-def test_some_names_are_plainly_what_a_server_stores_of_another(sent: str, stored: str, plain: bool) -> None:
+def test_some_names_are_clearly_a_stored_form_of_another(sent: str, stored: str, plain: bool) -> None:
     assert is_stored(sent, stored) is plain
 
 
@@ -113,7 +113,7 @@ RENAMED = entry("renamed", type="Live", labels=["TV"])
 
 def test_the_only_bucket_of_one_kind_is_a_warning_with_the_line_to_paste() -> None:
     plan = planned(Manifest((RENAMED,)), TEST)
-    assert (told(plan), raised(plan)) == ([("create", "renamed")], [("warning", None)])
+    assert (actions_of(plan), raised(plan)) == ([("create", "renamed")], [("warning", None)])
     (warning,) = plan.diagnostics
     assert warning.span == RENAMED.span
     assert warning.detail == (
@@ -132,11 +132,11 @@ def test_the_only_bucket_of_one_kind_is_a_warning_with_the_line_to_paste() -> No
         (live(5, "other", type="Live"), "no labels"),
     ],
 )
-def test_nothing_is_said_of_a_bucket_of_another_kind(row: Live, reason: str) -> None:
+def test_a_bucket_of_another_kind_causes_no_warning(row: Live, reason: str) -> None:
     assert raised(planned(Manifest((RENAMED,)), row)) == [], reason
 
 
-def test_two_of_one_kind_say_nothing() -> None:
+def test_two_buckets_of_one_kind_cause_no_warning() -> None:
     assert raised(planned(Manifest((RENAMED,)), TEST, replace(TEST, id=5, attrs={**TEST.attrs, "name": "two"}))) == []
 
 
@@ -149,7 +149,7 @@ def test_two_of_one_kind_say_nothing() -> None:
         (replace(TEST, facts={**TEST.facts, "uid": 20}), {"account_uid": 19}, "it is another account's"),
     ],
 )
-def test_a_bucket_that_something_explains_is_no_candidate(row: Live, manifest: dict[str, JSON], reason: str) -> None:
+def test_an_explained_bucket_is_not_a_candidate(row: Live, manifest: dict[str, JSON], reason: str) -> None:
     managed = Earlier(managed={row.id: "test"})
     plan = planned(Manifest((RENAMED,), **manifest), row, live(1, "mine", uid=19), earlier=managed)
     assert ("rename-like", row.id) not in raised(plan), reason
@@ -174,13 +174,13 @@ def test_a_bucket_that_the_last_run_managed_and_no_entry_names_now_is_an_objecti
     assert f"add `was: {row.name}` to the entry {create.name}, or approve it" in objection.diagnostic.fix
 
 
-def test_a_rename_in_the_console_goes_before_what_is_only_like_it() -> None:
+def test_a_rename_in_the_console_takes_precedence_over_a_similar_name() -> None:
     rows = (live(5, "moved"), live(6, "radio-old", num=3))
     plan = planned(Manifest((entry("radio"),)), *rows, earlier=Earlier(managed={5: "radio"}))
     assert raised(plan) == [("rename-like", 5)]
 
 
-def test_there_is_one_bucket_for_a_create_and_one_create_for_a_bucket() -> None:
+def test_each_create_has_at_most_one_candidate_and_each_bucket_one_create() -> None:
     plan = planned(Manifest((entry("radio-1"), entry("radio-2"))), live(5, "radio", num=3), live(6, "radio-x", num=3))
     assert raised(plan) == [("rename-like", 5)]
 
@@ -195,23 +195,23 @@ def test_there_is_one_bucket_for_a_create_and_one_create_for_a_bucket() -> None:
         (live(5, "my radio", num=3), None, "it is spelled otherwise"),
     ],
 )
-def test_a_bucket_that_is_spelled_alike(row: Live, expected: str | None, reason: str) -> None:
+def test_a_bucket_with_a_similar_name(row: Live, expected: str | None, reason: str) -> None:
     said = raised(planned(Manifest((entry("Radio"),)), row))
     assert [what for what, _ in said] == ([expected] if expected else []), reason
 
 
-def test_a_size_is_content_here_too() -> None:
+def test_a_size_counts_as_content() -> None:
     row = live(5, "radio-eins")
     row = replace(row, facts={**row.facts, "size": "1487"})
     assert raised(planned(Manifest((entry("Radio"),)), row)) == [("rename-like", 5)]
 
 
-def test_what_a_server_plainly_stores_of_a_name_is_not_created_again_though_it_is_empty() -> None:
+def test_a_clear_stored_form_of_a_name_is_not_created_again_even_if_empty() -> None:
     assert raised(planned(Manifest((entry("R&B"),)), live(5, "R&amp;B"))) == [("rename-like", 5)]
     assert raised(planned(Manifest((entry("R&B", labels=["A"]),)), live(5, "R&amp;B"))) == [("warning", None)]
 
 
-def test_one_of_several_of_that_name_is_told_by_its_id() -> None:
+def test_one_of_several_namesakes_is_reported_by_its_id() -> None:
     plan = planned(Manifest((entry("Radio"),)), live(5, "radio-eins", num=3), live(6, "radio-eins", num=3))
     assert "add `id: 5` to the entry Radio" in plan.objections[0].diagnostic.fix
 
@@ -223,13 +223,13 @@ def test_an_approval_lets_the_create_through() -> None:
     assert planned(manifest, live(5, "radio-eins", num=3)).can_apply
 
 
-def test_the_line_to_paste_ends_it() -> None:
+def test_the_line_to_paste_resolves_the_objection() -> None:
     wanted = Manifest((replace(RENAMED, was="test"),))
     plan = planned(wanted, TEST, earlier=Earlier(managed={TEST.id: "test"}))
-    assert (told(plan), raised(plan)) == ([("rename", "renamed")], [])
+    assert (actions_of(plan), raised(plan)) == ([("rename", "renamed")], [])
 
 
-def test_what_an_undo_brings_back_is_meant_as_it_is() -> None:
+def test_a_bucket_that_an_undo_restores_is_not_a_likely_rename() -> None:
     back = replace(entry("radio"), marks=())
     assert raised(planned(Manifest((back,)), live(5, "radio-eins", num=3))) == []
 
@@ -248,12 +248,12 @@ PENDING = Pending(Action.CREATE, "radio", None, {"name": "radio", **ATTRS}, (), 
         (live(5, "x", marks=("acrsync:s",)), replace(PENDING, marks=("acrsync:s",)), "with its mark"),
     ],
 )
-def test_a_new_bucket_that_a_create_without_an_end_may_have_made_is_an_error_with_its_id(
+def test_a_new_bucket_that_an_open_create_may_have_made_is_an_error_with_its_id(
     row: Live, pending: Pending, reason: str
 ) -> None:
     plan = planned(Manifest((entry("radio"), entry("other")), stack="s", ownership=True), row,
                    earlier=Earlier((pending,)))  # fmt: skip
-    assert told(plan) == [("create", "other")], reason
+    assert actions_of(plan) == [("create", "other")], reason
     (error,) = plan.errors
     assert error.code == "E210"
     assert "`id: 5`" in error.fix
@@ -269,44 +269,44 @@ def test_a_new_bucket_that_a_create_without_an_end_may_have_made_is_an_error_wit
         (live(5, "radio-x", marks=("acrsync:tv",)), "another stack's mark explains it"),
     ],
 )
-def test_any_other_bucket_lets_the_create_go_on(row: Live, reason: str) -> None:
+def test_any_other_bucket_does_not_block_the_create(row: Live, reason: str) -> None:
     plan = planned(Manifest((entry("radio"),)), row, earlier=Earlier((PENDING,)))
-    assert (told(plan), plan.errors) == ([("create", "radio")], ()), reason
+    assert (actions_of(plan), plan.errors) == ([("create", "radio")], ()), reason
 
 
-def test_a_bucket_that_an_entry_or_a_removal_explains_is_not_what_it_made() -> None:
+def test_a_bucket_with_an_entry_or_removal_does_not_come_from_an_open_create() -> None:
     for manifest in (Manifest((entry("radio"), entry("ra"))), Manifest((entry("radio"),), (Removed("ra"),))):
         plan = make_plan(manifest, Snapshot((live(5, "ra"),), ENDPOINT), earlier=Earlier((PENDING,)))
         assert plan.errors == ()
 
 
-def test_an_entry_that_the_server_stored_under_another_name_is_told_its_id() -> None:
+def test_if_the_server_stored_another_name_the_message_has_the_id() -> None:
     plan = planned(Manifest((entry("R&B"),)), live(5, "R&amp;B"), earlier=Earlier(aliases={"R&B": (5, "R&amp;B")}))
     (error,) = plan.errors
-    assert (error.code, told(plan)) == ("E210", [])
+    assert (error.code, actions_of(plan)) == ("E210", [])
     assert "`id: 5`" in error.fix
 
 
 # Slips of the pen, and what only follows from another mistake.
 
 
-def test_a_removal_that_names_nothing_tells_the_name_that_may_be_meant() -> None:
+def test_a_removal_of_an_unknown_name_suggests_a_similar_one() -> None:
     plan = planned(Manifest((entry("one"),), (Removed("musik"),)), live(5, "music"), live(1, "one"))
     (warning,) = plan.diagnostics
-    assert (warning.code, told(plan)) == ("W212", [])
+    assert (warning.code, actions_of(plan)) == ("W212", [])
     assert warning.detail.startswith("`removed` has musik, but there is only music (id 5,")
     assert "write `music`" in warning.fix
 
 
 @pytest.mark.parametrize("name", ["music", "news"])
-def test_a_removal_that_was_made_is_not_told(name: str) -> None:
+def test_a_completed_removal_causes_no_message(name: str) -> None:
     """Nothing is like it, or what is like it has an entry."""
     rows = (live(5, "musik"),)
     plan = planned(Manifest((entry("musik"),), (Removed(name),), prune=Prune.NEVER), *rows)
     assert plan.diagnostics == ()
 
 
-def test_another_account_is_told_once_and_not_for_every_name() -> None:
+def test_another_account_is_reported_once_and_not_for_every_name() -> None:
     rows = tuple(live(number, f"b{number}", uid=20) for number in range(1, 30))
     plan = planned(Manifest(tuple(entry(row.name) for row in rows), account_uid=19), *rows)
     assert [objection.guard for objection in plan.objections] == ["account"]

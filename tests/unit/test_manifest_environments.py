@@ -67,7 +67,7 @@ def test_all_environments_are_loaded_by_name():
     }
 
 
-def test_a_manifest_without_environments_is_as_simple_as_ever():
+def test_a_manifest_without_environments_needs_no_choice():
     plain = "version: 1\nbuckets: [{name: a, region: global, type: File}]\n"
     found = every(plain)
     assert list(found.environments) == [""]
@@ -90,12 +90,12 @@ def test_a_manifest_with_environments_needs_one_to_be_chosen():
         ("version: 1\n", "prod", "add them: environments: {prod: {}}"),
     ],
 )
-def test_an_environment_that_is_not_there_is_told_with_those_that_are(text, env, fix):
+def test_an_unknown_environment_is_reported_with_the_existing_ones(text, env, fix):
     (problem,) = loaded(text, env).diagnostics
     assert (problem.code, problem.fix) == ("E161", fix)
 
 
-def test_every_key_but_variables_replaces_the_one_above_whole():
+def test_every_key_except_variables_replaces_the_top_level_key_completely():
     text = """\
 version: 1
 variables: {a: top, b: top}
@@ -143,7 +143,7 @@ buckets:
     assert [replace(one, span=None) for one in own.approvals] == [Approval("in-use", 2, "agreed")]
 
 
-def test_what_an_environment_sets_holds_for_all_files():
+def test_settings_of_an_environment_apply_to_all_files():
     files = {
         "a.yaml": "version: 1\nenvironments:\n"
         "  prod: {defaults: {region: us-west-2, type: Live}, removed: [{name: x}]}\n",
@@ -168,12 +168,12 @@ def test_variables_of_one_file_are_used_in_another():
 
 
 @pytest.mark.parametrize("key", ["environments: {e: {}}", "variables: {v: 1}", "runs: a", "token_env: ACRSYNC_TOKEN_A"])
-def test_what_holds_for_all_files_is_set_in_one(key):
+def test_settings_for_all_files_are_set_in_one_file(key):
     found = every({"a.yaml": f"version: 1\n{key}\n", "b.yaml": f"{key}\n"})
     assert "E150" in [one.code for one in found.diagnostics]
 
 
-def test_a_mistake_of_one_environment_is_told_with_its_name_and_once_for_all():
+def test_a_mistake_is_reported_with_its_environment_or_once_for_all():
     text = """\
 version: 1
 environments:
@@ -204,7 +204,7 @@ buckets: [{name: a, region: "${region}", type: File}]
     assert names(text, "prod") == ["a"]
 
 
-def test_a_bucket_of_an_environment_that_is_not_there_is_told():
+def test_a_bucket_for_an_unknown_environment_is_reported():
     text = (
         "version: 1\nenvironments: {prod: {}}\nbuckets: [{name: a, region: global, type: File, environments: [prd]}]\n"
     )
@@ -284,13 +284,13 @@ def test_environments_of_one_account_have_buckets_of_their_own(buckets, refused,
         ("removed: [{name: gone}]", "removed: [{name: gone}]", True, "both remove it"),
     ],
 )
-def test_environments_of_one_account_do_not_prune_one_another(one, other, refused, reason):
+def test_environments_of_one_account_do_not_prune_each_other(one, other, refused, reason):
     buckets = "[{name: '${p}-x', region: global, type: File}]"
-    told = overlapping(f"{SAME[:-1]}, {one}}}" % "x", f"{SAME[:-1]}, {other}}}" % "z", buckets)
-    assert told == (["E167"] if refused else []), reason
+    found_codes = overlapping(f"{SAME[:-1]}, {one}}}" % "x", f"{SAME[:-1]}, {other}}}" % "z", buckets)
+    assert found_codes == (["E167"] if refused else []), reason
 
 
-def test_an_overlap_names_both_combinations_at_the_place_of_the_second():
+def test_an_overlap_names_both_combinations_at_the_position_of_the_second():
     text = """\
 version: 1
 environments: {one: {account: {uid: 1}}, other: {account: {uid: 1}}}
@@ -305,12 +305,12 @@ buckets:
 
 
 @pytest.mark.parametrize("name", ["a", "prod-eu", "v1.2_x", "X", "a" * 63])
-def test_names_of_environments(name):
+def test_valid_names_of_environments_are_accepted(name):
     assert names(f"version: 1\nenvironments: {{{name}: {{}}}}\n", name) == []
 
 
 @pytest.mark.parametrize("name", ["all", "-a", ".a", "a b", "a/b", '"a\\n"', "é", "a" * 64, '""'])
-def test_other_names_of_environments_are_refused(name):
+def test_invalid_names_of_environments_are_refused(name):
     assert "E132" in [one.code for one in every(f"version: 1\nenvironments: {{{name}: {{}}}}\n").diagnostics]
 
 
@@ -344,7 +344,7 @@ def test_other_names_of_environments_are_refused(name):
         )),
     ],
 )  # fmt: skip
-def test_where_a_pull_request_may_lead_a_job_with_a_token(key, value, fine):
+def test_an_environment_endpoint_must_be_https_or_local(key, value, fine):
     for text in (f'version: 1\n{key}: "{value}"\n', f'version: 1\nenvironments: {{e: {{{key}: "{value}"}}}}\n'):
         assert (every(text).diagnostics == ()) is fine
 
@@ -394,7 +394,7 @@ def test_a_rendered_manifest_is_the_same_and_rendering_it_changes_nothing(text, 
     assert rendered(Source({"elsewhere.yaml": whole.encode()}), None) == whole
 
 
-def test_a_rendered_bucket_says_where_it_comes_from():
+def test_a_rendered_bucket_names_its_source_line():
     whole = rendered(Source({"f.yaml": CONTRACT.encode()}), "prod")
     assert isinstance(whole, str)
     assert whole.splitlines()[:9] == [
@@ -419,7 +419,7 @@ def test_rendering_a_plain_manifest_applies_its_defaults():
     )
 
 
-def test_what_cannot_be_loaded_cannot_be_rendered():
+def test_an_invalid_manifest_cannot_be_rendered():
     found = rendered(Source({"f.yaml": CONTRACT.encode()}), None)
     assert not isinstance(found, str)
     assert [one.code for one in found.diagnostics] == ["E160"]
@@ -465,13 +465,13 @@ def test_standard_input_is_a_file_named_by_a_dash(monkeypatch, tmp_path):
     assert str(problem.span) == "-:2:8"
 
 
-def test_a_folder_without_a_manifest_is_told(tmp_path):
+def test_a_folder_without_a_manifest_is_reported(tmp_path):
     (tmp_path / "x.json").write_text("{}", "utf-8")
     (problem,) = load([tmp_path]).diagnostics
     assert problem.code == "E101"
 
 
-def test_files_say_which_environments_there_are(tmp_path):
+def test_environments_are_read_from_the_files(tmp_path):
     (tmp_path / "a.yaml").write_text(CONTRACT, "utf-8")
     assert environment_names([tmp_path]) == ("staging", "prod")
     assert environment_names([tmp_path / "none.yaml"]) == ()
@@ -479,7 +479,7 @@ def test_files_say_which_environments_there_are(tmp_path):
     assert isinstance(render([tmp_path], "prod"), str)
 
 
-def test_a_mistake_in_what_buckets_share_is_told_once():
+def test_a_mistake_in_shared_values_is_reported_once():
     text = 'version: 1\ndefaults: {region: "${regoin}", type: File}\nbuckets: [{name: a}, {name: b}]\n'
     text += 'removed: [{name: "${"}]\n'
     assert [one.code for one in loaded(text).diagnostics] == ["E162", "E164"]

@@ -15,12 +15,12 @@ MANIFESTS = [*([path] for path in FILES), sorted((EXAMPLES / "several-files").gl
 @pytest.mark.parametrize(
     "paths", MANIFESTS, ids=lambda paths: paths[0].stem if len(paths) == 1 else paths[0].parent.name
 )
-def test_an_example_loads_without_a_word(paths):
+def test_an_example_loads_without_diagnostics(paths):
     assert load(paths).diagnostics == ()
 
 
 @pytest.mark.parametrize("path", [path for paths in MANIFESTS for path in paths], ids=lambda path: path.stem)
-def test_an_example_begins_with_what_it_is_about(path):
+def test_an_example_begins_with_its_purpose(path):
     assert path.read_text("utf-8").startswith("# ")
 
 
@@ -28,7 +28,7 @@ def test_there_are_examples():
     assert len(MANIFESTS) > 10
 
 
-def test_a_new_station_is_one_word_for_all_regions_and_environments():
+def test_a_new_station_is_one_word_in_the_matrix_example():
     text = ENVIRONMENTS.read_text("utf-8")
     assert len(text.splitlines()) < 25
     found = source([ENVIRONMENTS]).all()

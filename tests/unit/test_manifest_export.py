@@ -63,7 +63,7 @@ def test_the_vendor_s_sample_account_as_a_manifest(golden):
     golden(GOLDEN / "vendor.txt", dump(snapshot(*VENDOR_ROWS), uid=19))
 
 
-def test_entries_are_sorted_by_name_and_say_everything():
+def test_entries_are_sorted_by_name_and_complete():
     text = exported(
         {
             "name": "b",
@@ -124,7 +124,7 @@ def test_an_unknown_account_number_is_not_written():
         "==",
     ],
 )
-def test_names_that_yaml_could_misread_come_back_as_they_are(name):
+def test_names_that_yaml_could_misread_survive_a_round_trip(name):
     loaded = load_texts({"a": dump(snapshot({"name": name}), uid=19).encode()})
     assert loaded.manifest is not None
     assert [desired.name for desired in loaded.manifest.desired] == [name]
@@ -141,7 +141,7 @@ def test_names_that_yaml_could_misread_come_back_as_they_are(name):
         ({"name": 7}, "The name is 7, which is not a text"),
     ],
 )
-def test_a_bucket_that_cannot_be_managed_is_a_comment_that_says_why_and_is_never_pruned(row, why):
+def test_a_bucket_that_cannot_be_managed_is_a_comment_with_the_reason_and_never_pruned(row, why):
     text = exported({"name": "fine"}, row)
     assert text.count("- name:") == 1
     (comment,) = [line for line in text.splitlines() if line.startswith("#   ")]
@@ -190,7 +190,7 @@ def test_buckets_that_could_be_taken_for_one_another_are_written_with_their_ids(
     assert_prunes_nothing(live)
 
 
-def test_a_namesake_of_an_unknown_type_makes_the_name_ambiguous_all_the_same():
+def test_a_namesake_of_an_unknown_type_also_makes_the_name_ambiguous():
     text = exported({"name": "music"}, {"name": "music", "type": "Video"})
     assert "  - name: music\n" in text
     assert "    id: 100\n" in text
@@ -205,7 +205,7 @@ def assert_prunes_nothing(live):
     assert (plan.work, plan.diagnostics) == ((), ())
 
 
-def test_a_bucket_that_others_share_is_a_comment_and_the_account_is_known_all_the_same():
+def test_a_shared_bucket_is_a_comment_and_does_not_hide_the_uid():
     rows = snapshot({"name": "a"}, {"name": "ACRCloud Music", "uid": 1, "access_permission": "public"})
     text = dump(rows, uid=account_uid(Manifest(), rows))
     assert "account: {uid: 19}\n" in text
@@ -258,7 +258,7 @@ def test_marks_are_mentioned_and_not_managed():
     assert "    labels: [a]\n" in text
 
 
-def test_nothing_that_a_bucket_holds_ends_a_comment():
+def test_no_value_of_a_bucket_ends_a_comment():
     evil = "x\nremoved: [{name: music}]\r\u2028\u0085"
     rows = [{"name": evil}, {"name": "a", "metadata_template": '{"a\\nb": {"x\\ny": 1}}', "region": "eu-west-1"}]
     text = exported(*rows, {"name": "b", "type": evil}, {"name": "c", "labels": [f" {evil}"]})
@@ -266,7 +266,7 @@ def test_nothing_that_a_bucket_holds_ends_a_comment():
         assert line.startswith(("#", "  "))
 
 
-def test_a_field_name_that_is_too_long_for_a_yaml_line_is_written_as_a_key_all_the_same():
+def test_a_very_long_field_name_is_still_written_as_a_key():
     exported({"name": "music", "metadata_template": f'{{"{"x" * 3000}": {{"default": "y"}}, "{"z" * 3000}": {{}}}}'})
 
 

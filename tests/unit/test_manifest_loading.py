@@ -35,7 +35,7 @@ def attrs(bucket: str, defaults: str = "{region: eu-west-1, type: File}"):
     return desired.attrs
 
 
-def test_everything_that_a_manifest_can_say_arrives():
+def test_every_key_of_a_manifest_is_loaded():
     manifest = loaded(
         """\
 version: 1
@@ -88,7 +88,7 @@ allow: [{guard: replace, id: 1116, reason: OPS-311}, {guard: in-use, id: 4, reas
     assert manifest.spans["prune"] == Span("a.yaml", 5, 1)
 
 
-def test_a_manifest_that_says_little_has_the_defaults_of_the_format():
+def test_a_minimal_manifest_has_the_defaults_of_the_format():
     manifest = loaded(HEAD)
     assert (manifest.desired, manifest.removed, manifest.approvals) == ((), (), ())
     assert (manifest.stack, manifest.account_uid, manifest.ownership) == (None, None, False)
@@ -104,7 +104,7 @@ def test_a_limit_is_a_number_or_a_percentage(text, limit):
 
 
 @pytest.mark.parametrize("text", ["-1", '"30"', '"30% "', '"30%\\n"', '"101%"', '"1e1%"', '"٣%"', "30.5", "true", ""])
-def test_nothing_else_is_a_limit(text):
+def test_other_values_are_not_a_limit(text):
     assert codes(f"{HEAD}limits: {{deletes: {text}}}")[0] in ("E117", "E131", "E132")
 
 
@@ -125,11 +125,11 @@ def test_nothing_else_is_a_limit(text):
         ("{name: a, net_type: 0}", "net_type", 0, "zero is a value"),
     ],
 )
-def test_absent_none_and_a_value_are_three_things(bucket, key, value, reason):
+def test_absent_none_and_a_value_differ(bucket, key, value, reason):
     assert attrs(bucket).get(key, "absent") == value, reason
 
 
-def test_a_bucket_s_own_key_replaces_the_default_whole():
+def test_a_key_of_a_bucket_replaces_the_default_completely():
     defaults = "{region: eu-west-1, type: File, labels: [a], net_type: 1, metadata_template: {x: {default: d}}}"
     assert attrs("{name: m, region: global, labels: [], metadata_template: {w: {}}}", defaults) == {
         "name": "m",
@@ -146,7 +146,7 @@ def test_the_order_of_template_fields_is_kept_for_writing():
     assert list(template) == ["z", "a", "m"]
 
 
-def test_attributes_are_plain_data_without_places():
+def test_attributes_are_plain_data_without_positions():
     values = attrs("{name: m, labels: [a], metadata_template: {w: {type: select, options: [b]}}}")
     assert type(values["labels"]) is list
     assert type(values["metadata_template"]) is dict
@@ -155,7 +155,7 @@ def test_attributes_are_plain_data_without_places():
 
 
 @pytest.mark.parametrize("value", ["global", "cn-north-1"])
-def test_regions_that_exist_and_cannot_be_created_are_the_planner_s_to_judge(value):
+def test_regions_without_new_buckets_are_accepted_by_the_loader(value):
     assert attrs(f"{{name: m, region: {value}, type: DedupFile}}")["region"] == value
 
 
@@ -172,11 +172,11 @@ def test_several_files_are_one_manifest_and_defaults_hold_for_their_own_file():
     assert manifest.files == ("a.yaml", "b.yaml", "c.yaml")
 
 
-def test_a_file_that_cannot_be_read_hides_nothing_in_the_others_and_invents_nothing():
+def test_an_unreadable_file_does_not_affect_the_diagnostics_of_others():
     assert codes("a: 'b", f"buckets: [{{name: ' x', {WHERE}, protect: true}}]") == ["E110", "E140"]
 
 
-def test_the_first_mistake_is_not_the_last_one_told():
+def test_all_mistakes_are_reported():
     assert codes("prune: no\nbuckets: [{name: a, labels: null}]\nx: 1\n") == [
         "E151",
         "E117",
@@ -207,25 +207,25 @@ def test_the_first_mistake_is_not_the_last_one_told():
         ("a: 1 # \u202e".encode(), [("E105", 1, 8)], "a comment that turns what is read after it"),
         (b'a: "\\U00110000"', [("E105", 1, 5)], "an escape beyond Unicode"),
         (b'a: "\\UFFFFFFFF"', [("E105", 1, 5)], "an escape beyond everything"),
-        (b"a:\n\tb: c\n\td: e\n", [("E106", 2, 1)], "tabs, told once"),
+        (b"a:\n\tb: c\n\td: e\n", [("E106", 2, 1)], "tabs, reported once"),
         (b"a: b\t# c", [("E106", 1, 5)], "a tab that some parsers take for space"),
         (b"%YAML 1.2\n---\na: b\n", [("E112", 1, 1)], "a directive"),
         (b"a: b\r%TAG ! x\n", [("E112", 2, 1)], "a directive after the line end of old"),
         (b"a: \x00\tb\n%x", [("E105", 1, 4), ("E106", 1, 5), ("E112", 2, 1)], "everything at once"),
     ],
 )
-def test_what_is_no_text_is_refused_at_its_place(data, expected, reason):
+def test_bytes_that_are_not_text_are_refused_with_their_position(data, expected, reason):
     result = load_texts({"a.yaml": data})
     assert result.manifest is None
-    assert [(told.code, told.span.line, told.span.column) for told in result.diagnostics if told.span] == expected, (
-        reason
-    )
+    assert [
+        (problem.code, problem.span.line, problem.span.column) for problem in result.diagnostics if problem.span
+    ] == expected, reason
 
 
 @pytest.mark.parametrize(
     "data", [b"\xef\xbb\xbfversion: 1\n", b"version: 1\r\nbuckets: []\r\n", b"version: 1\rbuckets: []"]
 )
-def test_a_byte_order_mark_and_any_line_ends_are_fine(data):
+def test_a_byte_order_mark_and_all_line_ends_are_accepted(data):
     assert load_texts({"a.yaml": data}).diagnostics == ()
 
 
@@ -234,12 +234,12 @@ def test_a_manifest_is_a_mapping(root):
     assert codes(root)[0] == "E131"
 
 
-def test_a_template_text_of_any_depth_is_refused_and_not_a_crash():
+def test_a_deep_template_text_is_refused_without_a_crash():
     deep = "[" * 100_000
     assert codes(f"{HEAD}buckets: [{{name: a, {WHERE}, metadata_template: '{deep}'}}]") == ["E136"]
 
 
-def test_no_file_is_no_manifest():
+def test_without_a_file_no_manifest_is_loaded():
     assert codes() == ["E151"]
 
 
@@ -263,14 +263,14 @@ def test_a_file_that_is_named_twice_is_read_once(tmp_path, monkeypatch):
     assert result.manifest.files == ("a.yaml", "b.yaml")
 
 
-def test_paths_that_cannot_be_read_are_told_with_what_to_do(tmp_path, monkeypatch):
+def test_unreadable_paths_are_reported_with_a_fix(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("folder").mkdir()
     Path("loop.yaml").symlink_to("loop.yaml")
     Path("good.yaml").write_text("stack: no", encoding="utf-8")
     result = load([Path("acrsync.yaml"), Path("folder"), Path("loop.yaml"), Path("good.yaml")])
     assert result.manifest is None
-    assert [told.code for told in result.diagnostics] == ["E117", "E100", "E101", "E102"]
-    fixes = {told.code: told.fix for told in result.diagnostics}
+    assert [problem.code for problem in result.diagnostics] == ["E117", "E100", "E101", "E102"]
+    fixes = {problem.code: problem.fix for problem in result.diagnostics}
     assert "acrsync export --out acrsync.yaml" in fixes["E100"]
     assert "acrsync export --out folder/acrsync.yaml" in fixes["E101"]

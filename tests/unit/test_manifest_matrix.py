@@ -67,7 +67,7 @@ GITHUB = [
 
 
 @pytest.mark.parametrize(("text", "combinations", "reason"), GITHUB)
-def test_a_matrix_has_the_combinations_of_githubs(text, combinations, reason):
+def test_a_matrix_has_the_same_combinations_as_on_github(text, combinations, reason):
     matrix = Matrix(read(text, "f").data, "f")
     assert list(matrix.problems()) == []
     assert list(matrix.combinations()) == combinations, reason
@@ -89,7 +89,7 @@ def codes(buckets, **more):
     return [problem.code for problem in manifest(buckets, **more).diagnostics]
 
 
-def test_an_entry_with_a_matrix_is_one_bucket_for_each_combination_at_one_place():
+def test_an_entry_with_a_matrix_is_one_bucket_for_each_combination():
     loaded = load_texts(
         {
             "f": b"version: 1\nbuckets:\n  - name: ${station}-${region}\n    region: ${region}\n    type: Live\n"
@@ -146,11 +146,11 @@ def test_variables_stand_for_values_in_any_text_of_a_bucket(bucket, attrs, reaso
         {"version": 1, "variables": variables, "buckets": [{"name": "n", "type": "File", "region": "global", **bucket}]}
     )
     loaded = load_texts({"f": text.replace("\\\\u0024", "\\u0024").encode()})
-    told = [problem.code for problem in loaded.diagnostics if problem.code != "W160"]
+    codes = [problem.code for problem in loaded.diagnostics if problem.code != "W160"]
     if isinstance(attrs, str):
-        assert told == [attrs], reason
+        assert codes == [attrs], reason
         return
-    assert told == [], reason
+    assert codes == [], reason
     assert loaded.manifest is not None
     (desired,) = loaded.manifest.desired
     assert {key: desired.attrs[key] for key in attrs} == attrs, reason
@@ -169,7 +169,7 @@ def test_variables_stand_in_defaults_and_in_removed():
     assert loaded.manifest.removed[0].name == "stg-old"
 
 
-def test_a_key_of_a_matrix_goes_before_a_variable():
+def test_a_key_of_a_matrix_takes_precedence_over_a_variable():
     assert names([{"name": "${x}", "matrix": {"x": ["m"]}}, {"name": "${x}"}], variables={"x": "v"}) == ["m", "v"]
 
 
@@ -212,13 +212,13 @@ def test_a_plain_entry_in_another_file_replaces_it_too():
         ({"x": [["a"]]}, "E131"),
     ],
 )
-def test_a_matrix_that_cannot_be_expanded_is_told(matrix, code):
+def test_a_matrix_that_cannot_be_expanded_is_reported(matrix, code):
     bucket = {"name": "${x}", "matrix": matrix} if "x" in matrix else {"name": "b", "matrix": matrix}
     found = [one for one in codes([bucket], variables={"word": "w", "list": ["a"]}) if one not in ("W160", "E162")]
     assert found == [code]
 
 
-def test_two_combinations_of_one_name_are_told_at_their_entry_and_by_their_values():
+def test_two_combinations_with_one_name_are_reported_with_their_values():
     bucket = {"name": "s-${station}", "matrix": {"station": ["one"], "region": ["eu-west-1", "us-west-2"]}}
     warning, problem = sorted(manifest([bucket]).diagnostics, key=lambda one: one.code, reverse=True)
     assert (problem.code, warning.code) == ("E141", "W160")
@@ -227,7 +227,7 @@ def test_two_combinations_of_one_name_are_told_at_their_entry_and_by_their_value
     assert "`exclude`" in problem.fix
 
 
-def test_one_mistake_in_an_entry_for_many_is_told_once():
+def test_a_mistake_in_a_matrix_entry_is_reported_once():
     bucket = {"name": "s-${x}", "region": "mars", "labels": [" ${x}"], "matrix": {"x": [f"l{n}" for n in range(20)]}}
     region, label = manifest([bucket]).diagnostics
     assert (region.code, label.code) == ("E132", "E135")
@@ -258,23 +258,23 @@ def test_a_manifest_without_a_matrix_has_no_such_limit():
         ({"a": "${"}, "E164"),
     ],
 )
-def test_what_is_wrong_in_a_variable_is_told_once_and_not_where_it_is_used(variables, code):
+def test_a_mistake_in_a_variable_is_reported_once_at_the_variable(variables, code):
     assert codes([{"name": "x-${a}"}, {"name": "y-${a}"}], variables=variables) == [code]
 
 
 @pytest.mark.parametrize("count", [40, 5000])
-def test_variables_in_any_order_and_of_any_length_of_chain(count):
+def test_variables_can_refer_to_each_other_in_any_order(count):
     chain = {f"v{n}": f"${{v{n + 1}}}" for n in range(count)} | {f"v{count}": "end"}
     assert names([{"name": "${v0}"}], variables=chain) == ["end"]
 
 
-def test_a_variable_that_nobody_uses_is_a_warning_and_the_manifest_is_read():
+def test_an_unused_variable_is_a_warning_and_the_manifest_is_loaded():
     loaded = manifest([{"name": "a"}], variables={"prefix": "x"})
     assert [(one.code, str(one.severity)) for one in loaded.diagnostics] == [("W160", "warning")]
     assert loaded.manifest is not None
 
 
-def test_a_suggestion_names_what_was_probably_meant():
+def test_a_suggestion_names_the_nearest_variable():
     (problem,) = (
         one for one in manifest([{"name": "${statoin}"}], variables={"station": "x"}).diagnostics if one.code == "E162"
     )

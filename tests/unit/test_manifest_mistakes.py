@@ -12,7 +12,7 @@ from acrsync.manifest.tree import FASTEST, read
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "manifest"
 CASES = sorted(path for path in GOLDEN.iterdir() if path.suffix != ".txt")
-# Told about paths and bytes, in test_manifest_loading.py; and by parsers in their own words, in test_manifest_tree.py.
+# Messages about paths and bytes: test_manifest_loading.py; messages of the parsers: test_manifest_tree.py.
 ELSEWHERE = {"E100", "E101", "E102", "E104", "E105", "E106", "E160"}
 
 
@@ -22,34 +22,34 @@ def shown(diagnostic: Diagnostic) -> str:
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.stem)
-def test_mistakes_are_told_at_their_place_with_what_to_do(case, golden):
+def test_mistakes_are_reported_with_position_and_fix(case, golden):
     files = sorted(case.glob("*.yaml")) if case.is_dir() else [case]
     loaded = Source({path.name: path.read_bytes() for path in files}).all()
     assert all(one.manifest is None for one in loaded.environments.values())
-    told = "".join(shown(diagnostic) for diagnostic in loaded.diagnostics)
+    text = "".join(shown(diagnostic) for diagnostic in loaded.diagnostics)
     # What a syntax error says and where differs between the parsers.
-    told = re.sub(r":\d+: (error\[E110\]: .*)\n.*\n.*\n", r": \1\n", told)
-    golden(case.with_suffix(".txt"), told)
+    text = re.sub(r":\d+: (error\[E110\]: .*)\n.*\n.*\n", r": \1\n", text)
+    golden(case.with_suffix(".txt"), text)
 
 
 def test_every_kind_of_mistake_has_a_case():
-    told = {code for path in GOLDEN.glob("*.txt") for code in re.findall(r"\[([EW]\d+)\]", path.read_text("utf-8"))}
-    assert told | ELSEWHERE == {code for code in SUMMARIES if code[1] == "1"}
+    codes = {code for path in GOLDEN.glob("*.txt") for code in re.findall(r"\[([EW]\d+)\]", path.read_text("utf-8"))}
+    assert codes | ELSEWHERE == {code for code in SUMMARIES if code[1] == "1"}
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.rglob("*.yaml")), ids=lambda path: path.stem)
-def test_both_parsers_find_the_same(path):
+def test_both_parsers_report_the_same_problems(path):
     text = path.read_text("utf-8")
     with_libyaml, without = read(text, "f", loader=FASTEST), read(text, "f", loader=yaml.BaseLoader)
     assert with_libyaml.data == without.data
-    assert [(told.code, told.span) for told in with_libyaml.problems if told.code != "E110"] == [
-        (told.code, told.span) for told in without.problems if told.code != "E110"
+    assert [(problem.code, problem.span) for problem in with_libyaml.problems if problem.code != "E110"] == [
+        (problem.code, problem.span) for problem in without.problems if problem.code != "E110"
     ]
 
 
 @pytest.mark.parametrize("path", sorted(GOLDEN.glob("*.txt")), ids=lambda path: path.stem)
-def test_no_message_is_the_raw_text_of_a_library(path):
-    told = path.read_text("utf-8")
+def test_no_message_contains_the_raw_text_of_a_library(path):
+    text = path.read_text("utf-8")
     for raw in (
         "is not of type",
         "is not one of",
@@ -58,4 +58,4 @@ def test_no_message_is_the_raw_text_of_a_library(path):
         "does not match",
         "Traceback",
     ):
-        assert raw not in told
+        assert raw not in text

@@ -23,7 +23,7 @@ from acrsync.manifest.scalars import Trap, plain, written
         ("123456789012345", 123456789012345),
     ],
 )
-def test_what_all_yaml_readers_agree_on_is_a_value(text, value):
+def test_a_scalar_that_all_yaml_readers_agree_on_is_a_value(text, value):
     assert plain(text) == value
     assert type(plain(text)) is type(value)
 
@@ -51,7 +51,7 @@ def test_what_all_yaml_readers_agree_on_is_a_value(text, value):
         (".infinite", "only begins like infinity"),
     ],
 )
-def test_what_no_yaml_reader_takes_for_anything_else_is_text(text, reason):
+def test_a_scalar_that_all_yaml_readers_take_as_text_is_text(text, reason):
     assert plain(text) == text, reason
 
 
@@ -86,7 +86,7 @@ def test_what_no_yaml_reader_takes_for_anything_else_is_text(text, reason):
         ("<<", "the merge key of YAML 1.1"),
     ],
 )
-def test_what_yaml_readers_differ_on_is_a_trap_with_a_way_out(text, reason):
+def test_a_scalar_that_yaml_readers_disagree_on_is_an_error_with_a_fix(text, reason):
     trap = plain(text)
     assert isinstance(trap, Trap), reason
     assert trap.why
@@ -117,5 +117,5 @@ def test_what_yaml_readers_differ_on_is_a_trap_with_a_way_out(text, reason):
         ("x: " * 100, '"' + "x: " * 100 + '"'),
     ],
 )
-def test_a_text_is_written_without_quotes_only_where_nothing_could_misread_it(text, expected):
+def test_text_is_written_without_quotes_only_if_no_reader_could_misread_it(text, expected):
     assert written(text) == expected

@@ -39,7 +39,7 @@ def test_everything_is_described():
     assert bare == []
 
 
-def test_every_mapping_with_keys_of_ours_refuses_others():
+def test_every_mapping_of_the_schema_refuses_unknown_keys():
     free = {"include", "exclude"}  # of a matrix; whoever writes it names its other keys
     for part in parts(SCHEMA):
         if "properties" in part and set(part["properties"]) != free:
@@ -67,7 +67,7 @@ def test_every_example_and_default_is_valid():
             validator.validate(example)
 
 
-def test_every_check_of_the_schema_has_words_for_people():
+def test_every_keyword_of_the_schema_has_a_message():
     used = {key for part in [SCHEMA, *parts(SCHEMA)] for key in part if key in Draft202012Validator.VALIDATORS}
     assert used - STRUCTURE - {"$ref"} <= set(EXPLAINING)  # alternatives are merged: see `inlined`
 
@@ -106,7 +106,7 @@ ANY_KIND = [None, True, 0, -1, 5, 1.5, "", "30%", "101%", "x", [], ["x"], {}, {"
 
 
 @pytest.mark.parametrize("value", ANY_KIND, ids=repr)
-def test_alternatives_mean_the_same_merged_into_one(value):
+def test_merged_alternatives_accept_the_same_values(value):
     """The loader merges what strict validators want apart: see `inlined`."""
     document = {"version": 1, "limits": {"deletes": value}, "defaults": {"metadata_template": value}}
     found = [

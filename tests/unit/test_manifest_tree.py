@@ -12,13 +12,13 @@ LOADERS = list(dict.fromkeys((yaml.BaseLoader, FASTEST)))
 parsers = pytest.mark.parametrize("loader", LOADERS, ids=lambda loader: loader.__name__)
 
 
-def told(text, loader):
+def problems_of(text, loader):
     problems = read(text, "f", loader=loader).problems
     return [(problem.code, problem.span.line, problem.span.column) for problem in problems if problem.span]
 
 
 @parsers
-def test_every_value_and_key_has_its_place(loader):
+def test_every_value_and_key_has_its_position(loader):
     text = "version: 1\nbuckets:\n  - name: music\n    labels: [Music, 'TV']\n  - {name: b, id: 7}\n"
     tree = read(text, "f", loader=loader)
     assert tree.problems == ()
@@ -41,7 +41,7 @@ def test_every_value_and_key_has_its_place(loader):
 
 
 @parsers
-def test_a_path_into_a_text_has_the_place_of_the_text(loader):
+def test_a_path_into_a_text_has_the_position_of_the_text(loader):
     tree = read("a: '{}'", "f", loader=loader)
     assert str(tree.span(("a", "artist", "default"))) == "f:1:4"
 
@@ -89,8 +89,8 @@ def test_an_alias_is_the_value_of_its_anchor(loader):
         ("[" * (MAX_DEPTH + 1), ("E120", 1, MAX_DEPTH + 1), "deep, and not even complete"),
     ],
 )
-def test_what_yaml_allows_and_a_manifest_does_not_is_told_at_its_place(loader, text, expected, reason):
-    assert told(text, loader) == [expected], reason
+def test_yaml_features_that_a_manifest_does_not_allow_are_reported_with_their_position(loader, text, expected, reason):
+    assert problems_of(text, loader) == [expected], reason
 
 
 @parsers
@@ -119,8 +119,8 @@ def test_what_yaml_allows_and_a_manifest_does_not_is_told_at_its_place(loader, t
         ("a: &x # y\n  >2-#\n  b\n", 1, "only libyaml reads this"),
     ],
 )
-def test_what_one_parser_cannot_read_no_parser_reads(loader, text, line, reason):
-    last = told(text, loader)[-1]
+def test_text_that_one_parser_refuses_is_refused_by_both(loader, text, line, reason):
+    last = problems_of(text, loader)[-1]
     assert last[0] in ("E110", "E105"), reason
     if not text.startswith('a: "'):  # where in a long text an escape stands, the parsers tell differently
         assert abs(last[1] - line) <= 1, reason
@@ -134,8 +134,8 @@ def test_a_text_without_a_value_has_no_data_and_no_problem(loader, text):
 
 
 @parsers
-def test_problems_before_a_syntax_error_are_told_too(loader):
-    assert [code for code, _, _ in told("a: no\nb: 1\nb: 2\nc: 'd", loader)] == ["E117", "E115", "E110"]
+def test_problems_before_a_syntax_error_are_also_reported(loader):
+    assert [code for code, _, _ in problems_of("a: no\nb: 1\nb: 2\nc: 'd", loader)] == ["E117", "E115", "E110"]
 
 
 @parsers
@@ -157,7 +157,7 @@ def test_an_alias_bomb_is_refused_before_it_grows(loader):
 
 
 @parsers
-def test_many_honest_aliases_are_no_bomb(loader):
+def test_many_small_aliases_are_not_a_bomb(loader):
     count = 1000
     text = "t: &t {artist: {default: x}}\nb:\n" + "- {m: *t}\n" * count
     tree = read(text, "f", loader=loader)
@@ -166,7 +166,7 @@ def test_many_honest_aliases_are_no_bomb(loader):
     assert tree.data["b"][-1] == {"m": {"artist": {"default": "x"}}}
 
 
-def test_loading_works_where_there_is_no_libyaml():
+def test_loading_works_without_libyaml():
     program = (
         "import sys; sys.modules['yaml._yaml'] = None\n"
         "from acrsync.manifest import load_texts, tree\n"

@@ -27,7 +27,7 @@ from acrsync.visible import lookalike, visible
         ("a\U000e0041b", "a\\u{e0041}b", "a tag, which is not drawn"),
     ],
 )
-def test_only_what_shows_nothing_is_escaped(text, shown, reason):
+def test_only_invisible_characters_are_escaped(text, shown, reason):
     assert visible(text) == shown, reason
 
 
@@ -44,7 +44,7 @@ def test_only_what_shows_nothing_is_escaped(text, shown, reason):
         ("mu\u200bsic", "music", "something without width"),
     ],
 )
-def test_names_that_a_person_takes_for_one_look_alike(one, other, reason):
+def test_names_that_people_confuse_look_alike(one, other, reason):
     assert lookalike(one) == lookalike(other), reason
 
 

@@ -77,7 +77,7 @@ ALONE = [
 ]
 
 
-def told(name, labels=()):
+def loaded(name, labels=()):
     bucket = {"name": name, "region": "eu-west-1", "type": "File", "labels": list(labels)}
     return load_texts({"f": flow({"version": 1, "buckets": [bucket]}).encode()})
 
@@ -86,14 +86,14 @@ def told(name, labels=()):
 def test_a_word_is_valid_and_shown_as_it_is(word, reason):
     assert visible(word) == cleaned(word) == word, reason
     assert unicodedata.normalize("NFC", word) == word
-    result = told(word, [word])
+    result = loaded(word, [word])
     assert result.diagnostics == (), reason
     assert result.manifest is not None
     assert result.manifest.desired[0].name == word
 
 
 @pytest.mark.parametrize(("word", "reason"), WORDS)
-def test_a_word_without_its_joiners_looks_like_it(word, reason):
+def test_a_word_with_and_without_joiners_look_alike(word, reason):
     assert lookalike(re.sub("[\u200c\u200d\ufe00-\ufe0f\u180b\u180e\U000e0100]", "", word)) == lookalike(word), reason
 
 
@@ -105,23 +105,23 @@ def test_flags_that_differ_do_not_look_alike():
 
 
 @pytest.mark.parametrize(("word", "seen", "reason"), ALONE)
-def test_what_shows_nothing_is_refused_and_the_fix_is_what_is_seen(word, seen, reason):
+def test_invisible_characters_are_refused_and_the_fix_is_the_visible_text(word, seen, reason):
     assert cleaned(word) == seen, reason
-    (of_name,) = told(word).diagnostics
+    (of_name,) = loaded(word).diagnostics
     assert of_name.code == "E140"
     assert of_name.fix.startswith("write name: ")
     fixed = read(of_name.fix.removeprefix("write "), "f").data
     assert fixed == {"name": seen}, reason
-    (of_label,) = told("music", [word]).diagnostics
+    (of_label,) = loaded("music", [word]).diagnostics
     assert of_label.code == "E135"
     assert read(of_label.fix.removeprefix("write "), "f").data == seen
 
 
 @pytest.mark.parametrize("word", ["\u200b", "\u00a0", "\u200d\u200d", "\u3000", "\ufe0f"])
-def test_a_name_that_shows_nothing_gets_a_fix_that_works_all_the_same(word):
-    (of_name,) = told(word).diagnostics
+def test_an_invisible_name_gets_a_fix_that_works(word):
+    (of_name,) = loaded(word).diagnostics
     assert read(of_name.fix.partition("as in ")[2], "f").data == {"name": "music-catalogue"}
-    (of_label,) = told("music", [word]).diagnostics
+    (of_label,) = loaded("music", [word]).diagnostics
     assert of_label.fix == "remove it."
 
 
@@ -144,7 +144,7 @@ def test_any_name_and_label_of_a_bucket_that_exists_can_be_written_with_its_id(w
     ],
 )
 def test_the_fix_of_a_label_fits_its_neighbours(labels, fix):
-    assert told("music", labels).diagnostics[-1].fix == fix
+    assert loaded("music", labels).diagnostics[-1].fix == fix
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,7 @@ def test_labels_as_text_get_a_fix_that_is_a_list_of_them(text, labels):
             if diagnostic.code == code and "labels: " in diagnostic.fix:
                 fixed = read(diagnostic.fix[diagnostic.fix.index("labels: ") :], "f").data
                 assert fixed == {"labels": labels}
-                assert told("music", fixed["labels"]).diagnostics == ()
+                assert loaded("music", fixed["labels"]).diagnostics == ()
                 break
         else:
             assert place == [text]
@@ -178,7 +178,7 @@ def test_labels_as_text_get_a_fix_that_is_a_list_of_them(text, labels):
 
 @pytest.mark.parametrize("text", ["Hits 🎵", "𝄞", "a\\ud83c", "🏴\U000e0067", "é🎧\\"])
 @pytest.mark.parametrize("extra", ["", "\ue83c", "\\ue83c", "\uf000"])
-def test_json_that_writes_characters_as_two_escapes_is_read_as_it_is(text, extra):
+def test_json_with_surrogate_pairs_is_read_correctly(text, extra):
     data = {"version": 1, "x": [text + extra, {"y": extra + text}], text: {"z": "\U0010ffff"}}
     tree = read(json.dumps(data), "f")
     assert tree.problems == ()
@@ -187,7 +187,7 @@ def test_json_that_writes_characters_as_two_escapes_is_read_as_it_is(text, extra
 
 
 @pytest.mark.parametrize("extra", ["", "\\ue83c", "\ue83c"])
-def test_what_looks_like_an_escape_outside_of_double_quotes_is_left_alone(extra):
+def test_an_escape_outside_of_double_quotes_is_left_alone(extra):
     text = (
         f"a: '\\uD83C\\udfb5{extra}'\nb: \\ud83c\\udfb5\nc: |\n  \\ud83c\\udfb5\n"
         'd: "\\\\ud83c\\ud83c\\udfb5"\n# \\ud83c\ne: "\\ud83c\\udfb5"\n'
@@ -204,7 +204,7 @@ def test_what_looks_like_an_escape_outside_of_double_quotes_is_left_alone(extra)
 
 
 @pytest.mark.parametrize("text", ['"\\ud83c"', '"\\udfb5\\ud83c"', '"\\ud83c \\udfb5"', '"\\\\ud83c\\udfb5"'])
-def test_half_of_a_pair_is_no_character(text):
+def test_half_of_a_surrogate_pair_is_an_error(text):
     (problem,) = read(f"a: {text}", "f").problems
     assert (problem.code, str(problem.span)) == ("E105", "f:1:4")
 
@@ -224,13 +224,13 @@ def test_half_of_a_pair_is_no_character(text):
         ("version: 1\r\n---\r\n", "line ends of Windows"),
     ],
 )
-def test_documents_that_say_nothing_are_nothing(text, reason):
+def test_empty_documents_are_ignored(text, reason):
     result = load_texts({"f": text.encode()})
     assert result.diagnostics == (), reason
 
 
 @pytest.mark.parametrize("text", ["version: 1\n---\nversion: 1\n", "version: 1\n--- ''\n", "version: 1\n---\n[]\n"])
-def test_a_second_document_that_says_something_is_refused(text):
+def test_a_second_document_with_content_is_refused(text):
     (problem,) = load_texts({"f": text.encode()}).diagnostics
     assert (problem.code, str(problem.span)) == ("E111", "f:2:1")
 
@@ -256,7 +256,7 @@ def test_a_conflict_that_a_merge_left_is_one_error_at_its_first_marker(text):
 
 
 @pytest.mark.parametrize("text", ["# =======\nversion: 1\n", "version: 1\nallow: []  # <<<<<<< x\n", "'<<<<<<': 1\n"])
-def test_what_only_looks_like_a_marker_is_none(text):
+def test_text_that_resembles_a_conflict_marker_is_accepted(text):
     assert all(problem.code != "E107" for problem in load_texts({"f": text.encode()}).diagnostics)
 
 
@@ -273,14 +273,14 @@ def test_what_only_looks_like_a_marker_is_none(text):
         ("version: 1\n_\n", (2, 1)),
     ],
 )
-def test_a_space_that_is_none_for_yaml_is_one_error_at_its_place(space, text, place):
+def test_a_non_yaml_space_is_one_error_with_its_position(space, text, place):
     broken = text.replace("_", space)
     (problem,) = load_texts({"f": broken.encode()}).diagnostics
     assert (problem.code, problem.span.line, problem.span.column) == ("E108", *place) if problem.span else False
     assert load_texts({"f": text.replace("_", " ").encode()}).diagnostics == ()
 
 
-def test_such_a_space_inside_a_text_in_quotes_or_a_block_is_text():
+def test_a_non_yaml_space_in_quotes_or_a_block_is_text():
     text = (
         "version: 1\nallow:\n  - guard: in-use\n    id: 7\n    reason: |\n      a\n      \u3000b\n"
         "  - {guard: replace, id: 7, reason: 'a\n      \u00a0b'}\n"
@@ -301,14 +301,14 @@ def test_such_a_space_inside_a_text_in_quotes_or_a_block_is_text():
         "account: {uid: %s}",
     ],
 )
-def test_what_is_no_number_of_a_bucket_is_told_and_never_a_crash(number, place):
+def test_an_invalid_id_is_reported_without_a_crash(number, place):
     result = load_texts({"f": f"version: 1\n{place % number}\n".encode()})
     assert result.manifest is None
     assert {problem.code for problem in result.diagnostics} <= {"E117", "E131", "E132"}
 
 
 @pytest.mark.parametrize("number", ["Infinity", "NaN", "1e999", "9" * 5000, "1.5"])
-def test_numbers_in_a_template_as_json_text_are_told_and_never_a_crash(number):
+def test_invalid_numbers_in_a_template_text_are_reported_without_a_crash(number):
     text = json.dumps(f'{{"a": {{"default": {number}}}}}')
     entry = f"{{name: a, region: global, type: File, metadata_template: {text}}}"
     result = load_texts({"f": f"version: 1\nbuckets: [{entry}]\n".encode()})
@@ -316,7 +316,7 @@ def test_numbers_in_a_template_as_json_text_are_told_and_never_a_crash(number):
     assert {problem.code for problem in result.diagnostics} <= {"E131", "E136"}
 
 
-def test_a_removed_name_that_looks_like_one_that_stays_is_told_unless_that_has_its_id():
+def test_a_removed_name_that_resembles_an_entry_is_reported_unless_the_entry_has_an_id():
     head = "version: 1\nremoved: [{name: Music}]\nbuckets:\n"
     (problem,) = load_texts({"f": f"{head}  - {{name: music, region: global, type: File}}\n".encode()}).diagnostics
     assert (problem.code, str(problem.span)) == ("E142", "f:2:18")

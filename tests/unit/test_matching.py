@@ -62,7 +62,7 @@ MATCHES = [
 
 
 @pytest.mark.parametrize(("entries", "means"), MATCHES)
-def test_an_entry_means_a_bucket_by_id_else_by_was_else_by_name(entries: list[Desired], means: dict[str, int]) -> None:
+def test_an_entry_matches_by_id_then_by_was_then_by_name(entries: list[Desired], means: dict[str, int]) -> None:
     for order in (entries, entries[::-1]):
         matching = match(order, [ONE, TWO, THREE])
         assert pairs(matching) == means
@@ -76,13 +76,13 @@ def test_pairs_come_in_the_order_of_names() -> None:
     assert [entry.name for entry, _ in matching.pairs] == ["one", "two"]
 
 
-def test_what_nothing_matches_is_to_be_created() -> None:
+def test_an_entry_without_a_match_is_created() -> None:
     matching = match([wanted("new"), wanted("one")], [ONE])
     assert [entry.name for entry in matching.unmatched] == ["new"]
     assert pairs(matching) == {"one": 1}
 
 
-def test_a_bucket_without_an_entry_is_no_question() -> None:
+def test_a_bucket_without_an_entry_is_not_ambiguous() -> None:
     matching = match([], [ONE, ONE, TWO])
     assert matching == Matching((), (), frozenset(), ())
 
@@ -90,7 +90,7 @@ def test_a_bucket_without_an_entry_is_no_question() -> None:
 # `was` that has done its work, or never had any ----------------------------------------------------------------------
 
 
-def test_the_hint_says_that_a_was_can_go_when_the_old_name_is_gone() -> None:
+def test_if_the_old_name_is_gone_a_hint_suggests_to_remove_was() -> None:
     matching = match([wanted("one", was="zero")], [ONE])
     assert pairs(matching) == {"one": 1}
     (hint,) = matching.diagnostics
@@ -100,7 +100,7 @@ def test_the_hint_says_that_a_was_can_go_when_the_old_name_is_gone() -> None:
     assert hint.span == wanted("one").span
 
 
-def test_a_was_that_nothing_bears_does_not_hide_that_a_bucket_would_be_created() -> None:
+def test_a_was_that_matches_no_bucket_does_not_hide_a_create() -> None:
     matching = match([wanted("new", was="onne")], [ONE])
     assert [entry.name for entry in matching.unmatched] == ["new"]
     (warning,) = matching.diagnostics
@@ -110,7 +110,7 @@ def test_a_was_that_nothing_bears_does_not_hide_that_a_bucket_would_be_created()
     assert warning.fix == "correct `was: onne` to rename a bucket, or remove it to create one."
 
 
-def test_a_spent_was_beside_an_entry_for_the_old_name_is_a_hint() -> None:
+def test_an_applied_was_beside_an_entry_for_the_old_name_is_a_hint() -> None:
     matching = match([wanted("one", was="two"), wanted("two")], [ONE, TWO])
     assert pairs(matching) == {"one": 1, "two": 2}
     (hint,) = matching.diagnostics
@@ -119,20 +119,20 @@ def test_a_spent_was_beside_an_entry_for_the_old_name_is_a_hint() -> None:
     assert hint.fix == "remove `was: two`."
 
 
-def test_a_spent_was_is_a_hint_also_where_an_id_claims_the_old_bucket() -> None:
+def test_an_applied_was_is_a_hint_even_if_an_id_matches_the_old_bucket() -> None:
     matching = match([wanted("one", was="two"), wanted("new", bucket=2)], [ONE, TWO])
     assert pairs(matching) == {"one": 1, "new": 2}
     assert codes(matching) == ["H201"]
 
 
-def test_a_spent_chain_is_followed_nowhere() -> None:
+def test_an_applied_chain_is_not_followed() -> None:
     matching = match([wanted("two", was="one"), wanted("three", was="two")], [TWO, THREE])
     assert pairs(matching) == {"two": 2, "three": 3}
     assert codes(matching) == ["H201", "H201"]
 
 
 @pytest.mark.parametrize("done", range(4), ids=lambda done: f"{done} links done")
-def test_a_chain_that_was_interrupted_goes_on_where_it_stopped(done: int) -> None:
+def test_an_interrupted_chain_continues(done: int) -> None:
     names = ["one", "two", "three"]
     after = ["two", "three", "four"]
     rows = [live(i, after[i - 1] if i > 3 - done else names[i - 1]) for i in (1, 2, 3)]
@@ -156,7 +156,7 @@ def test_an_id_that_is_not_listed_is_an_error() -> None:
     assert not matching.in_question
 
 
-def test_an_id_that_is_not_listed_names_the_one_that_bears_the_name() -> None:
+def test_for_an_unknown_id_the_error_names_the_bucket_with_that_name() -> None:
     matching, text = the_error([wanted("one", bucket=9)], [ONE])
     assert text == (
         "E201 Bucket id is not listed | Bucket one has `id: 9`, which the account does not list. "
@@ -178,7 +178,7 @@ def test_two_live_buckets_with_one_managed_name_are_an_error_that_shows_both() -
     assert matching.in_question == {4, 5}
 
 
-def test_a_was_that_several_buckets_bear_is_an_error_that_shows_all() -> None:
+def test_a_was_that_matches_several_buckets_is_an_error_that_shows_all() -> None:
     matching, text = the_error([wanted("new", was="one")], [live(5, "one"), live(4, "one"), live(3, "one")])
     assert text.startswith("E202 Two buckets in the account have this name | 3 buckets are named one: ")
     assert text.endswith("select one of them: add `id: 5` or `id: 4` or `id: 3`.")
@@ -186,13 +186,13 @@ def test_a_was_that_several_buckets_bear_is_an_error_that_shows_all() -> None:
     assert not matching.unmatched
 
 
-def test_an_id_settles_which_of_two_namesakes_is_meant() -> None:
+def test_an_id_selects_one_of_two_namesakes() -> None:
     matching = match([wanted("one", bucket=4)], [live(5, "one"), live(4, "one")])
     assert codes(matching) == []
     assert pairs(matching) == {"one": 4}
 
 
-def test_namesakes_can_both_be_managed_once_one_of_them_is_renamed_by_id() -> None:
+def test_namesakes_can_both_be_managed_after_one_is_renamed_by_id() -> None:
     matching = match([wanted("one"), wanted("new", bucket=4)], [live(5, "one"), live(4, "one")])
     assert codes(matching) == ["E202"]  # by its name alone, `one` means either
     matching = match([wanted("one", bucket=5), wanted("new", bucket=4)], [live(5, "one"), live(4, "one")])
@@ -208,7 +208,7 @@ def test_namesakes_can_both_be_managed_once_one_of_them_is_renamed_by_id() -> No
         pytest.param([wanted("a", was="one"), wanted("one")], id="by was and by name"),
     ],
 )
-def test_one_bucket_that_two_entries_mean_is_an_error_that_shows_both(entries: list[Desired]) -> None:
+def test_a_bucket_matched_by_two_entries_is_an_error_that_shows_both(entries: list[Desired]) -> None:
     for order in (entries, entries[::-1]):
         matching, text = the_error(order, [ONE, TWO])
         first, second = sorted(entry.name for entry in entries)
@@ -248,13 +248,13 @@ def test_a_live_name_that_only_looks_the_same_is_an_error_never_a_create(live_na
     assert not matching.unmatched
 
 
-def test_an_exact_name_goes_before_one_that_looks_the_same() -> None:
+def test_an_exact_name_takes_precedence_over_a_look_alike() -> None:
     matching = match([wanted("one")], [live(7, "ONE"), ONE])
     assert pairs(matching) == {"one": 1}
     assert not matching.diagnostics
 
 
-def test_a_name_that_looks_the_same_and_is_given_up_is_no_obstacle() -> None:
+def test_a_look_alike_name_that_is_freed_is_not_an_error() -> None:
     matching = match([wanted("one"), wanted("new", was="ONE")], [live(7, "ONE")])
     assert pairs(matching) == {"new": 7}
     assert [entry.name for entry in matching.unmatched] == ["one"]
@@ -283,7 +283,7 @@ def test_a_rename_onto_a_bucket_that_stays_is_an_error(entries: list[Desired], r
     assert not matching.pairs
 
 
-def test_every_rename_is_looked_at_whatever_the_others_do() -> None:
+def test_every_rename_is_checked_independently() -> None:
     entries = [wanted("free", bucket=1), wanted("three", bucket=2), wanted("free too", bucket=4)]
     for ids in ((1, 2, 4), (4, 2, 1)):
         rows = [live(ids[0], "one"), live(ids[1], "two"), THREE, live(ids[2], "four")]
@@ -301,7 +301,7 @@ FOREIGN = live(23, "shared", uid=1)
         pytest.param(wanted("shared", was="one"), [ONE], id="to be renamed by was"),
     ],
 )
-def test_a_name_that_only_a_foreign_row_bears_is_an_error(entry: Desired, rows: list[Live]) -> None:
+def test_a_name_that_only_a_foreign_row_has_is_an_error(entry: Desired, rows: list[Live]) -> None:
     matching, text = the_error([entry], rows, foreign=(FOREIGN,))
     assert text == (
         "E208 Name belongs to another account | shared is a bucket of account 1: "
@@ -311,7 +311,7 @@ def test_a_name_that_only_a_foreign_row_bears_is_an_error(entry: Desired, rows: 
     assert not matching.pairs
 
 
-def test_a_name_that_we_bear_too_is_ours() -> None:
+def test_a_name_in_our_and_a_foreign_account_is_ours() -> None:
     matching = match([wanted("shared")], [live(3, "shared")], foreign=(FOREIGN,))
     assert pairs(matching) == {"shared": 3}
     assert not matching.diagnostics
@@ -325,7 +325,7 @@ def test_a_foreign_bucket_is_never_matched_by_was_or_id() -> None:
     assert text.startswith("E201")
 
 
-def test_the_rest_is_still_matched_beside_a_question() -> None:
+def test_other_entries_are_matched_beside_an_ambiguous_one() -> None:
     matching = match([wanted("one"), wanted("two"), wanted("new")], [ONE, live(5, "two"), TWO])
     assert codes(matching) == ["E202"]
     assert pairs(matching) == {"one": 1}
@@ -337,7 +337,7 @@ def test_hidden_characters_of_a_live_name_are_shown_as_escapes() -> None:
     assert describe(row) == "one\\u{202e}\\x0a (id 7, eu\\x1b[31m, Fi\\x0dle, 0 items, created unknown)"
 
 
-def test_what_the_server_says_of_a_bucket_tells_it_from_its_namesake() -> None:
+def test_the_message_describes_namesakes_by_server_data() -> None:
     row = replace(ONE, facts={"num": 1, "created_at": "2016-05-01 07:10:16"})
     assert describe(row) == "one (id 1, eu-west-1, File, 1 item, created 2016-05-01 07:10:16)"
     assert describe(replace(ONE, facts={})) == "one (id 1, eu-west-1, File, unknown number of items, created unknown)"

@@ -38,7 +38,7 @@ def test_a_mark_is_written_only_with_a_stack_and_ownership(
     assert Manifest(stack=stack, ownership=ownership).mark == mark
 
 
-def test_nothing_is_pruned_and_thirty_percent_may_go_unless_it_is_said() -> None:
+def test_by_default_nothing_is_pruned_and_thirty_percent_can_be_deleted() -> None:
     assert Manifest().prune == "never"
     assert Manifest().deletes_limit == Limit(30, percent=True)
 
@@ -50,6 +50,6 @@ def test_a_uid_is_a_number_or_unknown(shown: object, uid: int | None) -> None:
     assert replace(live, facts={}).uid is None
 
 
-def test_an_approval_and_a_reference_read_as_people_write_them() -> None:
+def test_approvals_and_references_are_shown_as_they_are_written() -> None:
     assert str(Approval("replace", 8881, "OPS-311")) == "replace:8881"
     assert str(Reference("base-project", 7, "radio")) == "base-project radio (id 7)"

@@ -60,7 +60,7 @@ def test_a_bucket_without_an_entry_is_explained_by_removed_or_by_the_mark_of_ano
 
 
 @pytest.mark.parametrize(("manifest", "protect", "there", "add", "remove", "reason"), MARKS)
-def test_marks_are_added_and_removed_only_where_they_are_missing_or_there(
+def test_marks_are_added_if_missing_and_removed_if_present(
     manifest: Manifest,
     protect: bool | None,
     there: tuple[str, ...] | None,
@@ -83,12 +83,12 @@ def after(manifest: Manifest, account: MemoryAccount) -> dict[str, tuple[list[st
     return {row.name: (row.attrs["labels"], row.marks) for row in account.observe().rows}
 
 
-def test_marks_are_added_to_the_live_labels_where_labels_are_not_managed() -> None:
+def test_if_labels_are_not_managed_marks_are_added_to_the_live_labels() -> None:
     account = MemoryAccount.with_buckets({"name": "one", "labels": ["TV", "Music"]})
     assert after(replace(OURS, desired=(entry("one"),)), account) == {"one": (["Music", "TV"], ("acrsync:radio",))}
 
 
-def test_marks_are_no_part_of_the_labels_that_are_managed() -> None:
+def test_marks_are_not_part_of_managed_labels() -> None:
     account = MemoryAccount.with_buckets({"name": "one", "labels": ["TV", "acrsync:radio"]})
     manifest = replace(OURS, desired=(entry("one", labels=["TV"]),))
     assert plan_for(manifest, account).work == ()
@@ -148,7 +148,7 @@ def test_forget_leaves_labels_and_protection() -> None:
         (20, (), 20),
     ],
 )
-def test_our_uid_is_the_one_that_is_said_else_the_only_one_listed(
+def test_our_uid_is_the_one_that_is_set_or_the_only_one_listed(
     said: int | None, listed: tuple[int | None, ...], uid: int | None
 ) -> None:
     rows = tuple(replace(live(number, "one"), facts={"uid": shown}) for number, shown in enumerate(listed))
@@ -166,7 +166,7 @@ def test_a_bucket_that_others_share_does_not_tell_whose_account_it_is(rows: tupl
     assert account_uid(Manifest(), Snapshot(rows)) == uid
 
 
-def test_an_account_that_lists_only_what_others_share_is_as_good_as_empty() -> None:
+def test_an_account_that_lists_only_shared_buckets_counts_as_empty() -> None:
     manifest = Manifest(tuple(entry(name) for name in ("c", "b", "a")), account_uid=19)
     plan = make_plan(manifest, Snapshot((MUSIC,)))
     assert [[change.name for change in wave] for wave in plan.waves] == [["a"], ["b", "c"]]
@@ -200,7 +200,7 @@ class WrongAccount(MemoryAccount):
         return replace(created, facts={**created.facts, "uid": 20})
 
 
-def test_in_an_empty_account_nothing_follows_a_first_create_that_lands_elsewhere() -> None:
+def test_in_an_empty_account_changes_stop_if_the_first_create_lands_in_another_account() -> None:
     account = WrongAccount()
     entries = tuple(entry(name) for name in ("c", "b", "a"))
     done = reconcile(Manifest(entries, account_uid=19), account, parallelism=8, stop=threading.Event())
@@ -234,13 +234,13 @@ def test_in_an_empty_account_nothing_follows_a_first_create_that_lands_elsewhere
         (Prune.ACCOUNT, Live(1, {"name": "one"}), False, "neither region nor type is shown"),
     ],
 )
-def test_prune_takes_only_what_it_may(prune: Prune, row: Live, taken: bool, reason: str) -> None:
+def test_prune_deletes_only_allowed_buckets(prune: Prune, row: Live, taken: bool, reason: str) -> None:
     assert prunable(replace(OURS, prune=prune), row) is taken, reason
 
 
 @pytest.mark.parametrize("permission", ["public", "shared", "", None])
 @pytest.mark.parametrize("prune", list(Prune))
-def test_prune_never_takes_what_is_shared(permission: str | None, prune: Prune) -> None:
+def test_prune_never_deletes_a_shared_bucket(permission: str | None, prune: Prune) -> None:
     row = live(1, "one", marks=("acrsync:radio",))
     shared = replace(row, facts={**row.facts, "access_permission": permission})
     assert not prunable(replace(OURS, prune=prune), shared)
@@ -255,7 +255,7 @@ def test_a_shared_bucket_is_managed_when_it_is_named() -> None:
     assert isinstance(change, Update)
 
 
-def test_without_a_mark_prune_by_stack_takes_nothing() -> None:
+def test_without_a_mark_prune_by_stack_deletes_nothing() -> None:
     assert not prunable(Manifest(prune=Prune.STACK), live(1, "one"))
 
 
@@ -283,7 +283,7 @@ def test_protection_cannot_be_lifted_by_the_apply_that_replaces() -> None:
     assert account.writes == []
 
 
-def test_what_is_created_with_a_mark_shows_it_in_the_plan() -> None:
+def test_a_create_with_a_mark_shows_it_in_the_plan() -> None:
     (change,) = make_plan(replace(OURS, desired=(entry("one"),)), Snapshot()).work
     assert isinstance(change, Create)
     assert change.marks == Marks(add=("acrsync:radio",))

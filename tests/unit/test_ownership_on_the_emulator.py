@@ -131,13 +131,13 @@ def test_two_stacks_leave_each_other_alone(there: There) -> None:
     assert there.refused(replace(RADIO, desired=(entry("news", labels=["Radio"]),))) == ["takeover"]
 
 
-def test_a_bucket_that_was_there_is_adopted_with_the_labels_it_has(there: There) -> None:
+def test_an_existing_bucket_is_adopted_with_its_labels(there: There) -> None:
     there.begin({"id": 7, "name": "old", "labels": ["Music", "TV"]}, {"id": 8, "name": "bare", "labels": [""]})
     there.apply(replace(RADIO, desired=(entry("old"), entry("bare"))))
     assert there.labels() == {"old": {"Music", "TV", "acrsync:radio"}, "bare": {"acrsync:radio"}}
 
 
-def test_two_buckets_with_one_name_are_told_apart_by_id_only(there: There) -> None:
+def test_two_buckets_with_one_name_are_distinguished_only_by_id(there: There) -> None:
     there.begin({"id": 7, "name": "twin"}, {"id": 8, "name": "twin", "type": "Live"}, {"id": 9, "name": "other"})
     assert there.refused(replace(RADIO, desired=(entry("twin"),), prune=Prune.ACCOUNT)) == ["E202"]
     assert there.refused(replace(RADIO, removed=(Removed("twin"),))) == ["E202"]
@@ -172,7 +172,7 @@ def test_rows_of_other_accounts_are_shown_and_never_touched(there: There) -> Non
     assert [(keep.kept, keep.live.id) for keep in done.plan.kept] == [("foreign", 23)]
 
 
-def test_in_an_empty_account_the_first_create_shows_which_account_it_is(there: There) -> None:
+def test_in_an_empty_account_the_first_create_shows_the_uid(there: There) -> None:
     manifest = replace(RADIO, account_uid=20, desired=tuple(entry(name) for name in ("a", "b", "c")))
     done = reconcile(manifest, there.account, parallelism=4, settle_s=0)
     assert [outcome.status for outcome in done.outcomes] == [Status.FAILED, Status.SKIPPED, Status.SKIPPED]
@@ -206,7 +206,7 @@ def test_a_bucket_that_projects_use_is_not_taken_from_them(there: There) -> None
     there.apply(replace(renaming, approvals=approved))
 
 
-def test_where_nobody_may_see_who_uses_a_bucket_it_may_be_in_use(there: There) -> None:
+def test_if_references_cannot_be_read_a_bucket_may_be_in_use(there: There) -> None:
     scopes = ["buckets", "audios", "channels", "projects"]  # none for containers
     poor = {"token": "poor", "uid": 19, "scopes": scopes}
     profile = {"base": there.profile, "foreign_rows": "hidden"}

@@ -22,7 +22,7 @@ def test_each_change_has_one_word(change, action: str) -> None:
     assert action_of(IN_SYNC) == "keep"
 
 
-def test_a_change_bears_the_name_that_the_bucket_will_have() -> None:
+def test_a_change_has_the_new_name_of_the_bucket() -> None:
     names = [change.name for change in (CREATE, RENAME, UPDATE, REPLACE, DELETE, IN_SYNC)]
     assert names == ["radio-live", "archive", "music", "us-bucket", "ads-2019", "test"]
 
@@ -37,13 +37,13 @@ def test_a_change_bears_the_name_that_the_bucket_will_have() -> None:
         (Marks(add=("a",), remove=("x",)), ("a",), ("a",)),
     ],
 )
-def test_marks_that_a_change_does_not_speak_of_stay(
+def test_marks_that_a_change_does_not_mention_stay(
     marks: Marks, there: tuple[str, ...], after: tuple[str, ...]
 ) -> None:
     assert marks.applied_to(there) == after
 
 
-def test_work_comes_in_the_order_of_waves_and_before_what_stays() -> None:
+def test_changes_are_in_wave_order_before_kept_buckets() -> None:
     plan = plan_of((RENAME, CREATE), (DELETE,), kept=(IN_SYNC,))
     assert plan.work == (RENAME, CREATE, DELETE)
     assert tuple(plan.changes) == (RENAME, CREATE, DELETE, IN_SYNC)

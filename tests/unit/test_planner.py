@@ -36,7 +36,7 @@ def plan_of(*entries: Desired, rows: tuple[Live, ...] = (), **manifest: JSON) ->
     return planned(Manifest(entries, **manifest), *rows)
 
 
-def told(plan: Plan) -> list[tuple[str, str]]:
+def actions_of(plan: Plan) -> list[tuple[str, str]]:
     return [(action_of(change), change.name) for change in plan.work]
 
 
@@ -62,25 +62,25 @@ def error_of(plan: Plan) -> str:
 # One entry, one bucket -----------------------------------------------------------------------------------------------
 
 
-def test_a_bucket_that_is_not_there_is_created() -> None:
+def test_a_missing_bucket_is_created() -> None:
     entry = wanted("one", labels=["Music"])
     assert plan_of(entry).work == (Create(entry, "not in the account"),)
 
 
-def test_a_bucket_as_wanted_is_kept_with_its_entry() -> None:
+def test_a_bucket_in_sync_is_kept_with_its_entry() -> None:
     row, entry = live(1, "one"), wanted("one", labels=[])
     plan = plan_of(entry, rows=(row,))
     assert plan.work == ()
     assert plan.kept == (Keep(row, Kept.IN_SYNC, entry),)
 
 
-def test_what_differs_and_can_change_is_updated() -> None:
+def test_a_mutable_field_that_differs_is_an_update() -> None:
     row, entry = live(1, "one", labels=["TV"]), wanted("one", labels=["Music"], metadata_template={"a": {}})
     (change,) = plan_of(entry, rows=(row,)).work
     assert change == Update(entry, row, ("labels", "metadata_template"), "differs in labels, metadata_template")
 
 
-def test_another_name_is_a_rename_and_may_come_with_other_changes() -> None:
+def test_another_name_is_a_rename_and_can_include_other_changes() -> None:
     row, entry = live(1, "one"), wanted("new", was="one", labels=["Music"])
     (change,) = plan_of(entry, rows=(row,)).work
     assert change == Update(entry, row, ("name", "labels"), "differs in name, labels")
@@ -123,7 +123,7 @@ def test_a_field_that_the_manifest_leaves_out_is_not_compared() -> None:
     assert plan_of(wanted("one"), rows=(row,)).work == ()
 
 
-def test_fields_are_told_in_the_order_of_the_table() -> None:
+def test_fields_are_reported_in_the_order_of_the_table() -> None:
     want = {"metadata_template": None, "labels": ["TV"], "net_type": 0, "type": "Live", "region": "x", "name": "b"}
     row = live(1, "a", metadata_template={"x": {}})
     assert differing(want, row.attrs) == ("name", "region", "type", "net_type", "labels", "metadata_template")
@@ -142,7 +142,7 @@ def test_phases_follow_each_other_and_each_is_sorted_by_name() -> None:
     assert waves(plan) == [["o2 -> n1", "o1 -> n2"], ["c1", "c2"], ["u1", "u2"], ["r1", "r2"], ["d1", "d2"]]
 
 
-def test_the_first_create_goes_alone_where_nothing_is_listed() -> None:
+def test_if_the_list_is_empty_the_first_create_has_its_own_wave() -> None:
     entries = [wanted(name) for name in ("c", "a", "b")]
     assert waves(plan_of(*entries)) == [["a"], ["b", "c"]]
     assert waves(plan_of(wanted("a"))) == [["a"]]
@@ -158,7 +158,7 @@ def test_a_chain_of_renames_goes_from_its_end_one_wave_each() -> None:
         assert [change.needs for change in plan.work if isinstance(change, Update)] == [(), (), (3,), (2,)]
 
 
-def test_a_swap_goes_through_a_name_that_nobody_bears() -> None:
+def test_a_swap_uses_a_free_temporary_name() -> None:
     rows = (live(1, "a", labels=["A"]), live(2, "b", labels=["B"]))
     one, two = wanted("b", bucket=1, labels=["TV"]), wanted("a", bucket=2)
     plan = plan_of(one, two, rows=rows)
@@ -200,7 +200,7 @@ def test_two_swaps_at_once_share_their_waves() -> None:
 
 
 @pytest.mark.parametrize("taken", ["b.acrsync-2", "B.ACRSYNC-2"])
-def test_a_temporary_name_is_one_that_nobody_bears(taken: str) -> None:
+def test_a_temporary_name_is_not_taken(taken: str) -> None:
     rows = (live(1, "a"), live(2, "b"), live(3, taken), live(4, "b.acrsync-2-"))
     plan = plan_of(wanted("b", bucket=1), wanted("a", bucket=2), rows=rows)
     assert waves(plan)[0] == ["b -> b.acrsync-2--"]
@@ -218,14 +218,14 @@ def test_a_temporary_name_is_never_too_long() -> None:
     assert plan.work[0].name == "m" * 200 + ".acrsync-2"
 
 
-def test_renames_wait_for_one_another_also_where_names_differ_in_case_only() -> None:
+def test_renames_wait_for_each_other_even_if_names_differ_only_in_case() -> None:
     rows = (live(1, "a"), live(2, "b"))  # most servers take `B` and `b` for one name
     plan = plan_of(wanted("B", was="a"), wanted("c", was="b"), rows=rows)
     assert waves(plan) == [["b -> c"], ["a -> B"]]
     assert [change.needs for change in plan.work if isinstance(change, Update)] == [(), (2,)]
 
 
-def test_a_rename_that_changes_case_only_needs_no_detour() -> None:
+def test_a_rename_that_changes_only_case_needs_no_temporary_name() -> None:
     plan = plan_of(wanted("One", was="one"), rows=(live(1, "one"),))
     assert waves(plan) == [["one -> One"]]
 
@@ -236,7 +236,7 @@ NFD = "Mu\N{COMBINING DIAERESIS}sic"
 @pytest.mark.parametrize(
     "leaver", ["music", "Mu sic", "Müsic", NFD, "MÜSIC", "\N{FULLWIDTH LATIN CAPITAL LETTER M}usic"]
 )
-def test_renames_and_creates_wait_for_whatever_name_a_server_may_take_for_theirs(leaver: str) -> None:
+def test_renames_and_creates_wait_for_equivalent_names(leaver: str) -> None:
     rows = (live(1, leaver), live(2, "x"))
     plan = plan_of(wanted("tunes", bucket=1), wanted("Music", bucket=2), rows=rows)
     assert waves(plan) == [[f"{leaver} -> tunes"], ["x -> Music"]]
@@ -247,14 +247,14 @@ def test_renames_and_creates_wait_for_whatever_name_a_server_may_take_for_theirs
     assert [leavers.of(change) for change in plan.work] == [None, plan.work[0]]
 
 
-def test_a_swap_of_names_that_a_server_may_take_for_one_goes_through_a_temporary_name() -> None:
+def test_a_swap_of_equivalent_names_uses_a_temporary_name() -> None:
     rows = (live(1, "Café"), live(2, "tee"))
     plan = plan_of(wanted("Tée", bucket=1), wanted("cafe", bucket=2), rows=rows)
     assert waves(plan) == [["Café -> Café.acrsync-1"], ["tee -> cafe"], ["Café.acrsync-1 -> Tée"]]
     assert [change.needs for change in plan.work if isinstance(change, Update)] == [(), (1,), (2,)]
 
 
-def test_a_rename_that_waits_for_a_cycle_is_no_part_of_it() -> None:
+def test_a_rename_that_waits_for_a_cycle_is_not_part_of_it() -> None:
     rows = (live(1, "Cafe"), live(2, "Tee"), live(3, "x"), live(4, "y"))
     ends = ("Tee", "Café", "CAFE", "X")
     for order in permutations([wanted(name, bucket=number) for number, name in enumerate(ends, 1)]):
@@ -264,7 +264,7 @@ def test_a_rename_that_waits_for_a_cycle_is_no_part_of_it() -> None:
         ]  # fmt: skip
 
 
-def test_the_leaver_that_is_most_alike_is_waited_for() -> None:
+def test_a_rename_waits_for_the_most_similar_name() -> None:
     rows = (live(1, "Music"), live(2, "müsic"), live(3, "x"), live(4, "y"))  # the server tells accents apart
     entries = [wanted("a", bucket=1), wanted("b", bucket=2), wanted("MUSIC", bucket=3), wanted("MÜSIC", bucket=4)]
     plan = plan_of(*entries, rows=rows)
@@ -273,7 +273,7 @@ def test_the_leaver_that_is_most_alike_is_waited_for() -> None:
     }  # fmt: skip
 
 
-def test_what_takes_the_name_of_a_deleted_bucket_comes_after_the_delete() -> None:
+def test_a_change_that_reuses_a_deleted_name_comes_after_the_delete() -> None:
     rows = (live(1, "Müsic"), live(2, "x"), live(3, "other"))
     gone = Removed("Müsic")
     assert waves(plan_of(wanted("Music"), wanted("new"), rows=rows, removed=(gone,))) == [["new"], ["Müsic"], ["Music"]]
@@ -301,7 +301,7 @@ def test_a_rename_onto_a_name_that_a_replacement_gives_up_is_an_error(name: str)
         f"{HELD} | The name {name} is not free: {describe(rows[0])} has it until new replaces it. | "
         "rename that bucket first, in a separate apply."
     )
-    assert told(plan) == [("replace", "new")]
+    assert actions_of(plan) == [("replace", "new")]
     assert (Kept.UNMANAGED, "two") in kept(plan)
     assert plan.errors[0].span == desired("two").span
 
@@ -309,35 +309,35 @@ def test_a_rename_onto_a_name_that_a_replacement_gives_up_is_an_error(name: str)
 def test_a_create_with_a_name_that_a_replacement_gives_up_is_an_error() -> None:
     plan = plan_of(wanted("new", bucket=1, net_type=2), wanted("Old"), rows=(live(1, "old"),))
     assert error_of(plan).startswith(f"{HELD} | The name Old is not free: old (id 1")
-    assert told(plan) == [("replace", "new")]
+    assert actions_of(plan) == [("replace", "new")]
 
 
 def test_a_replacement_may_keep_its_name_or_take_a_free_one_or_change_its_case() -> None:
     rows = (live(1, "old"), live(2, "same"), live(3, "case"))
     entries = (wanted("new", bucket=1, net_type=2), wanted("same", net_type=2), wanted("Case", was="case", net_type=2))
     plan = plan_of(*entries, rows=rows)
-    assert told(plan) == [("replace", "Case"), ("replace", "new"), ("replace", "same")]
+    assert actions_of(plan) == [("replace", "Case"), ("replace", "new"), ("replace", "same")]
     assert plan.errors == ()
 
 
 # `removed` -----------------------------------------------------------------------------------------------------------
 
 
-def test_removed_deletes_by_name_whatever_prune_says() -> None:
+def test_removed_deletes_by_name_for_every_prune_setting() -> None:
     row = live(1, "one")
     for prune in Prune:
         plan = plan_of(wanted("two"), rows=(row, live(2, "two")), removed=(Removed("one"),), prune=prune)
         assert plan.work == (Delete(row, "listed in `removed`"),)
 
 
-def test_removed_of_what_is_gone_is_nothing() -> None:
+def test_removed_of_a_missing_bucket_changes_nothing() -> None:
     plan = plan_of(removed=(Removed("one"), Removed("two", forget=True)))
     assert (plan.work, plan.diagnostics) == ((), ())
     plan = plan_of(removed=(Removed("one"), Removed("three")), rows=(live(3, "three"),))
-    assert told(plan) == [("delete", "three")]
+    assert actions_of(plan) == [("delete", "three")]
 
 
-def test_removed_of_what_an_entry_means_is_an_error() -> None:
+def test_removed_of_a_bucket_with_an_entry_is_an_error() -> None:
     entry, row = wanted("new", was="one"), live(1, "one")
     span = Span("radio.yaml", 9, 3)
     plan = plan_of(entry, rows=(row,), removed=(Removed("one", span=span),))
@@ -346,7 +346,7 @@ def test_removed_of_what_an_entry_means_is_an_error() -> None:
         f"{describe(row)}. | remove one from `removed`, or the entry from `buckets`."
     )
     assert plan.errors[0].span == span
-    assert told(plan) == [("rename", "new")]  # the rest of the plan is still shown
+    assert actions_of(plan) == [("rename", "new")]  # the rest of the plan is still shown
 
 
 def test_removed_of_two_namesakes_is_an_error_that_shows_both_and_both_stay() -> None:
@@ -357,12 +357,12 @@ def test_removed_of_two_namesakes_is_an_error_that_shows_both_and_both_stay() ->
         f"E202 Two buckets in the account have this name | 2 buckets are named one: {describe(rows[0])}; "
         f"{describe(rows[1])}. | select one of them, by its id instead of the name: {{id: 2}} or {{id: 1}}"
     )
-    assert told(plan) == [("create", "two")]
+    assert actions_of(plan) == [("create", "two")]
     assert kept(plan) == [("unmanaged", "one"), ("unmanaged", "one")]
     assert plan.errors[0].span == span
 
 
-def test_removed_of_a_bucket_in_question_says_nothing_more() -> None:
+def test_removed_of_an_ambiguous_bucket_adds_no_message() -> None:
     rows = (live(2, "new"), live(1, "one"))
     plan = plan_of(wanted("new", was="one"), rows=rows, removed=(Removed("one"),))
     assert [error.code for error in plan.errors] == ["E206"]
@@ -378,7 +378,7 @@ def test_removed_never_means_a_foreign_bucket() -> None:
 OURS = {"stack": "radio", "ownership": True}
 
 
-def test_forget_drops_our_mark_and_leaves_the_bucket() -> None:
+def test_forget_removes_our_mark_and_keeps_the_bucket() -> None:
     row = live(1, "one", marks=("acrsync:protected", "acrsync:radio"), labels=["TV"])
     span = Span("radio.yaml", 9, 3)
     plan = plan_of(wanted("two"), rows=(row, live(2, "two")), removed=(Removed("one", forget=True, span=span),), **OURS)
@@ -389,9 +389,7 @@ def test_forget_drops_our_mark_and_leaves_the_bucket() -> None:
 
 @pytest.mark.parametrize("manifest", [OURS, {}], ids=["ours", "no ownership"])
 @pytest.mark.parametrize("marks", [(), ("acrsync:tv",)])
-def test_a_bucket_that_is_forgotten_already_is_left_whatever_prune_says(
-    manifest: dict[str, JSON], marks: tuple[str, ...]
-) -> None:
+def test_a_forgotten_bucket_is_kept_for_every_prune_setting(manifest: dict[str, JSON], marks: tuple[str, ...]) -> None:
     plan = plan_of(
         wanted("two"),
         rows=(live(1, "one", marks=marks), live(2, "two", marks=("acrsync:radio",) if manifest else ())),
@@ -406,30 +404,30 @@ def test_a_bucket_that_is_forgotten_already_is_left_whatever_prune_says(
 # `prune` -------------------------------------------------------------------------------------------------------------
 
 
-def test_prune_deletes_what_nothing_names() -> None:
+def test_prune_deletes_unnamed_buckets() -> None:
     row = live(1, "one")
     plan = plan_of(wanted("two"), rows=(row, live(2, "two")), prune=Prune.ACCOUNT)
     assert plan.work == (Delete(row, "not in the manifest (`prune: account`)"),)
     assert kept(plan) == [("in sync", "two")]
 
 
-def test_prune_takes_nothing_where_no_bucket_is_named() -> None:
+def test_prune_deletes_nothing_if_no_bucket_is_named() -> None:
     plan = plan_of(rows=(live(1, "one"), live(2, "two")), prune=Prune.ACCOUNT, removed=(Removed("two"),))
-    assert told(plan) == [("delete", "two")]
+    assert actions_of(plan) == [("delete", "two")]
     assert kept(plan) == [("unmanaged", "one")]
 
 
-def test_prune_takes_nothing_that_a_question_is_about() -> None:
+def test_prune_does_not_delete_an_ambiguous_bucket() -> None:
     rows = (live(1, "old"), live(2, "new"), live(3, "twin"), live(4, "twin"), live(5, "Like"), live(6, "seven"))
     entries = [wanted("new", was="old"), wanted("twin"), wanted("like"), wanted("seven", bucket=7), wanted("ok")]
     plan = plan_of(*entries, rows=rows, prune=Prune.ACCOUNT)
     assert [error.code for error in plan.errors] == ["E201", "E202", "E206", "E207"]
-    assert told(plan) == [("create", "ok")]
+    assert actions_of(plan) == [("create", "ok")]
     assert {keep.live.id for keep in plan.kept} == {1, 2, 3, 4, 5, 6}
     assert {keep.kept for keep in plan.kept} == {Kept.UNMANAGED}
 
 
-def test_a_name_that_only_another_account_bears_is_an_error() -> None:
+def test_a_name_that_only_another_account_has_is_an_error() -> None:
     plan = plan_of(wanted("shared"), rows=(live(23, "shared", uid=1), live(2, "mine")), account_uid=19)
     assert error_of(plan).startswith("E208 Name belongs to another account")
     assert plan.work == ()
@@ -439,7 +437,7 @@ def test_a_name_that_only_another_account_bears_is_an_error() -> None:
 
 
 @pytest.mark.parametrize(("key", "value"), [("region", "global"), ("type", "DedupFile"), ("region", "mars-1")])
-def test_what_cannot_be_created_is_an_error_where_it_would_have_to_be(key: str, value: str) -> None:
+def test_an_entry_that_cannot_be_created_is_an_error(key: str, value: str) -> None:
     plan = plan_of(wanted("one", **dict[str, JSON]({key: value})), wanted("two"))
     allowed = "eu-west-1, us-west-2, ap-southeast-1" if key == "region" else "File, Live, LiveRec, LiveTimeshift"
     assert error_of(plan) == (
@@ -447,17 +445,17 @@ def test_what_cannot_be_created_is_an_error_where_it_would_have_to_be(key: str, 
         f"allow. | choose one of {allowed}, or the name of an existing bucket."
     )
     assert plan.errors[0].span == desired("one").span
-    assert told(plan) == [("create", "two")]
+    assert actions_of(plan) == [("create", "two")]
 
 
-def test_what_cannot_be_created_may_exist() -> None:
+def test_a_bucket_that_could_not_be_created_can_exist() -> None:
     rows = (live(1, "one", region="global"), live(2, "two", type="DedupFile"))
     plan = plan_of(wanted("one", region="global", labels=["TV"]), wanted("two", type="DedupFile"), rows=rows)
-    assert told(plan) == [("update", "one")]
+    assert actions_of(plan) == [("update", "one")]
     assert plan.errors == ()
 
 
-def test_a_replacement_that_could_not_be_created_is_an_error_and_the_bucket_stays_in_sight() -> None:
+def test_a_replacement_that_could_not_be_created_is_an_error_and_the_bucket_is_still_shown() -> None:
     row = live(1, "one", region="global")
     plan = plan_of(replace(desired("one", net_type=2, type="File"), id=1), rows=(row,))
     assert error_of(plan).startswith("E209 This value cannot be created | Bucket one would be created with reg")
@@ -486,7 +484,7 @@ def test_regions_belong_to_their_deployment(endpoint: str, region: str, possible
 # What an unfinished replacement left ---------------------------------------------------------------------------------
 
 
-def test_a_lost_bucket_is_created_with_all_that_it_had() -> None:
+def test_a_lost_bucket_is_created_with_all_its_attributes() -> None:
     before = {**live(1, "one", labels=["TV"], net_type=2).attrs, "type": "Live"}
     earlier = left_open("one", before, "acrsync:radio")
     entry = wanted("one", net_type=0)
@@ -498,7 +496,7 @@ def test_a_lost_bucket_is_created_with_all_that_it_had() -> None:
     assert change.desired.attrs["net_type"] == 0
 
 
-def test_what_was_lost_and_is_there_again_is_left_alone() -> None:
+def test_a_lost_bucket_that_exists_again_is_left_alone() -> None:
     earlier = left_open("one", live(1, "one", labels=["TV"]).attrs)
     assert planned(Manifest((wanted("one"),)), live(2, "one"), earlier=earlier).work == ()
 
@@ -513,7 +511,7 @@ def test_a_plan_names_the_account_and_the_endpoint() -> None:
     assert planned(Manifest()).uid is None
 
 
-def test_what_is_kept_comes_by_sort_and_name() -> None:
+def test_kept_buckets_are_sorted_by_kind_and_name() -> None:
     rows = (live(9, "b"), live(8, "a"), live(7, "z", uid=20), live(6, "c"), live(5, "c"))
     plan = planned(Manifest((wanted("b"),), account_uid=19), *rows)
     assert [(keep.kept, keep.live.id) for keep in plan.kept] == [
@@ -521,7 +519,7 @@ def test_what_is_kept_comes_by_sort_and_name() -> None:
     ]  # fmt: skip
 
 
-def test_diagnostics_come_in_reading_order_each_once() -> None:
+def test_diagnostics_are_in_reading_order_without_duplicates() -> None:
     first, second = replace(wanted("b", bucket=8), span=Span("a.yaml", 1, 1)), replace(wanted("a", bucket=9), span=None)
     plan = plan_of(second, first)
     assert [diagnostic.span for diagnostic in plan.diagnostics] == [Span("a.yaml", 1, 1), None]
@@ -533,17 +531,17 @@ def test_a_bucket_that_the_server_stored_under_another_name_is_not_created_again
     entry = desired("talk", region="eu-west-1", type="File")
     plan = make_plan(Manifest((entry,)), Snapshot((live(20, "talk-1"),), ENDPOINT), earlier=earlier)
     assert plan.work == ()
-    (told,) = plan.errors
-    assert (told.code, "`id: 20`" in told.fix) == ("E210", True)
+    (problem,) = plan.errors
+    assert (problem.code, "`id: 20`" in problem.fix) == ("E210", True)
     named = make_plan(Manifest((replace(entry, id=20),)), Snapshot((live(20, "talk-1"),), ENDPOINT), earlier=earlier)
     assert named.can_apply
 
 
-def test_a_claimed_create_that_no_list_shows_is_left_to_a_person_and_stops_nothing_else():
+def test_a_claimed_create_that_no_list_shows_needs_a_person_and_blocks_nothing_else():
     earlier = Earlier((Pending(Action.CREATE, "talk", attrs=PLACE, run="r1", claimed=True),))
     plan = planned(Manifest((wanted("talk"), wanted("news"))), earlier=earlier)
     assert [change.name for change in plan.work] == ["news"]
-    (told,) = plan.errors
-    assert (told.code, plan.can_apply) == ("E212", True)
-    assert "acrsync runs close r1 --reason 'talk was not created'" in told.fix
+    (problem,) = plan.errors
+    assert (problem.code, plan.can_apply) == ("E212", True)
+    assert "acrsync runs close r1 --reason 'talk was not created'" in problem.fix
     assert planned(Manifest((wanted("talk"),)), live(20, "talk", **PLACE), earlier=earlier).errors == ()

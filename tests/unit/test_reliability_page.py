@@ -38,7 +38,7 @@ def test_a_test_that_the_page_names_exists(file: str, test: str) -> None:
     assert test in those_in(file)
 
 
-def test_each_row_says_what_shows_it_and_which_test() -> None:
+def test_each_row_names_its_evidence_and_its_test() -> None:
     assert len(ROWS) == FOUND
     for *_, shown, tests in ROWS:
         assert "::test_" in tests

@@ -136,16 +136,16 @@ FACTS: list[tuple[str, Edit]] = [
 
 
 @pytest.mark.parametrize(("reason", "edit"), MEANING, ids=[case[0] for case in MEANING])
-def test_an_edit_of_the_meaning_is_another_number(reason: str, edit: Edit) -> None:
+def test_an_edit_of_the_meaning_changes_the_digest(reason: str, edit: Edit) -> None:
     assert edit(EVERYTHING) != EVERYTHING or reason == "true is not one"
     assert edit(EVERYTHING).digest != EVERYTHING.digest, reason
 
 
 @pytest.mark.parametrize(("reason", "edit"), FACTS, ids=[case[0] for case in FACTS])
-def test_what_moves_by_itself_is_not_in_the_number(reason: str, edit: Edit) -> None:
+def test_volatile_values_are_not_in_the_digest(reason: str, edit: Edit) -> None:
     assert edit(EVERYTHING).digest == EVERYTHING.digest, reason
 
 
-def test_the_number_of_a_known_plan_never_changes() -> None:
+def test_the_digest_of_a_known_plan_never_changes() -> None:
     """A reviewer's approval must outlive an update of the program: a change here needs a new format version."""
     assert EVERYTHING.digest == "sha256:ec24f10b6ace3dd8532efdf787882071cc83aede2027713fa25efb0b929cee3a"

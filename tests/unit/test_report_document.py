@@ -96,7 +96,7 @@ ACTIONS = [
 
 
 @pytest.mark.parametrize(("change", "actions", "action", "previous"), ACTIONS, ids=[case[2] for case in ACTIONS])
-def test_actions_are_in_the_words_of_terraform(
+def test_actions_use_the_terms_of_terraform(
     change: Work, actions: list[str], action: str, previous: str | None
 ) -> None:
     [entry] = document(plan_of((change,)))["resource_changes"]
@@ -105,7 +105,7 @@ def test_actions_are_in_the_words_of_terraform(
     assert entry["address"] == f"bucket.{change.name}"
 
 
-def test_a_bucket_in_sync_is_a_no_op_and_one_that_nothing_names_is_unmanaged() -> None:
+def test_a_bucket_in_sync_is_a_no_op_and_one_without_an_entry_is_unmanaged() -> None:
     found = document(EVERYTHING)
     assert [entry["name"] for entry in found["resource_changes"] if entry["change"]["actions"] == ["no-op"]] == ["test"]
     assert [(entry["name"], entry["kept"]) for entry in found["unmanaged"]] == [
@@ -115,7 +115,7 @@ def test_a_bucket_in_sync_is_a_no_op_and_one_that_nothing_names_is_unmanaged() -
     ]
 
 
-def test_before_and_after_are_whole_and_a_replacement_names_what_forces_it() -> None:
+def test_before_and_after_are_complete_and_a_replacement_names_its_cause() -> None:
     [entry] = document(plan_of((REPLACE,)))["resource_changes"]
     assert entry["change"]["before"]["region"] == "global"
     assert entry["change"]["after"] == dict(REPLACE.desired.attrs)
@@ -153,8 +153,8 @@ def test_a_run_without_a_plan_is_still_one_document() -> None:
 
 def test_an_apply_adds_its_outcomes_with_the_id_that_a_bucket_has_now() -> None:
     found = document(EVERYTHING, replace(RUN, outcomes=outcomes_of_everything(), verified=True))
-    told = [(entry["name"], entry["status"], entry["id"]) for entry in found["outcomes"]]
-    assert told == [
+    listed = [(entry["name"], entry["status"], entry["id"]) for entry in found["outcomes"]]
+    assert listed == [
         ("archive", "updated", 8881),
         ("radio-live", "unknown", None),
         ("us-bucket", "replaced", 30359),
@@ -163,7 +163,7 @@ def test_an_apply_adds_its_outcomes_with_the_id_that_a_bucket_has_now() -> None:
     assert found["verified"] is True
 
 
-def test_the_text_is_ascii_and_holds_no_command_of_a_pipeline() -> None:
+def test_the_text_is_ascii_without_pipeline_commands() -> None:
     name = "x\u202e##[add-mask]y ##vso[task.complete]\n::error::z ü"
     text = FORMATS["json"](plan_of((Update(desired(name), live(1, "x"), ("name",), ""),)), RUN)
     assert text.isascii()

@@ -42,7 +42,7 @@ def code_of(text: str | bytes) -> str:
     return caught.value.diagnostic.code
 
 
-def test_a_saved_plan_comes_back_as_it_was_planned() -> None:
+def test_a_saved_plan_survives_a_round_trip() -> None:
     saved = load_plan(text_of(EVERYTHING).encode())
     assert saved.plan == EVERYTHING
     assert saved.created_at == datetime(2026, 8, 1, 9, 30, tzinfo=UTC)
@@ -50,7 +50,7 @@ def test_a_saved_plan_comes_back_as_it_was_planned() -> None:
     assert saved.acrsync_version == "0.0.0"
 
 
-def test_absent_null_and_empty_stay_three_things() -> None:
+def test_absent_null_and_empty_stay_different() -> None:
     wanted: list[Attrs] = [
         {"name": "a"},
         {"name": "a", "metadata_template": None},
@@ -63,7 +63,7 @@ def test_absent_null_and_empty_stay_three_things() -> None:
         assert change.desired.attrs == attrs
 
 
-def test_a_plan_that_is_refused_is_refused_when_it_comes_back() -> None:
+def test_a_refused_plan_is_still_refused_after_loading() -> None:
     plan = load_plan(text_of(EVERYTHING)).plan
     assert not plan.can_apply
 
@@ -74,7 +74,7 @@ def test_an_error_of_the_run_that_saved_it_refuses_the_plan_too() -> None:
     assert [diagnostic.code for diagnostic in saved.plan.errors] == ["E401"]
 
 
-def test_reformatting_is_no_edit() -> None:
+def test_reformatting_is_not_an_edit() -> None:
     document = json.loads(text_of(EVERYTHING))
     shuffled = dict(reversed(document.items()))
     assert load_plan(json.dumps(shuffled, ensure_ascii=False, separators=(",", ":"))).plan == EVERYTHING
@@ -111,11 +111,11 @@ UNREADABLE = [
 
 
 @pytest.mark.parametrize(("reason", "text", "code"), UNREADABLE, ids=[case[0] for case in UNREADABLE])
-def test_what_is_no_saved_plan_is_refused(reason: str, text: bytes, code: str) -> None:
+def test_a_file_that_is_not_a_saved_plan_is_refused(reason: str, text: bytes, code: str) -> None:
     assert code_of(text) == code, reason
 
 
-def test_a_plan_that_is_cut_short_is_refused_wherever_it_ends() -> None:
+def test_a_truncated_plan_is_refused() -> None:
     text = text_of(plan_of((CREATE,))).rstrip()
     assert {code_of(text[:end]) for end in range(len(text))} == {"E050"}
     with pytest.raises(AcrsyncError, match="cut off"):
@@ -143,12 +143,12 @@ FACTS: list[tuple[str, Edit]] = [
 
 
 @pytest.mark.parametrize(("reason", "edit"), EDITS + FACTS, ids=[case[0] for case in EDITS + FACTS])
-def test_any_edit_is_found(reason: str, edit: Edit) -> None:
+def test_every_edit_is_detected(reason: str, edit: Edit) -> None:
     assert code_of(edited(edit, sealed=False)) == "E053", reason
 
 
 @pytest.mark.parametrize(("reason", "edit"), EDITS, ids=[case[0] for case in EDITS])
-def test_an_edit_of_the_meaning_is_found_behind_a_new_checksum(reason: str, edit: Edit) -> None:
+def test_an_edit_of_the_meaning_is_detected_despite_a_new_checksum(reason: str, edit: Edit) -> None:
     assert code_of(edited(edit, sealed=True)) == "E053", reason
 
 
@@ -172,7 +172,7 @@ MISFITS: list[tuple[str, Edit, str]] = [
 
 
 @pytest.mark.parametrize(("reason", "edit", "place"), MISFITS, ids=[case[0] for case in MISFITS])
-def test_what_does_not_fit_the_format_is_refused_with_its_place(reason: str, edit: Edit, place: str) -> None:
+def test_a_value_that_does_not_fit_the_format_is_refused_with_its_path(reason: str, edit: Edit, place: str) -> None:
     with pytest.raises(AcrsyncError) as caught:
         load_plan(edited(edit, sealed=True))
     assert caught.value.diagnostic.code == "E054", reason
@@ -201,11 +201,11 @@ CARRIED: dict[type[DataclassInstance], str] = {
 
 
 @pytest.mark.parametrize("noun", CARRIED, ids=str)
-def test_every_part_of_a_plan_is_carried(noun: type[DataclassInstance]) -> None:
+def test_every_part_of_a_plan_is_saved(noun: type[DataclassInstance]) -> None:
     assert " ".join(field.name for field in fields(noun)) == CARRIED[noun]
 
 
-def test_a_message_names_what_to_do() -> None:
+def test_a_message_has_a_fix() -> None:
     with pytest.raises(AcrsyncError) as caught:
         load_plan("{}")
     diagnostic = caught.value.diagnostic
@@ -213,6 +213,6 @@ def test_a_message_names_what_to_do() -> None:
     assert "acrsync plan --out" in diagnostic.fix
 
 
-def test_the_update_of_a_mark_alone_comes_back() -> None:
+def test_an_update_of_marks_only_survives_a_round_trip() -> None:
     plan = plan_of((replace(UPDATE, fields=()),))
     assert load_plan(text_of(plan)).plan == plan

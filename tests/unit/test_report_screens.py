@@ -49,7 +49,7 @@ def of_terminal(number: int) -> tuple[int, int, int]:
 
 
 @pytest.mark.parametrize("background", BACKGROUNDS)
-def test_every_colour_can_be_read_on_light_and_dark_screens(background):
+def test_every_color_is_readable_on_light_and_dark_screens(background):
     for tone in Tone:
         if tone is not Tone.STRONG:
             one, other = luminance(of_terminal(int(tone.rpartition(";")[2]))), luminance(BACKGROUNDS[background])
@@ -83,7 +83,7 @@ LINES = [
 
 
 @pytest.mark.parametrize(("line", "expected", "reason"), LINES, ids=[case[-1] for case in LINES])
-def test_a_line_breaks_between_words_and_hangs(monkeypatch, line, expected, reason):
+def test_a_line_breaks_between_words_and_is_indented(monkeypatch, line, expected, reason):
     monkeypatch.setattr("acrsync.report.wrapping.NARROWEST", 30)
     assert wrapped(line, 30) == expected, reason
     assert wrapped(line, None) == line
@@ -100,7 +100,7 @@ def test_at_sixty_columns_a_plan_has_the_same_words_and_no_line_is_wider():
     assert all(len(line.split()) == 1 for line in too_wide), too_wide
 
 
-def test_what_is_to_be_pasted_means_the_same_when_it_is_broken():
+def test_text_to_paste_means_the_same_after_wrapping():
     text = 'allow:\n  - {guard: replace, id: 8881, reason: "a reason of many words, and of more than fit a line"}'
     assert wrapped(text, 40) != text
     assert yaml.safe_load(wrapped(text, 40)) == yaml.safe_load(text)
@@ -144,7 +144,7 @@ def test_forty_like_creates_are_one_block_with_all_names():
     assert "Plan: 40 to create." in text
 
 
-def test_ten_stand_by_themselves_and_so_does_what_differs():
+def test_ten_changes_and_differing_ones_are_not_grouped():
     assert plan_text(plan_of(creates(10)), style=PLAIN).count("+ radio-") == 10
     mixed = (*creates(11), Create(desired("other", region="us-west-2", type="File"), "not in the account"))
     text = plan_text(plan_of(mixed), style=PLAIN)
@@ -152,7 +152,7 @@ def test_ten_stand_by_themselves_and_so_does_what_differs():
     assert "+ other  # not in the account\n" in text
 
 
-def test_deletes_of_one_shape_are_named_with_their_ids():
+def test_grouped_deletes_are_named_with_their_ids():
     deletes = tuple(Delete(live(number, f"old-{number}"), "listed in `removed`") for number in range(1, 13))
     text = plan_text(plan_of(deletes), style=PLAIN)
     assert "  - 12 buckets, each eu-west-1, File, 0 items  # listed in `removed`\n" in text
@@ -161,7 +161,7 @@ def test_deletes_of_one_shape_are_named_with_their_ids():
     assert "  - full (id 99, eu-west-1, File, 7 items)" in plan_text(plan_of(full), style=PLAIN)
 
 
-def test_updates_of_one_shape_are_one_block_and_renames_never():
+def test_equal_updates_are_grouped_and_renames_never():
     rows = [live(number, f"b{number}", labels=["Old"]) for number in range(1, 13)]
     updates = tuple(Update(desired(row.name, labels=["New"]), row, ("labels",), "differs in labels") for row in rows)
     text = plan_text(plan_of(updates), style=PLAIN)
@@ -174,7 +174,7 @@ def test_updates_of_one_shape_are_one_block_and_renames_never():
     assert plan_text(plan_of(renames), style=PLAIN).count("-> new-b") == 12
 
 
-def test_a_delete_by_prune_says_how_to_let_the_bucket_go():
+def test_a_delete_by_prune_says_how_to_keep_the_bucket():
     delete = Delete(live(5, "moving", marks=("acrsync:radio",)), "not in the manifest (`prune: stack`)")
     plan = plan_of((delete,))
     plan = replace(plan, manifest=replace(plan.manifest, prune=Prune.STACK, stack="radio", ownership=True))

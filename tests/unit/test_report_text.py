@@ -37,7 +37,7 @@ NAMES = [
 
 
 @pytest.mark.parametrize(("value", "expected", "reason"), NAMES, ids=[case[2] for case in NAMES])
-def test_a_value_is_shown_so_that_it_cannot_be_taken_for_another(value: str | None, expected: str, reason: str) -> None:
+def test_a_value_is_shown_unambiguously(value: str | None, expected: str, reason: str) -> None:
     assert shown(value) == expected, reason
 
 
@@ -62,7 +62,7 @@ def test_a_path_reads_as_in_a_program() -> None:
     assert shown_path(("my field", "default")) == '"my field".default'
 
 
-def test_every_status_has_its_words() -> None:
+def test_every_status_has_a_text() -> None:
     assert set(REMARKS) == set(Status)
 
 
@@ -85,7 +85,7 @@ def test_an_outcome_is_one_line(outcome: Outcome, line: str) -> None:
     assert outcome_line(outcome, style=PLAIN) == line
 
 
-def test_what_was_refused_and_is_done_all_the_same_does_not_say_that_nothing_was_sent() -> None:
+def test_a_refused_write_that_was_done_is_not_reported_as_not_sent() -> None:
     before, refused = (
         outcome_line(Outcome(DELETE, Status.ALREADY, wrote=wrote), style=PLAIN) for wrote in (False, True)
     )
@@ -93,7 +93,7 @@ def test_what_was_refused_and_is_done_all_the_same_does_not_say_that_nothing_was
     assert refused.endswith("# as wanted, though the request for it was refused")
 
 
-def test_a_message_reads_place_severity_code_summary_and_then_what_to_do() -> None:
+def test_a_message_has_place_severity_code_summary_detail_and_fix() -> None:
     late = Diagnostic(
         Severity.ERROR, "E302", "Replacement needs approval", "why", "do:\nthis", Span("radio.yaml", 7, 5)
     )
@@ -128,10 +128,10 @@ def test_up_to_ten_unmanaged_buckets_are_named() -> None:
     assert "b8, b9 and 2 more.\n" in plan_text(plan_of(kept=unmanaged(*names)), style=PLAIN)
 
 
-def test_the_text_format_says_everything_of_a_run() -> None:
-    told = error("E001", "No such option", "--colour")
+def test_the_text_format_reports_everything_about_a_run() -> None:
+    given = error("E001", "No such option", "--colour")
     message = "error[E001]: No such option\n  --colour\n"
-    failed = replace(RUN, diagnostics=(told,))
+    failed = replace(RUN, diagnostics=(given,))
     assert FORMATS["text"](None, failed) == message
     assert FORMATS["text"](Plan(), RUN) == plan_text(Plan(), style=PLAIN)
     assert FORMATS["text"](Plan(), failed) == f"{plan_text(Plan(), style=PLAIN)}\n{message}"

@@ -116,12 +116,12 @@ def test_a_gitignore_that_a_full_disk_left_empty_is_written_again(one, where):
     assert (where.parent / ".gitignore").read_text() == "*\n"
 
 
-def test_a_folder_of_ones_own_gets_no_gitignore(tmp_path):
+def test_a_chosen_folder_gets_no_gitignore(tmp_path):
     Machine(tmp_path / "records").run()
     assert list(tmp_path.rglob(".gitignore")) == []
 
 
-def test_looking_leaves_no_trace(one, where):
+def test_reading_runs_creates_no_file(one, where):
     assert one.runs.peek().runs == ()
     assert not where.exists()
 
@@ -138,7 +138,7 @@ def test_an_intent_is_on_disk_before_its_write_is_sent(one, monkeypatch):
 
 @pytest.mark.parametrize("call", ["open", "fsync"])
 @pytest.mark.parametrize(("code", "begins"), [(errno.EACCES, True), (errno.EINVAL, True), (errno.EIO, False)])
-def test_a_folder_that_the_system_cannot_sync_is_used_all_the_same(one, where, monkeypatch, call, code, begins):
+def test_a_folder_that_cannot_be_synced_is_still_used(one, where, monkeypatch, call, code, begins):
     """Windows opens no folder; some file systems sync none. A disk in trouble is another matter."""
     one.take()
     real_open, real_sync = os.open, os.fsync
@@ -163,7 +163,7 @@ def test_a_folder_that_the_system_cannot_sync_is_used_all_the_same(one, where, m
             one.begin()
 
 
-def test_it_says_who_ran_it(one):
+def test_a_record_says_who_ran_it(one):
     who = lines(one.run())[0]["who"]
     assert (who["user"], who["host"]) == ("one", "host")
 
@@ -206,7 +206,7 @@ def test_an_apply_that_does_not_begin_leaves_no_trace(one, where):
     assert not where.exists()
 
 
-def test_on_a_full_disk_no_intent_is_accepted_any_more(one, room):
+def test_on_a_full_disk_no_more_intents_are_accepted(one, room):
     one.take()
     run = one.begin()
     room(run.path.stat().st_size + 10)
@@ -217,7 +217,7 @@ def test_on_a_full_disk_no_intent_is_accepted_any_more(one, room):
         run.intent("create", CREATE, attrs=ATTRS, marks=())
 
 
-def test_on_a_full_disk_an_outcome_is_dropped_and_the_next_run_asks_what_became_of_it(one, two, room):
+def test_on_a_full_disk_an_outcome_is_dropped_and_the_next_run_looks_it_up(one, two, room):
     one.take()
     run = one.begin()
     run.intent("create", CREATE, attrs=ATTRS, marks=())
@@ -232,7 +232,7 @@ def test_on_a_full_disk_an_outcome_is_dropped_and_the_next_run_asks_what_became_
 # Locks.
 
 
-def test_a_run_that_lives_is_waited_for_and_named(one, two):
+def test_a_live_run_is_waited_for_and_named(one, two):
     one.take()
     run = one.begin()
     with pytest.raises(Held, match="one on host") as caught:
@@ -251,7 +251,7 @@ def test_waiting_ends_with_the_other_run(one, two):
     assert len(two.clock.waited) == 1
 
 
-def test_plan_sees_that_an_apply_goes_on(one, two):
+def test_plan_sees_a_running_apply(one, two):
     one.take()
     run = one.begin()
     assert two.runs.peek().holder.run == run.id
@@ -271,7 +271,7 @@ def test_plan_sees_that_an_apply_goes_on(one, two):
         ({"uid": 19}, {"uid": 19, "endpoint": "https://API-V2.acrcloud.com:443/api"}, True),
     ],
 )
-def test_one_account_is_locked_however_it_is_named(where, first, second, excludes):
+def test_an_account_is_locked_under_every_form_of_its_address(where, first, second, excludes):
     one, two = Machine(where, **first), Machine(where, **second)
     two.take(lock_timeout_s=0)
     one.take()
@@ -288,7 +288,7 @@ def test_one_account_is_locked_however_it_is_named(where, first, second, exclude
     two.runs.release()
 
 
-def test_of_two_that_saw_the_same_records_one_begins(one, two):
+def test_only_one_of_two_runs_that_read_the_same_records_begins(one, two):
     one.take()
     two.take()
     one.begin()
@@ -327,7 +327,7 @@ def writer(where):
         process.kill()
 
 
-def test_another_process_that_runs_is_told_from_one_that_crashed(writer, one):
+def test_a_running_process_is_distinguished_from_a_crashed_one(writer, one):
     with pytest.raises(Held, match=writer.run_id):
         one.take(lock_timeout_s=0)
     writer.send_signal(signal.SIGKILL)
@@ -357,7 +357,9 @@ def boot(monkeypatch, tmp_path):
         (1000, True, LANDING_S + SETTLE_S, "another start of the machine: its clock began anew"),
     ],
 )
-def test_a_crash_is_waited_for_once_and_from_what_is_known(boot, one, two, later_s, other_boot, waits_s, reason):
+def test_the_wait_after_a_crash_happens_once_and_counts_from_known_times(
+    boot, one, two, later_s, other_boot, waits_s, reason
+):
     one.run()
     if other_boot:
         boot.write_text("second\n")
@@ -395,7 +397,7 @@ def test_a_clock_that_was_set_changes_no_wait(boot, one, two):
         ([CREATED], 0, False, "verified"),
     ],
 )
-def test_only_what_may_land_is_waited_for(boot, one, two, outcomes, ends, waits, reason):
+def test_only_requests_that_may_still_land_are_waited_for(boot, one, two, outcomes, ends, waits, reason):
     one.run(*outcomes, ends=ends)
     two.take()
     assert bool(two.clock.waited) is waits, reason
@@ -411,13 +413,13 @@ def test_a_run_that_was_killed_before_its_first_intent_is_not_waited_for(one, tw
 # What is left behind.
 
 
-def test_a_run_that_left_nothing_is_closed_by_itself(one, two):
+def test_a_run_that_left_nothing_open_is_closed_automatically(one, two):
     run = one.run(CREATED, ends=0)
     assert (lines(run)[-1]["event"], lines(run)[-1]["open"]) == ("end", 0)
     assert two.runs.peek().unfinished == ()
 
 
-def test_a_later_run_closes_it_when_its_list_settles_what_is_open(one, two):
+def test_a_later_run_closes_it_if_its_list_settles_the_open_changes(one, two):
     run = one.run()
     two.take()
     later = two.begin(rows=[TALK])
@@ -440,7 +442,7 @@ def test_another_form_of_the_address_is_the_same_account(one, where):
     other.runs.release()
 
 
-def test_a_run_can_be_given_up_by_hand(one, two):
+def test_a_run_can_be_closed_manually(one, two):
     run = one.run()
     two.take()
     two.runs.close(run.id, reason="seen to by hand")
@@ -458,7 +460,7 @@ def test_history_has_every_run(one, two):
 
 
 @pytest.mark.parametrize("kept", [0, 1, 10, -2])
-def test_a_line_that_a_crash_cut_short_does_not_count_and_its_record_can_be_closed(one, two, kept):
+def test_a_line_truncated_by_a_crash_is_ignored_and_its_record_can_be_closed(one, two, kept):
     run = one.run(intends=False)
     whole = run.path.read_bytes()
     run.path.write_bytes(whole + b'{"event": "intent", "time": "2026'[:kept])
@@ -468,7 +470,7 @@ def test_a_line_that_a_crash_cut_short_does_not_count_and_its_record_can_be_clos
     assert [line["event"] for line in lines(run)] == ["run", "closed"]
 
 
-def test_a_crash_before_the_first_line_was_whole_left_nothing_behind(one, two):
+def test_a_crash_before_the_first_complete_line_leaves_nothing_open(one, two):
     run = one.run()
     run.path.write_bytes(run.path.read_bytes()[:100])
     assert two.take().runs == ()
@@ -483,7 +485,7 @@ def test_damage_is_an_error_that_names_the_file(one, two):
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("nowhere")])
-def test_what_is_not_a_file_is_an_error_and_does_not_hang(one, where, make):
+def test_a_record_that_is_not_a_file_is_an_error_and_does_not_hang(one, where, make):
     where.mkdir(parents=True)
     make(where / "20260101T000000Z-000000.jsonl")
     with pytest.raises(AcrsyncError, match="cannot be read"):

@@ -89,7 +89,7 @@ def test_a_push_url_is_where_runs_are_kept(project: Path):
     used(opened("origin", project))
 
 
-def test_other_urls_count_as_they_do_for_git(project: Path):
+def test_insteadof_urls_count_as_in_git(project: Path):
     git("remote", "add", "origin", "short:remote.git", folder=project)
     git("config", f"url.{project.parent}/.insteadOf", "short:", folder=project)
 
@@ -142,7 +142,7 @@ HOSTILE = """
 """
 
 
-def test_what_a_person_has_configured_for_daily_work_changes_nothing(project: Path, tmp_path: Path):
+def test_the_users_git_configuration_changes_nothing(project: Path, tmp_path: Path):
     hooks, ran = tmp_path / "template" / "hooks", tmp_path / "ran"
     hooks.mkdir(parents=True)
     for name in ("pre-push", "reference-transaction", "post-update"):
@@ -196,7 +196,7 @@ def test_the_password_of_a_url_reaches_the_server_and_no_command_line(project: P
     assert "***@" in store.where
 
 
-def test_a_password_is_taken_as_the_url_encodes_it_and_shown_in_no_form(project: Path, tmp_path: Path):
+def test_a_password_is_decoded_from_the_url_and_never_shown(project: Path, tmp_path: Path):
     password = "p@ss/w%rd'x"
     wanted = "Basic " + base64.b64encode(f"me:{password}".encode()).decode()
     encoded = "p%40ss%2Fw%25rd%27x"
@@ -251,7 +251,7 @@ def test_settings_in_the_environment_are_kept(project: Path, tmp_path: Path):
         used(opened(remote, project, GIT_CONFIG_COUNT="1", GIT_CONFIG_KEY_0=name, GIT_CONFIG_VALUE_0=value))
 
 
-def test_credentials_that_a_job_has_twice_are_sent_once(project: Path, tmp_path: Path):
+def test_credentials_that_are_configured_twice_are_sent_once(project: Path, tmp_path: Path):
     """By a checkout that keeps them and by the action: a server refuses two such headers."""
     with served(tmp_path, wanted=BASIC) as (url, _):
         name, value = f"http.{url}/.extraheader", f"AUTHORIZATION: {BASIC}"
@@ -277,7 +277,7 @@ def refused(action: Callable[[], object]) -> StoreError:
     return caught.value
 
 
-def test_a_job_that_may_only_read_is_told_which_permission_is_missing(project: Path, tmp_path: Path):
+def test_if_a_job_can_only_read_the_missing_permission_is_named(project: Path, tmp_path: Path):
     with served(tmp_path, wanted=BASIC, readers=True) as (url, _):
         store = opened(f"{url}/remote.git", project)
         assert store.read() is None
@@ -287,13 +287,13 @@ def test_a_job_that_may_only_read_is_told_which_permission_is_missing(project: P
     assert "403" in error.detail
 
 
-def test_without_credentials_nobody_is_asked_for_a_password(project: Path, tmp_path: Path):
+def test_without_credentials_there_is_no_password_prompt(project: Path, tmp_path: Path):
     with served(tmp_path, wanted=BASIC) as (url, _):
         assert refused(opened(f"{url}/remote.git", project).read).diagnostic.code == "E071"
 
 
 @pytest.mark.parametrize("remote", ["/nowhere/at-all.git", "file:///nowhere/at-all.git"])
-def test_a_repository_that_is_not_there_is_a_refusal(project: Path, remote: str):
+def test_a_missing_repository_is_a_refusal(project: Path, remote: str):
     store = opened(remote, project)
 
     for action in (store.read, lambda: store.swap(b"x", expected=None, note="no")):
@@ -301,14 +301,14 @@ def test_a_repository_that_is_not_there_is_a_refusal(project: Path, remote: str)
         assert (error.code, error.fix) == ("E071", "correct the URL, or create the repository.")
 
 
-def test_a_server_out_of_reach_is_told_from_one_that_refuses(project: Path):
+def test_an_unreachable_server_is_distinguished_from_one_that_refuses(project: Path):
     store = opened("http://127.0.0.1:9/remote.git", project)
 
     assert refused(store.read).diagnostic.code == "E070"
     assert refused(lambda: store.swap(b"x", expected=None, note="no")).diagnostic.code == "E070"
 
 
-def test_a_hook_of_the_server_that_declines_is_a_refusal_with_its_words(project: Path, tmp_path: Path):
+def test_a_declining_server_hook_is_a_refusal_with_its_message(project: Path, tmp_path: Path):
     hook = tmp_path / "remote.git" / "hooks" / "pre-receive"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\nexit 1\n")
@@ -325,7 +325,7 @@ def test_a_ref_that_acrsync_did_not_write_is_damage(project: Path):
     assert refused(opened("../remote.git", project).read).diagnostic.code == "E072"
 
 
-def test_a_remote_that_is_not_there_names_those_that_are(project: Path):
+def test_an_unknown_remote_is_reported_with_the_existing_ones(project: Path):
     git("remote", "add", "upstream", "../remote.git", folder=project)
 
     with pytest.raises(AcrsyncError) as caught:
@@ -341,7 +341,7 @@ def test_outside_a_repository_a_remote_has_no_meaning(tmp_path: Path):
     assert "not a git repository" in caught.value.diagnostic.detail
 
 
-def test_without_a_git_program_that_is_said(project: Path):
+def test_a_missing_git_program_is_reported(project: Path):
     with pytest.raises(AcrsyncError) as caught:
         opened("origin", project, PATH=str(project))
     assert caught.value.diagnostic.code == "E083"
@@ -392,7 +392,7 @@ def test_a_fresh_runner_fetches_one_commit_however_long_the_history_is(project: 
         assert len(asked) == 2, asked
 
 
-def test_temporary_repositories_go_with_their_store(project: Path):
+def test_temporary_repositories_are_deleted_with_their_store(project: Path):
     store = opened("../remote.git", project)
     folder = Path(store._git._environment["GIT_DIR"])
     assert folder.is_dir()

@@ -69,7 +69,7 @@ def test_an_account_without_history_is_free(one):
     assert one.clock.waited == []
 
 
-def test_looking_changes_nothing(store, one):
+def test_reading_runs_changes_nothing(store, one):
     one.runs.peek()
     one.take()
     assert store.stored is None
@@ -81,7 +81,7 @@ def test_the_plan_is_in_the_store_before_anything_is_sent(store, one, two):
     assert [(left.name, left.undecided) for left in run.open] == [("talk", True)]
 
 
-def test_a_held_account_is_waited_for_and_its_holder_named(one, two):
+def test_a_held_lease_is_waited_for_and_its_holder_named(one, two):
     run = one.run()
 
     def goes_on():
@@ -95,11 +95,11 @@ def test_a_held_account_is_waited_for_and_its_holder_named(one, two):
     assert sum(two.clock.waited) == 20
 
 
-def test_people_are_told_who_holds_the_account_and_when_its_time_is_over(one, two):
+def test_the_message_names_the_holder_and_the_end_of_its_lease(one, two):
     one.run()
-    told = []
-    two.runs.wait_until_free(lock_timeout_s=0, notify=lambda said: told.append((sum(two.clock.waited), said)))
-    (at_first, holder), (later, cut_off) = told
+    notices = []
+    two.runs.wait_until_free(lock_timeout_s=0, notify=lambda said: notices.append((sum(two.clock.waited), said)))
+    (at_first, holder), (later, cut_off) = notices
     assert (at_first, "one on host" in holder) == (0, True)
     assert (later, "cut off" in cut_off) == (TTL_S, True)
 
@@ -112,13 +112,13 @@ def test_waiting_ends_with_the_other_run(one, two):
     assert two.clock.waited == [2.0]
 
 
-def test_a_dead_holder_costs_its_time_and_that_of_what_it_sent(one, two):
+def test_after_a_dead_holder_the_wait_is_ttl_plus_the_time_of_its_requests(one, two):
     one.run()
     two.take(lock_timeout_s=0)
     assert sum(two.clock.waited) == pytest.approx(TTL_S + LANDING_S + SETTLE_S)
 
 
-def test_a_dead_holder_of_which_nothing_is_open_costs_its_time_only(one, two):
+def test_after_a_dead_holder_with_nothing_open_the_wait_is_the_ttl(one, two):
     one.run().outcome(CREATED)
     one.renew()
     two.take()
@@ -136,7 +136,7 @@ def test_a_run_is_waited_for_once(one, two, store):
     assert three.clock.waited == []
 
 
-def test_a_run_with_nothing_to_do_settles_what_it_sees(one, two, store):
+def test_a_run_without_changes_settles_open_changes(one, two, store):
     one.run()
     two.take()
     two.runs.settle(rows=[TALK])
@@ -147,7 +147,7 @@ def test_a_run_with_nothing_to_do_settles_what_it_sees(one, two, store):
     assert [json.loads(line).get("by") for line in record.splitlines()[-2:]] == ["", ""], "no run found it"
 
 
-def test_a_look_within_the_time_costs_no_request(one, store):
+def test_a_check_within_the_ttl_sends_no_request(one, store):
     run = one.run()
     swaps = store.swaps
     one.clock.seconds += TTL_S * 0.94
@@ -156,7 +156,7 @@ def test_a_look_within_the_time_costs_no_request(one, store):
 
 
 @pytest.mark.parametrize("clock", ["all", "asleep", "wall"])
-def test_out_of_time_by_any_clock_it_renews_and_looks_again(one, store, clock):
+def test_if_any_clock_is_past_the_ttl_the_lease_is_renewed_and_checked_again(one, store, clock):
     run = one.run()
     swaps = store.swaps
     match clock:
@@ -171,7 +171,7 @@ def test_out_of_time_by_any_clock_it_renews_and_looks_again(one, store, clock):
     assert store.swaps == swaps + 1
 
 
-def test_a_renewal_that_took_too_long_is_none(one, store):
+def test_a_renewal_that_took_too_long_does_not_count(one, store):
     run = one.run()
     one.clock.seconds += TTL_S
 
@@ -185,12 +185,12 @@ def test_a_renewal_that_took_too_long_is_none(one, store):
     assert caught.value.diagnostic.fix == "run apply again."
 
 
-def test_a_run_renews_three_times_within_its_time(one):
+def test_a_run_renews_three_times_within_its_ttl(one):
     one.run()
     assert one.clock.every_s == [TTL_S / 3]
 
 
-def test_whoever_was_taken_over_sends_nothing_more(one, two):
+def test_after_a_takeover_the_old_run_sends_nothing(one, two):
     run = one.run()
     two.take()
     two.begin()
@@ -201,7 +201,7 @@ def test_whoever_was_taken_over_sends_nothing_more(one, two):
         run.end(rows=None, **WELL)
 
 
-def test_a_holder_whose_time_is_over_goes_on_if_nobody_took_over(one, two):
+def test_an_expired_holder_continues_if_there_was_no_takeover(one, two):
     run = one.run()
     two.take()
     one.clock.seconds += 10 * TTL_S
@@ -210,7 +210,7 @@ def test_a_holder_whose_time_is_over_goes_on_if_nobody_took_over(one, two):
         two.begin()
 
 
-def test_of_two_that_saw_the_same_version_one_begins(one, two):
+def test_only_one_of_two_runs_that_read_the_same_version_begins(one, two):
     one.take()
     two.take()
     one.begin()
@@ -219,7 +219,7 @@ def test_of_two_that_saw_the_same_version_one_begins(one, two):
 
 
 @pytest.mark.parametrize("trouble", ["before", "after", "late", "twice"])
-def test_a_swap_without_an_answer_is_looked_for(one, two, store, trouble):
+def test_a_swap_without_an_answer_is_read_back(one, two, store, trouble):
     troubles = [trouble]
     store.trouble = lambda: troubles.pop() if troubles else ""
     run = one.run()
@@ -228,7 +228,7 @@ def test_a_swap_without_an_answer_is_looked_for(one, two, store, trouble):
 
 
 @pytest.mark.parametrize("trouble", ["before", "after", "late", "twice"])
-def test_an_end_without_an_answer_is_looked_for(one, two, store, trouble):
+def test_an_end_without_an_answer_is_read_back(one, two, store, trouble):
     run = one.run()
     run.outcome(CREATED)
     troubles = [trouble]
@@ -247,7 +247,7 @@ def test_each_swap_has_a_nonce_of_its_own(one, store):
     assert len(set(seen)) == 4
 
 
-def test_a_store_that_cannot_be_reached_ends_the_time_but_not_the_run(one, store, monkeypatch):
+def test_if_the_store_is_unreachable_the_lease_expires_but_the_run_does_not_end(one, store, monkeypatch):
     run = one.run()
 
     def unreachable(*args, **kwargs):
@@ -272,7 +272,7 @@ def test_outcomes_follow_with_the_renewals(one, two):
     assert not two.runs.peek().shown_by([], now=two.clock.wall())
 
 
-def test_what_is_open_stays_open_through_other_runs(one, two, store):
+def test_open_changes_stay_open_through_other_runs(one, two, store):
     run = one.run()
     run.outcome(Outcome(CREATE, Status.FAILED, live=live(20, "talk-1"), wrote=True))
     run.end(exit_code=6, verified=False, rows=None, managed={})
@@ -283,7 +283,7 @@ def test_what_is_open_stays_open_through_other_runs(one, two, store):
     assert [left.elsewhere for left in Machine(store).take().open] == [(20, "talk-1")]
 
 
-def test_the_list_at_the_end_of_a_run_closes_what_earlier_ones_left_open(one, two, store):
+def test_the_list_at_the_end_of_a_run_closes_open_changes_of_earlier_runs(one, two, store):
     run = one.run()
     run.outcome(Outcome(CREATE, Status.FAILED, live=live(20, "talk-1"), wrote=True))
     run.end(exit_code=6, verified=False, rows=None, managed={})
@@ -295,7 +295,7 @@ def test_the_list_at_the_end_of_a_run_closes_what_earlier_ones_left_open(one, tw
     assert json.loads(store.records[run.id].splitlines()[-1])["by"] == second.id
 
 
-def test_a_lost_bucket_that_a_run_creates_with_other_labels_is_lost_no_more(one, two):
+def test_a_lost_bucket_that_a_run_creates_with_other_labels_is_settled(one, two):
     run = one.run(rows=[MUSIC], change=MOVE)
     run.outcome(Outcome(MOVE, Status.FAILED, wrote=True))
     run.end(exit_code=6, verified=False, rows=[], managed={})
@@ -307,7 +307,7 @@ def test_a_lost_bucket_that_a_run_creates_with_other_labels_is_lost_no_more(one,
     assert two.runs.peek().unfinished == ()
 
 
-def test_the_record_of_a_run_stays_whole_when_later_ones_end(one, store):
+def test_the_record_of_a_run_stays_complete_when_later_runs_end(one, store):
     for _ in range(2):
         run = one.run()
         run.outcome(CREATED)
@@ -316,7 +316,7 @@ def test_the_record_of_a_run_stays_whole_when_later_ones_end(one, store):
     assert events == [["run", "intent", "outcome", "end"]] * 2
 
 
-def test_what_is_managed_is_kept_for_each_environment(one):
+def test_managed_buckets_are_kept_for_each_environment(one):
     for environment in ("staging", "prod"):
         run = one.run(environment=environment)
         run.outcome(CREATED)
@@ -326,7 +326,7 @@ def test_what_is_managed_is_kept_for_each_environment(one):
     assert kept == [("staging", {20: "talk"}), ("prod", {20: "talk"})]
 
 
-def test_a_run_of_which_nothing_is_open_shrinks_to_what_later_ones_need(one, store):
+def test_a_run_with_nothing_open_is_reduced_to_what_later_runs_need(one, store):
     run = one.run()
     run.outcome(CREATED)
     run.end(rows=[TALK], **WELL)
@@ -338,7 +338,7 @@ def test_a_run_of_which_nothing_is_open_shrinks_to_what_later_ones_need(one, sto
     ]  # fmt: skip
 
 
-def test_an_old_run_is_forgotten_if_a_newer_one_says_what_is_managed(one, store):
+def test_an_old_run_is_dropped_if_a_newer_one_lists_the_managed_buckets(one, store):
     for _ in range(3):
         run = one.run()
         run.outcome(CREATED)
@@ -347,7 +347,7 @@ def test_an_old_run_is_forgotten_if_a_newer_one_says_what_is_managed(one, store)
     assert len(json.loads(store.stored.data)["runs"]) == 1
 
 
-def test_a_run_can_be_given_up_by_hand(one, two, store):
+def test_a_run_can_be_closed_manually(one, two, store):
     run = one.run()
     run.outcome(Outcome(CREATE, Status.FAILED, live=live(20, "talk-1"), wrote=True))
     run.end(exit_code=6, verified=False, rows=None, managed={})
@@ -357,7 +357,7 @@ def test_a_run_can_be_given_up_by_hand(one, two, store):
     assert json.loads(store.records[run.id].splitlines()[-1])["reason"] == "seen to by hand"
 
 
-def test_history_tells_of_runs_that_the_object_has_forgotten(one, store):
+def test_history_includes_runs_that_the_object_no_longer_holds(one, store):
     run = one.run()
     run.outcome(CREATED)
     run.end(rows=[TALK], **WELL)
@@ -366,7 +366,7 @@ def test_history_tells_of_runs_that_the_object_has_forgotten(one, store):
     assert [line["event"] for line in lines] == ["run", "intent", "outcome", "end"]
 
 
-def test_history_tells_what_a_later_run_found_of_one_that_is_still_open(one, two, store):
+def test_history_shows_what_a_later_run_found_about_an_open_one(one, two, store):
     run = one.run()
     run.outcome(Outcome(CREATE, Status.UNKNOWN, wrote=True, lost="create"))
     run.end(exit_code=6, verified=False, rows=None, managed={})
@@ -401,7 +401,7 @@ def test_a_damaged_object_is_an_error(one, store, data):
     assert caught.value.diagnostic.fix == "restore an older version of it."
 
 
-def test_a_run_that_is_given_up_renews_no_more(one):
+def test_a_closed_run_no_longer_renews(one):
     one.run()
     one.runs.release()
     assert one.clock.tasks == []
@@ -425,7 +425,7 @@ def test_a_strict_run_claims_each_create_with_one_request(store, strict, two):
     assert [(left.name, left.undecided, left.claimed) for left in two.runs.peek().open] == [("talk", True, True)]
 
 
-def test_what_a_strict_run_did_not_claim_was_not_sent(strict, two):
+def test_a_create_that_a_strict_run_did_not_claim_was_not_sent(strict, two):
     strict.run()
     two.take()
     assert sum(two.clock.waited) == pytest.approx(TTL_S)
@@ -452,7 +452,7 @@ def test_a_claim_is_settled_by_the_list_that_shows_its_bucket(store, strict, two
     assert Machine(store).take().unfinished == ()
 
 
-def test_a_claim_is_given_up_by_hand(store, strict, two):
+def test_a_claim_can_be_closed_manually(store, strict, two):
     run = strict.run()
     claim(run)
     two.take()
@@ -462,7 +462,7 @@ def test_a_claim_is_given_up_by_hand(store, strict, two):
     assert Machine(store).take().open == ()
 
 
-def test_nothing_is_claimed_once_another_run_has_taken_over(strict, two):
+def test_after_a_takeover_nothing_is_claimed(strict, two):
     run = strict.run()
     two.run()
     with pytest.raises(LeaseLost, match="another run has taken over"):

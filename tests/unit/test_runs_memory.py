@@ -91,14 +91,14 @@ OTHER_NAME = Outcome(CREATE, Status.FAILED, live=live(20, "talk-1"), wrote=True)
     ],
 )
 @pytest.mark.parametrize("ends", [False, True])
-def test_what_is_open_follows_from_how_a_change_ended(change, outcome, is_open, undecided, reason, ends):
+def test_the_outcome_of_a_change_decides_whether_it_is_open(change, outcome, is_open, undecided, reason, ends):
     run = past_run(lines_of(change, outcomes=[outcome] if outcome else [], ends=ends))
     assert [(left.name, left.undecided) for left in run.open] == [(change.name, undecided)] * is_open, reason
     assert run.crashed is not ends
     assert run.done == (ends and not is_open)
 
 
-def test_what_was_stored_under_another_name_is_closed_when_it_is_gone_or_has_the_name_that_was_wanted():
+def test_a_bucket_stored_under_another_name_is_closed_if_it_is_gone_or_has_the_right_name():
     for change, outcome in (
         (CREATE, OTHER_NAME),
         (RENAME, Outcome(RENAME, Status.FAILED, live=live(8, "newe"), wrote=True)),
@@ -138,7 +138,7 @@ def test_a_new_bucket_that_a_lost_create_may_have_made_is_its_alias(stored):
         (MOVE, Outcome(MOVE, Status.FAILED, wrote=True), [], None, False, "known already"),
     ],
 )
-def test_a_list_settles_what_is_open_or_leaves_it_so(change, outcome, rows, status, closes, reason):
+def test_a_list_settles_open_changes_or_leaves_them_open(change, outcome, rows, status, closes, reason):
     lines = lines_of(change, outcomes=[outcome] if outcome else [], ends=True)
     run = after(lines, rows)
     assert run.closed is closes, reason
@@ -147,19 +147,19 @@ def test_a_list_settles_what_is_open_or_leaves_it_so(change, outcome, rows, stat
     assert not any(left.undecided for left in run.open), "one list is enough"
 
 
-def test_what_another_name_hides_is_known_by_its_id():
+def test_a_bucket_stored_under_another_name_is_found_by_its_id():
     run = after(lines_of(CREATE), [live(20, "talk-1")])
     assert [left.elsewhere for left in run.open] == [(20, "talk-1")]
 
 
-def test_two_creates_of_one_run_are_not_taken_for_each_other():
+def test_two_creates_of_one_run_are_not_confused():
     other = Create(desired("talk-1", region="eu-west-1", type="File"), "")
     run = after(lines_of(CREATE, other), [live(20, "talk-1")])
     assert run.closed
     assert run.counts == {"adopted": 1, "skipped": 1}
 
 
-def test_a_lost_bucket_that_a_later_run_created_is_settled_though_its_labels_are_others():
+def test_a_lost_bucket_that_a_later_run_created_is_settled_even_with_other_labels():
     created = Create(desired("music", region="us-west-2", type="File", labels=["New"]), "")
     again = live(21, "music", region="us-west-2", labels=["New"])
     done = [outcome_line(Outcome(created, Status.CREATED, live=again, wrote=True), now=NOW)]
@@ -183,14 +183,14 @@ def test_a_list_must_show_what_was_written_last():
     assert not now.shown_by([*whole, MUSIC], now=NOW)
 
 
-def test_of_two_runs_the_later_one_says_what_a_list_must_show():
+def test_the_later_of_two_runs_decides_what_a_list_must_show():
     first = past_run(lines_of(CREATE, outcomes=[Outcome(CREATE, Status.CREATED, live=TALK, wrote=True)]))
     gone = Delete(TALK, "")
     second = past_run(lines_of(gone, outcomes=[Outcome(gone, Status.DELETED, wrote=True)]))
     assert Known((first, second)).shown_by([], now=NOW)
 
 
-def test_a_reduced_run_still_says_what_a_list_must_show_and_what_is_managed():
+def test_a_reduced_run_keeps_required_ids_and_managed_buckets():
     lines = (*lines_of(CREATE)[:1], end_line(**{**END, "changed": {20: "talk", 8: None}, "managed": {20: "talk"}}))
     small = reduced((*lines, closed_line(by="r1", reason="", now=NOW)), managed=True)
     assert "plan" not in small[0]
@@ -252,12 +252,12 @@ def test_damage_is_an_error_and_never_skipped(damage, why):
 
 
 @pytest.mark.parametrize("kept", [1, 10, -2])
-def test_a_last_line_that_a_crash_cut_short_does_not_count(kept):
+def test_a_last_line_truncated_by_a_crash_is_ignored(kept):
     whole, last = encoded(lines_of(CREATE)[:1]), encoded(lines_of(CREATE)[1:])
     assert decoded(whole + last[:kept]) == decoded(whole)
 
 
-def test_a_last_line_that_only_lacks_its_end_does_not_count_either():
+def test_a_last_line_without_a_newline_is_ignored():
     """Nothing was sent for it: a write begins when its intent is whole on disk."""
     assert decoded(encoded(lines_of(CREATE))[:-1]) == decoded(encoded(lines_of(CREATE)[:-1]))
 
@@ -267,25 +267,27 @@ def test_an_event_of_a_later_format_is_left_out():
     assert past_run(decoded(encoded(lines))) == past_run(lines_of(CREATE))
 
 
-# What planning is told.
+# What planning gets.
 
 
-def told(*changes, rows=(), outcomes=(), ends=False):
+def known_to_planning(*changes, rows=(), outcomes=(), ends=False):
     return known(*changes, outcomes=outcomes, ends=ends).earlier(rows)
 
 
-def test_planning_is_told_of_a_lost_bucket_with_everything_that_it_had():
-    lost = told(MOVE).lost("music")
+def test_planning_gets_a_lost_bucket_with_all_its_attributes():
+    lost = known_to_planning(MOVE).lost("music")
     assert (lost.attrs, lost.marks, lost.run) == (dict(MOVE.desired.attrs), ("acrsync:radio",), "r1")
-    assert told(MOVE, rows=[MUSIC], outcomes=[Outcome(MOVE, Status.SKIPPED)]).lost("music") is None
+    assert known_to_planning(MOVE, rows=[MUSIC], outcomes=[Outcome(MOVE, Status.SKIPPED)]).lost("music") is None
 
 
-def test_planning_is_told_of_a_bucket_under_another_name_while_it_lives():
-    assert told(CREATE, outcomes=[OTHER_NAME], rows=[live(20, "talk-1")]).aliases == {"talk": (20, "talk-1")}
-    assert told(CREATE, outcomes=[OTHER_NAME], rows=[]).aliases == {}
+def test_planning_gets_a_bucket_under_another_name_while_it_exists():
+    assert known_to_planning(CREATE, outcomes=[OTHER_NAME], rows=[live(20, "talk-1")]).aliases == {
+        "talk": (20, "talk-1")
+    }
+    assert known_to_planning(CREATE, outcomes=[OTHER_NAME], rows=[]).aliases == {}
 
 
-def test_planning_is_told_what_the_last_verified_run_of_its_stack_managed():
+def test_planning_gets_the_managed_buckets_of_the_last_verified_run_of_its_stack():
     lines = (*lines_of(CREATE)[:1], end_line(**{**END, "verified": True, "managed": {20: "talk"}}))
     of_files = past_run(({**lines[0], "files": ["a.yaml"]}, *lines[1:]))
     of_stack = past_run(({**lines[0], "stack": "radio", "files": ["a.yaml"]}, *lines[1:]))
@@ -295,7 +297,7 @@ def test_planning_is_told_what_the_last_verified_run_of_its_stack_managed():
     assert Known((of_stack,)).earlier([], manifest=manifest_key(None, None, ["a.yaml"])).managed == {}
 
 
-def test_a_hint_says_what_is_open_and_where_to_look():
+def test_a_hint_names_the_open_changes_and_the_run():
     (hint,) = known(CREATE).hints
     assert (hint.code, "1 without a known outcome" in hint.detail) == ("H511", True)
     assert "acrsync runs show r1" in hint.fix
@@ -317,7 +319,7 @@ def test_the_last_verified_run_is_of_the_same_repository_and_manifest():
     assert Known(runs).last_verified(repository="h/none", manifest=key) is None
 
 
-def test_what_is_open_is_named_but_for_runs_of_one_plan():
+def test_open_changes_are_named_except_for_runs_of_the_same_plan():
     lines = lines_of(CREATE)
     of_plan = past_run(({**lines[0], "plan": {"digest": "sha256:1"}}, *lines[1:]))
     assert Known((of_plan,)).unsettled() == (Unsettled("r1", Action.CREATE, "talk"),)

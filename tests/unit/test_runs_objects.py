@@ -43,7 +43,7 @@ def refused(action: Callable[[], object]) -> StoreError:
     return caught.value
 
 
-def test_a_bucket_that_is_not_there_is_no_empty_bucket(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_store_bucket_is_not_an_empty_one(s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     store = at("s3", s3_server, tmp_path, monkeypatch, bucket="missing")
 
     for action in (store.read, store.record_ids, lambda: store.swap(b"x", expected=None, note="no")):
@@ -54,7 +54,7 @@ def test_a_bucket_that_is_not_there_is_no_empty_bucket(s3_server: str, tmp_path:
 
 @pytest.mark.parametrize("scheme", ["s3", "gs"])
 @pytest.mark.parametrize(("status", "code"), [(403, "E071"), (401, "E071"), (503, "E070"), (429, "E070")])
-def test_a_refusal_is_told_from_a_server_in_trouble(
+def test_a_refusal_is_distinguished_from_a_server_error(
     scheme: str, status: int, code: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     class Refusing(Quiet):
@@ -94,7 +94,7 @@ def test_azure_needs_the_name_of_an_account():
     assert "AZURE_STORAGE_ACCOUNT_NAME" in error.fix
 
 
-def test_a_server_out_of_reach_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_an_unreachable_server_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     error = refused(at("s3", "http://127.0.0.1:9", tmp_path, monkeypatch).read).diagnostic
     assert error.code == "E070"
     assert "nothing was changed" in error.fix
@@ -123,7 +123,7 @@ def test_without_obstore_the_extra_is_named(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize("run_id", ["../account", "../../x", "a/../../account", "/etc/passwd", "", "x" * 2000])
-def test_an_id_of_a_run_leads_nowhere_else(run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_run_id_cannot_point_outside_the_prefix(run_id: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     with listening(google_double()) as url:
         store = at("gs", url, tmp_path, monkeypatch)
         store.swap(b"x", expected=None, note="x")
@@ -131,7 +131,7 @@ def test_an_id_of_a_run_leads_nowhere_else(run_id: str, tmp_path: Path, monkeypa
 
 
 @pytest.mark.parametrize("header", ["If-None-Match", "If-Match"])
-def test_a_server_that_ignores_conditions_is_no_place_for_a_lease(
+def test_a_server_that_ignores_conditions_is_refused_for_a_lease(
     header: str, s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     with between(s3_server, lambda _method, _path: False) as way:

@@ -44,7 +44,7 @@ def test_the_urls_of_one_repository_mean_the_same(url: str):
 
 
 @pytest.mark.parametrize("url", ["", "/srv/radio.git", "../radio.git", "file:///srv/radio.git", "C:\\radio"])
-def test_a_path_is_no_repository_that_another_machine_knows(url: str):
+def test_a_local_path_does_not_identify_a_repository(url: str):
     assert repository(url) == ""
 
 
@@ -63,7 +63,7 @@ def test_a_job_on_github_and_a_laptop_name_the_same_repository_and_commit(projec
     assert (there.actor, here.actor, here.ci_url) == ("ada", "", "")
 
 
-def test_a_job_without_a_checkout_knows_its_commit_from_the_variables(tmp_path: Path):
+def test_without_a_checkout_a_job_takes_its_commit_from_the_variables(tmp_path: Path):
     gitlab = {
         "GITLAB_CI": "true",
         "CI_PROJECT_URL": "https://gitlab.example.test/team/radio",
@@ -88,7 +88,7 @@ def test_only_a_proper_ancestor_is_older(project: Path):
     assert is_older(git("rev-parse", "HEAD", folder=project), three, project=project) is False
 
 
-def test_a_shallow_clone_cannot_tell(project: Path, tmp_path: Path):
+def test_in_a_shallow_clone_the_order_is_unknown(project: Path, tmp_path: Path):
     one, two, three = commits(project)
     shallow = tmp_path / "shallow"
     git("clone", "--quiet", "--depth=1", f"file://{project}", str(shallow), folder=tmp_path)
@@ -99,7 +99,7 @@ def test_a_shallow_clone_cannot_tell(project: Path, tmp_path: Path):
 
 
 @pytest.mark.parametrize("commit", ["f" * 40, "no-commit", "--all", ""])
-def test_a_commit_that_nobody_knows_cannot_be_compared(project: Path, commit: str):
+def test_an_unknown_commit_cannot_be_compared(project: Path, commit: str):
     assert is_older(commit, commits(project)[-1], project=project) is None
     assert is_older(commits(project)[-1], commit, project=project) is None
 

@@ -76,7 +76,7 @@ def test_a_flag_or_a_variable_may_name_every_place(text: str, where: Where):
 
 
 @pytest.mark.parametrize(("text", "where"), ANYWHERE)
-def test_a_manifest_may_name_a_folder_inside_a_remote_or_a_bucket(text: str, where: Where):
+def test_a_manifest_may_name_a_folder_in_the_project_a_remote_or_an_object_store(text: str, where: Where):
     assert parse_where(text, in_manifest=True) == where
 
 
@@ -89,7 +89,7 @@ def test_a_manifest_does_not_choose_where_a_job_connects_or_writes(text: str):
 
 @pytest.mark.parametrize(("text", "why"), NOWHERE)
 @pytest.mark.parametrize("in_manifest", [False, True])
-def test_what_means_nothing_is_told_with_all_forms(text: str, why: str, in_manifest: bool):
+def test_an_invalid_store_is_reported_with_all_valid_forms(text: str, why: str, in_manifest: bool):
     with pytest.raises(AcrsyncError) as caught:
         parse_where(text, in_manifest=in_manifest)
     assert caught.value.diagnostic.code == "E080"
@@ -137,7 +137,7 @@ def test_without_a_uid_the_fix_is_the_line_to_paste():
     )
 
 
-def test_a_relative_path_of_a_repository_begins_where_the_user_is(tmp_path: Path):
+def test_a_relative_path_of_a_repository_starts_at_the_working_directory(tmp_path: Path):
     bare(tmp_path / "remote.git")
     for folder in (tmp_path / "project", tmp_path / "project" / "below"):
         folder.mkdir()

@@ -60,7 +60,7 @@ def asks_for_nothing(undone: Undone, account: MemoryAccount) -> bool:
 # The manifest --------------------------------------------------------------------------------------------------------
 
 
-def test_an_undo_asks_in_the_name_of_the_stack_for_the_account_and_prunes_nothing(tmp_path: Path) -> None:
+def test_an_undo_keeps_stack_and_account_and_prunes_nothing(tmp_path: Path) -> None:
     account = MemoryAccount()
     manifest = Manifest((entry("one"),), **OURS, prune=Prune.STACK, deletes_limit=Limit(7))
     lines = run(manifest, account, tmp_path)
@@ -74,7 +74,7 @@ def test_an_undo_asks_in_the_name_of_the_stack_for_the_account_and_prunes_nothin
     assert taken_back(lines, account)[0].manifest.account_uid == 19
 
 
-def test_a_run_without_a_write_leaves_nothing_to_take_back(tmp_path: Path) -> None:
+def test_a_run_without_a_write_leaves_nothing_to_undo(tmp_path: Path) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "one"})
     plan = plan_for(Manifest((entry("one", labels=["TV"]),)), account)
     account.rows[1]["labels"] = "TV"  # already as wanted: nothing is sent
@@ -106,7 +106,7 @@ def test_only_the_fields_that_the_run_changed_get_their_old_values(tmp_path: Pat
     assert [(action_of(change), change.name) for change in plan.work] == [("update", "one")]
 
 
-def test_a_field_that_somebody_changed_since_stays_and_the_others_go_back(tmp_path: Path) -> None:
+def test_a_field_that_changed_after_the_run_stays_and_the_others_are_reverted(tmp_path: Path) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "one", "labels": ["Music"], "metadata_template": '{"a":{}}'})
     lines = run(
         Manifest((Desired({**entry("new").attrs, "labels": ["TV"], "metadata_template": None}, id=1),)),
@@ -122,7 +122,7 @@ def test_a_field_that_somebody_changed_since_stays_and_the_others_go_back(tmp_pa
     assert [action_of(change) for change in plan.work] == ["rename"]
 
 
-def test_what_has_its_old_value_again_is_left_without_a_word(tmp_path: Path) -> None:
+def test_a_field_with_its_old_value_is_skipped_silently(tmp_path: Path) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "one", "labels": ["Music"]})
     lines = run(Manifest((entry("one", labels=["TV"]),)), account, tmp_path)
     account.rows[1]["labels"] = "Music"
@@ -131,7 +131,7 @@ def test_what_has_its_old_value_again_is_left_without_a_word(tmp_path: Path) -> 
     assert asks_for_nothing(undone, account)
 
 
-def test_a_bucket_that_is_gone_cannot_be_changed_back(tmp_path: Path) -> None:
+def test_a_missing_bucket_cannot_be_reverted(tmp_path: Path) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "one", "labels": ["Music"]})
     lines = run(Manifest((entry("one", labels=["TV"]),)), account, tmp_path)
     before = replace(account.show(1), attrs={**account.show(1).attrs, "labels": ["Music"]})
@@ -142,14 +142,14 @@ def test_a_bucket_that_is_gone_cannot_be_changed_back(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("writes", [1, 2, 3])
-def test_a_swap_that_was_cut_off_goes_back_from_where_it_stopped(writes: int, tmp_path: Path) -> None:
+def test_an_interrupted_swap_is_reverted_from_where_it_stopped(writes: int, tmp_path: Path) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "a"}, {"id": 2, "name": "b"})
     lines = run(Manifest((entry("b", bucket=1), entry("a", bucket=2))), account, tmp_path)
-    told = [line for line in lines if line["event"] in ("run", "intent", "outcome")][: 1 + 2 * writes]
+    steps = [line for line in lines if line["event"] in ("run", "intent", "outcome")][: 1 + 2 * writes]
     names = {1: {1: "a", 2: "b.acrsync-2"}, 2: {1: "b", 2: "b.acrsync-2"}, 3: {1: "b", 2: "a"}}[writes]
     for bucket_id, name in names.items():
         account.rows[bucket_id]["name"] = name
-    for cut in (told, told[:-1]):  # also where the outcome of the last step is not on disk any more
+    for cut in (steps, steps[:-1]):  # also where the outcome of the last step is no longer on disk
         undone, plan = taken_back(tuple(cut), account)
         assert plan.can_apply
         ends = {change.live.id: change.name for change in plan.work if isinstance(change, Update)}
@@ -157,7 +157,7 @@ def test_a_swap_that_was_cut_off_goes_back_from_where_it_stopped(writes: int, tm
         assert undone.hints == ()
 
 
-def test_an_old_name_that_somebody_took_since_is_left_to_them(tmp_path: Path) -> None:
+def test_an_old_name_that_is_now_taken_is_not_restored(tmp_path: Path) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "one", "labels": ["Music"]})
     lines = run(Manifest((entry("new", bucket=1, labels=["TV"]),)), account, tmp_path)
     account.seed(id=5, name="ONE")
@@ -180,7 +180,7 @@ def test_a_name_that_another_rename_of_the_undo_frees_is_free(tmp_path: Path) ->
 # Creates -------------------------------------------------------------------------------------------------------------
 
 
-def test_what_the_run_created_is_removed(tmp_path: Path) -> None:
+def test_a_created_bucket_is_removed(tmp_path: Path) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "other"})
     lines = run(Manifest((entry("one"),)), account, tmp_path)
     undone, plan = taken_back(lines, account)
@@ -190,7 +190,7 @@ def test_what_the_run_created_is_removed(tmp_path: Path) -> None:
     assert [(action_of(change), change.name) for change in plan.work] == [("delete", "one")]
 
 
-def test_what_is_gone_already_needs_no_word(tmp_path: Path) -> None:
+def test_a_created_bucket_that_is_gone_is_skipped_silently(tmp_path: Path) -> None:
     account = MemoryAccount()
     lines = run(Manifest((entry("one"),)), account, tmp_path)
     account.rows.clear()
@@ -208,7 +208,7 @@ def test_what_is_gone_already_needs_no_word(tmp_path: Path) -> None:
         ({"num": None}, "it may have content now"),
     ],
 )
-def test_a_created_bucket_that_people_use_since_stays(since: dict[str, object], why: str, tmp_path: Path) -> None:
+def test_a_created_bucket_that_is_in_use_stays(since: dict[str, object], why: str, tmp_path: Path) -> None:
     account = MemoryAccount()
     lines = run(Manifest((entry("one"),)), account, tmp_path)
     (bucket_id,) = account.rows
@@ -226,7 +226,7 @@ def test_a_created_bucket_that_is_protected_stays(tmp_path: Path) -> None:
     assert asks_for_nothing(undone, account)
 
 
-def test_a_created_bucket_whose_name_is_borne_twice_stays(tmp_path: Path) -> None:
+def test_a_created_bucket_with_a_duplicate_name_stays(tmp_path: Path) -> None:
     account = MemoryAccount()
     lines = run(Manifest((entry("one"),)), account, tmp_path)
     account.seed(id=5, name="one")
@@ -239,7 +239,7 @@ UNANSWERED = "the run's create got no response, so someone else may have created
 
 
 @pytest.mark.parametrize("end", [{"status": "already"}, {"status": "adopted"}, {"status": "failed", "lost": "create"}])
-def test_a_bucket_that_only_the_list_showed_is_left_with_a_word(end: dict[str, JSON], tmp_path: Path) -> None:
+def test_a_bucket_that_only_the_list_showed_is_left_with_a_message(end: dict[str, JSON], tmp_path: Path) -> None:
     account = MemoryAccount()
     lines = run(Manifest((entry("one"),)), account, tmp_path)
     lines = tuple({**line, **end} if line["event"] == "outcome" else line for line in lines)
@@ -249,7 +249,7 @@ def test_a_bucket_that_only_the_list_showed_is_left_with_a_word(end: dict[str, J
 
 
 @pytest.mark.parametrize("lost", ["before", "after"])
-def test_a_create_without_an_answer_is_left_with_a_word(lost: str, tmp_path: Path) -> None:
+def test_a_create_without_an_answer_is_left_with_a_message(lost: str, tmp_path: Path) -> None:
     account = MemoryAccount(lose=lambda _: lost)
     lines = run(Manifest((entry("one"),)), account, tmp_path)
     assert [line["status"] for line in lines if line["event"] == "outcome"][-1] == (
@@ -267,7 +267,7 @@ def test_a_create_without_an_answer_is_left_with_a_word(lost: str, tmp_path: Pat
     assert asks_for_nothing(undone, account)
 
 
-def test_a_create_that_a_crash_cut_off_is_left_with_a_word(tmp_path: Path) -> None:
+def test_a_create_interrupted_by_a_crash_is_left_with_a_message(tmp_path: Path) -> None:
     account = MemoryAccount()
     lines = run(Manifest((entry("one"),)), account, tmp_path)
     cut = tuple(line for line in lines if line["event"] != "outcome")
@@ -278,7 +278,7 @@ def test_a_create_that_a_crash_cut_off_is_left_with_a_word(tmp_path: Path) -> No
 # Deletes -------------------------------------------------------------------------------------------------------------
 
 
-def test_what_the_run_deleted_comes_back_whole_with_another_id(tmp_path: Path) -> None:
+def test_a_deleted_bucket_is_restored_completely_with_another_id(tmp_path: Path) -> None:
     account = MemoryAccount.with_buckets(
         {"id": 1, "name": "one", "labels": ["TV", "acrsync:radio"], "net_type": 2, "metadata_template": '{"a":{}}'}
     )
@@ -288,15 +288,15 @@ def test_what_the_run_deleted_comes_back_whole_with_another_id(tmp_path: Path) -
     assert undone.manifest.desired == (Desired(gone.attrs, marks=("acrsync:radio",)),)
     (change,) = plan.work
     assert change == Create(undone.manifest.desired[0], "not in the account", Marks(add=("acrsync:radio",)))
-    (told,) = undone.hints
-    assert (told.severity, told.code, told.summary) == (
+    (hint,) = undone.hints
+    assert (hint.severity, hint.code, hint.summary) == (
         Severity.WARNING, "W222", "This bucket gets another id"
     )  # fmt: skip
-    assert told.detail == f"Bucket {describe(gone)} gets a new id, so references to 1 do not find it."
-    assert told.fix == "set the new id in the projects and containers that used it."
+    assert hint.detail == f"Bucket {describe(gone)} gets a new id, so references to 1 do not find it."
+    assert hint.fix == "set the new id in the projects and containers that used it."
 
 
-def test_what_was_never_deleted_needs_no_word(tmp_path: Path) -> None:
+def test_a_delete_that_did_not_happen_is_skipped_silently(tmp_path: Path) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "one"})
     plan = plan_for(Manifest(removed=(Removed("one"),)), account)
     rows = dict(account.rows)
@@ -308,7 +308,7 @@ def test_what_was_never_deleted_needs_no_word(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["one", "One"])
-def test_a_deleted_bucket_whose_name_is_taken_stays_away(name: str, tmp_path: Path) -> None:
+def test_a_deleted_bucket_whose_name_is_taken_is_not_restored(name: str, tmp_path: Path) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "one"})
     gone = account.show(1)
     lines = run(Manifest(removed=(Removed("one"),)), account, tmp_path)
@@ -318,7 +318,7 @@ def test_a_deleted_bucket_whose_name_is_taken_stays_away(name: str, tmp_path: Pa
     assert undone.manifest.desired == ()
 
 
-def test_a_deleted_bucket_that_nothing_can_create_stays_away(tmp_path: Path) -> None:
+def test_a_deleted_bucket_that_cannot_be_created_is_not_restored(tmp_path: Path) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "one", "region": "global"})
     gone = account.show(1)
     lines = run(Manifest(removed=(Removed("one"),)), account, tmp_path)
@@ -338,7 +338,7 @@ def replaced(account: MemoryAccount, directory: Path) -> Lines:
     return run(Manifest((entry("new", bucket=1, net_type=2, labels=["TV"]),), **OURS), account, directory)
 
 
-def test_a_replacement_is_taken_back_by_another_one_that_is_approved(tmp_path: Path) -> None:
+def test_a_replacement_is_undone_by_an_approved_replacement(tmp_path: Path) -> None:
     account = MemoryAccount()
     lines = replaced(account, tmp_path)
     (row,) = account.observe().rows
@@ -359,7 +359,7 @@ def test_a_replacement_is_taken_back_by_another_one_that_is_approved(tmp_path: P
 
 
 @pytest.mark.parametrize("since", [{"labels": "Somebody"}, {"labels": "TV,acrsync:radio,acrsync:x"}])
-def test_a_replacement_that_somebody_changed_since_stays(since: dict[str, object], tmp_path: Path) -> None:
+def test_a_replacement_that_changed_after_the_run_stays(since: dict[str, object], tmp_path: Path) -> None:
     account = MemoryAccount()
     lines = replaced(account, tmp_path)
     (bucket_id,) = account.rows
@@ -368,7 +368,7 @@ def test_a_replacement_that_somebody_changed_since_stays(since: dict[str, object
     assert left(undone) == f"Bucket {describe(account.show(bucket_id))}: it has changed since the run."
 
 
-def test_a_replacement_of_what_nothing_can_create_stays(tmp_path: Path) -> None:
+def test_a_replacement_of_a_bucket_that_cannot_be_created_stays(tmp_path: Path) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "one", "region": "global"})
     lines = run(Manifest((entry("one"),)), account, tmp_path)
     (row,) = account.observe().rows
@@ -380,7 +380,7 @@ def test_a_replacement_of_what_nothing_can_create_stays(tmp_path: Path) -> None:
     assert asks_for_nothing(undone, account)
 
 
-def test_a_replacement_that_was_never_begun_needs_no_word(tmp_path: Path) -> None:
+def test_a_replacement_that_did_not_begin_is_skipped_silently(tmp_path: Path) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "one"})
     rows = dict(account.rows)
     lines = run(Manifest((entry("one", net_type=2),)), account, tmp_path)
@@ -397,7 +397,7 @@ class NoCreates(MemoryAccount):
         raise UnknownOutcome("E406", "reset")
 
 
-def test_a_replacement_that_stopped_half_way_brings_the_old_bucket_back(tmp_path: Path) -> None:
+def test_a_half_done_replacement_restores_the_old_bucket(tmp_path: Path) -> None:
     account = NoCreates.with_buckets({"id": 1, "name": "one", "labels": ["Music"]})
     gone = account.show(1)
     lines = run(Manifest((entry("one", net_type=2, labels=["TV"]),)), account, tmp_path)
@@ -409,7 +409,7 @@ def test_a_replacement_that_stopped_half_way_brings_the_old_bucket_back(tmp_path
         assert [action_of(change) for change in plan.work] == ["create"]
 
 
-def test_a_replacement_whose_create_came_through_unseen_is_left_with_a_word(tmp_path: Path) -> None:
+def test_a_replacement_with_an_unanswered_create_is_left_with_a_message(tmp_path: Path) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "one"})
     gone = account.show(1)
     lines = run(Manifest((entry("one", net_type=2),)), account, tmp_path)
@@ -434,7 +434,7 @@ MARKS = [
 
 
 @pytest.mark.parametrize(("manifest", "labels"), MARKS)
-def test_marks_that_the_run_added_go_and_those_it_removed_come_back(
+def test_added_marks_are_removed_and_removed_marks_are_restored(
     manifest: Manifest, labels: list[str], tmp_path: Path
 ) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "one", "labels": labels})
@@ -448,7 +448,7 @@ def test_marks_that_the_run_added_go_and_those_it_removed_come_back(
     assert account.show(1) == before
 
 
-def test_a_mark_that_another_stack_set_since_stays(tmp_path: Path) -> None:
+def test_a_mark_that_another_stack_set_after_the_run_stays(tmp_path: Path) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "one"})
     lines = run(Manifest((entry("one"),), **OURS), account, tmp_path)
     account.rows[1]["labels"] = "acrsync:radio,acrsync:tv"
@@ -457,7 +457,7 @@ def test_a_mark_that_another_stack_set_since_stays(tmp_path: Path) -> None:
     assert [objection.guard for objection in plan.objections] == ["takeover"]  # asked like every other plan
 
 
-def test_what_belongs_to_other_accounts_is_no_part_of_an_undo(tmp_path: Path) -> None:
+def test_buckets_of_other_accounts_are_not_part_of_an_undo(tmp_path: Path) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "one"})
     lines = run(Manifest((entry("one", labels=["TV"]),)), account, tmp_path)
     row = account.show(1)
@@ -481,7 +481,7 @@ class Surprising(MemoryAccount):
         return self.show(bucket_id)
 
 
-def test_what_was_listed_before_the_run_is_never_deleted_whatever_a_create_was_answered_with(tmp_path: Path) -> None:
+def test_a_bucket_listed_before_the_run_is_never_deleted_by_an_undo(tmp_path: Path) -> None:
     account = Surprising.with_buckets({"id": 1, "name": "one"})
     lines = run(Manifest((entry("two"),)), account, tmp_path)
     assert lines[-2]["status"] in ("failed", "unknown"), "an answer that shows another bucket proves no create"
@@ -489,7 +489,7 @@ def test_what_was_listed_before_the_run_is_never_deleted_whatever_a_create_was_a
     assert plan.work == ()
 
 
-def test_what_the_server_changed_unasked_comes_back_too(tmp_path: Path) -> None:
+def test_values_that_the_server_changed_on_its_own_are_restored(tmp_path: Path) -> None:
     account = Surprising.with_buckets({"id": 1, "name": "one", "metadata_template": '{"a": {"default": "b"}}'})
     lines = run(Manifest((entry("one", labels=["TV"]),)), account, tmp_path)
     undone, _ = taken_back(lines, account)
@@ -498,7 +498,7 @@ def test_what_the_server_changed_unasked_comes_back_too(tmp_path: Path) -> None:
     assert undone.hints == ()
 
 
-def test_what_somebody_changed_after_the_server_did_stays(tmp_path: Path) -> None:
+def test_values_that_someone_changed_after_the_server_did_stay(tmp_path: Path) -> None:
     account = Surprising.with_buckets({"id": 1, "name": "one", "metadata_template": '{"a": {"default": "b"}}'})
     lines = run(Manifest((entry("one", labels=["TV"]),)), account, tmp_path)
     account.rows[1]["metadata_template"] = '{"c": {"default": "d"}}'

@@ -83,10 +83,10 @@ def test_a_run_is_named_by_its_id_or_by_the_file_of_its_record(shell: Shell) -> 
         ("create", "eu_shared_bucket"), ("update", "offline-bucket"), ("delete", "music")
     ]  # fmt: skip
     assert set(by_id["requests"]) == {"GET"}
-    assert [told["code"] for told in by_id["diagnostics"]] == ["W222"]
+    assert [problem["code"] for problem in by_id["diagnostics"]] == ["W222"]
 
 
-def test_the_plan_of_an_undo_is_applied_like_any_other_and_undone_in_its_turn(shell: Shell) -> None:
+def test_the_plan_of_an_undo_is_applied_and_can_itself_be_undone(shell: Shell) -> None:
     after = seen(shell)
     assert shell.acrsync("plan", "--undo", shell.records[-1].stem, "--out", "undo.json")[0] == 0
     applied = shell.json("apply", "--plan", "undo.json", "--yes")
@@ -135,7 +135,7 @@ def test_a_manifest_does_not_go_with_an_undo(shell: Shell, arguments: tuple[str,
     ],
     ids=["missing", "empty", "no json", "no run", "a newer format", "no format", "no plan"],
 )
-def test_what_is_no_record_is_refused_with_one_message(shell: Shell, text: str | None) -> None:
+def test_a_file_that_is_not_a_record_is_refused_with_one_message(shell: Shell, text: str | None) -> None:
     path = shell.folder / "other.jsonl"
     if text is not None:
         path.write_text(text)
@@ -144,13 +144,13 @@ def test_what_is_no_record_is_refused_with_one_message(shell: Shell, text: str |
     assert "name a run: `acrsync runs` lists them." in err
 
 
-def test_a_run_against_another_account_is_not_taken_back_here(shell: Shell) -> None:
+def test_a_run_against_another_account_is_not_undone(shell: Shell) -> None:
     code, _, err = shell.acrsync("plan", "--undo", shell.records[-1].stem, "--endpoint", "emulator::memory:")
     assert (code, codes(err)) == (1, ["E064"])
     assert "The run was recorded at emulator:; this is emulator::memory:." in err
 
 
-def test_a_run_against_another_uid_is_refused_by_the_fuse(shell: Shell) -> None:
+def test_a_run_against_another_uid_is_refused(shell: Shell) -> None:
     record = shell.records[-1]
     theirs = shell.folder / "theirs.jsonl"
     theirs.write_text(record.read_text().replace('"uid": 19', '"uid": 20'))

@@ -35,7 +35,7 @@ def planned(manifest: Manifest, *rows: Live) -> Plan:
     return make_plan(manifest, Snapshot(rows, ENDPOINT))
 
 
-def told(plan: Plan) -> list[tuple[str, str]]:
+def actions_of(plan: Plan) -> list[tuple[str, str]]:
     return [(action_of(change), change.name) for change in plan.work]
 
 
@@ -79,7 +79,7 @@ def kept(plan: Plan) -> dict[int, Kept]:
         ("uid", {"id": 19}, '{"id": 19}'),
     ],
 )
-def test_a_value_of_an_unexpected_form_is_left_out_and_named(key: str, value: JSON, shown: str) -> None:
+def test_a_value_of_an_unexpected_type_is_left_out_and_named(key: str, value: JSON, shown: str) -> None:
     live = read(5, **{key: value})
     assert key not in live.attrs
     assert live.unreadable == {key: shown}
@@ -88,7 +88,7 @@ def test_a_value_of_an_unexpected_form_is_left_out_and_named(key: str, value: JS
 
 
 @pytest.mark.parametrize("key", ["name", "region", "type"])
-def test_what_identifies_a_bucket_must_not_be_missing(key: str) -> None:
+def test_a_row_without_identifying_fields_is_unreadable(key: str) -> None:
     live = decode({name: value for name, value in row(5).items() if name != key})
     assert (live.unreadable, live.is_identified) == ({key: "missing"}, False)
 
@@ -107,12 +107,12 @@ def test_what_identifies_a_bucket_must_not_be_missing(key: str) -> None:
         ("net_type", 2.0, 2),
     ],
 )
-def test_a_value_that_loses_nothing_in_its_one_form_is_read(key: str, value: JSON, form: JSON) -> None:
+def test_a_value_with_a_lossless_canonical_form_is_read(key: str, value: JSON, form: JSON) -> None:
     live = read(5, **{key: value})
     assert (live.attrs[key], live.unreadable) == (form, {})
 
 
-def test_a_long_value_is_cut_and_one_that_hides_something_is_made_visible() -> None:
+def test_long_values_are_shortened_and_hidden_characters_are_escaped() -> None:
     assert len(read(5, labels=5 * ["x" * 50] + [1]).unreadable["labels"]) == 80
     assert read(5, labels={"a\u202e": 1}).unreadable == {"labels": '{"a\\u{202e}": 1}'}
 
@@ -122,10 +122,10 @@ def test_a_long_value_is_cut_and_one_that_hides_something_is_made_visible() -> N
 NAMELESS, PLACELESS, ONE = read(3, name=None), read(2, name="two", region=None), read(1, name="one")
 
 
-def test_a_bucket_that_cannot_be_read_is_shown_and_left_alone_and_the_others_go_on() -> None:
+def test_an_unreadable_bucket_is_shown_and_skipped_and_the_others_continue() -> None:
     wanted = Manifest((entry("one", labels=["TV"]),), prune=Prune.ACCOUNT)
     plan = planned(wanted, NAMELESS, PLACELESS, ONE)
-    assert told(plan) == [("update", "one")]
+    assert actions_of(plan) == [("update", "one")]
     assert kept(plan) == {3: Kept.UNREADABLE, 2: Kept.UNREADABLE}
     assert plan.can_apply
     assert plan.diagnostics == ()
@@ -144,9 +144,9 @@ def test_a_bucket_that_cannot_be_read_is_shown_and_left_alone_and_the_others_go_
         (replace(entry("new"), id=2), "its id"),
     ],
 )
-def test_an_entry_that_means_it_is_an_error_for_that_entry_only(entry_of_it: Desired, reason: str) -> None:
+def test_an_entry_for_an_unreadable_bucket_is_an_error_only_for_that_entry(entry_of_it: Desired, reason: str) -> None:
     plan = planned(Manifest((entry_of_it, entry("one", labels=["TV"]), entry("three"))), NAMELESS, PLACELESS, ONE)
-    assert told(plan) == [("create", "three"), ("update", "one")], reason
+    assert actions_of(plan) == [("create", "three"), ("update", "one")], reason
     (error,) = plan.errors
     assert error.code == "E211"
     assert error.span == entry_of_it.span
@@ -159,13 +159,13 @@ def test_an_entry_that_means_it_is_an_error_for_that_entry_only(entry_of_it: Des
     assert "1 error. Nothing is done to a bucket that cannot be read." in plan_text(plan, style=PLAIN)
 
 
-def test_a_removal_that_means_it_is_an_error_for_it_only() -> None:
+def test_a_removal_of_an_unreadable_bucket_is_an_error_only_for_that_removal() -> None:
     plan = planned(Manifest((), (Removed("two"), Removed("one"))), NAMELESS, PLACELESS, ONE)
-    assert told(plan) == [("delete", "one")]
+    assert actions_of(plan) == [("delete", "one")]
     assert [error.code for error in plan.errors] == ["E211"]
 
 
-def test_nothing_to_do_but_errors_does_not_say_that_the_account_matches() -> None:
+def test_with_errors_and_no_changes_the_report_does_not_say_in_sync() -> None:
     text = plan_text(planned(Manifest((entry("two"),)), PLACELESS), style=PLAIN)
     assert "matches" not in text
     assert "Plan: nothing. 1 unreadable." in text
@@ -173,12 +173,12 @@ def test_nothing_to_do_but_errors_does_not_say_that_the_account_matches() -> Non
 
 def test_no_bucket_is_renamed_onto_the_name_of_one_that_cannot_be_read() -> None:
     plan = planned(Manifest((replace(entry("two"), was="one"),)), PLACELESS, ONE)
-    assert (told(plan), [error.code for error in plan.errors], plan.can_apply) == ([], ["E204"], False)
+    assert (actions_of(plan), [error.code for error in plan.errors], plan.can_apply) == ([], ["E204"], False)
 
 
 def test_a_bucket_of_unknown_owner_is_not_ours() -> None:
     plan = planned(Manifest((entry("one"),), prune=Prune.ACCOUNT, account_uid=19), read(4, uid="x"), ONE)
-    assert (told(plan), kept(plan)[4]) == ([], Kept.UNREADABLE)
+    assert (actions_of(plan), kept(plan)[4]) == ([], Kept.UNREADABLE)
 
 
 # One with a value that cannot be read.
@@ -196,11 +196,11 @@ ODD = read(12, name="odd", labels={"0": "TV", "2": "News"})
         (desired("odd", type="Live"), {}, "a replacement for another reason, too"),
     ],
 )
-def test_what_needs_a_value_that_cannot_be_read_is_an_error_for_that_bucket_only(
+def test_an_unreadable_value_that_is_needed_is_an_error_only_for_its_bucket(
     wanted: Desired, manifest: dict[str, JSON], reason: str
 ) -> None:
     plan = planned(Manifest((wanted, entry("one", labels=["TV"])), **manifest), ODD, ONE)
-    assert told(plan) == [("update", "one")], reason
+    assert actions_of(plan) == [("update", "one")], reason
     (error,) = plan.errors
     assert (error.code, error.severity, error.span) == ("E211", Severity.ERROR, wanted.span)
     assert '`labels` is {"0": "TV", "2": "News"}, which acrsync cannot read' in error.detail
@@ -208,7 +208,7 @@ def test_what_needs_a_value_that_cannot_be_read_is_an_error_for_that_bucket_only
     assert plan.can_apply
 
 
-def test_what_does_not_need_it_goes_on_without_it() -> None:
+def test_changes_that_do_not_need_the_unreadable_value_continue() -> None:
     plan = planned(Manifest((entry("odd", metadata_template={"a": {}}),)), ODD)
     assert plan.work == (Update(entry("odd", metadata_template={"a": {}}), ODD, ("metadata_template",),
                                 "differs in metadata_template"),)  # fmt: skip
@@ -226,9 +226,9 @@ def test_a_bucket_with_a_value_that_cannot_be_read_is_never_pruned(value: dict[s
 
 def test_a_bucket_whose_marks_cannot_be_read_is_not_removed() -> None:
     plan = planned(Manifest((), (Removed("odd"), Removed("one"))), ODD, ONE)
-    assert (told(plan), [error.code for error in plan.errors]) == ([("delete", "one")], ["E211"])
+    assert (actions_of(plan), [error.code for error in plan.errors]) == ([("delete", "one")], ["E211"])
     forgotten = planned(Manifest((), (Removed("odd", forget=True),), stack="s", ownership=True), ODD)
-    assert (told(forgotten), [error.code for error in forgotten.errors]) == ([], ["E211"])
+    assert (actions_of(forgotten), [error.code for error in forgotten.errors]) == ([], ["E211"])
 
 
 def test_a_bucket_that_is_left_alone_keeps_its_name_from_others() -> None:
@@ -236,7 +236,7 @@ def test_a_bucket_that_is_left_alone_keeps_its_name_from_others() -> None:
     aside = replace(entry("aside", labels=["TV"]), was="odd")
     for taker in (replace(entry("ODD"), was="one"), replace(entry("odd"), id=1)):
         plan = planned(Manifest((aside, taker)), ODD, ONE)
-        assert told(plan) == []
+        assert actions_of(plan) == []
         assert {error.code for error in plan.errors} == {"E204", "E211"}
         assert not plan.can_apply
 
@@ -288,7 +288,7 @@ def test_signs_that_could_not_be_read_are_named(
 ) -> None:
     plan = planned(Manifest((), (Removed("full"),)), read(5, name="full", **values))
     plan = guarded(plan, Evidence({5: contents}))
-    assert (told(plan), plan.can_apply) == ([("delete", "full")], True)
+    assert (actions_of(plan), plan.can_apply) == ([("delete", "full")], True)
     told_so = f"full: {note} cannot be read, so only the other signs show that it is empty."
     assert plan.notes == ((told_so,) if note else ())
 
@@ -308,7 +308,7 @@ def test_a_saved_plan_keeps_what_could_not_be_read() -> None:
     }
 
 
-def test_a_bucket_that_could_be_read_is_written_as_ever() -> None:
+def test_a_readable_bucket_is_saved_as_before() -> None:
     assert set(LIVE.write(ONE)) == {"id", "attributes", "marks", "facts"}
     assert LIVE.read(At(LIVE.write(ONE))) == ONE
 

@@ -41,7 +41,7 @@ def ended(change, status, after=None, **rest):
     return Outcome(change, status, live=after, wrote=True, **rest)
 
 
-def test_what_the_list_shows_is_verified_at_once():
+def test_changes_that_the_list_shows_are_verified_immediately():
     found, clock = check([ended(RELABEL, Status.UPDATED, NEWS)], Troubled().holding(NEWS), before=[MUSIC])
     assert (found.verified, found.outcomes[0].status, clock.seconds) == (True, Status.UPDATED, 0)
     assert [row.id for row in found.snapshot.rows] == [7]
@@ -73,7 +73,7 @@ def test_a_lagging_change_of_marks_is_waited_for():
 
 
 @pytest.mark.parametrize(
-    ("outcome", "row", "told", "reason"),
+    ("outcome", "row", "expected_detail", "reason"),
     [
         (ended(RELABEL, Status.UPDATED, NEWS), MUSIC, "labels is ['Music'], not ['News']", "the update went again"),
         (ended(RELABEL, Status.UPDATED, NEWS), live(7, "music", labels=["News"], net_type=2), "net_type is 2", "ditto"),
@@ -82,13 +82,13 @@ def test_a_lagging_change_of_marks_is_waited_for():
         (ended(Replace(ENTRY, MUSIC, (), ""), Status.REPLACED, MADE), MUSIC, "it is still listed", "nor that one"),
     ],
 )  # fmt: skip
-def test_what_the_list_does_not_show_in_time_is_a_failure(outcome, row, told, reason):
+def test_a_change_that_the_list_does_not_show_in_time_is_a_failure(outcome, row, expected_detail, reason):
     found, clock = check([outcome], Troubled().holding(row), before=[MUSIC], settle_s=5)
     assert (found.verified, found.outcomes[0].status, clock.seconds) == (False, Status.FAILED, 5), reason
-    assert f"reading back shows: {told}" in found.outcomes[0].diagnostic.detail, reason
+    assert f"reading back shows: {expected_detail}" in found.outcomes[0].diagnostic.detail, reason
 
 
-def test_of_two_writes_to_one_bucket_only_the_last_must_show():
+def test_only_the_last_of_two_writes_to_one_bucket_must_show():
     aside = Update(desired("music.acrsync-7"), MUSIC, ("name",), "")
     final = Update(desired("talk"), live(7, "music.acrsync-7", labels=["Music"]), ("name",), "")
     talk = live(7, "talk", labels=["Music"])
@@ -109,7 +109,7 @@ def test_a_write_to_each_bucket_must_show():
     assert [outcome.status for outcome in found.outcomes] == [Status.FAILED, Status.UPDATED]
 
 
-def test_what_was_as_wanted_already_is_not_waited_for():
+def test_a_bucket_that_was_already_in_sync_is_not_waited_for():
     kept = Outcome(RELABEL, Status.ALREADY, live=NEWS)
     found, clock = check([kept], Troubled().holding(live(7, "music", labels=["News"], net_type=2)), before=[NEWS])
     assert (found.outcomes[0].status, clock.seconds) == (Status.ALREADY, 0)
@@ -126,7 +126,7 @@ def test_the_marks_of_an_update_whose_answer_was_lost_must_show():
     assert (found.outcomes[0].status, found.verified) == (Status.UPDATED, True)
 
 
-def test_an_entry_means_the_bucket_that_took_the_place_of_the_one_it_names():
+def test_an_entry_with_an_id_matches_the_replacement_of_its_bucket():
     entries = (Desired({"name": "music"}, id=7), Desired({"name": "talk"}, id=5), Desired({"name": "news"}))
     moved = ended(Replace(ENTRY, MUSIC, (), ""), Status.REPLACED, MADE)
     lost = ended(Replace(ENTRY, live(5, "talk"), (), ""), Status.UNKNOWN, lost="create")
@@ -151,7 +151,7 @@ def test_an_entry_means_the_bucket_that_took_the_place_of_the_one_it_names():
         (CREATE, "create", [], Status.UNKNOWN, "looked for already"),
     ],
 )
-def test_what_a_lost_answer_meant_is_settled_by_the_list(change, verb, rows, status, reason):
+def test_the_list_settles_a_write_whose_answer_was_lost(change, verb, rows, status, reason):
     unknown = Diagnostic(Severity.ERROR, "E430", "Unknown whether the server acted", "")
     outcome = ended(change, Status.UNKNOWN, diagnostic=unknown, lost=verb)
     found, _ = check([outcome], Troubled().holding(*rows), before=[MUSIC])
@@ -161,12 +161,12 @@ def test_what_a_lost_answer_meant_is_settled_by_the_list(change, verb, rows, sta
     assert not found.verified or status in (Status.UPDATED, Status.DELETED)
 
 
-def test_a_create_that_stays_unknown_is_not_waited_for_once_more():
+def test_a_create_that_stays_unknown_is_not_waited_for_again():
     _, clock = check([ended(CREATE, Status.UNKNOWN, lost="create")], Troubled())
     assert clock.seconds == 0
 
 
-def test_an_adopted_bucket_that_is_not_as_wanted_is_left_over():
+def test_an_adopted_bucket_that_differs_is_left_over():
     odd = live(8, "music", labels=["Odd"])
     found, _ = check([ended(CREATE, Status.ADOPTED, odd)], Troubled().holding(odd), settle_s=0)
     assert found.outcomes[0].status is Status.FAILED
@@ -176,7 +176,7 @@ def test_an_adopted_bucket_that_is_not_as_wanted_is_left_over():
 # Left-overs.
 
 
-def test_what_somebody_else_changed_meanwhile_is_told_apart():
+def test_changes_by_someone_else_are_reported_separately():
     talk, moved = live(5, "talk", labels=["A"]), live(5, "talk", labels=["B"])
     entry = Desired({"name": "talk", "labels": ["A"]})
     account = Troubled().holding(NEWS, moved)
@@ -186,7 +186,7 @@ def test_what_somebody_else_changed_meanwhile_is_told_apart():
     assert (found.own_leftovers, found.verified) == ((), False)
 
 
-def test_a_bucket_that_somebody_else_deleted_meanwhile_is_told():
+def test_a_bucket_that_someone_else_deleted_is_reported():
     entry = Desired({"name": "talk", "region": "eu-west-1", "type": "File"})
     manifest = Manifest(desired=(ENTRY, entry))
     outcome = ended(RELABEL, Status.UPDATED, NEWS)
@@ -194,7 +194,7 @@ def test_a_bucket_that_somebody_else_deleted_meanwhile_is_told():
     assert [change.name for change in found.other_leftovers] == ["talk"]
 
 
-def test_newcomers_are_no_left_overs():
+def test_new_unmanaged_buckets_are_not_left_over():
     manifest = Manifest(desired=(ENTRY,), prune=Prune.ACCOUNT)
     account = Troubled().holding(NEWS, live(9, "newcomer"))
     found, _ = check([ended(RELABEL, Status.UPDATED, NEWS)], account, before=[MUSIC], manifest=manifest)
@@ -202,7 +202,7 @@ def test_newcomers_are_no_left_overs():
     assert found.verified
 
 
-def test_what_planning_again_would_still_do_to_our_own_bucket_is_left_over():
+def test_a_change_that_is_still_planned_for_our_bucket_is_left_over():
     twice = Plan(waves=((RELABEL,),))
     found = verify(
         [ended(RELABEL, Status.UPDATED, NEWS)],
@@ -215,13 +215,13 @@ def test_what_planning_again_would_still_do_to_our_own_bucket_is_left_over():
     assert (found.own_leftovers, found.other_leftovers, found.verified) == ((RELABEL,), (), False)
 
 
-def test_trouble_that_was_told_is_not_told_again_as_left_over():
+def test_a_reported_failure_is_not_reported_again_as_left_over():
     failed = replace(ended(RELABEL, Status.FAILED), wrote=False)
     found, _ = check([failed], Troubled().holding(MUSIC), before=[MUSIC])
     assert (found.own_leftovers, found.other_leftovers, found.verified) == ((), (), False)
 
 
-def test_what_cannot_be_planned_again_is_not_verified():
+def test_a_manifest_that_cannot_be_planned_again_is_not_verified():
     account = Troubled().holding(NEWS, live(9, "music"))
     found, _ = check([ended(RELABEL, Status.UPDATED, NEWS)], account, before=[MUSIC])
     assert found.again.errors

@@ -201,7 +201,7 @@ def outcome_of_every_status() -> tuple[Plan, tuple[Outcome, ...]]:
         Status.UNKNOWN: (replace(CREATE, desired=desired("lost")), None, None),
         Status.SKIPPED: (Delete(live(11, "later"), ""), NO_ACCESS, None),
     }
-    outcomes = tuple(Outcome(change, status, told, seen) for status, (change, told, seen) in ends.items())
+    outcomes = tuple(Outcome(change, status, message, seen) for status, (change, message, seen) in ends.items())
     again = Outcome(Delete(live(12, "much-later"), ""), Status.SKIPPED, NO_ACCESS)
     return plan_of(tuple(outcome.change for outcome in (*outcomes, again))), (*outcomes, again)
 
@@ -237,7 +237,7 @@ def test_an_apply_that_is_verified_reads_as_reviewed(golden: Golden) -> None:
     )
 
 
-def test_an_apply_that_was_interrupted_says_what_was_not_begun(golden: Golden) -> None:
+def test_an_interrupted_apply_lists_the_changes_that_did_not_begin(golden: Golden) -> None:
     plan = plan_of((CREATE,), (UPDATE, DELETE))
     outcomes = (Outcome(CREATE, Status.CREATED, live=live(30358, "radio-live"), wrote=True),)
     interrupted = error("E501", "Interrupted", "The run ended after what was in flight.", "run apply again.")
@@ -246,9 +246,9 @@ def test_an_apply_that_was_interrupted_says_what_was_not_begun(golden: Golden) -
 
 
 def test_messages_read_as_reviewed(golden: Golden) -> None:
-    told = (AMBIGUOUS, REPLACE_OBJECTION.diagnostic, NO_ACCESS)
-    golden(HERE / "messages" / "messages.txt", diagnostics_text(told, style=PLAIN))
-    golden(HERE / "messages" / "messages.ansi.txt", diagnostics_text(told, style=COLOURED))
+    messages = (AMBIGUOUS, REPLACE_OBJECTION.diagnostic, NO_ACCESS)
+    golden(HERE / "messages" / "messages.txt", diagnostics_text(messages, style=PLAIN))
+    golden(HERE / "messages" / "messages.ansi.txt", diagnostics_text(messages, style=COLOURED))
 
 
 def test_every_folder_is_a_case() -> None:
