@@ -301,9 +301,14 @@ class LeasedRun:
     def __init__(self, run_id: str, lease: Lease) -> None:
         self.id, self.where = run_id, f"run {run_id} in {lease.runs.where}"
         self._lease, self._clock, self._strict = lease, lease.runs.clock, lease.runs.strict
+        self._record = [*lease.wanted.runs[run_id]]
         self._lines: deque[Line] = deque()  # outcomes that are not in the store yet
         self._lock = threading.Lock()  # allows one swap at a time
         self.stop = self._clock.repeat(self.renew, every_s=lease.runs.ttl_s / 3, name=f"renewal of {run_id}")
+
+    @property
+    def lines(self) -> Lines:
+        return tuple(self._record)
 
     def intent(self, verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...]) -> None:
         """Claim a create if the run is strict. Any other intent is in the object already: the plan.
@@ -315,7 +320,7 @@ class LeasedRun:
         line = intent_line(verb, change, attrs=attrs, marks=marks, now=self._clock.wall(), claim=True)
         with self._lock:
             if not self._lease.taken_over:
-                self._lines.append(line)
+                self._append(line)
                 self._add_lines()
                 with suppress(LostRace):
                     self._lease.put(note=f"{self.id}: claims {visible(change.name)}")
@@ -323,7 +328,7 @@ class LeasedRun:
                 raise _lost(f"The write was not sent: {TAKEN_OVER}.")
 
     def outcome(self, outcome: Outcome) -> None:
-        self._lines.append(outcome_line(outcome, now=self._clock.wall()))
+        self._append(outcome_line(outcome, now=self._clock.wall()))
 
     def before_write(self) -> None:
         for _ in range(TRIES):
@@ -349,12 +354,17 @@ class LeasedRun:
             self._add_lines()
             now, lines = self._clock.wall(), self._lease.wanted.runs[self.id]
             line = end_of(lines, exit_code=exit_code, verified=verified, managed=managed, now=now)
+            self._record.append(line)
             wanted = replace(self._lease.wanted, holder=None).with_lines({self.id: (line,)})
             if rows is not None:
                 wanted = wanted.with_lines(wanted.known().settled(rows, by=self.id, now=now, lines=lines))
             self._lease.wanted = wanted.compacted(now=now)
             note = f"{self.id}: ends with exit code {exit_code}"
             self._lease.put(note=note, records=wanted.records() | {self.id: encoded(wanted.runs[self.id])})
+
+    def _append(self, line: Line) -> None:
+        self._record.append(line)
+        self._lines.append(line)
 
     def _add_lines(self) -> None:
         lines = tuple(self._lines.popleft() for _ in range(len(self._lines)))
