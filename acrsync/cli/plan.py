@@ -89,6 +89,9 @@ def _plan_to_undo(run: str, account: Account, where: Common, planning: Planning)
     from acrsync.visible import visible
 
     lines = lines_of(run, lambda: runs_of(planning.runs, account.endpoint, where.envs))
+    if "plan" not in lines[0]:
+        detail = f"Only the result of {visible(run)} is kept, not its plan, so it cannot be undone."
+        raise AcrsyncError("E063", detail, fix="change the manifest instead, or name the file of its record.")
     loop = loop_for(account, Target("", Manifest(account_uid=lines[0]["uid"]), (), where), planning)
     if normal(lines[0]["endpoint"]) != normal(account.endpoint):
         raise AcrsyncError(

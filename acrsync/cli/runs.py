@@ -182,11 +182,10 @@ def _facts(run: PastRun, running: str) -> dict[str, object]:
 
 
 def _row(run: PastRun, running: str) -> tuple[str, ...]:
-    from acrsync.runs.record import Who
     from acrsync.visible import visible
 
     stack = visible(str(run.header.get("stack") or ""))
-    return run.id, _result(run, running), _counts(run), stack, visible(str(Who(**run.header["who"])))
+    return run.id, _result(run, running), _counts(run), stack, visible(str(run.who))
 
 
 def _counts(run: PastRun) -> str:

@@ -56,8 +56,10 @@ from acrsync.plan.outcome import Outcome, Verb
 from acrsync.runs import LANDING_S, LeaseLost, LostRace, held, lost_race
 from acrsync.runs.memory import FORGET_AFTER, MALFORMED, Holder, Known, PastRun, end_of, past_run, reduced
 from acrsync.runs.record import (
+    NEWER,
     Line,
     Lines,
+    NewerFormat,
     Wanted,
     Who,
     check,
@@ -99,7 +101,7 @@ class Object:
         runs = {run["id"]: tuple(run["lines"]) for run in document["runs"]}
         for lines in runs.values():
             check(lines)
-        decoded = cls(str(document["nonce"]), None if holder is None else Holder(**holder), runs)
+        decoded = cls(str(document["nonce"]), None if holder is None else Holder.of(holder), runs)
         decoded.known()
         return decoded
 
@@ -216,7 +218,10 @@ class LeasedRuns:
         recent = self.read()[0].runs
         for run_id in sorted({*self.store.record_ids(), *recent}):
             record = None if "plan" in recent.get(run_id, ({},))[0] else self.store.record(run_id)
-            yield run_id, recent[run_id] if record is None else self._decoded(decoded, record)
+            if record is not None:
+                yield run_id, self._decoded(decoded, record, of=f" run {run_id}:")
+            elif run_id in recent:
+                yield run_id, recent[run_id]
 
     def release(self) -> None:
         if self._run is not None:
@@ -227,12 +232,13 @@ class LeasedRuns:
         stored = self.store.read()
         return (Object(), None) if stored is None else (self._decoded(Object.decoded, stored.data), stored.version)
 
-    def _decoded(self, decode: Callable[[bytes], Decoded], data: bytes) -> Decoded:
+    def _decoded(self, decode: Callable[[bytes], Decoded], data: bytes, *, of: str = "") -> Decoded:
         try:
             return decode(data)
         except MALFORMED as e:
-            detail = f"{self.where}: {e}. It may record a create that must not be sent again."
-            raise StoreError("E072", detail, fix="restore an older version of it.") from e
+            detail = f"{self.where}:{of} {e}. It may record a create that must not be sent again."
+            fix = NEWER if isinstance(e, NewerFormat) else "restore an older version of it."
+            raise StoreError("E072", detail, fix=fix) from e
 
     def _change(self, current: Object, version: str | None, added: Mapping[str, Lines], *, note: str) -> None:
         changed = replace(current.with_lines(added), holder=None)
@@ -276,7 +282,11 @@ class Lease:
                     continue
             self._since = self._sent[nonce]
             return
-        raise error or AssertionError("No attempt was made. This is a bug in acrsync.")
+        assert error is not None, "No attempt was made. This is a bug in acrsync."
+        if isinstance(error, Conflict):  # and yet the object has the version that the swap expected
+            detail = f"{error.diagnostic.detail} It refused {TRIES} times, although no other run changed it."
+            raise StoreError("E071", detail, fix=error.diagnostic.fix or "run again.")
+        raise error
 
     def fresh_nonce(self) -> str:
         return secrets.token_hex(16)
@@ -377,7 +387,7 @@ def _lost(detail: str) -> LeaseLost:
 
 def _manifest_of(run: PastRun) -> tuple[str, ...]:
     """Return what identifies a manifest: repository, environment, and stack or files."""
-    return run.header["who"]["repository"], str(run.header.get("environment")), *run.manifest
+    return run.who.repository, str(run.header.get("environment")), *run.manifest
 
 
 def _waiting(current: Object, *, unchanged_s: float) -> str:
