@@ -43,6 +43,14 @@ _BRACKET_COMMAND = re.compile(r"#(?=#(?:vso|teamcity)?\[)")
 _COLON_COMMAND = re.compile(r"^([^\S\n]*):(?=:)", re.MULTILINE)
 
 
+_LOGINS = (
+    (re.compile(r"""(\w://)(?:[^\s'"/]*|[^\s'"/]*:[^\s'"]*)@"""), r"\1***@"),
+    (re.compile(r"""(\w://[^\s'"?]*\?)[^\s'"]+"""), r"\1***"),
+    # Without a scheme, as in the short form of git. A user without a password, as in `git@host:path`, is shown.
+    (re.compile(r"""(?<![\w:/.@*-])((?:git:)?+)[^\s'":/@]+:(?!/)[^\s'"]*@"""), r"\1***@"),
+)
+
+
 def visible(text: str) -> str:
     r"""Return the text with invisible characters, and those that move the cursor, as `\xNN` or `\u{NNNN}`.
 
@@ -51,6 +59,16 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_escaped(character) if hidden else character for character, hidden in characters(text))
+
+
+def without_login(text: str) -> str:
+    """Return a text with `***` instead of the login and the query of each address in it.
+
+    An address with mistakes, such as a `/` in a password that is not encoded, hides too much rather than too little.
+    """
+    for pattern, hidden in _LOGINS:
+        text = pattern.sub(hidden, text)
+    return text
 
 
 def lookalike(name: str) -> str:

@@ -161,6 +161,10 @@ class ListJournal:
     intents: list[tuple[str, str, dict, tuple[str, ...]]] = field(default_factory=list)
     outcomes: list[object] = field(default_factory=list)
 
+    @property
+    def lines(self):
+        return ()
+
     def intent(self, verb, change, *, attrs, marks) -> None:
         self.intents.append((verb, change.name, dict(attrs), marks))
 

@@ -10,6 +10,7 @@ import glob
 import os
 import re
 import shlex
+import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -30,13 +31,14 @@ def command_line(inputs: Mapping[str, str], kept: Path) -> list[str]:
     if command not in ("plan", "apply"):
         raise Wrong("command must be validate, plan or apply.")
     line = [command, *options(inputs)]
+    each = "-{env}" if several(inputs["ENV"]) else ""
     if command == "plan":
-        each = "-{env}" if several(inputs["ENV"]) else ""
         line += [f"--out={name}:{kept / 'plan'}{each}.{end}" for name, end in FORMATS.items()]
         if each:  # and one report of all, the worst environment first
             line += [f"--out={name}:{kept / 'plan'}.{FORMATS[name]}" for name in ("markdown", "html")]
         return [*line, *paths]
     line += [f"--{name}" for name in ("strict-runs", "allow-older") if is_true(inputs, name.upper().replace("-", "_"))]
+    line.append(f"--out=record:{kept / 'record'}{each}.jsonl")
     if not inputs["PLAN"]:
         return [*line, "--yes", *paths]
     return [*line, "--yes", f"--plan={inputs['PLAN']}", *given("--expect", inputs["EXPECT"])]
@@ -124,7 +126,7 @@ def words(line: str) -> list[str]:
 def main() -> None:
     """Become acrsync, so that it gets the signals of the runner; or exit with 1, because an input is wrong."""
     inputs = {name.removeprefix("INPUT_"): value for name, value in os.environ.items() if name.startswith("INPUT_")}
-    kept = Path(os.environ["RUNNER_TEMP"]) / "acrsync-plan"
+    kept = Path(os.environ["RUNNER_TEMP"]) / ("acrsync-record" if inputs["COMMAND"] == "apply" else "acrsync-plan")
     environment = {name: value for name, value in os.environ.items() if not name.startswith("INPUT_")}
     for name in ("TOKEN", "ENDPOINT"):
         if inputs[name]:
@@ -135,6 +137,8 @@ def main() -> None:
     except Wrong as wrong:
         print(f"::error title=acrsync::{wrong}")  # noqa: T201 - the runner reads it
         sys.exit(1)
+    if inputs["COMMAND"] == "apply":
+        shutil.rmtree(kept, ignore_errors=True)  # records of an earlier apply in this job have their own artifact
     kept.mkdir(exist_ok=True)
     login = logged_in(inputs, environment)
     environment |= tokens

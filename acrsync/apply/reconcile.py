@@ -126,7 +126,7 @@ class Reconciler:
         self,
         observe: Callable[[Known], Seen],
         *,
-        on_begin: Callable[[], object] = nothing,
+        on_begin: Callable[[Run], object] = nothing,
         approve: Callable[[Seen], Seen | None] = nothing,
         stream: Callable[[Iterable[Outcome]], Iterable[Outcome]] = iter,
     ) -> Result:
@@ -158,7 +158,7 @@ class Reconciler:
         self,
         seen: Seen,
         *,
-        on_begin: Callable[[], object] = nothing,
+        on_begin: Callable[[Run], object] = nothing,
         stream: Callable[[Iterable[Outcome]], Iterable[Outcome]] = iter,
     ) -> Result:
         """Apply the plan and read back. `on_begin` is called after the record exists and before the first write.
@@ -171,7 +171,7 @@ class Reconciler:
         wanted = Wanted(seen.plan, document, seen.listed, seen.plan.manifest.environment or "")
         run = self.runs.begin(wanted, rows=seen.snapshot.rows)
         self.account.guard(run.before_write)
-        on_begin()
+        on_begin(run)
         try:
             return self._carried_out(seen, run, stream)
         except Exception as e:  # a bug: the handler must know that something may be written

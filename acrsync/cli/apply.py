@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # `--help` imports every command
     from acrsync import Account, ExitCode, Outcome, Plan
     from acrsync.apply.terms import Seen
     from acrsync.cli.environments import Target
+    from acrsync.runs import Run
     from acrsync.runs.memory import Known
 
 ANSWER_S = 30.0  # after a longer time for an answer, the account is planned again
@@ -64,6 +65,8 @@ def command(
         raise click.UsageError("--expect requires --plan.")
     if dry_run:
         from acrsync.cli import plan
+
+        plan.refuse_records(planning)
 
         return plan.show(where, planning)
     if not yes:
@@ -122,7 +125,6 @@ def _apply(  # noqa: C901 - one apply, from the first list to the report
     target: Target, planning: Planning, applying: Applying, saved: Plan | None, *, ask: bool
 ) -> ExitCode:
     """Plan, show, ask, apply and read back; return the exit code."""
-    from acrsync import ExitCode
     from acrsync.cli import ci, output, progress
     from acrsync.cli.endpoint import opened
     from acrsync.cli.interrupt import in_two_stages
@@ -131,14 +133,15 @@ def _apply(  # noqa: C901 - one apply, from the first list to the report
         facts,
         loop_for,
         observe,
-        plan_changed,
         result_facts,
         save_plan,
         style_for,
     )
+    from acrsync.cli.recording import RecordFiles
     from acrsync.report import FORMATS, PLAIN, plan_text
     from acrsync.report.result import result_text
 
+    records = RecordFiles(planning.records, [target.name])
     stop = threading.Event()
     where = target.where
     style, as_json = style_for(where.color), planning.format == "json"
@@ -175,16 +178,15 @@ def _apply(  # noqa: C901 - one apply, from the first list to the report
             show = writing.enter_context(progress.applying(account, total=total, color=where.color))
             return show(outcomes)
 
-        def handle_interrupts() -> None:
-            until_end.enter_context(in_two_stages(stop))
+        def begin(run: Run) -> None:
+            records.began(target.name, run)
+            until_end.enter_context(in_two_stages(stop, last=records.save))
+            until_end.callback(records.save)
 
         try:
-            result = loop.reconcile(observe_and_show, on_begin=handle_interrupts, approve=approve, stream=stream)
+            result = loop.reconcile(observe_and_show, on_begin=begin, approve=approve, stream=stream)
         except PlanChanged as e:
-            run = facts(ExitCode.STALE, account, (plan_changed(),))
-            output.answer(FORMATS[planning.format](e.plan, run))
-            ci.report(e.plan, run)
-            return run.exit_code
+            return _changed(e.plan, account, planning)
         plan, run = result.plan, result_facts(result, account)
         writing.close()
         if not plan.can_apply or not plan.work:
@@ -192,6 +194,18 @@ def _apply(  # noqa: C901 - one apply, from the first list to the report
         output.last_answer(FORMATS["json"](plan, run) if as_json else "\n" + result_text(plan, run, style=style))
         ci.report(plan, run)
         return run.exit_code
+
+
+def _changed(plan: Plan, account: Account, planning: Planning) -> ExitCode:
+    from acrsync import ExitCode
+    from acrsync.cli import ci, output
+    from acrsync.cli.planning import facts, plan_changed
+    from acrsync.report import FORMATS
+
+    run = facts(ExitCode.STALE, account, (plan_changed(),))
+    output.answer(FORMATS[planning.format](plan, run))
+    ci.report(plan, run)
+    return run.exit_code
 
 
 def _nothing_applied(plan: Plan, account: Account, planning: Planning) -> ExitCode:

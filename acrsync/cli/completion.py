@@ -42,9 +42,10 @@ def approvals(_: click.Context, __: click.Parameter, typed: str) -> list[Complet
 
 def outputs(_: click.Context, __: click.Parameter, typed: str) -> list[CompletionItem]:
     """Offer the formats of `--out`, and files."""
+    from acrsync.cli.options import RECORD
     from acrsync.report import FORMATS
 
-    found = _beginning(typed, (f"{name}:" for name in FORMATS))
+    found = _beginning(typed, (f"{name}:" for name in (*FORMATS, RECORD)))
     return found or [CompletionItem(typed, type="file")]
 
 

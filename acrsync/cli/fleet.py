@@ -16,15 +16,18 @@ from acrsync.apply.terms import Seen
 from acrsync.cli import ci, output
 from acrsync.cli.endpoint import EMULATOR, opened
 from acrsync.cli.environments import PLACEHOLDER, Target, file_for
-from acrsync.cli.options import Applying, Common, Planning
+from acrsync.cli.options import RECORD, Applying, Common, Planning
 from acrsync.cli.planning import PlanChanged, facts, loop_for, observe, plan_changed, result_facts, style_for
+from acrsync.cli.recording import RecordFiles
 from acrsync.diagnostics import error
 from acrsync.plan.fleet import Part, worst
-from acrsync.plan.outcome import WORST_FIRST, Outcome, Run
+from acrsync.plan.outcome import WORST_FIRST, Outcome
+from acrsync.plan.outcome import Run as Facts
 from acrsync.report import FLEET, FORMATS, PLAIN
 from acrsync.report.fleet import fleet_text
 from acrsync.report.result import outcome_line
 from acrsync.report.style import counted
+from acrsync.runs import Run
 from acrsync.visible import visible
 
 
@@ -51,6 +54,7 @@ def apply(
     from acrsync.cli.interrupt import in_two_stages
 
     _refuse_shared_files(planning)
+    records = RecordFiles(planning.records, [target.name for target in targets])
     planned = _planned(targets, planning, saved=saved, read_only=False)
     plans = {name: part.plan for name, part in planned.items() if part.plan is not None}
     tokens = {target.name: _token(target.where) for target in targets}
@@ -82,7 +86,8 @@ def apply(
     stop = threading.Event()
     with ExitStack() as until_end, ci.section("acrsync_apply", "acrsync apply"):
         if due:
-            until_end.enter_context(in_two_stages(stop))
+            until_end.enter_context(in_two_stages(stop, last=records.save))
+            until_end.callback(records.save)
 
         def task(target: Target, plan: Plan) -> Callable[[], Part]:
             return lambda: _guarded(
@@ -95,6 +100,7 @@ def apply(
                     saved=saved.get(target.name),
                     approved=ask is not None,
                     stop=stop,
+                    on_begin=lambda run: records.began(target.name, run),
                 ),
                 before=planned[target.name],
                 stop=stop,
@@ -131,13 +137,13 @@ def _guarded(
 
     if stop is not None and stop.is_set():
         detail = "Nothing was written to this environment."
-        run = Run(output.now(), ExitCode.INTERRUPTED, diagnostics=(error("E001", detail),))
+        run = Facts(output.now(), ExitCode.INTERRUPTED, diagnostics=(error("E001", detail),))
         return Part(target.name, before.plan if before else None, run)
     try:
         return work()
     except BaseException as e:  # noqa: BLE001 - the handler of one environment, like the one for a whole run in `cli`
         diagnostics, code = ended_by(e)
-        run = Run(output.now(), code, diagnostics=diagnostics, outcomes=() if before else None)
+        run = Facts(output.now(), code, diagnostics=diagnostics, outcomes=() if before else None)
         return Part(target.name, before.plan if before else None, run)
 
 
@@ -150,6 +156,7 @@ def _applied(
     saved: Plan | None,
     approved: bool,
     stop: threading.Event,
+    on_begin: Callable[[Run], object],
 ) -> Part:
     """Apply one environment. If a person `approved` the plan that was `shown`, no other plan is applied."""
     name, total = target.name, len(shown.work)
@@ -175,7 +182,10 @@ def _applied(
 
         try:
             result = loop.reconcile(
-                lambda known: observe(loop, target, saved, known=known), approve=approve, stream=stream
+                lambda known: observe(loop, target, saved, known=known),
+                on_begin=on_begin,
+                approve=approve,
+                stream=stream,
             )
         except PlanChanged as e:
             return _plan_changed(Part(name, e.plan, facts(ExitCode.STALE, account)))
@@ -212,8 +222,8 @@ def _save(parts: Iterable[Part], planning: Planning) -> None:
 
 
 def _refuse_shared_files(planning: Planning) -> None:
-    for name, path in planning.out:
-        if name in ("json", "terraform-json") and PLACEHOLDER not in str(path):
+    for name, path in (*planning.out, *((RECORD, path) for path in planning.records)):
+        if name in ("json", "terraform-json", RECORD) and PLACEHOLDER not in str(path):
             better = path.with_name(f"{path.stem}-{PLACEHOLDER}{path.suffix}")
             message = f"A {name} file is for one environment; add {PLACEHOLDER} to its name: --out {name}:{better}"
             raise click.UsageError(message)

@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -17,8 +17,8 @@ CLEAR_LINE = "\r\x1b[2K"  # clears the progress line
 
 
 @contextmanager
-def in_two_stages(stop: threading.Event) -> Iterator[None]:
-    """Handle signals during the block: the first sets `stop`, the second ends the process."""
+def in_two_stages(stop: threading.Event, *, last: Callable[[], object] = lambda: None) -> Iterator[None]:
+    """Handle signals during the block: the first sets `stop`, the second ends the process, after a call of `last`."""
     interrupted = False
 
     def handle(_signum: int, _frame: FrameType | None) -> None:
@@ -26,6 +26,8 @@ def in_two_stages(stop: threading.Event) -> Iterator[None]:
         if interrupted:
             # Worker threads may hang in a socket, and a normal exit would wait for them. All output is already flushed.
             _write("", CLEAR_LINE)
+            with suppress(Exception):  # it may need what the interrupted code is using
+                last()
             os._exit(ExitCode.INTERRUPTED)
         interrupted = True
         _write("Interrupted: changes in progress will finish. Interrupt again to exit immediately.\n", CLEAR_LINE)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # `--help` imports every command
 
 Function = Callable[..., Any]
 DEFAULT_PATH = "acrsync.yaml"
+RECORD = "record"  # the format of `--out` for the record of an apply, which is not a report on its plan
 OTHER_PATH = "acrsync.yml"
 RECORDS = Path(".acrsync/runs")
 HOUR_S = 3_600
@@ -53,6 +54,7 @@ class Planning:
     format: str
     out: tuple[tuple[str, Path], ...]
     detailed_exitcode: bool
+    records: tuple[Path, ...] = ()  # files for the record of an apply
 
 
 @frozen
@@ -168,7 +170,7 @@ def planning(function: Function) -> Function:
         callback=_outputs,
         shell_complete=offered("outputs"),
         metavar="[FORMAT:]FILE",
-        help="Also write the plan to FILE; as json it is a saved plan. Repeatable.",
+        help="Also write the plan to FILE; as json it is a saved plan. With apply, record:FILE is the run. Repeatable.",
     )
     @click.option("--detailed-exitcode", is_flag=True, help="Exit with 2 if a plan has changes.")
     @click.option("--prune", is_flag=True, help="Delete buckets that the manifest does not name (see `prune:`).")
@@ -216,8 +218,11 @@ def planning(function: Function) -> Function:
         **rest: Any,
     ) -> Any:
         shared = Planning(
-            paths, prune, max_deletes, allow, parallelism, settle, landing, runs, format_, out, detailed_exitcode
-        )
+            paths, prune, max_deletes, allow, parallelism, settle, landing, runs, format_,
+            tuple(one for one in out if one[0] != RECORD),
+            detailed_exitcode,
+            tuple(path for name, path in out if name == RECORD),
+        )  # fmt: skip
         return function(*args, shared, **rest)
 
     return wrapper
@@ -305,15 +310,16 @@ def _outputs(_: click.Context, __: click.Parameter, values: Sequence[str]) -> tu
     found: list[tuple[str, Path]] = []
     for value in values:
         name, colon, path = value.partition(":")
-        file = path if colon and name in FORMATS else value
+        formats = (*FORMATS, RECORD)
+        file = path if colon and name in formats else value
         if file in ("", "-"):
             raise click.BadParameter("the name of the file is missing." + " For stdout use --format." * bool(file))
         if Path(file) in {other for _, other in found}:
             raise click.BadParameter(f"two outputs go to {file}.")
-        if colon and name in FORMATS:
+        if colon and name in formats:
             found.append((name, Path(path)))
         elif colon and re.fullmatch(r"[a-z-]{2,}", name):
-            raise click.BadParameter(f"{name} is not one of the formats {', '.join(FORMATS)} (a file: ./{value}).")
+            raise click.BadParameter(f"{name} is not one of the formats {', '.join(formats)} (a file: ./{value}).")
         else:
             found.append(("json", Path(value)))
     return tuple(found)

@@ -126,6 +126,13 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
+def clear(path: Path) -> None:
+    """Remove a file that `save` will write later. Raises: AcrsyncError if it could not be written now."""
+    if not path.exists() or path.is_file():
+        save(path, "")
+        path.unlink(missing_ok=True)
+
+
 def save(path: Path, text: str) -> None:
     """Write a file atomically, or in place if it is not a regular file, such as /dev/stdout."""
     try:

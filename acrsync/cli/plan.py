@@ -33,6 +33,7 @@ def command(where: Common, planning: Planning, *, run: str | None, fail_on_unman
 
     PATH is a manifest file, acrsync.yaml by default. Several files are one manifest.
     """
+    refuse_records(planning)
     if run is None:
         return show(where, planning, fail_on_unmanaged=fail_on_unmanaged)
     if planning.paths or planning.prune:
@@ -45,6 +46,12 @@ def command(where: Common, planning: Planning, *, run: str | None, fail_on_unman
     with opened(where, read_only=True) as account:
         plan = _plan_to_undo(run, account, where, planning)
         return show_plan(plan, account, where, planning, fail_on_unmanaged=fail_on_unmanaged)
+
+
+def refuse_records(planning: Planning) -> None:
+    """Raise click.UsageError if a file for the record of an apply is requested."""
+    if planning.records:
+        raise click.UsageError(f"A plan has no record; only `acrsync apply` takes --out record:{planning.records[0]}.")
 
 
 def show(where: Common, planning: Planning, *, fail_on_unmanaged: bool = False) -> ExitCode:
@@ -81,7 +88,10 @@ def _plan_to_undo(run: str, account: Account, where: Common, planning: Planning)
     from acrsync.runs.record import normal
     from acrsync.visible import visible
 
-    lines = lines_of(run, runs_of(planning.runs, account.endpoint, where.envs))
+    lines = lines_of(run, lambda: runs_of(planning.runs, account.endpoint, where.envs))
+    if "plan" not in lines[0]:
+        detail = f"Only the result of {visible(run)} is kept, not its plan, so it cannot be undone."
+        raise AcrsyncError("E063", detail, fix="change the manifest instead, or name the file of its record.")
     loop = loop_for(account, Target("", Manifest(account_uid=lines[0]["uid"]), (), where), planning)
     if normal(lines[0]["endpoint"]) != normal(account.endpoint):
         raise AcrsyncError(

@@ -78,7 +78,7 @@ def show(run_id: str, *, runs: str | None, endpoint: str | None, envs: tuple[str
     from acrsync.runs.memory import past_run
     from acrsync.visible import visible
 
-    lines = lines_of(run_id, runs_of(runs, endpoint, envs))
+    lines = lines_of(run_id, lambda: runs_of(runs, endpoint, envs))
     left = "".join(f"Open: {visible(left.description)}.\n" for left in past_run(lines).open)
     output.answer(record_text(lines, style=PLAIN) + left)
     return ExitCode.DONE
@@ -127,14 +127,18 @@ def runs_of(runs: str | None, endpoint: str | None, envs: Sequence[str] = (), *,
     )
 
 
-def lines_of(run_id: str, runs: Runs) -> Lines:
-    """Return the record of a run, given as an id, as `last`, or as a file. Raises: AcrsyncError."""
+def lines_of(run_id: str, opened: Callable[[], Runs]) -> Lines:
+    """Return the record of a run, given as an id, as `last`, or as a file. Raises: AcrsyncError.
+
+    `opened` returns all runs. A file needs none of them, so they are not opened for it.
+    """
     from acrsync.diagnostics import AcrsyncError
     from acrsync.runs.recordfile import read_named
     from acrsync.visible import visible
 
     if run_id.endswith(".jsonl"):
         return read_named(Path(run_id))
+    runs = opened()
     found = [lines for known, lines in runs.history() if run_id in (known, LAST)]
     if not found or not found[-1]:
         raise AcrsyncError("E078", f"{visible(run_id)} is not in {runs.where}.", fix="`acrsync runs` lists them.")
@@ -178,11 +182,10 @@ def _facts(run: PastRun, running: str) -> dict[str, object]:
 
 
 def _row(run: PastRun, running: str) -> tuple[str, ...]:
-    from acrsync.runs.record import Who
     from acrsync.visible import visible
 
     stack = visible(str(run.header.get("stack") or ""))
-    return run.id, _result(run, running), _counts(run), stack, visible(str(Who(**run.header["who"])))
+    return run.id, _result(run, running), _counts(run), stack, visible(str(run.who))
 
 
 def _counts(run: PastRun) -> str:

@@ -84,7 +84,7 @@ def _run(where: Common, run: str, runs: str | None, format_: str) -> ExitCode:
     from acrsync.report.record import record_text
 
     _only_text_and_json(format_, "A run")
-    lines = lines_of(run, runs_of(runs, where.endpoint))
+    lines = lines_of(run, lambda: runs_of(runs, where.endpoint))
     if format_ == "json":
         output.answer(json.dumps({"format_version": "1.0", "events": lines}, indent=2) + "\n")
     else:

@@ -13,7 +13,7 @@ from acrsync.frozen import frozen
 from acrsync.manifest.problems import quoted, short
 from acrsync.manifest.scalars import flow, literal, written
 from acrsync.model import JSON, MARK
-from acrsync.visible import cleaned
+from acrsync.visible import cleaned, without_login
 
 _KINDS: Mapping[str, str] = {
     "string": "a text",
@@ -244,10 +244,15 @@ def _too_long(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
 
 def _wrong_form(mistake: Mistake, locate: Locate) -> Iterator[Diagnostic]:
     value, span = mistake.value, locate(mistake.path)
-    shown = f"{mistake.what} is {quoted(value)}"
+    shown = f"{mistake.what} is {quoted(without_login(value))}"
     match mistake.path[-1]:
         case _ if mistake.of_key:
             yield from _wrong_key(mistake, locate)
+        case "token_env" if not re.fullmatch("[A-Z_]+", value):
+            detail = (
+                f"{mistake.what} has a value that is not shown because it may be a token, and {_FORMS['token_env'][0]}."
+            )
+            yield error("E132", detail, fix=_FORMS["token_env"][1], span=span)
         case "endpoint" | "token_env" | "runs" as key:
             yield error("E132", f"{shown}, {_FORMS[key][0]}.", fix=_FORMS[key][1], span=span)
         case "stack":

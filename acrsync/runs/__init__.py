@@ -37,6 +37,11 @@ class Run(Protocol):
     id: str
     where: str  # the place of its record, for people
 
+    @property
+    def lines(self) -> Lines:
+        """Everything that is recorded of it so far, also what could not be stored. Raises: AcrsyncError."""
+        ...
+
     def intent(self, verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...]) -> None:
         """Record a write that is about to be sent; return when the record is durable."""
         ...

@@ -200,6 +200,10 @@ class FolderRun:
         except OSError as e:
             raise cannot_write(self.path, e) from e
 
+    @property
+    def lines(self) -> Lines:
+        return read(self.path)
+
     def intent(self, verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...]) -> None:
         if self._broken is not None:
             raise cannot_write(self.path, self._broken)

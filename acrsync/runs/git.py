@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from subprocess import TimeoutExpired
 
-from acrsync.runs.gitremote import NAME, Completed, GitRemote
+from acrsync.runs.gitremote import NAME, Completed, GitRemote, correction
 from acrsync.runs.store import NO_RECORDS, Conflict, Stored, StoreError, Unanswered
 from acrsync.visible import visible
 
@@ -39,6 +39,11 @@ _NOT_FOUND = re.compile(r"does not appear to be|repository '.*' not found", re.I
 _ALLOW = (
     "let this job push: on GitHub give it `permissions: {contents: write}` and keep the credentials of "
     "actions/checkout; on GitLab turn on Settings, CI/CD, Job token permissions, Allow Git push requests."
+)
+
+_IN_THE_WAY = (
+    "check in that repository that this job can also read {ref}, that no other ref has the name of a folder of it, and "
+    "that no file {ref}.lock is left."
 )
 
 
@@ -129,7 +134,9 @@ class GitStore:
             parts += [f"M 100644 inline runs/{run_id}.jsonl\n".encode(), _sized(lines)]
         stream = b"".join([*parts, b"get-mark :1\ndone\n"])
         made = self._git.run("fast-import", "--quiet", "--done", "--date-format=now", stdin=stream)
-        assert not made.code, f"git fast-import: {made.stderr}. This is a bug in acrsync."
+        if made.code:  # the disk is full, or someone removed the temporary folder
+            fix = "free some space, or set TMPDIR to another folder."
+            raise self._error("E070", f"git cannot write to its temporary folder: {made.stderr}.", fix=fix)
         return made.output.decode().strip()
 
     def _push_error(self, pushed: Completed, expected: str | None) -> StoreError:
@@ -137,23 +144,25 @@ class GitStore:
         line = next((line for line in pushed.output.decode(errors="replace").splitlines() if line[:1] == "!"), "")
         answer = line.rpartition("\t")[2]
         if answer.startswith("[rejected]"):
-            return self._conflict()
+            return self._conflict(answer)
         if answer.startswith("[remote rejected]"):
             current = None if _RACED.search(answer) else self.read()
             unchanged = not _RACED.search(answer) and (current.version if current else None) == expected
-            return self._error("E071", self._git.hidden(answer)) if unchanged else self._conflict()
+            return self._error("E071", self._git.hidden(answer)) if unchanged else self._conflict(answer)
         if not line and _NOT_SENT.search(pushed.stderr):
             return self._error("E071" if _DENIED.search(pushed.stderr) else "E070", pushed.stderr)
         return self._unanswered(pushed.stderr)
 
     def _error(self, code: str, problem: str, *, fix: str = "") -> StoreError:
+        fix = fix or correction(problem)
         if not fix and code == "E071":
             fix = "correct the URL, or create the repository." if _NOT_FOUND.search(problem) else _ALLOW
         fix = fix or "check the connection and the URL, and run again: nothing was changed."
         return StoreError(code, f"{self.where}: {problem[-500:]}", fix=fix)
 
-    def _conflict(self) -> Conflict:
-        return Conflict("E073", f"{self.where}: another run was faster.")
+    def _conflict(self, answer: str = "") -> Conflict:
+        detail = f"{self.where}: {self._git.hidden(answer) or 'another run was faster'}."
+        return Conflict("E073", detail, fix=_IN_THE_WAY.format(ref=self._ref))
 
     def _unanswered(self, problem: str) -> Unanswered:
         detail = f"{self.where}: {problem[-500:]}. acrsync does not know whether the object was changed."

@@ -56,8 +56,10 @@ from acrsync.plan.outcome import Outcome, Verb
 from acrsync.runs import LANDING_S, LeaseLost, LostRace, held, lost_race
 from acrsync.runs.memory import FORGET_AFTER, MALFORMED, Holder, Known, PastRun, end_of, past_run, reduced
 from acrsync.runs.record import (
+    NEWER,
     Line,
     Lines,
+    NewerFormat,
     Wanted,
     Who,
     check,
@@ -99,7 +101,7 @@ class Object:
         runs = {run["id"]: tuple(run["lines"]) for run in document["runs"]}
         for lines in runs.values():
             check(lines)
-        decoded = cls(str(document["nonce"]), None if holder is None else Holder(**holder), runs)
+        decoded = cls(str(document["nonce"]), None if holder is None else Holder.of(holder), runs)
         decoded.known()
         return decoded
 
@@ -216,7 +218,10 @@ class LeasedRuns:
         recent = self.read()[0].runs
         for run_id in sorted({*self.store.record_ids(), *recent}):
             record = None if "plan" in recent.get(run_id, ({},))[0] else self.store.record(run_id)
-            yield run_id, recent[run_id] if record is None else self._decoded(decoded, record)
+            if record is not None:
+                yield run_id, self._decoded(decoded, record, of=f" run {run_id}:")
+            elif run_id in recent:
+                yield run_id, recent[run_id]
 
     def release(self) -> None:
         if self._run is not None:
@@ -227,12 +232,13 @@ class LeasedRuns:
         stored = self.store.read()
         return (Object(), None) if stored is None else (self._decoded(Object.decoded, stored.data), stored.version)
 
-    def _decoded(self, decode: Callable[[bytes], Decoded], data: bytes) -> Decoded:
+    def _decoded(self, decode: Callable[[bytes], Decoded], data: bytes, *, of: str = "") -> Decoded:
         try:
             return decode(data)
         except MALFORMED as e:
-            detail = f"{self.where}: {e}. It may record a create that must not be sent again."
-            raise StoreError("E072", detail, fix="restore an older version of it.") from e
+            detail = f"{self.where}:{of} {e}. It may record a create that must not be sent again."
+            fix = NEWER if isinstance(e, NewerFormat) else "restore an older version of it."
+            raise StoreError("E072", detail, fix=fix) from e
 
     def _change(self, current: Object, version: str | None, added: Mapping[str, Lines], *, note: str) -> None:
         changed = replace(current.with_lines(added), holder=None)
@@ -276,7 +282,11 @@ class Lease:
                     continue
             self._since = self._sent[nonce]
             return
-        raise error or AssertionError("No attempt was made. This is a bug in acrsync.")
+        assert error is not None, "No attempt was made. This is a bug in acrsync."
+        if isinstance(error, Conflict):  # and yet the object has the version that the swap expected
+            detail = f"{error.diagnostic.detail} It refused {TRIES} times, although no other run changed it."
+            raise StoreError("E071", detail, fix=error.diagnostic.fix or "run again.")
+        raise error
 
     def fresh_nonce(self) -> str:
         return secrets.token_hex(16)
@@ -301,9 +311,14 @@ class LeasedRun:
     def __init__(self, run_id: str, lease: Lease) -> None:
         self.id, self.where = run_id, f"run {run_id} in {lease.runs.where}"
         self._lease, self._clock, self._strict = lease, lease.runs.clock, lease.runs.strict
+        self._record = [*lease.wanted.runs[run_id]]
         self._lines: deque[Line] = deque()  # outcomes that are not in the store yet
         self._lock = threading.Lock()  # allows one swap at a time
         self.stop = self._clock.repeat(self.renew, every_s=lease.runs.ttl_s / 3, name=f"renewal of {run_id}")
+
+    @property
+    def lines(self) -> Lines:
+        return tuple(self._record)
 
     def intent(self, verb: Verb, change: Work, *, attrs: Attrs, marks: tuple[str, ...]) -> None:
         """Claim a create if the run is strict. Any other intent is in the object already: the plan.
@@ -315,7 +330,7 @@ class LeasedRun:
         line = intent_line(verb, change, attrs=attrs, marks=marks, now=self._clock.wall(), claim=True)
         with self._lock:
             if not self._lease.taken_over:
-                self._lines.append(line)
+                self._append(line)
                 self._add_lines()
                 with suppress(LostRace):
                     self._lease.put(note=f"{self.id}: claims {visible(change.name)}")
@@ -323,7 +338,7 @@ class LeasedRun:
                 raise _lost(f"The write was not sent: {TAKEN_OVER}.")
 
     def outcome(self, outcome: Outcome) -> None:
-        self._lines.append(outcome_line(outcome, now=self._clock.wall()))
+        self._append(outcome_line(outcome, now=self._clock.wall()))
 
     def before_write(self) -> None:
         for _ in range(TRIES):
@@ -349,12 +364,17 @@ class LeasedRun:
             self._add_lines()
             now, lines = self._clock.wall(), self._lease.wanted.runs[self.id]
             line = end_of(lines, exit_code=exit_code, verified=verified, managed=managed, now=now)
+            self._record.append(line)
             wanted = replace(self._lease.wanted, holder=None).with_lines({self.id: (line,)})
             if rows is not None:
                 wanted = wanted.with_lines(wanted.known().settled(rows, by=self.id, now=now, lines=lines))
             self._lease.wanted = wanted.compacted(now=now)
             note = f"{self.id}: ends with exit code {exit_code}"
             self._lease.put(note=note, records=wanted.records() | {self.id: encoded(wanted.runs[self.id])})
+
+    def _append(self, line: Line) -> None:
+        self._record.append(line)
+        self._lines.append(line)
 
     def _add_lines(self) -> None:
         lines = tuple(self._lines.popleft() for _ in range(len(self._lines)))
@@ -367,7 +387,7 @@ def _lost(detail: str) -> LeaseLost:
 
 def _manifest_of(run: PastRun) -> tuple[str, ...]:
     """Return what identifies a manifest: repository, environment, and stack or files."""
-    return run.header["who"]["repository"], str(run.header.get("environment")), *run.manifest
+    return run.who.repository, str(run.header.get("environment")), *run.manifest
 
 
 def _waiting(current: Object, *, unchanged_s: float) -> str:

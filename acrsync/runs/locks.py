@@ -109,6 +109,6 @@ def _read_holder(path: Path) -> tuple[Holder, float | None]:
     """Return who held a lock, and the uptime of the machine at its last write."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        return Holder(**content["holder"]), content["up"]
+        return Holder.of(content["holder"]), content["up"]
     except (OSError, *MALFORMED):
         return UNKNOWN, None

@@ -26,10 +26,11 @@ from acrsync.plan.changes import Action
 from acrsync.plan.earlier import Earlier, Pending, Unsettled
 from acrsync.plan.likeness import resembles, same_place
 from acrsync.plan.outcome import WELL, Status
-from acrsync.runs.record import KNOWN_EVENTS, Key, Line, Lines, closed_line, end_line, key_of, settled_line, to_json
+from acrsync.runs.forms import REQUIRED
+from acrsync.runs.record import Key, Line, Lines, Who, closed_line, end_line, key_of, settled_line, to_json
 from acrsync.visible import visible
 
-MALFORMED = (AttributeError, LookupError, TypeError, ValueError)
+MALFORMED = (AttributeError, LookupError, RecursionError, TypeError, ValueError)
 NOT_SENT = (Status.SKIPPED, Status.STALE, Status.REFUSED)
 FORGET_AFTER = timedelta(days=1)  # by timestamps of other machines: far longer than any lag of a list plus clock errors
 
@@ -106,6 +107,10 @@ class PastRun:
         return self.closed or (self.end is not None and not self.open)
 
     @property
+    def who(self) -> Who:
+        return Who.of(self.header["who"])
+
+    @property
     def manifest(self) -> tuple[str, ...]:
         """The `manifest_key` of its manifest."""
         header = self.header
@@ -124,6 +129,12 @@ class Holder:
     who: str
     since: str  # by the holder's clock, for people
     ttl_s: float
+
+    @classmethod
+    def of(cls, stored: Mapping[str, JSON]) -> Holder:
+        """Return the stored holder, without keys that a newer acrsync added. Raises: one of MALFORMED."""
+        run, who, since = (str(stored[key]) for key in ("run", "who", "since"))
+        return cls(run, who, since, float(stored["ttl_s"]))
 
     def __str__(self) -> str:
         return f"run {self.run} of {self.who}, since {self.since}"
@@ -187,7 +198,7 @@ class Known:
     def last_verified(self, *, repository: str, manifest: tuple[str, ...]) -> PastRun | None:
         """Return the last run of this manifest in this repository that ended verified."""
         verified = (run for run in reversed(self.runs) if run.manifest == manifest and run.end and run.end["verified"])
-        return next((run for run in verified if run.header["who"]["repository"] == repository), None)
+        return next((run for run in verified if run.who.repository == repository), None)
 
     def unsettled(self, *, except_digest: str = "") -> tuple[Unsettled, ...]:
         """Return the open changes as a saved plan names them, without those of runs of the plan with this digest."""
@@ -248,7 +259,7 @@ def past_run(lines: Sequence[Line]) -> PastRun:
     left = () if closed else tuple(filter(None, (_open(key, intents[key], outcomes.get(key)) for key in intents)))
     changed = _ids(end["changed"]) if end else _changed(outcomes.values())
     managed = {bucket_id: str(name) for bucket_id, name in _ids(end["managed"]).items()} if end else {}
-    last = max(datetime.fromisoformat(line["time"]) for line in lines if line["event"] in KNOWN_EVENTS)
+    last = max(datetime.fromisoformat(line["time"]) for line in lines if line["event"] in REQUIRED)
     return PastRun(lines[0]["id"], lines[0], end is None, closed, counts, left, changed, managed, end, last)
 
 

@@ -97,7 +97,8 @@ class ObjectStore:
     def record_ids(self) -> tuple[str, ...]:
         with self._store_errors():
             listed = self._client.list(self._bucket, "runs").collect()
-        return tuple(sorted(row["path"].rpartition("/")[2].removesuffix(".jsonl") for row in listed))
+        found = (re.fullmatch(r"(?:.*/)?runs/([\w-]+)\.jsonl", row["path"], re.ASCII) for row in listed)
+        return tuple(sorted(match[1] for match in found if match))
 
     def record(self, run_id: str) -> bytes | None:
         found = self._get(f"runs/{run_id}.jsonl") if re.fullmatch(r"[\w-]+", run_id) else None

@@ -42,7 +42,7 @@ def repository(url: str) -> str:
 
 def compared(commit: str, last: PastRun, *, project: Path) -> tuple[Diagnostic, ...]:
     """Return an error if a commit is older than that of the run `last`, a warning if git cannot decide."""
-    than = last.header["who"]["commit"]
+    than = last.who.commit
     older = is_older(commit, than, project=project) if than else False
     if older is None:
         detail = f"Run {last.id} applied commit {than[:12]}, and git cannot decide if {commit[:12]} is older."

@@ -19,6 +19,7 @@ from acrsync.model import JSON, Attrs, Live
 from acrsync.plan.changes import Create, Delete, Replace, Update, Work, action_of
 from acrsync.plan.document import Plan
 from acrsync.plan.outcome import Outcome, Verb
+from acrsync.runs.forms import check_forms
 from acrsync.version import __version__
 
 FORMAT_VERSION = "1.0"
@@ -26,6 +27,13 @@ FORMAT_VERSION = "1.0"
 Line = Mapping[str, JSON]
 Lines = tuple[Line, ...]
 Key = tuple[JSON, ...]  # identifies a change in its run: action, name, id
+
+
+NEWER = f"use the acrsync that wrote it, or a newer one; this is {__version__}."
+
+
+class NewerFormat(ValueError):
+    """Another version of acrsync wrote this, and it is not damaged."""
 
 
 @frozen
@@ -39,6 +47,11 @@ class Who:
     repository: str = ""
     actor: str = ""  # who started the job
     token: str = ""  # where the token came from, never the token
+
+    @classmethod
+    def of(cls, recorded: Mapping[str, JSON]) -> Who:
+        """Return who is recorded, without keys that a newer acrsync added."""
+        return cls(**{key: recorded[key] for key in asdict(NOBODY) if key in recorded})
 
     def __str__(self) -> str:
         person = self.actor or self.user or "someone"
@@ -167,15 +180,15 @@ def check(lines: Sequence[Line]) -> None:
     if run.get("event") != "run":
         raise ValueError("it does not begin with the line of a run")
     check_format(run.get("format_version"), FORMAT_VERSION)
-    for number, line in enumerate(lines, 1):
-        if missing := KNOWN_EVENTS.get(str(line.get("event")), frozenset()) - line.keys():
-            raise ValueError(f"line {number} has no {' and no '.join(sorted(missing))}")
+    check_forms(lines)
 
 
 def check_format(found: JSON, supported: str) -> None:
     """Raise ValueError if the major versions differ."""
-    if str(found).partition(".")[0] != supported.partition(".")[0]:
-        raise ValueError(f"its format is {found}, this acrsync reads {supported}")
+    major, _, _ = str(found).partition(".")
+    if major != supported.partition(".")[0]:
+        wrong = NewerFormat if major.isdecimal() else ValueError
+        raise wrong(f"its format is {found}, this acrsync reads {supported}")
 
 
 def key_of(line: Line) -> Key:
@@ -185,27 +198,21 @@ def key_of(line: Line) -> Key:
 
 def normal(endpoint: str) -> str:
     """Return one form of an address, independent of case, default port and ending; other endpoints unchanged."""
-    parts = urlsplit(endpoint)
+    try:
+        parts = urlsplit(endpoint)
+        number = parts.port
+    except ValueError:
+        return endpoint
     if parts.scheme.lower() not in ("http", "https"):
         return endpoint
     scheme, host = parts.scheme.lower(), (parts.hostname or "").rstrip(".")
-    port = f":{parts.port}" if parts.port not in (None, {"http": 80, "https": 443}[scheme]) else ""
+    port = f":{number}" if number not in (None, {"http": 80, "https": 443}[scheme]) else ""
     return f"{scheme}://{host}{port}{parts.path.rstrip('/').removesuffix('/api').rstrip('/')}"
 
 
 def to_json(live: Live) -> dict[str, JSON]:
     """Return a bucket in the format of a line."""
     return {"id": live.id, "attrs": dict(live.attrs), "marks": list(live.marks), "facts": dict(live.facts)}
-
-
-# The keys that later runs need. A line with an unknown event is from a later 1.x version and can be ignored.
-KNOWN_EVENTS = {
-    "run": frozenset({"id", "time", "endpoint", "uid", "who"}),
-    "intent": frozenset({"time", "action", "name", "id", "verb", "attrs", "marks"}),
-    "outcome": frozenset({"time", "action", "name", "id", "status", "wrote", "after"}),
-    "end": frozenset({"time", "exit_code", "verified", "open", "changed", "managed"}),
-    "closed": frozenset({"time", "by"}),
-}
 
 
 def _parsed(text: bytes, number: int) -> Line:

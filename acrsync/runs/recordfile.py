@@ -9,7 +9,7 @@ from pathlib import Path
 
 from acrsync.diagnostics import AcrsyncError
 from acrsync.runs.memory import MALFORMED, past_run
-from acrsync.runs.record import Lines, decoded, encoded
+from acrsync.runs.record import NEWER, Lines, NewerFormat, decoded, encoded
 
 TAIL = 1_000_000  # bytes: the end line of a run names all buckets of its manifest
 
@@ -80,5 +80,6 @@ def _lines_of(path: Path) -> Lines:
 
 
 def _cannot_read(code: str, path: Path, error: Exception, *, detail: str, fix: str) -> AcrsyncError:
+    fix = NEWER if isinstance(error, NewerFormat) else fix
     why = (isinstance(error, OSError) and error.strerror) or str(error)
     return AcrsyncError(code, f"{path}: {why}. {detail}".rstrip(), fix=fix)

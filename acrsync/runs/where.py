@@ -17,7 +17,7 @@ from acrsync.runs import Runs
 from acrsync.runs.folder import Account, FolderRuns
 from acrsync.runs.memory import Known, key_of_manifest
 from acrsync.runs.record import NOBODY, Who
-from acrsync.visible import visible
+from acrsync.visible import visible, without_login
 
 if TYPE_CHECKING:
     from acrsync.runs.store import Store
@@ -99,6 +99,10 @@ def _parsed(text: str) -> Where:
             raise _not_understood(text, "this is not a supported URL")
         if scheme[0].lower() == "http:" and urlsplit(url).hostname not in _LOOPBACK:
             raise _not_understood(text, "plain http would send the credentials unencrypted")
+        try:
+            urlsplit(url).port  # noqa: B018 - it raises
+        except ValueError as e:
+            raise _not_understood(text, f"this is not a valid URL ({visible(without_login(str(e)))})") from e
         return Git(url)
     if url.startswith("-") or not url:
         raise _not_understood(text, "this is not a name or a path")
@@ -125,7 +129,7 @@ class Memory:
             case Folder(path):
                 account = Account(endpoint, uid)
                 return FolderRuns(
-                    self.project / Path(path).expanduser(), clock, account, who=self.who, settle_s=settle_s,
+                    _folder(self.project, path), clock, account, who=self.who, settle_s=settle_s,
                     landing_s=landing_s, strict=self.strict,
                 )  # fmt: skip
             case Git() | Objects() as where:
@@ -168,14 +172,19 @@ def account_key(endpoint: str, uid: int | None) -> str:
         detail = "Without a fixed uid, two runs could use different locks for the same account."
         fix = "add to the manifest: account: {uid: UID} (UID is the number in the ACRCloud console)"
         raise AcrsyncError("E081", detail, fix=fix)
-    parts = urlsplit(endpoint)
+    try:
+        parts = urlsplit(endpoint)
+        number = parts.port
+    except ValueError as e:
+        detail = f"{visible(without_login(endpoint))} is not an address."
+        raise AcrsyncError("E401", detail, fix="write it as in --endpoint https://api-v2.acrcloud.com.") from e
     host = (parts.hostname or "").rstrip(".")
     for domain in _DEPLOYMENTS:
         if host == domain or host.endswith(f".{domain}"):
             return f"{domain}/{uid}"
     if not host:  # the built-in emulator
         return f"{re.sub('[^a-z0-9]+', '_', endpoint.lower())}/{uid}"
-    port = parts.port or {"https": 443, "http": 80}.get(parts.scheme)
+    port = number or {"https": 443, "http": 80}.get(parts.scheme)
     return f"{re.sub('[^a-z0-9.-]+', '_', f'{host}:{port}')}/{uid}"
 
 
@@ -194,9 +203,20 @@ def open_store(where: Git | Objects, key: str, *, project: Path, environment: Ma
             return ObjectStore(url, key)
 
 
+def _folder(project: Path, path: str) -> Path:
+    try:
+        folder = project / Path(path).expanduser()
+        folder.stat()
+    except (FileNotFoundError, PermissionError):  # it is made when a run begins
+        return folder
+    except (OSError, RuntimeError) as e:  # such as a name that is too long, and a home folder of nobody
+        raise _not_understood(path, f"{e.strerror if isinstance(e, OSError) else e}".rstrip(".")) from e
+    return folder
+
+
 def _not_understood(text: str, why: str) -> AcrsyncError:
     return AcrsyncError("E080", f"{_shown(text)}: {why}.", fix=_FORMS)
 
 
 def _shown(text: str) -> str:
-    return repr(visible(re.sub(r"(\w://)[^/\s]*@", r"\1***@", text)))
+    return repr(visible(without_login(text)))

@@ -71,6 +71,7 @@ def runner(scoped: Place, tmp_path: Path, hub: Forge, git_server: str) -> Runner
         "server_url": git_server,
         "api_url": hub.url,
         "run_id": "7",
+        "run_attempt": "1",
         "token": hub.token,
         "event": {
             "pull_request": {
@@ -130,6 +131,21 @@ def test_the_action_applies_only_the_approved_plan(runner: Runner, api: Api):
     assert (done.result, done.outputs["digest"]) == ("success", planned.outputs["digest"])
     assert names_of(api) >= {"music"}
     assert "adsfasdf" not in names_of(api)
+    [kept] = runner.artifacts["acrsync-record-1"].iterdir()
+    assert kept.name == "record.jsonl"
+    assert json.loads(kept.read_text().splitlines()[0])["plan"]["digest"] == done.outputs["digest"]
+    assert WRITE not in kept.read_text()
+
+
+def test_the_record_of_an_apply_that_failed_is_kept_and_that_of_no_run_is_not(runner: Runner, api: Api):
+    refused = acrsync(runner, command="apply", token=READ)
+    assert (refused.result, list(runner.artifacts)) == ("failure", ["acrsync-record-1"]), refused.log
+    text = next(runner.artifacts.pop("acrsync-record-1").iterdir()).read_text()
+    assert json.loads(text.splitlines()[-1])["exit_code"] == 1
+    assert acrsync(runner, command="apply", token=WRITE, **{"record-artifact": ""}).result == "success"
+    assert runner.artifacts == {}
+    assert acrsync(runner, command="apply", token=WRITE).result == "success"
+    assert not [*runner.artifacts.get("acrsync-record-1", Path("none")).glob("*")], "there was nothing to do"
 
 
 def test_the_action_applies_a_manifest_too(runner: Runner, api: Api):
@@ -237,7 +253,7 @@ def inputs_of_the_action(**given: str) -> dict[str, str]:
     values = {key: str(value.get("default", "")) for key, value in declared["inputs"].items()}
     values |= {"runs": "", "github-token": "", **given}
     found = {key.upper().replace("-", "_"): value for key, value in values.items()}
-    others = {"ARTIFACT", "WORKING_DIRECTORY"}
+    others = {"ARTIFACT", "RECORD_ARTIFACT", "WORKING_DIRECTORY"}
     assert {name.removeprefix("INPUT_") for name in names} == set(found) - others
     return found
 
@@ -245,6 +261,8 @@ def inputs_of_the_action(**given: str) -> dict[str, str]:
 @pytest.mark.parametrize(("reason", "given", "line"), OPTIONS, ids=[case[0] for case in OPTIONS])
 def test_an_option_is_given_only_if_its_input_is_set(reason: str, given: dict[str, str], line: str):
     found = SCRIPT["command_line"](inputs_of_the_action(command="apply", **given), Path("kept"))
+    record = f"--out=record:kept/record{'-{env}' if ' ' in given.get('env', '') else ''}.jsonl"
+    found.remove(record)
     assert found == ["apply", *line.split()]
 
 

@@ -131,6 +131,8 @@ def test_the_default_branch_is_planned_and_applied_from_the_saved_plan(project: 
     code, said = project.pipeline("acrsync-apply", CI_PIPELINE_SOURCE="push", ACRSYNC_DIGEST=digest)
     assert code == 0, said
     assert "Verified: the account was read again and is as planned." in said
+    record = project.folder / ".gitlab-ci-local" / "artifacts" / "acrsync-apply" / "record.jsonl"
+    assert json.loads(record.read_text().splitlines()[-1])["verified"]
     log = run(["git", "log", "--all", "--format=%s"], project.server).stdout.splitlines()
     assert [line.partition(": ")[2] for line in log] == ["ends with exit code 0", "begins"]
     assert "music" in {row["name"] for row in api.get("/buckets")["data"]}

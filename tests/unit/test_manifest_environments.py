@@ -483,3 +483,20 @@ def test_a_mistake_in_shared_values_is_reported_once():
     text = 'version: 1\ndefaults: {region: "${regoin}", type: File}\nbuckets: [{name: a}, {name: b}]\n'
     text += 'removed: [{name: "${"}]\n'
     assert [one.code for one in loaded(text).diagnostics] == ["E162", "E164"]
+
+
+SECRETS = [
+    "token_env: s3cr3t0123",
+    "token_env: S3CR3T0123",
+    "runs: 'git:https://me:s3cr3t0123@example.test/x'",
+    "runs: 'git:me:s3cr3t0123@example.test/x'",
+    "runs: 'https://example.test/x?token=s3cr3t0123'",
+    "endpoint: 'https://me:s3cr3t0123@api-v2.acrcloud.com'",
+]
+
+
+@pytest.mark.parametrize("entry", SECRETS)
+def test_a_secret_in_the_wrong_place_is_not_shown(entry: str):
+    found = every(f"version: 1\nenvironments: {{prod: {{{entry}}}}}\nbuckets: []\n").diagnostics
+    assert [one.code for one in found] == ["E132"]
+    assert "s3cr3t0123" not in f"{found}".lower()

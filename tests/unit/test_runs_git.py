@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 import subprocess
 import threading
 import time
@@ -14,8 +15,11 @@ from pathlib import Path
 
 import pytest
 
+from acrsync.clock import WallClock
 from acrsync.diagnostics import AcrsyncError
 from acrsync.runs.git import GitStore
+from acrsync.runs.lease import Lease, LeasedRuns, Object
+from acrsync.runs.record import NOBODY
 from acrsync.runs.store import Store, StoreError, Unanswered
 from store_places import REF, bare
 from store_servers import Quiet, git_backend, listening
@@ -399,3 +403,108 @@ def test_temporary_repositories_are_deleted_with_their_store(project: Path):
 
     del store
     assert not folder.exists()
+
+
+UNUSABLE = [
+    ("a git that is not executable", "x", 0o644, "cannot be started"),
+    ("a git that is not a program", "x", 0o755, "cannot be started"),
+    ("a git that fails", "#!/bin/sh\nexit 1\n", 0o755, "exit code 1"),
+    ("an old git", '#!/bin/sh\n[ $1 != init ] || exit 129\nexec /usr/bin/git "$@"\n', 0o755, "`git init` fails"),
+]
+
+
+@pytest.mark.parametrize(("reason", "text", "mode", "says"), UNUSABLE, ids=[case[0] for case in UNUSABLE])
+def test_a_git_program_that_does_not_work_is_named_and_never_the_network(
+    project: Path, tmp_path: Path, reason: str, text: str, mode: int, says: str
+):
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").write_text(text)
+    (tmp_path / "bin" / "git").chmod(mode)
+    with pytest.raises(AcrsyncError) as caught:
+        opened("https://example.invalid/x", project, PATH=str(tmp_path / "bin"))
+    assert (caught.value.diagnostic.code, says in caught.value.diagnostic.detail) == ("E083", True), reason
+
+
+SETTINGS = [
+    ("a file with an error", {"GIT_CONFIG_GLOBAL": "broken"}, "bad config"),
+    ("a variable with an error", {"GIT_CONFIG_COUNT": "many"}, "GIT_CONFIG_COUNT"),
+]
+
+
+@pytest.mark.parametrize(("reason", "variables", "says"), SETTINGS, ids=[case[0] for case in SETTINGS])
+def test_settings_that_git_cannot_read_are_not_called_a_missing_remote(
+    project: Path, reason: str, variables: dict[str, str], says: str
+):
+    (project / "broken").write_text("[[")
+    git("remote", "add", "origin", "../remote.git", folder=project)
+    with pytest.raises(AcrsyncError) as caught:
+        GitStore("origin", REF, project=project, environment=os.environ | variables)
+    assert (caught.value.diagnostic.code, says in caught.value.diagnostic.detail) == ("E083", True), reason
+    assert "git remote add" not in caught.value.diagnostic.fix
+
+
+def test_a_project_of_another_user_is_opened_by_the_line_that_the_fix_names(project: Path, tmp_path: Path):
+    """As in a container: the checkout belongs to another user. GIT_TEST_ASSUME_DIFFERENT_OWNER: git's own tests."""
+    git("remote", "add", "origin", "../remote.git", folder=project)
+    mine = {"GIT_CONFIG_GLOBAL": str(tmp_path / "mine")}
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "git").write_text(
+        '#!/bin/sh\nGIT_TEST_ASSUME_DIFFERENT_OWNER=1 GIT_CEILING_DIRECTORIES= exec /usr/bin/git "$@"\n'
+    )
+    (tmp_path / "bin" / "git").chmod(0o755)
+    mine["PATH"] = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    with pytest.raises(AcrsyncError) as caught:
+        GitStore("origin", REF, project=project, environment=os.environ | mine)
+    fix = caught.value.diagnostic.fix
+    assert fix == f"git config --global --add safe.directory {project}"
+    subprocess.run(fix.split(), check=True, env={**os.environ, **mine})
+    assert GitStore("origin", REF, project=project, environment=os.environ | mine).where == "git:origin"
+
+
+def test_a_full_disk_is_not_called_a_bug(project: Path, monkeypatch: pytest.MonkeyPatch):
+    store = opened("../remote.git", project)
+    assert store.read() is None
+    for folder in Path(store._git._environment["GIT_DIR"]).iterdir():
+        folder.unlink() if folder.is_file() else shutil.rmtree(folder)
+    error = refused(lambda: store.swap(b"x", expected=None, note="no")).diagnostic
+    assert (error.code, "TMPDIR" in error.fix) == ("E070", True)
+
+
+def test_a_remote_in_the_settings_of_the_user_does_not_take_the_place_of_ours(project: Path, tmp_path: Path):
+    (tmp_path / "mine").write_text('[remote "acrsync"]\n url = https://example.invalid/\n mirror = true\n')
+    used(opened("../remote.git", project, GIT_CONFIG_GLOBAL=str(tmp_path / "mine")))
+
+
+def test_a_token_in_the_place_of_the_user_reaches_no_command_line(project: Path, tmp_path: Path):
+    wanted = "Basic " + base64.b64encode(f"{SECRET}:".encode()).decode()
+    with served(tmp_path, wanted=wanted) as (url, lines):
+        store = opened(url.replace("//", f"//{SECRET}:@") + "/remote.git", project)
+        used(store)
+    assert any("remote.git" in line for line in lines)
+    assert not [line for line in lines if SECRET in line]
+    assert SECRET not in store.where
+
+
+def in_the_way(remote: Path) -> None:
+    path = remote / REF
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_name(f"{path.name}.lock").touch()
+
+
+def hidden(remote: Path) -> None:
+    git("config", "uploadpack.hideRefs", "refs/acrsync", folder=remote)
+
+
+@pytest.mark.parametrize("trouble", [in_the_way, hidden])
+def test_a_server_that_never_takes_the_swap_is_not_called_another_run(
+    project: Path, tmp_path: Path, trouble: Callable[[Path], None]
+):
+    opened("../remote.git", project).swap(b"{}", expected=None, note="earlier")
+    if trouble is in_the_way:
+        git("update-ref", "-d", REF, folder=tmp_path / "remote.git")
+    trouble(tmp_path / "remote.git")
+    runs = LeasedRuns(opened("../remote.git", project), WallClock(threading.Event()), who=NOBODY, settle_s=0, ttl_s=60)
+    assert runs.read()[1] is None
+    error = refused(lambda: Lease(runs, Object(), None).put(note="no")).diagnostic
+    assert (error.code, "another run was faster" in error.detail) == ("E071", False)
+    assert f"{REF}.lock" in error.fix

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from threading import Event
 
 import pytest
 
+from acrsync.clock import WallClock
 from acrsync.diagnostics import AcrsyncError
-from acrsync.runs.where import Folder, Git, Objects, Where, account_key, open_store, parse_where
+from acrsync.runs.where import Folder, Git, Memory, Objects, Where, account_key, open_store, parse_where
+from acrsync.visible import without_login
 from store_places import KEY, bare
 
 ANYWHERE: list[tuple[str, Where]] = [
@@ -67,6 +70,9 @@ NOWHERE = [
     ("s3://key:secret@bucket/x", "bucket and prefix"),
     ("s3://bucket?endpoint=https://example.test", "bucket and prefix"),
     ("az://bucket/a b", "bucket and prefix"),
+    ("git:https://[::1/x", "not a valid URL"),
+    ("https://example.test:99999/x", "not a valid URL"),
+    ("https://me:pa/secret@example.test/x", "not a valid URL"),
 ]
 
 
@@ -103,6 +109,27 @@ def test_a_password_is_not_shown():
             parse_where(text, in_manifest=in_manifest)
         assert "secret" not in str(caught.value)
         assert "***@" in caught.value.diagnostic.detail
+
+
+LOGINS = [
+    ("https://me:secret@example.test/x", "https://***@example.test/x"),
+    ("https://secret@example.test/x", "https://***@example.test/x"),
+    ("https://me:pa/secret@example.test/x", "https://***@example.test/x"),
+    ("https://me:p@secret@example.test/x", "https://***@example.test/x"),
+    ("git:me:secret@example.test/path", "git:***@example.test/path"),
+    ("me:secret@example.test:path", "***@example.test:path"),
+    ("s3://KEY:sec/secret@bucket/x", "s3://***@bucket/x"),
+    ("https://example.test/x?private_token=secret", "https://example.test/x?***"),
+    ("fatal: 'https://me:secret@a/b' and 'https://c/d'", "fatal: 'https://***@a/b' and 'https://c/d'"),
+    ("git:git@example.test:team/x.git", "git:git@example.test:team/x.git"),
+    ("https://example.test/a@b", "https://example.test/a@b"),
+    ("ssh: connect to host a port 22: refused", "ssh: connect to host a port 22: refused"),
+]
+
+
+@pytest.mark.parametrize(("text", "shown"), LOGINS)
+def test_a_login_is_hidden_also_in_an_address_with_mistakes(text: str, shown: str):
+    assert without_login(text) == shown
 
 
 @pytest.mark.parametrize(
@@ -149,3 +176,18 @@ def test_a_relative_path_of_a_repository_starts_at_the_working_directory(tmp_pat
     store.swap(b"one", expected=None, note="one")
     refs = subprocess.run(["git", "for-each-ref"], cwd=tmp_path / "remote.git", check=True, capture_output=True).stdout
     assert f"refs/acrsync/{KEY}\n".encode() in refs
+
+
+@pytest.mark.parametrize("path", ["a" * 300, "~nobody-has-this-name/x"])
+def test_a_folder_that_cannot_exist_is_refused(path: str):
+    with pytest.raises(AcrsyncError) as caught:
+        Memory(Folder(path)).opened(WallClock(Event()), endpoint=None, uid=None, settle_s=0, landing_s=0)
+    assert caught.value.diagnostic.code == "E080"
+
+
+@pytest.mark.parametrize("endpoint", ["http://[::1", "https://me:secret/x@host", "https://host:port"])
+def test_an_endpoint_that_is_no_address_has_no_key(endpoint: str):
+    with pytest.raises(AcrsyncError) as caught:
+        account_key(endpoint, 19)
+    assert caught.value.diagnostic.code == "E401"
+    assert "secret" not in str(caught.value)
