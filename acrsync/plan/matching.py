@@ -234,24 +234,33 @@ class _Matcher:
         return error("E208", detail, fix=fix, span=entry.span)
 
     def refuse_taken_names(self) -> None:
-        """Refuse each rename to a name that another bucket keeps."""
+        """Refuse each rename to a name that another bucket keeps. A refused rename keeps its old name, too."""
         leaving = {row_id for row_id, entry in self.claims.items() if entry.name != self.rows[row_id].name}
         alike: dict[str, list[Live]] = defaultdict(list)
         for row in (*self.own, *self.unreadable):
             if row.id not in leaving and row.name:
                 alike[lookalike(row.name)].append(row)
+        while blocked := [row_id for row_id in leaving if alike.get(lookalike(self.claims[row_id].name))]:
+            for row_id in blocked:
+                entry, row = self.claims[row_id], self.rows[row_id]
+                staying = alike[lookalike(entry.name)]
+                self.refuse(entry, self.taken(entry, row, staying[0]), [row, *staying])
+            leaving -= set(blocked)
+            for row_id in blocked:
+                alike[lookalike(self.rows[row_id].name)].append(self.rows[row_id])
         for row_id in leaving:
-            entry, row = self.claims[row_id], self.rows[row_id]
-            staying = alike.get(lookalike(entry.name))
-            if not staying:
-                if entry.name in self.foreign and entry.name not in self.named:
-                    self.refuse(entry, self.of_another_account(entry), [row])
-                continue
-            detail = (
-                f"{describe(row)} must be renamed to {visible(entry.name)}, but {describe(staying[0])} keeps that name."
-            )
-            fix = "rename or delete that bucket first, in a separate apply."
-            self.refuse(entry, error("E204", detail, fix=fix, span=entry.span), [row, *staying])
+            entry = self.claims[row_id]
+            if entry.name in self.foreign and entry.name not in self.named:
+                self.refuse(entry, self.of_another_account(entry), [self.rows[row_id]])
+        for entry in tuple(self.unmatched):
+            if kept := alike.get(lookalike(entry.name)):
+                self.unmatched.remove(entry)
+                self.refuse(entry, self.similar(entry, kept[0]), kept)
+
+    def taken(self, entry: Desired, row: Live, keeper: Live) -> Diagnostic:
+        detail = f"{describe(row)} must be renamed to {visible(entry.name)}, but {describe(keeper)} keeps that name."
+        fix = "rename or delete that bucket first, in a separate apply."
+        return error("E204", detail, fix=fix, span=entry.span)
 
     def matching(self) -> Matching:
         pairs = ((entry, self.rows[row_id]) for row_id, entry in self.claims.items() if row_id not in self.in_question)

@@ -27,7 +27,17 @@ LOOP = (
 )
 PLANNING = tuple(
     f"tests/unit/test_{name}.py"
-    for name in ("matching", "planner", "guards", "ownership", "plan", "undo", "unreadable_values")
+    for name in (
+        "matching",
+        "planner",
+        "guards",
+        "ownership",
+        "plan",
+        "undo",
+        "unreadable_values",
+        "approving",
+        "likely_renames",
+    )
 )
 # Of these tests mutmut runs those that reach the changed function, the quickest first. The most dangerous come first.
 MODULES: Mapping[str, tuple[str, ...]] = {

@@ -346,3 +346,18 @@ def test_the_message_describes_namesakes_by_server_data() -> None:
 def test_a_bucket_is_described_by_what_can_be_read_of_it() -> None:
     bare = Live(7, {}, facts={"num": 3}, unreadable={"name": "null", "region": "null", "type": "null"})
     assert describe(bare) == "without a name (id 7, region unknown, type unknown, 3 items, created unknown)"
+
+
+def test_a_refused_rename_keeps_its_name_for_all_other_entries() -> None:
+    entries = [wanted("Two", was="one"), wanted("ONE"), wanted("One2", was="three"), wanted("THREE")]
+    matching = match(entries, [ONE, TWO, THREE, live(4, "one2")])
+    assert codes(matching) == ["E204", "E204", "E207", "E207"]
+    assert matching.unmatched == ()
+
+
+def test_a_rename_to_the_name_that_a_refused_rename_keeps_is_refused_too() -> None:
+    matching = match([wanted("Two", bucket=1), wanted("One", bucket=3)], [ONE, TWO, THREE])
+    assert codes(matching) == ["E204", "E204"]
+    assert f"{describe(THREE)} must be renamed to One, but {describe(ONE)} keeps that name." in [
+        diagnostic.detail for diagnostic in matching.diagnostics
+    ]
