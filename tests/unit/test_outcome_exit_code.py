@@ -29,7 +29,7 @@ def ends(*statuses, wrote=True):
         (End(outcomes=ends(Status.REFUSED, wrote=False)), 3, "a guard objected right before the write"),
         (End(outcomes=ends(Status.STALE, wrote=False)), 4, "only stale"),
         (End(outcomes=(*ends(Status.CREATED), *ends(Status.STALE, wrote=False))), 4, "the rest is done"),
-        (End(outcomes=ends(Status.CREATED), other_leftovers=True), 4, "somebody else changed another bucket"),
+        (End(outcomes=ends(Status.CREATED), other_leftovers=True), 4, "someone else changed another bucket"),
         (End(outcomes=ends(Status.CREATED), own_leftovers=True), 6, "ours do not read back"),
         (End(outcomes=ends(Status.CREATED), errors=True), 6, "written, and not read back"),
         (End(outcomes=(*ends(Status.CREATED), *ends(Status.FAILED, wrote=False))), 6, "one written, one failed"),
