@@ -87,7 +87,7 @@ def test_a_manifest_with_environments_needs_one_to_be_chosen():
         (CONTRACT, "stagin", "write staging."),
         (CONTRACT, "", "write one of these."),
         (CONTRACT, "all", "write one of these."),
-        ("version: 1\n", "prod", "add them: environments: {prod: {}}"),
+        ("version: 1\n", "prod", "remove --env and ACRSYNC_ENV, or add: environments: {prod: {}}"),
     ],
 )
 def test_an_unknown_environment_is_reported_with_the_existing_ones(text, env, fix):

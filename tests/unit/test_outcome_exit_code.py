@@ -18,7 +18,7 @@ def ends(*statuses, wrote=True):
     [
         (End(), 0, "nothing to do"),
         (End(outcomes=ends(Status.CREATED, Status.UPDATED)), 0, "all done"),
-        (End(outcomes=ends(Status.ALREADY, wrote=False)), 0, "as wanted before"),
+        (End(outcomes=ends(Status.ALREADY, wrote=False)), 0, "already as desired"),
         (End(changes=True), 2, "a plan with changes that was asked to say so"),
         (End(errors=True), 1, "nothing could be done"),
         (End(outcomes=ends(Status.FAILED, wrote=False)), 1, "nothing was written"),
