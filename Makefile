@@ -6,7 +6,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= 4
 
-help: ## List what there is
+help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .venv/installed: pyproject.toml
@@ -46,10 +46,10 @@ test-sdist: ## Build the source archive, unpack it, and run its tests as a packa
 	cd build/sdist/source && ../venv/bin/python -m pip install --quiet --disable-pip-version-check '.[emulator,stores,truststore]' --group test
 	cd build/sdist/source && ../venv/bin/pytest --numprocesses $(WORKERS) --quiet $(TESTS)
 
-test-tools: .venv/installed ## What other people's tools say of what others read: pipelines, schema, image, policies
+test-tools: .venv/installed ## Check pipelines, schema, image and policies with external tools
 	$(BIN)/python -m pytest --numprocesses $(WORKERS) --quiet -m slow tests/gitops
 
-lock: .venv/installed ## Write requirements.lock anew, with the newest versions
+lock: .venv/installed ## Update requirements.lock to the newest versions
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 	@{ sed -n '/^#/p' requirements.lock && printf 'hatch-fancy-pypi-readme\nhatchling\n' | $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra emulator --extra stores --extra truststore pyproject.toml - ; } > requirements.lock.new
 	@mv requirements.lock.new requirements.lock
@@ -76,12 +76,12 @@ rehearse: .venv/installed ## Kill applies and inject faults at every request, an
 simulate: .venv/installed ## Many runners on one account, by seeds, for SECONDS=60; SEED=N tells the story of one
 	@cd tests && SECONDS=$(or $(SECONDS),60) SEED=$(SEED) ../$(BIN)/python -m simulate
 
-mutants: .venv/installed ## Change what decides and writes in every small way; the tests must notice. MODULES: only these
+mutants: .venv/installed ## Mutate the code that decides and writes; the tests must fail. MODULES: only these
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check mutmut==3.8.1
 	@cd tests && WORKERS=$(WORKERS) ../$(BIN)/python -m mutation $(MODULES)
 
 size: ## Count lines and statements, for each package
 	@$(PYTHON) tests/size.py
 
-clean: ## Remove what the other targets made
+clean: ## Remove the files of the other targets
 	rm -rf .venv .venv-lowest .acrsync .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage* .bench .rehearsal dist build

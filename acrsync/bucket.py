@@ -22,7 +22,7 @@ def same(value: JSON) -> JSON:
 
 
 def is_text(value: JSON) -> bool:
-    """Tell whether a value is a text."""
+    """Return whether a value is a text."""
     return isinstance(value, str)
 
 
@@ -86,13 +86,13 @@ def identifier(value: JSON) -> int:
 
 
 def is_number(value: JSON) -> bool:
-    """Tell whether a value is a whole number, also as text or as a float."""
+    """Return whether a value is a whole number, also as text or as a float."""
     number = canonical_number(value)
     return isinstance(number, int) and not isinstance(number, bool)
 
 
 def are_labels(value: JSON) -> bool:
-    """Tell whether a value is labels: null, a list of texts, or a text with commas between the labels.
+    """Return whether a value is labels: null, a list of texts, or a text with commas between the labels.
 
     An object is not labels: its keys would become labels. JSON in a text is not: its brackets would.
     """
@@ -102,7 +102,7 @@ def are_labels(value: JSON) -> bool:
 
 
 def is_template(value: JSON) -> bool:
-    """Tell whether a value is a template: a text, an object, or empty."""
+    """Return whether a value is a template: a text, an object, or empty."""
     return value is None or value == [] or isinstance(value, str | dict)
 
 

@@ -70,7 +70,7 @@ class WallClock:
         def run() -> None:
             try:
                 future.set_result(task())
-            except BaseException as e:  # noqa: BLE001 - raised again where it is waited for
+            except BaseException as e:  # noqa: BLE001 - raised again by `result`
                 future.set_exception(e)
 
         threading.Thread(target=run, daemon=True).start()  # a daemon: an interrupt does not wait for it

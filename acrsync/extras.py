@@ -29,7 +29,7 @@ def make_private(folder: Path) -> None:
 
 
 def as_owner(path: Path) -> str:
-    """Return a hint if somebody else owns the folder, such as a folder that is mounted into a container."""
+    """Return a hint if someone else owns the folder, such as a folder that is mounted into a container."""
     folder = next((parent for parent in path.absolute().parents if parent.exists()), None)
     if folder is None or os.access(folder, os.W_OK):
         return ""

@@ -61,7 +61,7 @@ class Removed:
         return self.name if self.id is None else f"id {self.id}"
 
     def selects(self, live: Live) -> bool:
-        """Tell whether the entry selects this bucket."""
+        """Return whether the entry selects this bucket."""
         return live.name == self.name if self.id is None else live.id == self.id
 
 
@@ -82,7 +82,7 @@ class Approval:
         return f"{self.guard}:{self.id if self.stack is None else MARK + self.stack}"
 
     def covers(self, live: Live) -> bool:
-        """Tell whether this is for a bucket, or for its stack."""
+        """Return whether this is for a bucket, or for its stack."""
         return live.id == self.id if self.stack is None else MARK + self.stack in live.marks
 
 
@@ -134,7 +134,7 @@ class Manifest:
         return next((entry.span for entry in self.removed if entry.selects(live)), None)
 
     def removes(self, live: Live) -> bool:
-        """Tell whether `removed` selects a bucket."""
+        """Return whether `removed` selects a bucket."""
         return any(entry.selects(live) for entry in self.removed)
 
     def other_marks(self, live: Live) -> tuple[str, ...]:

@@ -128,7 +128,7 @@ def _is_invisible(character: str) -> bool:
 
 
 def _in_word(text: str, at: int) -> bool:
-    """Tell whether an invisible character is part of a word, or of an emoji, at this position."""
+    """Return whether an invisible character is part of a word, or of an emoji, at this position."""
     before, after = text[at - 1 : at], text[at + 1 : at + 2]
     match text[at]:
         case "\u200c":
@@ -147,7 +147,7 @@ def _in_word(text: str, at: int) -> bool:
 
 
 def _in_conjunct(text: str, at: int) -> bool:
-    """Tell whether a joiner is beside a virama, so that it selects the form of the consonant.
+    """Return whether a joiner is beside a virama, so that it selects the form of the consonant.
 
     Source: RFC 5892, A.1 and A.2. It comes before the virama in Bengali ra-ya, and ends a word in Malayalam chillus.
     """
@@ -158,18 +158,18 @@ def _in_conjunct(text: str, at: int) -> bool:
 
 
 def _between_letters(text: str, at: int) -> bool:
-    """Tell whether a joiner is between letters or digits, at least one of them of a cursive script."""
+    """Return whether a joiner is between letters or digits, at least one of them of a cursive script."""
     before, after = _letter_before(text, at), _letter(text[at + 1 : at + 1 + _MOST_MARKS])
     return bool(before and after) and (_script(before) in _CURSIVE or _script(after) in _CURSIVE)
 
 
 def _shapes(before: str, after: str) -> bool:
-    """Tell whether a joiner gives an Arabic letter beside it the form for the inside of a word."""
+    """Return whether a joiner gives an Arabic letter beside it the form for the inside of a word."""
     return before in _forms("<initial>") or after in _forms("<final>")
 
 
 def _varies(text: str, at: int) -> bool:
-    """Tell whether a variation selector follows a character that has variants."""
+    """Return whether a variation selector follows a character that has variants."""
     before = text[at - 1 : at]
     if not before or _is_invisible(before):
         return False
@@ -195,7 +195,7 @@ def _in_flag(text: str, at: int) -> bool:
 
 
 def _is_picture(character: str) -> bool:
-    """Tell whether an emoji can be, or end in, this character. Python's tables do not have all emoji."""
+    """Return whether an emoji can be, or end in, this character. Python's tables do not have all emoji."""
     if "\U0001f000" <= character <= "\U0001faff":
         return True
     if _is_invisible(character):

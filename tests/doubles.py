@@ -129,7 +129,7 @@ class MemoryAccount:
 
 @dataclass
 class FakeClock:
-    """Time that passes only when somebody waits."""
+    """Time that passes only during a wait."""
 
     seconds: float = 0.0
 

@@ -1,4 +1,4 @@
-"""One apply of a plan made by hand, against an account in memory that fails as it is told to."""
+"""One apply of a plan made by hand, against an account in memory that fails as configured."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Troubled(MemoryAccount):
 
     before: dict[str, list[Hook]] = field(default_factory=dict)
     after: dict[str, list[Hook]] = field(default_factory=dict)
-    hidden: dict[int, int] = field(default_factory=dict)  # by bucket id: so many listings do not show it yet
+    hidden: dict[int, int] = field(default_factory=dict)  # by bucket id: how many listings do not show it yet
     listings: int = 0
     lock: threading.RLock = field(default_factory=threading.RLock)
 

@@ -12,12 +12,12 @@ EVERYTHING = "new"  # the profile of `make test-slow`
 
 
 def examples(number: int, **how: Any) -> settings:
-    """Return the settings for so many examples; the default run tries a fifth of them."""
+    """Return the settings for this many examples; the default run tries a fifth of them."""
     return settings(max_examples=number if whole() else max(10, number // 5), deadline=None, **how)
 
 
 def sampled(values: Iterable[Any], *, every: int) -> list[Any]:
-    """Return the parameters of a test; by default only the first, and each that is so many after another, runs."""
+    """Return the parameters of a test; by default only the first and every `every`-th one run."""
     return [
         value if number % every == 0 else pytest.param(value, marks=pytest.mark.slow)
         for number, value in enumerate(values)
@@ -25,5 +25,5 @@ def sampled(values: Iterable[Any], *, every: int) -> list[Any]:
 
 
 def whole() -> bool:
-    """Tell whether everything is to be tried, and not a sample."""
+    """Return whether everything is to be tried, and not a sample."""
     return settings.get_current_profile_name() == EVERYTHING

@@ -1,4 +1,4 @@
-"""A server on loopback that misbehaves as told, for tests of the client at the socket."""
+"""A server on loopback with configured faults, for tests of the client at the socket."""
 
 from __future__ import annotations
 

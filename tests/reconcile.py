@@ -12,7 +12,7 @@ from acrsync.model import JSON, Manifest
 from acrsync.plan.document import Plan
 from acrsync.remote import Remote
 from acrsync.runs.folder import Account, FolderRuns
-from acrsync.runs.record import NOBODY
+from acrsync.runs.record import UNKNOWN_USER
 from acrsync.runs.recordfile import read
 from doubles import FakeClock, MemoryRuns
 
@@ -50,4 +50,4 @@ def recorded(plan: Plan, remote: Remote, directory: Path, **how) -> tuple[Mappin
 
 def in_folder(directory: Path, endpoint: str = "memory:") -> FolderRuns:
     """Return the runs of a folder; time costs nothing."""
-    return FolderRuns(directory, FakeClock(), Account(endpoint, None), who=NOBODY, settle_s=30)
+    return FolderRuns(directory, FakeClock(), Account(endpoint, None), who=UNKNOWN_USER, settle_s=30)

@@ -1,4 +1,4 @@
-"""A clock that goes on only when somebody waits, or the test says so."""
+"""A clock that advances only during a wait, or when the test advances it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def at_once(task: Callable[[], Done]) -> Callable[[], Done]:
 
 @dataclass
 class StepClock:
-    """`tasks` are what was started to run beside, every so many seconds: a test calls them itself."""
+    """`tasks` are the periodic background tasks: a test calls them itself."""
 
     seconds: float = 1000.0
     asleep: float = 0.0  # seconds in which the monotonic clock stood

@@ -94,7 +94,7 @@ PLACES = [
 
 
 def objects(scheme: str, server: str, request: pytest.FixtureRequest) -> Open:
-    """Return what opens a folder that nobody used before, in the bucket `runs` of a server."""
+    """Return a function that opens an unused folder in the bucket `runs` of a server."""
     monkeypatch: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
     for name, value in credentials(scheme, server, request.getfixturevalue("tmp_path")).items():
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""A process that swaps when it is told to: `python store_racer.py WHERE KEY`, then a version a line, `-` for none."""
+"""A process that swaps on request: `python store_racer.py WHERE KEY`, then one version per line, `-` for none."""
 
 from __future__ import annotations
 

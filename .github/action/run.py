@@ -90,7 +90,7 @@ def given(option: str, value: str) -> list[str]:
 
 
 def is_true(inputs: Mapping[str, str], name: str) -> bool:
-    """Tell whether an input is `true`. Raises: Wrong if it is anything but that, `false` or empty."""
+    """Return whether an input is `true`. Raises: Wrong if it is anything but that, `false` or empty."""
     value = inputs[name]
     if value not in ("", "true", "false"):
         raise Wrong(f"{name.lower().replace('_', '-')} must be true or false.")
@@ -98,7 +98,7 @@ def is_true(inputs: Mapping[str, str], name: str) -> bool:
 
 
 def several(environments: str) -> bool:
-    """Tell whether there is more than one plan."""
+    """Return whether there is more than one plan."""
     words = environments.split()
     return len(words) > 1 or words == ["all"]
 

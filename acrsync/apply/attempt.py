@@ -234,9 +234,9 @@ class Attempt:
                 self.trouble = LostValues("E516", lost_values(fresh, live, attrs, lost), fix=_LOST_FIX)
                 return Outcome(self.change, Status.FAILED, self.trouble.diagnostic, live, wrote=True)
         if "name" in attrs and live.name != attrs["name"]:
-            told = read_back_mismatch(differences(live, {"name": attrs["name"]}, live.marks))
-            told = told if live.id == fresh.id else _unproven(live)
-            return Outcome(self.change, Status.UNKNOWN, told, wrote=True, lost="update")
+            message = read_back_mismatch(differences(live, {"name": attrs["name"]}, live.marks))
+            message = message if live.id == fresh.id else _unproven(live)
+            return Outcome(self.change, Status.UNKNOWN, message, wrote=True, lost="update")
         return Outcome(self.change, Status.UPDATED, live=self._as_written(live, wanted, marks), wrote=True)
 
     def _read_again(self, bucket_id: int, known: Live, sent: Attrs, marks: tuple[str, ...]) -> Live:

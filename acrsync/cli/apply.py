@@ -60,7 +60,10 @@ def command(
     if plan_file is not None and (
         planning.paths or planning.prune or planning.max_deletes or planning.allow or dry_run
     ):
-        raise click.UsageError("--plan applies a saved plan and cannot be combined with PATH or planning options.")
+        raise click.UsageError(
+            "--plan applies a saved plan, which has its manifest and options: "
+            "remove PATH, --prune, --max-deletes, --allow and --dry-run."
+        )
     if expect is not None and plan_file is None:
         raise click.UsageError("--expect requires --plan.")
     if dry_run:

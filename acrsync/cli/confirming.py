@@ -12,7 +12,7 @@ from acrsync.diagnostics import AcrsyncError
 
 
 def require_terminal(verb: str) -> None:
-    """Raise AcrsyncError if nobody can answer; `verb` is what the command does."""
+    """Raise AcrsyncError if no one can answer; `verb` is what the command does."""
     if not sys.stdin.isatty():
         raise AcrsyncError("E007", "stdin is not a terminal.", fix=f"add --yes to {verb} without asking.")
 

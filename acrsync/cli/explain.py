@@ -52,8 +52,6 @@ def _code(typed: str) -> str:
     code = typed.strip("[]").upper()
     if code not in SUMMARIES:
         near = get_close_matches(code, SUMMARIES, n=1)
-        fix = f"did you mean {near[0]}? " if near else ""
-        raise AcrsyncError(
-            "E022", f"No message has the code {visible(typed)}.", fix=f"{fix}`acrsync explain` lists them."
-        )
+        fix = f"run `acrsync explain {near[0]}`, or `acrsync explain`" if near else "run `acrsync explain`"
+        raise AcrsyncError("E022", f"No message has the code {visible(typed)}.", fix=f"{fix} for a list of all codes.")
     return code

@@ -37,7 +37,7 @@ def command(where: Common, planning: Planning, *, run: str | None, fail_on_unman
     if run is None:
         return show(where, planning, fail_on_unmanaged=fail_on_unmanaged)
     if planning.paths or planning.prune:
-        raise click.UsageError("--undo plans from the record of a run and cannot be combined with PATH or --prune.")
+        raise click.UsageError("--undo plans from the record of a run: remove PATH and --prune.")
     from acrsync.cli.endpoint import opened
     from acrsync.cli.environments import access_to_one
     from acrsync.cli.planning import show_plan

@@ -118,13 +118,13 @@ def memory_of(runs: str | None, token: str | None, *, in_manifest: str | None = 
 
     `runs` is the flag. It overrides `in_manifest`, which may name fewer places.
     """
-    from acrsync.runs.record import NOBODY
+    from acrsync.runs.record import UNKNOWN_USER
     from acrsync.runs.where import DEFAULT, Memory, parse_where
 
     named = runs or in_manifest or DEFAULT
     place, project, environment = parse_where(named, in_manifest=not runs), Path(), dict(os.environ)
     if token is None:
-        return Memory(place, NOBODY, project, environment)
+        return Memory(place, UNKNOWN_USER, project, environment)
     from acrsync.runs.origin import who
 
     return Memory(place, who(project, environment, token=token), project, environment)

@@ -1,4 +1,4 @@
-"""`acrsync probe`: measures how the API behind an account behaves where it is undocumented."""
+"""`acrsync probe`: measures how the API behind an account behaves if that is undocumented."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ _TOKEN = (
     "set ACRSYNC_TOKEN, or name a file: --token-file FILE.",
 )
 _YES = (
-    "`apply` is the only command that asks.",
+    "On a terminal, `apply` asks before it writes; no other command asks.",
     "review a saved plan and apply exactly that plan: `acrsync plan --out plan.json`, "
     "then `acrsync apply --plan plan.json --yes`.",
 )
@@ -52,13 +52,11 @@ OPTIONS: Mapping[str, tuple[str, str]] = {
         ("dry-run", "dryrun", "n", "check", "diff", "preview", "what-if", "whatif", "no-op", "noop"), _PLAN
     ),
     **dict.fromkeys(("target", "t", "resource", "limit", "exclude", "include", "only"), _WHOLE),
-    **dict.fromkeys(
-        ("auto-approve", "y", "assume-yes", "approve", "non-interactive", "skip-preview", "no-input", "input"), _YES
-    ),
+    **dict.fromkeys(("auto-approve", "y", "assume-yes", "non-interactive", "skip-preview", "no-input", "input"), _YES),
     **dict.fromkeys(("f", "file", "filename", "c", "config", "config-file", "k", "kustomize"), _FILE),
     **dict.fromkeys(("var", "var-file", "set", "values", "region", "type", "name", "label"), _IN_MANIFEST),
     **dict.fromkeys(("e", "environment", "workspace", "stack", "namespace", "context"), _ENV),
-    **dict.fromkeys(("force", "replace", "force-replace", "overwrite", "ignore-errors"), _FORCE),
+    **dict.fromkeys(("approve", "force", "replace", "force-replace", "overwrite", "ignore-errors"), _FORCE),
     **dict.fromkeys(("destroy", "delete", "remove", "purge", "cascade", "d"), _DELETE),
     **dict.fromkeys(("json", "o", "output"), _JSON),
     **dict.fromkeys(("state", "refresh", "refresh-only", "lock", "backend-config", "reconfigure", "s"), _NO_STATE),
@@ -105,7 +103,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = {
 def advice(failure: click.ClickException, arguments: Sequence[str]) -> tuple[str, str]:
     """Return what is wrong with a command line, and what to do."""
     context = failure.ctx if isinstance(failure, click.UsageError) else None
-    command = context.command_path if context else "acrsync"
+    command = context.command_path if context else _command_of(arguments)
     see = f"see `{command} --help`."
     match failure:
         case click.NoSuchOption() if context:
@@ -122,6 +120,13 @@ def advice(failure: click.ClickException, arguments: Sequence[str]) -> tuple[str
             return f"{variable} is set. {failure.format_message()}", f"correct {variable}, or unset it."
         case _:
             return failure.format_message(), see
+
+
+def _command_of(arguments: Sequence[str]) -> str:
+    """Return the command of a line that click could not read far enough to know it."""
+    from acrsync.cli import COMMANDS as OURS
+
+    return " ".join(("acrsync", *(name for name in arguments[:1] if name in OURS)))
 
 
 def _from_environment(option: click.Option, context: click.Context) -> bool:
@@ -146,6 +151,8 @@ def _option(written: str, context: click.Context) -> tuple[str, str]:
         return "", ""
     if word in OPTIONS:
         return OPTIONS[word]
+    if _near(f"--{word}", own) in CAREFUL:
+        return "", ""
     if near := _near(f"--{word}", own - CAREFUL):
         return f"Did you mean {near}?", f"write {near}."
     elsewhere = [name for name, options in _options_of_others(context) if f"--{word}" in options - CAREFUL]

@@ -100,7 +100,7 @@ def matching(rows: Sequence[Live], name: str) -> tuple[Live, ...]:
     if found := exact or by_id or tuple(row for row in rows if fnmatchcase(row.name, name)):
         return found
     near = get_close_matches(name, [row.name for row in rows], n=1)
-    fix = f"did you mean {visible(near[0])}?" if near else "see `acrsync list`."
+    fix = f"write {visible(near[0])}, if you mean that bucket." if near else "see `acrsync list`."
     raise AcrsyncError("E020", f"The account lists no bucket {visible(name)}.", fix=fix)
 
 

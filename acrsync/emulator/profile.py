@@ -176,7 +176,7 @@ def load(source: str | Path) -> Profile:
 
     Raises: ValueError if there is neither, or the file is invalid.
     """
-    if source in NAMES:
+    if source in NAMES or not Path(source).exists():
         return named(str(source))
     return from_document(read_yaml(Path(source)), str(source))
 

@@ -38,7 +38,8 @@ def unknown(name: str, known: Sequence[str], span: Span | None) -> Diagnostic:
     """Return the error for an unknown environment."""
     if not known:
         detail = f"The manifest has no `environments`, so it does not have {quoted(name)}."
-        return error("E161", detail, fix=f"add them: environments: {{{short(name)}: {{}}}}", span=span)
+        fix = f"remove --env and ACRSYNC_ENV, or add: environments: {{{short(name)}: {{}}}}"
+        return error("E161", detail, fix=fix, span=span)
     close = difflib.get_close_matches(name[:100], known[:100], n=1)
     guess = f"; did you mean {short(close[0])}?" if close else "."
     shown = ", ".join(map(short, known[:10])) + (", ..." if len(known) > 10 else "")  # noqa: PLR2004 - for people

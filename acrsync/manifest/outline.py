@@ -27,7 +27,7 @@ class Plain:
 
 
 def is_plain(trees: Iterable[Tree], texts: Iterable[str]) -> bool:
-    """Tell whether there is nothing to expand, as in most files: then they are the plain manifest."""
+    """Return whether there is nothing to expand, as in most files: then they are the plain manifest."""
     if any(map(_DOLLAR.search, texts)) or any(tree.top.keys() & OWN_KEYS for tree in trees):
         return False
     return not any(entry.data.keys() & ENTRY_KEYS for entry in entries(trees, "buckets"))

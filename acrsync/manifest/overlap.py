@@ -109,7 +109,7 @@ def _within(known: Mapping[str, tuple[Manifest, Sequence[Tree]]]) -> Iterator[tu
 
 
 def _prunes(manifest: Manifest, other: Manifest) -> bool:
-    """Tell whether a manifest prunes the buckets of another one."""
+    """Return whether a manifest prunes the buckets of another one."""
     if manifest.prune is Prune.STACK:
         return manifest.mark is not None and manifest.mark == other.mark
     return manifest.prune is Prune.ACCOUNT

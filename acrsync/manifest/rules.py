@@ -22,7 +22,7 @@ _ONCE = (
 )
 
 
-LONGEST_READ = 1000  # characters; nobody reads a longer text, and checking each of its characters takes too long
+LONGEST_READ = 1000  # characters; longer texts are not readable, and checking each of its characters takes too long
 
 
 @frozen

@@ -134,7 +134,7 @@ def _text_mistakes(validator: Draft202012Validator, text: str, span: Span) -> It
         template = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
         json.dumps(template, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as problem:
-        detail = f"`metadata_template` is a text, so it must be JSON; {_why(problem)}."
+        detail = f"`metadata_template` is text, so it must be JSON; {_why(problem)}."
         instead = "{artist: {default: unknown}}" if text.strip() else "{}"
         fix = f"write the template as a mapping: metadata_template: {instead}"
         yield error("E136", detail, fix=fix, span=span)

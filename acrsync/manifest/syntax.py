@@ -16,7 +16,7 @@ _ADVICE: tuple[tuple[str, str, str], ...] = (
     (
         "mapping values are not allowed",
         "a colon is in a wrong place",
-        'indent the line like the lines around it, or quote a text with a colon: "a: b".',
+        'indent the line like the lines around it, or quote text with a colon: "a: b".',
     ),
     (
         "could not find expected ':'",
@@ -24,7 +24,7 @@ _ADVICE: tuple[tuple[str, str, str], ...] = (
         "add the colon, or indent it.",
     ),
     ("unexpected end of stream", "a quote is not closed", "close the quote."),
-    ("cannot start any token", "a text cannot begin with this character", 'put the text in quotes: "@..."'),
+    ("cannot start any token", "text cannot begin with this character", 'put it in quotes: "@..."'),
     ("expected ',' or", "a bracket is not closed, or a comma is missing", "close the bracket."),
     ("<block end>", "the indentation differs from the lines around it", "indent it like the lines around it."),
     (
@@ -38,7 +38,7 @@ _ADVICE: tuple[tuple[str, str, str], ...] = (
         "a list begins on the same line as its key",
         "begin a new line with `- `.",
     ),
-    ("escape", "a text in double quotes has an escape that YAML does not have", "double the backslash: \\\\"),
+    ("escape", "text in double quotes has an escape that YAML does not have", "double the backslash: \\\\"),
 )
 
 
@@ -72,7 +72,7 @@ def one_parser_only(event: yaml.ScalarEvent, value: str, text: str, *, key: bool
             return "E110", detail, f"write {written(value)}."
         assert event.end_mark is not None
         if key and _TIGHT_COLON.match(text, event.end_mark.index):
-            detail = "A colon in brackets or braces has neither a space nor a text after it, which some readers refuse."
+            detail = "A colon in brackets or braces has neither a space nor text after it, which some readers refuse."
             return "E110", detail, f"put a space after the colon: {written(value)}: ..."
     elif style == '"':
         if not value.isascii() and _SURROGATE.search(value):

@@ -56,11 +56,11 @@ def unreadable(text: str, file: str) -> Iterator[Diagnostic]:
     if "\t" in text:
         lines = sum("\t" in line for line in LINE_END.split(text))
         detail = f"YAML readers differ on tabs, and this file has them in {lines} line{'s' * (lines > 1)}."
-        fix = 'replace them by spaces, or inside a text by "\\t" in double quotes.'
+        fix = 'replace them with spaces, or inside text with "\\t" in double quotes.'
         yield error("E106", detail, fix=fix, span=span_after(text[: text.index("\t")], file))
     for directive in _DIRECTIVE.finditer(text):
         detail = f"A line that begins with % is a directive to the YAML reader: {short(directive[0])}."
-        fix = "remove the line; inside a text put spaces before the %."
+        fix = "remove the line; inside text, put spaces before the %."
         yield error("E112", detail, fix=fix, span=span_after(text[: directive.start()], file))
 
 

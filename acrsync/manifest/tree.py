@@ -333,5 +333,5 @@ class _Builder:
             return
         composed = isinstance(key, PlacedList | PlacedMapping)
         detail = "A list or a mapping cannot be a key." if composed else f"The key {quoted(key)} is not text."
-        fix = "write a text as key." if composed else f"write the key in quotes: {written(quoted(key))}"
-        self.refuse("E116", f"{detail} Every key of a manifest is a text.", fix, mark)
+        fix = "use text as the key." if composed else f"write the key in quotes: {written(quoted(key))}"
+        self.refuse("E116", f"{detail} Every key of a manifest must be text.", fix, mark)

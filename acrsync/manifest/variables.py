@@ -150,7 +150,7 @@ class Filler:
             places = value.places[4 * at : 4 * at + 4]
             name = self._text(key, places[0], places[1]) if keys and "${" in key else key
             if not isinstance(name, str) or name in filled:
-                why = "exists already" if isinstance(name, str) else "is not a text"
+                why = "exists already" if isinstance(name, str) else "is not text"
                 detail = f"The key {short(key)} becomes {short(str(name))}, which {why}."
                 self._fail("E164", detail, "write another key.", places[0], places[1])
                 continue

@@ -16,7 +16,7 @@ from acrsync.model import JSON, MARK
 from acrsync.visible import cleaned, without_login
 
 _KINDS: Mapping[str, str] = {
-    "string": "a text",
+    "string": "text",
     "integer": "a whole number",
     "boolean": "true or false",
     "array": "a list",

@@ -1,6 +1,6 @@
 """The guards: rules that object to a plan. They do not change it: it is shown in full, and one objection refuses it.
 
-Why an approval is for one guard and one bucket: a global `--force` approves changes that nobody has reviewed.
+Why an approval is for one guard and one bucket: a global `--force` approves changes that no one has reviewed.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def _with_lines(objections: list[Objection], manifest: Manifest) -> tuple[Object
 
 
 def needs_references(plan: Plan) -> bool:
-    """Tell whether a plan renames, replaces or deletes, so that it must be known who uses these buckets."""
+    """Return whether a plan renames, replaces or deletes, so that it must be known who uses these buckets."""
     return any(True for _ in touched(plan))
 
 

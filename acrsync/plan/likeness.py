@@ -20,7 +20,7 @@ _ESCAPE = re.compile(r"\\(['\"\\])")
 
 
 def resembles(name: str, other: str, *, shortest: int = SHORTEST) -> bool:
-    """Tell whether two names are spelled alike, or one is the beginning (`shortest` letters or more) of the other."""
+    """Return whether two names are spelled alike, or one is the beginning (`shortest` letters or more) of the other."""
     if lookalike(name) == lookalike(other):
         return True
     forms, others = _forms(name), _forms(other)
@@ -33,19 +33,19 @@ def resembles(name: str, other: str, *, shortest: int = SHORTEST) -> bool:
 
 
 def is_stored(sent: str, stored: str) -> bool:
-    """Tell whether a name is surely another name as a server stored it: escaped or cut off."""
+    """Return whether a name is surely another name as a server stored it: escaped or cut off."""
     escaped = {html.escape(sent), html.escape(sent, quote=False), html.escape(sent).replace("&#x27;", "&#039;")}
     is_cut = len(stored) >= LONG and sent.startswith(stored)
     return stored != sent and (stored in escaped or is_cut)
 
 
 def same_place(attrs: Attrs, other: Attrs) -> bool:
-    """Tell whether two buckets have the same region and type."""
+    """Return whether two buckets have the same region and type."""
     return all(attrs.get(key) == other.get(key) for key in ("region", "type"))
 
 
 def shares_values(attrs: Attrs, other: Attrs) -> bool:
-    """Tell whether two buckets have the same region and type, and the same labels or template that is not empty."""
+    """Return whether two buckets have the same region and type, and the same labels or template that is not empty."""
     shared = (bool(other.get(key)) and attrs.get(key) == other[key] for key in ("labels", "metadata_template"))
     return same_place(attrs, other) and any(shared)
 

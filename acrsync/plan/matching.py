@@ -1,6 +1,6 @@
 """Matches each entry of the manifest with a live bucket: by `id`, else by `was`, else by `name`.
 
-Why errors and not guesses: a wrong match renames or deletes somebody's bucket. If an entry is ambiguous, an error names
+Why errors and not guesses: a wrong match renames or deletes someone's bucket. If an entry is ambiguous, an error names
 all buckets in question and the line to paste, and these buckets are left alone.
 """
 
@@ -117,7 +117,7 @@ class _Matcher:
         self.refuse(entry, error("E203", detail, fix=fix, span=entry.span), [row])
 
     def free(self, name: str) -> bool:
-        """Tell whether no bucket has this name, or all that have it get another one."""
+        """Return whether no bucket has this name, or all that have it get another one."""
         return all(row.id in self.claims and self.claims[row.id].name != name for row in self.named.get(name, ()))
 
     def leave_unreadable(self) -> None:

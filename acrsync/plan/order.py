@@ -63,7 +63,7 @@ class Leavers:
         return None if found is None or found.live.id == own else found
 
     def end_with_a_delete(self, change: Work) -> bool:
-        """Tell whether a change waits for a delete, directly or through other changes."""
+        """Return whether a change waits for a delete, directly or through other changes."""
         path: list[int] = []
         leaver = self.of(change)
         while isinstance(leaver, Update) and leaver.live.id not in self._late:

@@ -81,7 +81,7 @@ class End:
     outcomes: tuple[Outcome, ...] = ()
     interrupted: bool = False
     own_leftovers: bool = False  # buckets that this run wrote do not read back as wanted
-    other_leftovers: bool = False  # somebody else changed other buckets meanwhile
+    other_leftovers: bool = False  # someone else changed other buckets meanwhile
     objections: bool = False
     errors: bool = False
     changes: bool = False  # there are changes, and the exit code must show it

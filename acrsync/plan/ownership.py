@@ -21,7 +21,7 @@ def unshared_uids(rows: Iterable[Live]) -> tuple[int, ...]:
 
 
 def is_shared(row: Live) -> bool:
-    """Tell whether other accounts can use a bucket.
+    """Return whether other accounts can use a bucket.
 
     GUESS: every account lists ACRCloud's own bucket 23, with the owner's uid and a permission that is not `private`.
     """
@@ -29,12 +29,12 @@ def is_shared(row: Live) -> bool:
 
 
 def is_own(row: Live, uid: int | None) -> bool:
-    """Tell whether a bucket belongs to the account with this uid. True if one of the two uids is unknown."""
+    """Return whether a bucket belongs to the account with this uid. True if one of the two uids is unknown."""
     return uid is None or row.uid in (uid, None)
 
 
 def is_explained(row: Live, manifest: Manifest) -> bool:
-    """Tell whether `removed` or the mark of another stack explains a bucket without an entry."""
+    """Return whether `removed` or the mark of another stack explains a bucket without an entry."""
     return manifest.removes(row) or bool(manifest.other_marks(row))
 
 
@@ -52,7 +52,7 @@ def wanted_marks(manifest: Manifest, desired: Desired, live: Live | None) -> Mar
 
 
 def prunable(manifest: Manifest, row: Live) -> bool:
-    """Tell whether `prune` may delete an own bucket that the manifest does not name.
+    """Return whether `prune` may delete an own bucket that the manifest does not name.
 
     The bucket must be readable, and it must be possible to name it in a manifest.
     """

@@ -36,7 +36,7 @@ class Undone:
 def undo(lines: Sequence[Line], snapshot: Snapshot, *, approvals: tuple[Approval, ...] = ()) -> Undone:
     """Return the manifest that undoes a run, from the lines of its record.
 
-    A field gets its old value if the run changed it and nobody changed it since. Created buckets are deleted, and
+    A field gets its old value if the run changed it and it has not changed since. Created buckets are deleted, and
     deleted ones are created again, with another id. A replacement is only undone if the new replacement is approved.
     """
     plan = saved_plan(lines[0]["plan"]).plan
@@ -199,7 +199,7 @@ class _Undoing:
 
 
 def _is_as_left(row: Live, after: Line) -> bool:
-    """Tell whether a bucket is as the run left it."""
+    """Return whether a bucket is as the run left it."""
     return (row.attrs, list(row.marks)) == (after["attrs"], after["marks"])
 
 

@@ -13,7 +13,7 @@ from acrsync.probe.profile import Changed, written
 from acrsync.visible import visible
 
 FORMAT_VERSION = "1.0"
-UNKNOWN = "untold"
+UNKNOWN = "untold"  # the value of a switch that was not measured, in the JSON report
 WIDTH = 76
 
 

@@ -150,7 +150,7 @@ def is_unsolvable(case: Case) -> bool:
 
 
 def to_json(case: Case) -> str:
-    """Return the text that `from_json` reads."""
+    """Return the text that `from_json` reads. The key `misfortune` holds the disruption."""
     document = asdict(case)
     disruption = document.pop("disruption")
     if case.disruption is not None:

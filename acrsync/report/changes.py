@@ -75,7 +75,7 @@ def _shape(entry: Entry) -> JSON:
 
 
 def _block(alike: Sequence[Entry], style: Style) -> Entry:
-    """Return similar changes as one entry with all their names: nobody can review a name that is not shown."""
+    """Return similar changes as one entry with all their names: a name that is not shown cannot be reviewed."""
     first = alike[0]
     names = ", ".join(_name_and_id(entry.change) for entry in alike)
     facts = f", each {', '.join(_identity(first.change.live)[1:])}" if isinstance(first.change, Delete) else ""

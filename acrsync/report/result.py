@@ -22,7 +22,7 @@ DONE: Mapping[Status, tuple[Tone, str]] = {
     Status.UPDATED: (Tone.GOOD, ""),
     Status.REPLACED: (Tone.GOOD, ""),
     Status.DELETED: (Tone.GOOD, ""),
-    Status.ALREADY: (Tone.FAINT, "as wanted before; nothing was sent"),
+    Status.ALREADY: (Tone.FAINT, "already as desired; nothing was sent"),
     Status.KEPT: (Tone.FAINT, "left alone"),
 }
 NOT_DONE: Mapping[Status, tuple[Tone, str]] = {

@@ -119,5 +119,6 @@ def verdict(plan: Plan) -> tuple[str, ...]:
     if not plan.can_apply:
         against = [counted(len(plan.objections), "objection")] if plan.objections else []
         against += [counted(len(plan.errors), "error")] if plan.errors else []
-        lines.append(f"Refused: {' and '.join(against)}. Nothing is applied until all objections are resolved.")
+        which = "it is" if len(plan.objections) + len(plan.errors) == 1 else "they are"
+        lines.append(f"Refused: {' and '.join(against)}. Nothing is applied until {which} resolved.")
     return tuple(lines)

@@ -28,7 +28,7 @@ The ten rules. A simulation of many runners left out each of them once, and each
 8.  An open change stays open through any number of runs, until a list settles it.
 9.  A list must show what the last runs wrote. If it does not, it may be older, and the caller waits and lists again.
 10. A run does not hold the account while it lists and plans. Its first swap names the version that it read before the
-    list. If the swap succeeds, nobody held the account in between, and the list is valid.
+    list. If the swap succeeds, no run held the account in between, and the list is valid.
 
 What remains: a process that is suspended between its last check and the socket sends its request when it resumes. A
 *strict* run closes this gap: it swaps in a claim before each create, and no run repeats a create that has an open

@@ -73,7 +73,7 @@ class Locks:
         return up if holder.run == run_id else None
 
     def holder(self) -> Holder | None:
-        """Return who holds the account, None if nobody does."""
+        """Return who holds the account, None if it is free."""
         for path in sorted(self._folder.glob(f"{self._stem}-*.holder")):
             relevant = self._uid is None or path.stem.endswith(("-any", f"-{self._uid}"))
             gate = path.with_name(f"{path.stem.partition('-')[0]}-gate.lock")

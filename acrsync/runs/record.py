@@ -58,7 +58,7 @@ class Who:
         return person + f" on {self.host}" * bool(self.host) + f" ({self.ci_url})" * bool(self.ci_url)
 
 
-NOBODY = Who()
+UNKNOWN_USER = Who()
 
 
 @frozen

@@ -16,7 +16,7 @@ from acrsync.model import Manifest
 from acrsync.runs import Runs
 from acrsync.runs.folder import Account, FolderRuns
 from acrsync.runs.memory import Known, key_of_manifest
-from acrsync.runs.record import NOBODY, Who
+from acrsync.runs.record import UNKNOWN_USER, Who
 from acrsync.visible import visible, without_login
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Memory:
     """Where runs are kept, and what is needed to open that place."""
 
     where: Where
-    who: Who = NOBODY
+    who: Who = UNKNOWN_USER
     project: Path = Path()
     environment: Mapping[str, str] = field(default_factory=dict)  # for the credentials of git and of object stores
     strict: bool = False  # claim each create

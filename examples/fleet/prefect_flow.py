@@ -23,7 +23,7 @@ import acrsync
 MANIFEST = Path(os.environ.get("ACRSYNC_MANIFEST", "acrsync.yaml"))
 RUNS = os.environ.get("ACRSYNC_RUNS", ".acrsync/runs")
 ENDPOINT = "https://api-v2.acrcloud.com"
-ROUNDS = 3  # so often is an environment given to a worker
+ROUNDS = 3  # how many times an environment is given to a worker
 
 
 @task(task_run_name="apply {environment}")

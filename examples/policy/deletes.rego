@@ -1,4 +1,4 @@
-# No bucket is deleted or replaced on a Friday (in UTC): nobody wants to find out on Saturday who needed it.
+# No bucket is deleted or replaced on a Friday (in UTC), to avoid an incident at the weekend.
 # What is missing is denied, too: in Rego a rule about an absent key is undefined, and an undefined rule denies nothing.
 package main
 

@@ -26,7 +26,7 @@ HELD_S = 2  # Retry-After of the throttle
 SCHEMA = HERE.parent.parent / "schemas" / "manifest.v1.json"
 PYTHON = sys.executable
 RECORDS = "records"  # of applies; not where a plan looks for unfinished ones
-# As many in a row as there are workers: with a latency all are on their way at once, and each is told to wait. In an
+# As many in a row as there are workers: with a latency all are in flight together, and each is throttled. In an
 # empty account the first POST goes alone, so that the second, the sixth and the tenth begin such a row.
 THROTTLE = {"kind": "throttle", "method": "POST", "nth": 10, "count": PARALLELISM, "retry_after": HELD_S}
 

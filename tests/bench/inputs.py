@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-CHANGED_EVERY = 100  # one bucket in so many differs in `changed.yaml`
+CHANGED_EVERY = 100  # one bucket in this many differs in `changed.yaml`
 FIRST_ID = 20_000
 TEMPLATE = {"artist": {"default": "unknown"}, "album": {"type": "select", "default": "334", "options": ["123", "334"]}}
 

@@ -37,7 +37,7 @@ class Figure:
     seconds: float  # median
     low: float
     high: float
-    peak_mib: float  # median; 0 where the process was too small to be told from the one that started it
+    peak_mib: float  # median; 0 if the process is not larger than the one that started it
     rounds: int
 
 
@@ -109,7 +109,7 @@ def run_once(case: Case) -> Sample:
         if process.returncode != case.exit_code:
             errors.seek(0)
             raise WrongEnd(f"{case.name} ended with {process.returncode}:\n{errors.read().decode(errors='replace')}")
-    # A process inherits the peak of the one that started it, so that less than that cannot be told.
+    # A process inherits the peak of the one that started it, so a smaller one cannot be measured.
     own_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     peak_mib = usage.ru_maxrss / 1024 if usage.ru_maxrss > own_kib else 0.0
     return Sample(seconds, peak_mib, case.after())

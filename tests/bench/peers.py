@@ -50,7 +50,7 @@ def octodns(cache: Path, *, tell: Callable[[str], None]) -> list[str] | None:
 
 
 def official() -> Path | None:
-    """Return the vendor's own command line, None where it is not installed."""
+    """Return the vendor's own command line, None if it is not installed."""
     program = Path(sys.executable).parent / "acrcloud"
     return program if program.exists() else None
 

@@ -1,7 +1,7 @@
 """What a run store costs, and what becomes of runners that are killed: `python -m bench.stores`.
 
 Each runner is the real command in a folder of its own, which is gone when it ends. The server's list lags two seconds,
-and it takes one name twice: whoever sends a create again doubles a bucket.
+and it accepts a name twice: a client that sends a create again makes a second bucket.
 """
 
 from __future__ import annotations

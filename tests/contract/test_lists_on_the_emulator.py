@@ -27,7 +27,7 @@ def emulator() -> Iterator[Running]:
 
 
 def listed(emulator: Running, count: int, profile: dict[str, Any]) -> list[int] | None:
-    """Return the ids that an account of so many buckets is listed with; None if the list is refused."""
+    """Return the listed ids of an account with this many buckets; None if the list is refused."""
     rows = [
         {"id": number, "name": f"b{number}", "region": "eu-west-1", "type": "File"} for number in range(1, count + 1)
     ]

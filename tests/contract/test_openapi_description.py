@@ -101,9 +101,9 @@ def test_a_described_request_is_accepted():
     ("status", "body", "reason"),
     [
         (200, '{"data": {}}', "a create is answered 201"),
-        (201, '{"data": {"id": 7}}', "a bucket with nothing but its id"),
+        (201, '{"data": {"id": 7}}', "a bucket with only its id"),
         (201, "<html>", "no JSON"),
-        (418, "{}", "a status that nobody expects"),
+        (418, "{}", "an unexpected status"),
     ],
 )
 def test_an_answer_outside_the_description_is_detected(status, body, reason):

@@ -35,7 +35,7 @@ class Place:
     remote: Remote
     seed: Callable[..., int]
     fill: Callable[[int, int], object]
-    hides_the_gone: bool = False  # an id that is unknown is answered 403: nobody can tell gone from forbidden
+    hides_the_gone: bool = False  # an unknown id is answered 403: gone and forbidden look the same
     names_are_unique: bool = True
 
 
@@ -66,7 +66,7 @@ def place(request: pytest.FixtureRequest, running: Running) -> Iterator[Place]:
 
 
 def gone(place: Place, ask: Callable[[], object]) -> object:
-    """Return the answer for a bucket that is gone; where the server forbids instead, that must be told as such."""
+    """Return the answer for a missing bucket; if the server forbids instead, that must be reported as such."""
     if not place.hides_the_gone:
         return ask()
     with pytest.raises(AccessDenied):

@@ -68,7 +68,7 @@ def test_a_swap_is_never_sent_again(place: Place, trouble: str):
 
 
 def test_a_first_swap_whose_answer_is_lost_may_have_landed(far_away: tuple[Between, Open]):
-    """The client's own retries would say that somebody else made the object."""
+    """The client's own retries would report that someone else made the object."""
     way, opened = far_away
     way.trouble.append("after")
 

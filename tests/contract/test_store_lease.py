@@ -110,6 +110,6 @@ def test_only_one_of_eight_runs_that_start_together_holds_the_lease(place: Open,
     processes = [start() for _ in range(8)]
 
     first = [said(process) for process in processes]
-    # Whoever read before the winner began was too late; whoever read after it waits for the winner.
+    # A run that read before the winner began was too late; one that read after it waits for the winner.
     assert first.count("holds") == 1, first
     assert all(line in ("holds", "moved") or line.startswith("Waiting: ") for line in first), first

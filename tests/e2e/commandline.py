@@ -74,7 +74,7 @@ class Place:
             "PATH": f"{COMMAND.parent}:/usr/bin:/bin",
             "HOME": str(home),
             "LC_ALL": "C.UTF-8",
-            # Lets coverage measure what the command runs, where the tests are run under it.
+            # Lets coverage measure what the command runs, if the tests run under it.
             **{key: value for key, value in os.environ.items() if key.startswith("COVERAGE_")},
             **self.environment,
         }

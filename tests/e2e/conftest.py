@@ -21,7 +21,7 @@ def bare(tmp_path: Path) -> Place:
 
 @pytest.fixture
 def place(bare: Place, api: Api) -> Place:
-    """A folder whose environment names the emulator that `api` speaks to."""
+    """A folder whose environment names the emulator that `api` uses."""
     bare.environment |= {"ACRSYNC_ENDPOINT": api.url, "ACRSYNC_TOKEN": api.token}
     bare.secrets.add(api.token)
     return bare

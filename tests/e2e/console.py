@@ -57,7 +57,7 @@ def play(section: Section, place: Place) -> None:
 
 
 def matches(expected: str, found: str) -> bool:
-    """Tell whether a text is as expected, `...` standing for anything; empty lines at the end do not count."""
+    """Return whether a text is as expected, `...` standing for anything; empty lines at the end do not count."""
     lines = expected.rstrip("\n").split("\n")
     pattern = "".join(
         "(?:.*\n)*" if line == "..." else re.escape(line).replace(r"\.\.\.", ".*") + "\n" for line in lines

@@ -14,7 +14,7 @@ from rich.text import Text
 
 WIDTH = 97  # columns
 CHARACTER = 12.2  # units of one column, as rich draws them
-# No fonts from elsewhere: whoever shows the picture has one, and what loads nothing tells nobody that it is read.
+# No fonts from elsewhere: every viewer has one, and a picture that loads nothing does not report its readers.
 _FORMAT = re.sub(r"@font-face \{\{.*?\}\}\s*|<!--.*?-->\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL).replace(
     "font-family: Fira Code", "font-family: ui-monospace, SFMono-Regular, Menlo, Consolas"
 )

@@ -175,7 +175,7 @@ def test_huge_numbers_are_wrong_usage(bare: Place):
 
 
 def test_a_bucket_with_only_identifying_fields_can_be_planned(bare: Place):
-    """New fields, missing fields, values that nobody has seen: read and shown, never fixed."""
+    """New fields, missing fields, unknown values: read and shown, never fixed."""
     strange = row(
         1, type="Hologram", region="mars-1", net_type="7", labels=None, metadata_template="{", num=None, new={}
     )

@@ -158,7 +158,7 @@ TASKS = ROOT / "docs" / "tasks.md"
 
 @pytest.mark.parametrize("section", [s for s in sections(TASKS) if s.title != "top"], ids=lambda section: section.title)
 def test_a_task_takes_as_many_commands_as_its_table_says(section):
-    """What is typed counts; what only sets the scene has its output thrown away."""
+    """Only the shown commands count; the output of preparation is dropped."""
     typed = [
         line
         for language, text in section.blocks

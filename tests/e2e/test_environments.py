@@ -352,7 +352,7 @@ def test_one_question_covers_all_environments_and_no_cancels_all(fleet: Fleet):
 
 
 def test_only_a_confirmed_plan_is_applied(fleet: Fleet):
-    """While the question waits somebody creates the bucket in one account: that environment is left alone."""
+    """If the bucket is created in one account during the question, that environment is left alone."""
     fleet.write(manifest_for(fleet.apis).replace("type: File", "type: File, labels: [a]"))
     with at_a_terminal(fleet.place, "apply", "--env", "all") as terminal:
         terminal.wait_for("Type `yes` to apply; anything else cancels: ")

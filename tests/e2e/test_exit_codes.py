@@ -30,7 +30,7 @@ def test_0_success(place: Place):
         (MANIFEST, ("apply", "--yes", "--runs", "acrsync.yaml"), "E061"),
         (MANIFEST, ("plan", "--endpoint", "http://example.org"), "E401"),
     ],
-    ids=["usage", "manifest", "nobody to ask", "planning", "a file", "the record", "the endpoint"],
+    ids=["usage", "manifest", "no terminal", "planning", "a file", "the record", "the endpoint"],
 )
 def test_1_failed_and_nothing_was_written(place: Place, api: Api, manifest, arguments, code):
     place.write("acrsync.yaml", manifest)

@@ -62,7 +62,7 @@ def test_without_a_code_it_lists_all(bare: Place):
 def test_an_unknown_code_names_a_near_one(bare: Place):
     done = bare.acrsync("explain", "E3022")
     assert (done.code, done.codes) == (1, ["E022"])
-    assert "did you mean E302?" in done.err
+    assert "run `acrsync explain E302`" in done.err
 
 
 def test_json_is_one_document(bare: Place):

@@ -1,4 +1,4 @@
-"""Export, and the endpoints `emulator:`, which are an account without an account."""
+"""Export, and the endpoints `emulator:`, a built-in test account."""
 
 import socket
 import subprocess
@@ -86,7 +86,7 @@ def test_state_in_a_chosen_file_and_without_a_file(bare: Place):
     assert bare.acrsync("apply", "--yes", "--endpoint", "emulator:sub/state.db").code == 0
     assert (bare.folder / "sub" / "state.db").is_file()
     assert bare.acrsync("plan", "--endpoint", "emulator:sub/state.db", "--detailed-exitcode").code == 0
-    for _ in range(2):  # the second one knows of the first, whose bucket no list shows any more
+    for _ in range(2):  # the second one knows of the first, whose bucket no list shows now
         done = bare.acrsync("apply", "--yes", "--settle", "0", "--endpoint", "emulator::memory:", "--format", "json")
         assert [outcome["status"] for outcome in done.document["outcomes"]] == ["created"]
     assert not list(bare.folder.glob("*:memory:*"))

@@ -55,7 +55,7 @@ def test_a_pattern_or_name_without_a_match_is_reported(place: Place):
 
 
 UNMANAGED = [
-    ((), 0, "nobody asked"),
+    ((), 0, "no option"),
     (("--fail-on-unmanaged",), 2, "there are some"),
     (("--fail-on-unmanaged", "--detailed-exitcode"), 2, "there are some"),
     (("--detailed-exitcode",), 0, "they are no changes"),

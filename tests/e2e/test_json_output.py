@@ -14,7 +14,7 @@ PATHS = {
     "an apply": (MANIFEST, ("apply", "--yes"), 0),
     "an apply with nothing to do": (MANIFEST.replace(", News", ""), ("apply", "--yes"), 0),
     "an apply that a guard refuses": (MANIFEST.replace("eu-west-1", "us-west-2"), ("apply", "--yes"), 3),
-    "an apply that asks nobody": (MANIFEST, ("apply",), 1),
+    "an apply without a terminal": (MANIFEST, ("apply",), 1),
     "mistakes in the manifest": ("version: 1\nbuckets: [{nam: a}, {name: 1}]\n", ("plan",), 1),
     "mistakes, validated": ("version: 1\nbuckets: [{nam: a}, {name: 1}]\n", ("validate",), 1),
     "a valid manifest": (MANIFEST, ("validate",), 0),

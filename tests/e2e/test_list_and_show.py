@@ -68,7 +68,7 @@ def test_list_takes_names_patterns_and_ids(place: Place, names, expected, reason
 def test_an_unknown_name_is_an_error_with_a_suggestion(place: Place):
     done = place.acrsync("list", "tset")
     assert (done.code, done.codes, done.out) == (1, ["E020"], "")
-    assert "fix: did you mean test?" in done.err
+    assert "fix: write test, if you mean that bucket." in done.err
 
 
 def test_used_by_names_projects_and_containers(place: Place, api: Api):

@@ -113,7 +113,7 @@ def test_a_terminal_gets_colour_and_a_bar_that_does_not_stay(ready: Place, api: 
         terminal.wait_for("] 0/1, 0:00")
         done = terminal.ended()
     assert "\x1b[38;5;64mupdated" in terminal.seen
-    assert "\x1b[2K\x1b[38;5;64mupdated" in terminal.seen, "the outcome stands where the bar was"
+    assert "\x1b[2K\x1b[38;5;64mupdated" in terminal.seen, "the outcome replaces the bar"
     assert "updated   ~ test (id 14791)\n" in done.err
 
 

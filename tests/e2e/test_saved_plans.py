@@ -90,9 +90,9 @@ def test_a_plan_for_another_endpoint_is_refused(saved: Place):
     assert (done.code, done.codes) == (1, ["E058"])
 
 
-@pytest.mark.parametrize("fuse", ["", "account: {uid: 19}\n"], ids=["no fuse", "a fuse"])
-def test_a_plan_for_another_account_is_refused_before_anything_is_written(place: Place, api: Api, fuse):
-    place.write("acrsync.yaml", MANIFEST + fuse)
+@pytest.mark.parametrize("account", ["", "account: {uid: 19}\n"], ids=["without a uid", "with a uid"])
+def test_a_plan_for_another_account_is_refused_before_anything_is_written(place: Place, api: Api, account):
+    place.write("acrsync.yaml", MANIFEST + account)
     assert place.acrsync("plan", "--out", "plan.json").code == 0
     theirs = {"id": 9, "uid": 20, "name": "theirs", "type": "File"}
     api.control("POST", "reset", {"rows": [theirs], "accounts": [{"token": "their-token", "uid": 20}]})

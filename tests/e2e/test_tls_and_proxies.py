@@ -54,7 +54,7 @@ def api() -> Iterator[Hostile]:
 
 @pytest.fixture
 def tls(api: Hostile) -> Iterator[str]:
-    """The address of `api` behind TLS, with a certificate that nobody trusts unless told."""
+    """The address of `api` behind TLS, with a certificate that is untrusted by default."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(CERTIFICATE)
 
@@ -157,13 +157,13 @@ def test_the_authorities_of_the_system_do_not_let_any_certificate_pass(ready: Pl
 
 
 def test_only_the_given_ca_bundle_is_trusted(ready: Place, api: Hostile, system, tmp_path: Path):
-    other = certificate_of_somebody_else(tmp_path)
+    other = certificate_of_another_owner(tmp_path)
     environment = {**system, "ACRSYNC_TRUSTSTORE": "1", "REQUESTS_CA_BUNDLE": str(other)}
     done = ready.acrsync("plan", environment=environment)
     assert (done.code, done.codes, api.requests) == (1, ["E412"], [])
 
 
-def certificate_of_somebody_else(folder: Path) -> Path:
+def certificate_of_another_owner(folder: Path) -> Path:
     line = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=other", "-keyout", "/dev/null"]
     subprocess.run([*line, "-out", folder / "other.pem"], capture_output=True, check=True)
     return folder / "other.pem"

@@ -1,4 +1,4 @@
-"""Who uses a bucket is asked of lists that show secrets in clear: none is printed, written, or kept."""
+"""Users of a bucket come from lists with unencrypted secrets: none is printed, written, or kept."""
 
 from __future__ import annotations
 

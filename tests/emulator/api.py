@@ -11,7 +11,7 @@ from acrsync.emulator import Running
 
 
 class Api:
-    """Speaks to one emulator as a person with curl would."""
+    """Sends requests to one emulator as with curl."""
 
     def __init__(self, running: Running) -> None:
         self.url = running.url

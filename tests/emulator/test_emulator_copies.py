@@ -1,4 +1,4 @@
-"""Rows that are shown word for word: malformed ones, and accounts copied from what an API answered."""
+"""Rows that are shown unchanged: malformed ones, and accounts copied from the answers of an API."""
 
 import pytest
 
@@ -88,7 +88,7 @@ def test_an_account_is_copied_with_contents_references_and_owner(api):
     assert api.get("/buckets/7")["data"] == shared
     assert api.delete("/buckets/7").status_code == 404
     assert [api.get(f"/buckets/12/{kind}")["meta"]["total"] for kind in ("files", "channels")] == [3, 1]
-    assert api.get("/buckets/12")["data"]["num"] == 0  # word for word
+    assert api.get("/buckets/12")["data"]["num"] == 0  # unchanged
     assert api.call("GET", "/api/buckets/5/files").status_code == 403
     assert api.get("/buckets/5")["data"]["size"] == "1487"
     (project,) = api.get("/base-projects")["data"]

@@ -17,7 +17,7 @@ from acrsync.emulator.profile import NAMES, Profile
 
 
 def is_list(hint: Any) -> bool:
-    """Tell whether a switch takes several of its values, in order."""
+    """Return whether a switch takes several of its values, in order."""
     return get_origin(hint) is tuple
 
 
@@ -159,7 +159,7 @@ def double_create(api) -> tuple[int, int | None, int]:
 
 
 def what_a_list_misses(api) -> list[bool]:
-    """Tell whether a list shows a create, an update, a deletion at once."""
+    """Return whether a list shows a create, an update, a deletion at once."""
     new = api.create("radio")["id"]
     api.change(14791, name="changed")
     api.delete("/buckets/1116")
@@ -603,5 +603,8 @@ def test_a_profile_that_does_not_fit_is_refused_by_code_and_schema(tmp_path, tex
 
 
 def test_a_missing_profile_file_is_an_error(tmp_path):
-    with pytest.raises(ValueError, match="No such file"), serve(profile=tmp_path / "none.yaml"):
+    with (
+        pytest.raises(ValueError, match=r"there is no profile .*; use documented, strict, lenient or a YAML file"),
+        serve(profile=tmp_path / "none.yaml"),
+    ):
         pass

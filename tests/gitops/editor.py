@@ -28,7 +28,7 @@ class Editor:
         return [f"{one['range']['start']['line'] + 1}: {one['message']}" for one in self.diagnostics[uri]]
 
     def completions(self, text: str, schema: Path) -> list[str]:
-        """Return what the editor offers where the text has a `|`."""
+        """Return what the editor offers at the `|` in the text."""
         before, _, after = text.partition("|")
         uri = self._open(before + after, schema)
         lines = f"# yaml-language-server: $schema={schema.as_uri()}\n{before}".split("\n")

@@ -89,7 +89,7 @@ class Expression:
 
 
 def holds(step: Mapping[str, Any], context: Mapping[str, Any], *, well: bool) -> bool:
-    """Tell whether a step or a job is wanted; one whose condition names no status wants all before it to be well."""
+    """Return whether a step or a job runs; if its condition names no status, all before it must have succeeded."""
     condition = str(step.get("if", "success()"))
     asked = "always()" in condition or "success()" in condition
     return bool(Expression(condition, context, well=well).value()) and (asked or well)

@@ -29,7 +29,7 @@ def git(*arguments: str, folder: Path) -> str:
 
 @pytest.fixture
 def clone(bare: Place) -> Place:
-    """An empty repository, cloned, and somebody who may commit."""
+    """An empty repository, cloned, with a user who can commit."""
     hub = bare.folder.with_name("hub.git")
     git("init", "--bare", "--quiet", "--initial-branch=main", str(hub), folder=bare.home)
     git("init", "--quiet", "--initial-branch=main", folder=bare.folder)

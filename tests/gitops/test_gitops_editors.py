@@ -78,7 +78,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Editor]:
 
 
 def fits(text: str, folder: Path) -> bool:
-    """Tell whether check-jsonschema takes a text."""
+    """Return whether check-jsonschema accepts a text."""
     (folder / "manifest.yaml").write_text(text, "utf-8")
     done = run([tool("check-jsonschema"), "--schemafile", SCHEMA, folder / "manifest.yaml"], folder)
     assert "Traceback" not in done.stdout

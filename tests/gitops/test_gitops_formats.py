@@ -73,7 +73,7 @@ HOSTILE = (
 
 
 def hostile_plan(names: tuple[str, ...] = HOSTILE) -> Plan:
-    """Every name in every place where a name can stand."""
+    """Every name in every position of a name."""
     creates = tuple(
         Create(desired(name, labels=[name], metadata_template={name: {"default": name}}), name) for name in names
     )
@@ -177,9 +177,9 @@ TOO_MUCH = [
     ("many creates with long names", 0, 500, LONG),
     ("one that alone is too long, and some that are not", 0, 3, "x" * 70_000),
     ("some deletes and many creates", 50, 3000, "x"),
-    ("nothing but deletes", 700, 0, "x"),
+    ("only deletes", 700, 0, "x"),
     ("deletes with names that are too long to repeat", 200, 10, LONG),
-    ("so many deletes that only ids fit", 5000, 100, LONG),
+    ("more deletes than fit with more than their ids", 5000, 100, LONG),
     ("more deletes than ids fit", 30_000, 100, "x"),
 ]
 

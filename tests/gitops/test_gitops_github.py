@@ -85,7 +85,7 @@ def runner(scoped: Place, tmp_path: Path, hub: Forge, git_server: str) -> Runner
 
 
 def acrsync(runner: Runner, **given: str) -> Job:
-    """One job with nothing but the action in it, which stands in the folder of the manifest."""
+    """One job with only the action, which runs in the folder of the manifest."""
     steps = [
         {"uses": f"actions/checkout@{'0' * 40}", "with": {"persist-credentials": False}},
         {"id": "it", "uses": f"acrsync/acrsync@{'0' * 40}", "with": given},

@@ -183,8 +183,8 @@ def container(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def volumes() -> list[str]:
-    """Return what shows the builder the folder of packages that pip is told to look into."""
-    folders = [word for word in os.environ.get("PIP_FIND_LINKS", "").split() if Path(word).is_dir()]
+    """Return the options that give the builder the package folder of pip."""
+    folders = [part for part in os.environ.get("PIP_FIND_LINKS", "").split() if Path(part).is_dir()]
     return [f"--volume={folder}:{folder}" for folder in folders]
 
 
@@ -200,14 +200,14 @@ def in_container(container: str, folder: Path, *line: str, user: str | None = No
     return done.returncode, done.stdout
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to somebody else")
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
 @pytest.mark.parametrize("owner", [0, 1000, 4242])
 def test_the_image_works_on_a_folder_of_any_user_or_names_the_user_option(container: str, tmp_path: Path, owner: int):
     folder = tmp_path / "repo"
     folder.mkdir()
     (folder / "acrsync.yaml").write_text(GOOD)
     os.chown(folder, owner, owner)
-    assert in_container(container, folder, "plan")[0] == 0, "nobody can plan"
+    assert in_container(container, folder, "plan")[0] == 0, "the default user can plan"
     code, said = in_container(container, folder, "apply", "--yes")
     assert (code, "error[E011]" in said) == (1, True), said
     [user] = re.findall(r"in a container: --user (\d+:\d+)", said)

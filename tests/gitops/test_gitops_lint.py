@@ -209,7 +209,7 @@ def test_redocly_finds_nothing_in_the_description_of_the_api():
     ), said
 
 
-# What SchemaStore's own check does, and the keywords that it knows beyond the standard's.
+# What SchemaStore's own check does, and the keywords that it adds to the standard's.
 AJV = """
 const [schema, ...files] = process.argv.slice(1).map(file => JSON.parse(require("node:fs").readFileSync(file)));
 const Ajv = require("ajv/dist/2020").default, ajv = new Ajv({ strict: true });

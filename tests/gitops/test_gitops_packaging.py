@@ -62,7 +62,7 @@ def test_relative_links_become_links_to_the_tag(text: str, shown: str | None):
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of what a release builds, by nothing but what is locked."""
+    """The folder of what a release builds, with locked packages only."""
     folder = tmp_path_factory.mktemp("built")
     if run(["git", "checkout-index", "--all", f"--prefix={folder}/source/"], ROOT).returncode:
         pytest.skip("not a clone: there is no telling which files belong to the tree")

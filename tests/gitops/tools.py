@@ -79,7 +79,7 @@ def python_tools(folder: Path) -> Path:
 
 
 def browser() -> str:
-    """Return a Chromium; where none is installed the test is skipped, and says so."""
+    """Return a Chromium; if none is installed, the test is skipped with a reason."""
     found = shutil.which("chromium") or shutil.which("google-chrome")
     if found is None:
         pytest.skip("no browser: apt-get install chromium")

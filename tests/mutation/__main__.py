@@ -1,7 +1,7 @@
 """Changes what decides about buckets and writes to them in every small way, and names what no test notices.
 
 `make mutants` runs it, `make mutants MODULES="runs/lease plan/renames"` only for some modules. It ends with 1 where a
-change survives that survivors.txt does not give a reason for, and where a line there is not needed any more.
+change survives that survivors.txt does not give a reason for, and if a line there is no longer needed.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def main(names: list[str]) -> int:
             sys.stdout.flush()
     of_these = {line for line in accepted if line.startswith(tuple(f"{name.replace('/', '.')}." for name in names))}
     stale = (of_these if names else accepted) - found
-    sys.stdout.write("".join(f"not needed any more in {ACCEPTED.name}: {line}\n" for line in sorted(stale)))
+    sys.stdout.write("".join(f"no longer needed in {ACCEPTED.name}: {line}\n" for line in sorted(stale)))
     return int(bool(stale or found - accepted))
 
 
@@ -145,7 +145,7 @@ def shown_change(key: str, folder: Path) -> str:
 
 
 def is_wording(line: str) -> bool:
-    """Tell whether only the words of a sentence for people differ: the golden files have those."""
+    """Return whether only the words of a sentence for people differ: the golden files have those."""
     before, _, after = line.partition(" | + ")
     _, _, before = before.partition(" | - ")
     words = [re.findall(r'f?"(?:[^"\\]|\\.)*"', side) for side in (before, after)]

@@ -45,7 +45,7 @@ def survives(profile, tmp_path, *, at: int, acts: bool, **how) -> None:
         left = one.buckets.keys() - before.keys()
         assert len(left) <= 2
         report = one.probed(tmp_path)
-        # Of a create that was recorded and never sent, or refused, nobody knows that: it is reported.
+        # If a recorded create was never sent, or was refused, the record does not show that: it is reported.
         assert {message.code for message in report.messages} <= {"W604"}
         assert one.buckets == before
 
@@ -147,11 +147,11 @@ def left_behind(one: Oracle, runs) -> Bucket:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"name": "precious"}, "somebody gave it a name"),
+        ({"name": "precious"}, "it was renamed"),
         ({"name": "acrsync-probe-ffffffff-1"}, "the name of another probe"),
-        ({"files": 1, "seconds": 9}, "somebody uploaded a file"),
+        ({"files": 1, "seconds": 9}, "it has a file"),
         ({"uid": 20}, "it is of another account by now"),
-        ({"type": "Live"}, "it is no File bucket"),
+        ({"type": "Live"}, "it is not a File bucket"),
         ({"seconds": 60}, "its size says that it holds something"),
     ],
 )

@@ -45,7 +45,7 @@ def holds(done, account: Troubled, first: Mapping[int, Live]) -> None:
     """Check what must hold after a run with whatever troubles."""
     assert [outcome.change for outcome in done.outcomes] == list(done.plan.work)
     posts = Counter(write for write in account.writes if write.startswith("POST"))
-    assert max(posts.values(), default=0) <= 1, "one POST for one wish"
+    assert max(posts.values(), default=0) <= 1, "one POST for each create"
     rows = {row.id: row for row in account.observe().rows}
     for keep in done.plan.kept:
         assert keep.kept is Kept.IN_SYNC or rows[keep.live.id] == first[keep.live.id], "unmanaged is untouched"

@@ -50,7 +50,7 @@ def same(one, other):
 
 
 def written_out(matrix):
-    """Return the combinations as the documentation of GitHub's workflows says, word for word."""
+    """Return the combinations exactly as the documentation of GitHub's workflows says."""
     keys = [key for key in matrix if key not in ("include", "exclude")]
     original = [dict(zip(keys, row, strict=True)) for row in itertools.product(*(matrix[key] for key in keys))]
     original = [

@@ -34,7 +34,7 @@ class Killed(BaseException):
 
 @dataclass
 class CutOff(MemoryAccount):
-    """Lets so many writes through, and then the run is interrupted or killed."""
+    """Lets this many writes through, and then the run is interrupted or killed."""
 
     writes_left: int = -1
     dies: bool = False
@@ -108,7 +108,7 @@ def names_in(account: MemoryAccount) -> dict[int, str]:
 
 
 @pytest.mark.parametrize("dies", [False, True], ids=["interrupted", "killed"])
-@pytest.mark.parametrize("again", ["plans anew", "applies the same plan"])
+@pytest.mark.parametrize("again", ["plans again", "applies the same plan"])
 @given(case=renamed())
 @examples(25)
 def test_renames_interrupted_after_any_write_end_in_sync(dies: bool, again: str, case) -> None:
@@ -119,7 +119,7 @@ def test_renames_interrupted_after_any_write_end_in_sync(dies: bool, again: str,
 @given(case=renamed(spellings=st.sampled_from(SPELLINGS)))
 @examples(25)
 def test_renames_to_equivalent_names_interrupted_after_any_write_end_in_sync(dies: bool, case) -> None:
-    cut_off_after_any_write(*case, dies=dies, again="plans anew")
+    cut_off_after_any_write(*case, dies=dies, again="plans again")
 
 
 @given(
@@ -168,12 +168,12 @@ def cut_off_after_any_write(ids: dict[int, str], manifest: Manifest, *, dies: bo
             applied(plan, account, stop=account.stop)
         done = len(account.writes)
         account.writes_left = -1
-        second = reconcile(manifest, account) if again == "plans anew" else applied(plan, account)
+        second = reconcile(manifest, account) if again == "plans again" else applied(plan, account)
         assert second.plan.errors == ()
         assert all(outcome.status in (Status.UPDATED, Status.ALREADY) for outcome in second.outcomes)
         assert names_in(account) == names_in(whole)
         assert reconcile(manifest, account).plan.work == ()
-        assert len(account.writes) <= len(whole.writes) + (again == "plans anew")  # a new plan may make a new detour
+        assert len(account.writes) <= len(whole.writes) + (again == "plans again")  # a new plan may make a new detour
         if done < writes:
             break
 

@@ -32,14 +32,14 @@ class Thing:
 
 @dataclass
 class Server:
-    """A list under change. Every step of every request is a moment at which somebody else may write."""
+    """A list under change. Someone else can write at every step of every request."""
 
     chance: random.Random
     order: str = "falling"
     size: int = 3  # rows that a page holds at most, and by which the next one begins
     says_size: bool = True
     counts_first: bool = True
-    writes: float = 0.2  # how likely somebody writes at a moment
+    writes: float = 0.2  # the probability of a write at each step
     cut: int | None = None  # rows that a page shows of those; the rest of it is on no page
     hides: float = 0.0  # how likely a new row is filtered out of each page after it was cut
     counts_hidden: bool = True
@@ -69,7 +69,7 @@ class Server:
         if self.chance.random() < self.hides:
             self.hidden.add(self.newest)
 
-    def somebody_writes(self) -> None:
+    def concurrent_write(self) -> None:
         while self.chance.random() < self.writes:
             others = [id_ for id_ in self.rows if id_ not in self.throughout]
             if others and self.chance.random() < 0.5:
@@ -133,18 +133,18 @@ class Server:
             while waiting and len(under_way) < READERS:
                 number = waiting.pop()
                 under_way[number] = self.request(number, self.per_page)
-            self.somebody_writes()
+            self.concurrent_write()
             number = self.chance.choice(sorted(under_way))
             page = next(under_way[number])
             if page is not None:
                 answers[number] = page
                 del under_way[number]
-        self.somebody_writes()
+        self.concurrent_write()
         return [answers[number] for number in sorted(answers)]
 
 
 def listed(server: Server) -> set[int] | None:
-    """Return the ids of an accepted listing, None where it was refused."""
+    """Return the ids of an accepted listing, None if it was refused."""
     try:
         found = [row.id for row in complete(server.fetch, server.each, what="things").rows]
     except IncompleteListing:
@@ -270,7 +270,7 @@ def test_an_unchanging_list_is_accepted_for_every_count_and_cap(lie: dict[str, A
         (100, {}, 3, "a full page may have pushed out its last row"),
         (100, {"off": 1}, 3 + 4, "a wrong count: a second walk with other pages"),
         (6, {"off": 1000}, 10 + 18, "eight empty pages end a list whatever its total"),
-        (1000, {"total_cap": 100}, 18 + 18, "beyond the total one page, then two, four, eight"),
+        (1000, {"total_cap": 100}, 18 + 18, "after the total one page, then two, four, eight"),
     ],
 )
 def test_finding_the_end_takes_one_more_request_than_counting(
@@ -371,7 +371,7 @@ def test_a_single_page_that_shows_a_row_twice_proves_nothing() -> None:
 
 
 def paged(*ids: int, total: int | None, most: int = 100) -> Callable[[int, int], Page[Thing]]:
-    """Serve these rows in pages of what is asked for, but at most so many."""
+    """Serve these rows in pages of the requested size, but at most this many."""
 
     def fetch(number: int, per_page: int) -> Page[Thing]:
         size = min(per_page, most)

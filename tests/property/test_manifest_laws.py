@@ -1,4 +1,4 @@
-"""Loading never fails but with diagnostics, and says the same whoever parses and in whatever order files come."""
+"""Loading fails only with diagnostics, which are the same for every parser and order of files."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""A saved plan does exactly what it says, once, and only where the account is still as it was."""
+"""A saved plan does exactly what it says, once, and only if the account has not changed."""
 
 from __future__ import annotations
 
@@ -90,12 +90,12 @@ def test_every_kind_of_change_is_made_once(manifest: Manifest, steps: int) -> No
 
 
 def other_value(key: str, value: Any) -> Any:
-    """Return a value as somebody else might set it, unlike any that the strategies draw."""
+    """Return a value that someone else might set, unlike any that the strategies draw."""
     match key:
         case "name":
             return f"{value}-by-somebody"
         case "labels":
-            return "Somebody"
+            return "Someone"
         case "metadata_template":
             return '{"somebody": {}}'
         case "num":
@@ -144,7 +144,7 @@ def test_drift_of_unmanaged_values_never_invalidates_a_plan(manifest, account):
     assume(plan.can_apply and plan.work)
     for keep in plan.kept:
         if keep.kept is Kept.UNMANAGED:
-            account.rows[keep.live.id]["labels"] = "Somebody"
+            account.rows[keep.live.id]["labels"] = "Someone"
     done = applied(plan, account)
     assert done.verified
 
@@ -152,9 +152,9 @@ def test_drift_of_unmanaged_values_never_invalidates_a_plan(manifest, account):
 def test_drift_of_labels_that_are_not_managed_survives_the_mark() -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "a", "labels": ["Music"]})
     plan = saved(plan_for(Manifest((Desired({"name": "a", **PLACE}),), stack="radio", ownership=True), account))
-    account.rows[1]["labels"] = "Music,Somebody"
+    account.rows[1]["labels"] = "Music,Someone"
     applied(plan, account)
-    assert account.show(1).attrs["labels"] == ["Music", "Somebody"]
+    assert account.show(1).attrs["labels"] == ["Music", "Someone"]
     assert account.show(1).marks == ("acrsync:radio",)
 
 

@@ -26,11 +26,17 @@ SWAP = "generated 1/0"
 
 
 def main() -> int:
-    """Return 1 where a promise was broken."""
+    """Return 1 if a promise was broken."""
     parser = argparse.ArgumentParser(prog="rehearse", description=__doc__)
     parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="play this one case, and say what happens")
     parser.add_argument("--seed", type=int, default=1, help="of the generated manifests and of the storm")
-    parser.add_argument("--generated", type=int, default=3, metavar="N", help="so many manifests beside the examples")
+    parser.add_argument(
+        "--generated",
+        type=int,
+        default=3,
+        metavar="N",
+        help="how many manifests to generate in addition to the examples",
+    )
     parser.add_argument("--sample", type=float, default=1.0, metavar="SHARE", help="play this share, drawn by the seed")
     parser.add_argument("--workers", type=int, default=1 + (os.cpu_count() or 1), metavar="N")
     asked = parser.parse_args()

@@ -84,7 +84,7 @@ def disruptions(requests: Sequence[tuple[str, str]]) -> Iterator[Disruption]:
     """Yield everything that can happen at every request of a run, given as method and description.
 
     Left out is what lands late of the first step of a swap: that bucket is written again at once, and a PUT that is
-    overtaken by a later one undoes it. No client can prevent that, and nothing but a swap writes twice to a bucket.
+    overtaken by a later one undoes it. No client can prevent that, and only a swap writes twice to a bucket.
     """
     for at, (method, described) in enumerate(requests, start=1):
         for acted in (False, True):

@@ -117,7 +117,7 @@ def _row(random: Random, bucket_id: int, name: str, *, owned: bool) -> dict[str,
 
 
 def _met(random: Random, manifest: dict[str, JSON], row: dict[str, JSON], fate: str) -> list[dict[str, JSON]]:
-    """Write into the manifest what shall become of a bucket, and return the rows that are there for it."""
+    """Write the desired state of a bucket into the manifest, and return its existing rows."""
     entry = {key: row[key] for key in ("name", "region", "type")}
     if random.random() < 0.5:
         entry |= {"net_type": row["net_type"], "labels": [label for label in row["labels"] if label != MARK]}

@@ -53,7 +53,7 @@ def lagging(scenario: Scenario, *, requests: int) -> Iterator[Case]:
 def ephemeral(scenario: Scenario, requests: Sequence[tuple[str, str]]) -> Iterator[Case]:
     """Yield the cases in which each run begins in an empty folder, and only a repository outside remains.
 
-    The list lags and names may be there twice, so that nothing but the store keeps a bucket from being doubled.
+    The list lags and duplicate names are allowed, so only the store prevents a duplicate bucket.
     Left out are creates that are refused, though carried out, for another reason than their name: then the list is read
     once only, or each create that is really refused would take as long as a list may lag.
     """

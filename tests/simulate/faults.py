@@ -109,7 +109,7 @@ def _begin_without_plan(self: LeasedRuns, wanted: Wanted, *, rows: Sequence[Live
     return BEGIN(self, replace(wanted, plan=replace(wanted.plan, waves=())), rows=rows)
 
 
-def _begin_anew(self: LeasedRuns, wanted: Wanted, *, rows: Sequence[Live]) -> LeasedRun:
+def _restart(self: LeasedRuns, wanted: Wanted, *, rows: Sequence[Live]) -> LeasedRun:
     seen, version = self.read()
     if seen.holder is None:
         self._last_read = seen, version
@@ -209,7 +209,7 @@ FAULTS: dict[str, Fault] = {
     "rule 9": Fault(
         "any list is believed", lambda: patch.object(memory.Known, "shown_by", lambda self, rows, now: True)
     ),
-    "rule 10": Fault("the first swap names a newer version", lambda: patch.object(LeasedRuns, "begin", _begin_anew)),
+    "rule 10": Fault("the first swap names a newer version", lambda: patch.object(LeasedRuns, "begin", _restart)),
     "no look": Fault(
         "nothing is checked before a write", lambda: patch.object(LeasedRun, "before_write", lambda self: None)
     ),
@@ -220,7 +220,7 @@ FAULTS: dict[str, Fault] = {
     ),
     "closed early": Fault("a run closes all earlier ones", lambda: patch.object(memory, "_settled", _close_always)),
     "unknown is done": Fault(
-        "a create of which nobody knows is not open", lambda: patch.object(memory, "WELL", WELL | {Status.UNKNOWN})
+        "a create with an unknown result is not open", lambda: patch.object(memory, "WELL", WELL | {Status.UNKNOWN})
     ),
     "resent": Fault("a create is sent again after a lost answer", _resending),
     "name forgotten": Fault(

@@ -73,7 +73,7 @@ class Scenario:
     last: Revision = Revision(())  # what is applied in the end, in peace
     lag_s: float = 0.0
     unique: bool = False
-    pace_s: float = 0.0  # at most so long does each write wait before it may be sent
+    pace_s: float = 0.0  # the longest wait of a write before it can be sent
     respelled: tuple[str, ...] = ()  # names that the server spells otherwise
     merged: tuple[tuple[str, str], ...] = ()  # names that the server takes for another one, of which it has a bucket
 
@@ -119,7 +119,7 @@ def scenario(seed: int) -> Scenario:
 
 
 def revisions(rng: random.Random, full: set[str]) -> list[Revision]:
-    """Return a manifest as it grows and changes; a bucket that holds files stays where it is."""
+    """Return a manifest as it grows and changes; a bucket that has files keeps its region."""
     entries: dict[str, dict[str, JSON]] = {}
     removed: set[str] = set()
     history: list[Any] = []
@@ -169,7 +169,7 @@ class Play:
     server: Server = field(init=False)
     store: Shared = field(default_factory=Shared)
     done: dict[str, bool] = field(default_factory=dict)
-    free: set[str] = field(default_factory=set)  # nonces of which somebody believed that their holder's time is over
+    free: set[str] = field(default_factory=set)  # nonces whose holder was considered expired by a run
     undoing: dict[str, frozenset[int]] = field(default_factory=dict)  # by process, what was there before the undone run
     broken: list[str] = field(default_factory=list)
 
@@ -239,7 +239,7 @@ class Play:
                 for runner in self.scenario.runners:
                     self.start(runner)
                 self.world.run()
-                # What is left over is for one run in peace, when no list lags any more, or for two if a bucket that a
+                # What is left over is for one run alone, when no list lags, or for two if a bucket that a
                 # replacement lost comes back first. The one after them finds nothing to do.
                 for name in ("x", "y"):
                     self.start(Runner(name, ((60.0, self.scenario.last),)))

@@ -60,7 +60,7 @@ class SimPool:
         def run() -> None:
             try:
                 future.set_result(act(*args))
-            except Exception as error:  # noqa: BLE001 - whoever asks for the result gets it, as from a thread
+            except Exception as error:  # noqa: BLE001 - the caller of `result` gets it, as from a thread
                 future.set_exception(error)
             self.free += 1
             self._next()

@@ -14,7 +14,7 @@ from simulate.play import Play, scenario, shrunk, story
 
 SEEDS = 5000
 STALLED = 1  # a seed in which a process that is suspended right before it sends doubles a bucket
-# Where each fault was found first; `test_every_planted_fault_is_found_again` looks anew from the beginning.
+# Where each fault was found first; `test_every_planted_fault_is_found_again` searches from the beginning.
 FOUND = {
     "rule 1": 0, "rule 2": 698, "rule 3": 14, "rule 4": 11, "rule 5: sent": 13, "rule 5: clocks": 132,
     "rule 5: last": 269, "rule 5: again": 374, "rule 6": 23, "rule 7": 1914, "rule 8": 23, "rule 9": 14, "rule 10": 42,

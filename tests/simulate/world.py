@@ -180,7 +180,7 @@ class World:
         self.events.clear()
 
     def end(self) -> None:
-        """Let go of all tasks that never ended: none of them does anything any more."""
+        """Release all tasks that never ended: none of them does anything after this."""
         self.over = True
         for task in self._owner:
             if task and not task.dead:

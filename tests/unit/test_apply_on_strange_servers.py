@@ -341,7 +341,7 @@ def test_after_a_refused_token_the_list_is_not_read():
 
 @pytest.mark.parametrize("stores", ["new nam", "something else"])
 def test_a_refused_rename_that_a_later_list_shows_under_another_name(stores):
-    """Only the list shows it, because reads lag: what the server made of the name, or somebody else's rename."""
+    """Only the list shows it, because reads lag: the name that the server stored, or a rename by someone else."""
     job = apply((rename(OTHER, "new name"),))
     shown = [live(1, "other", labels=["Old"])]
     job.account.older[1] = [*shown, *shown]
@@ -446,7 +446,7 @@ def test_a_lost_value_after_an_update_ends_the_run_before_the_next_update(resets
     assert statuses(others) == [Status.SKIPPED] * 3
     assert {outcome.diagnostic.code for outcome in others} == {"E516"}
     assert job.account.writes == ["PUT 1"]
-    assert job.clock.seconds == 30, "not before nothing can lag any more"
+    assert job.clock.seconds == 30, "not before the lag is over"
     assert first.live == job.account.show(1), "as it is now, for who restores it"
 
 

@@ -147,7 +147,7 @@ def test_a_field_that_does_not_show_yet_is_left_to_the_reading_back():
     job.account.column = lambda labels: "Music"
     outcome = job.one()
     assert (outcome.status, outcome.wrote, outcome.diagnostic) == (Status.UPDATED, True, None)
-    assert outcome.live.attrs["labels"] == ["News"], "as it must be shown when nothing lags any more"
+    assert outcome.live.attrs["labels"] == ["News"], "as it must be shown after the lag"
     assert job.clock.seconds == 0
 
 
@@ -263,7 +263,7 @@ def test_a_create_sends_all_fields_of_the_manifest():
     ("there", "status", "reason"),
     [
         (live(7, "music", labels=["News"]), Status.ALREADY, "a saved plan applied twice"),
-        (live(7, "music", labels=["TV"]), Status.STALE, "somebody else created it otherwise"),
+        (live(7, "music", labels=["TV"]), Status.STALE, "someone else created it with other values"),
     ],
 )
 def test_a_name_that_now_exists_is_never_created(there, status, reason):

@@ -1,4 +1,4 @@
-"""Where the token goes when nobody names an endpoint; nothing is sent by opening one."""
+"""Where the token goes if no endpoint is set; opening one sends nothing."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ REFUSED = [
     ("https://acrcloud.com.example.org", "E012", "only begins like the vendor's"),
     ("https://notacrcloud.com", "E012", "only ends like the vendor's"),
     ("https://localhost.example.org", "E012", "only begins like this machine"),
-    ("http://api-v2.acrcloud.com", "E401", "the token would travel in clear"),
+    ("http://api-v2.acrcloud.com", "E401", "the token would be sent unencrypted"),
     ("https://user:word@api-v2.acrcloud.com", "E401", "an address holds no password"),
     ("https://[", "E401", "no address"),
 ]

@@ -31,8 +31,8 @@ OUTPUTS = [
     ("json:plan", ("json", "plan"), "a format and a file"),
     ("text:a:b", ("text", "a:b"), "only the first colon parts"),
     ("./a:b", ("json", "a:b"), "a path whose name has a colon"),
-    ("C:plan", ("json", "C:plan"), "one letter is no format"),
-    ("out/plan:1", ("json", "out/plan:1"), "a folder is no format"),
+    ("C:plan", ("json", "C:plan"), "one letter is not a format"),
+    ("out/plan:1", ("json", "out/plan:1"), "a folder is not a format"),
 ]
 
 
@@ -67,7 +67,7 @@ WRONG = [
     (("--timeout", "nan"), "not a number, and no comparison says so"),
     (("--timeout", "inf"), "for ever"),
     (("--settle", "inf"), "for ever"),
-    (("--parallelism", "0"), "nobody to do it"),
+    (("--parallelism", "0"), "no worker"),
 ]
 
 

@@ -1,4 +1,4 @@
-"""What is said of options and commands that do not exist."""
+"""Advice for options and commands that do not exist."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from acrsync.cli import acrsync
 from acrsync.cli.usage import CAREFUL, COMMANDS, OPTIONS, advice
 
 
-def said(*arguments: str) -> str:
-    """Return what a command line without an account comes to, as one text."""
+def advice_for(*arguments: str) -> str:
+    """Return the advice for a wrong command line, as one text."""
     with pytest.raises(click.ClickException) as failure:
         acrsync.main(list(arguments), prog_name="acrsync", standalone_mode=False)
     return "\n".join(advice(failure.value, arguments))
@@ -36,13 +36,16 @@ OPTIONS_OF_OTHERS = [
     ("plan --detailed", "write --detailed-exitcode", "the beginning of ours"),
     ("plan --endpiont x", "write --endpoint", "a slip"),
     ("plan --expect x", "It is an option of `acrsync apply`", "of another command"),
+    ("plan --prun", "see `acrsync plan --help`", "the nearest option deletes, so no other one is suggested"),
+    ("plan --approve replace:1", "each is approved separately", "a guess at --allow"),
+    ("plan --out", "see `acrsync plan --help`", "without its argument"),
     ("plan --token x", "set ACRSYNC_TOKEN", "a secret does not go on a command line"),
 ]
 
 
 @pytest.mark.parametrize(("line", "expected", "reason"), OPTIONS_OF_OTHERS, ids=[case[0] for case in OPTIONS_OF_OTHERS])
 def test_an_unknown_option_gets_a_suggestion(line, expected, reason):
-    assert expected in said(*line.split()), reason
+    assert expected in advice_for(*line.split()), reason
 
 
 NEVER = ["--purge", "--prun", "--destroy", "--delete", "--force", "-y", "--yess", "--alow", "--max-delete", "-prune"]
@@ -51,7 +54,7 @@ NEVER = ["--purge", "--prun", "--destroy", "--delete", "--force", "-y", "--yess"
 @pytest.mark.parametrize("command", ["plan", "list"])
 def test_a_misspelt_option_never_suggests_one_that_deletes_or_approves(command):
     for option in (*NEVER, *(f"--{word}" for word in OPTIONS if word != "help")):
-        text = said(command, option).partition("\n")[2]
+        text = advice_for(command, option).partition("\n")[2]
         assert not any(careful in text.split() for careful in CAREFUL - {"--yes"}), option
         assert "--yes" not in text or "--plan plan.json" in text, option
 
@@ -70,7 +73,7 @@ COMMANDS_OF_OTHERS = [
     ("command", "expected", "reason"), COMMANDS_OF_OTHERS, ids=[case[0] for case in COMMANDS_OF_OTHERS]
 )
 def test_an_unknown_command_gets_a_suggestion(command, expected, reason):
-    assert expected in said(command), reason
+    assert expected in advice_for(command), reason
 
 
 def test_the_table_of_other_tools_commands_has_no_acrsync_command():
@@ -79,11 +82,11 @@ def test_the_table_of_other_tools_commands_has_no_acrsync_command():
 
 def test_a_wrong_value_in_the_environment_names_the_variable(monkeypatch):
     monkeypatch.setenv("ACRSYNC_SETTLE", "soon")
-    assert said("plan") == (
+    assert advice_for("plan") == (
         "ACRSYNC_SETTLE is set. Invalid value for '--settle': 'soon' is not a valid number.\n"
         "correct ACRSYNC_SETTLE, or unset it."
     )
-    assert "ACRSYNC" not in said("plan", "--settle", "later")
+    assert "ACRSYNC" not in advice_for("plan", "--settle", "later")
 
 
 def test_each_option_of_each_command_has_one_variable():

@@ -77,7 +77,7 @@ FLAWED = {
     "an answer behind the last chunk": CHUNKED + WRONG,
     "a length beside chunks": CHUNKED.replace(b"Transfer", b"Content-Length: 5\r\nTransfer"),
     "two lengths": b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n" + whole(bucket(1), head=b""),
-    "a line that is no header": whole(bucket(1))[: -len(bucket(1)) - 2] + b"no header\r\n\r\n" + bucket(1),
+    "a line that is not a header": whole(bucket(1))[: -len(bucket(1)) - 2] + b"no header\r\n\r\n" + bucket(1),
     "a header line that begins with a space": whole(bucket(1), head=b"HTTP/1.1 200 OK\r\n folded: 1\r\n"),
 }
 
@@ -113,7 +113,7 @@ def test_an_answer_without_a_body_that_announces_one_ends_the_connection(status:
 
 @pytest.mark.parametrize("tls", [False, True])
 def test_bytes_sent_between_two_requests_answer_neither(tls: bool) -> None:
-    """As a 408 that a server sends before it closes a connection that nobody uses."""
+    """As a 408 that a server sends before it closes an idle connection."""
     said = threading.Event()
 
     def and_later(connection: socket.socket, request: Request) -> bool:

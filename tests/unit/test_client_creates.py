@@ -1,4 +1,4 @@
-"""A POST is sent once; again only where the server cannot have acted on it."""
+"""A POST is sent once; again only if the server cannot have acted on it."""
 
 import select
 import socket
@@ -74,7 +74,7 @@ def test_a_create_that_stays_throttled_was_not_carried_out() -> None:
     ],
 )  # fmt: skip
 def test_a_refused_create_is_refused_with_its_status(status: int, kind: type[RemoteError]) -> None:
-    """Also 409 and 422, as a create gets that was doubled on its way: whoever asks the list next must know which."""
+    """Also 409 and 422, the answers to a create that was delivered twice: the caller needs the status."""
     with hostile(answered(status, {"message": "no"})) as server, Client(TOKEN, server.url, QUICK) as client:
         error = error_of(kind, client.create_bucket, {})
     assert server.methods == ["POST"]
@@ -166,7 +166,7 @@ def test_the_connection_of_a_create_is_closed_at_once() -> None:
 def test_headers_without_their_body_count_as_never_sent() -> None:
     """Nothing can be created by half a request: a body that was not handed on makes the create safe to repeat."""
     body = Body(b"abc")
-    assert (body, body.unsent) == (b"abc", False)  # nobody knows: it is not held by a connection that would tell
+    assert (body, body.unsent) == (b"abc", False)  # unknown: no connection is left that would show it
     body.held = True
     assert body.unsent
     body.taken = True

@@ -1,4 +1,4 @@
-"""What acrclient documents for one request reaches it; what would undo a promise is refused in so many words."""
+"""Options that acrclient documents reach the request; one that would break a promise is refused."""
 
 import json
 import pickle

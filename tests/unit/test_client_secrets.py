@@ -27,13 +27,13 @@ ONCE = Client.Config(retries=0)
 @pytest.mark.parametrize(
     ("url", "reason"),
     [
-        ("http://api-v2.acrcloud.com", "in clear"),
-        ("http://10.0.0.1", "in clear"),
+        ("http://api-v2.acrcloud.com", "unencrypted"),
+        ("http://10.0.0.1", "unencrypted, private address"),
         ("http://127.0.0.1.evil.example", "a name that only looks like loopback"),
-        ("http://localhost.evil.example", "likewise"),
+        ("http://localhost.evil.example", "a suffix that looks local"),
         ("http://127.1", "an address that not everybody reads alike"),
-        ("http://2130706433", "likewise"),
-        ("http://[::ffff:10.0.0.1]", "in clear"),
+        ("http://2130706433", "a decimal address"),
+        ("http://[::ffff:10.0.0.1]", "unencrypted, mapped address"),
         ("https://user:secret@api-v2.acrcloud.com", "a password that would be shown"),
         ("https://api-v2.acrcloud.com@evil.example", "another host than it seems"),
         ("https://api-v2.acrcloud.com\\@evil.example", "read differently by different programs"),
@@ -108,7 +108,7 @@ def test_a_path_cannot_lead_to_another_host(path: str) -> None:
 
 
 def test_the_transport_itself_refuses_another_host() -> None:
-    """Also where somebody mounts it on a session of requests, which follows redirects."""
+    """Also if it is mounted on a session of requests, which follows redirects."""
     with hostile(ok({})) as elsewhere:
         away = answered(302, "", Location=f"{elsewhere.url}/api")
         with hostile(away) as server, requests.Session() as session:

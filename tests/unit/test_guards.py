@@ -456,7 +456,7 @@ def test_the_message_states_the_effect_and_the_fix() -> None:
         (Manifest((entry("two", labels=["TV"]),)), Evidence({}, {2: (PROJECT, CONTAINER)}, ("fs-containers",))),
         (removing("one"), Evidence(EMPTY, {2: (PROJECT,)})),
     ],
-    ids=["a project refers by id, which a rename keeps", "labels concern nobody", "another bucket is used"],
+    ids=["a project refers by id, which a rename keeps", "labels do not affect users", "another bucket is used"],
 )
 def test_changes_that_do_not_affect_users_are_allowed(manifest: Manifest, evidence: Evidence) -> None:
     assert planned(manifest, *ROWS, evidence=evidence).can_apply

@@ -87,7 +87,7 @@ def test_a_manifest_with_environments_needs_one_to_be_chosen():
         (CONTRACT, "stagin", "write staging."),
         (CONTRACT, "", "write one of these."),
         (CONTRACT, "all", "write one of these."),
-        ("version: 1\n", "prod", "add them: environments: {prod: {}}"),
+        ("version: 1\n", "prod", "remove --env and ACRSYNC_ENV, or add: environments: {prod: {}}"),
     ],
 )
 def test_an_unknown_environment_is_reported_with_the_existing_ones(text, env, fix):
@@ -279,7 +279,7 @@ def test_environments_of_one_account_have_buckets_of_their_own(buckets, refused,
         ("prune: account", "prune: never", True, "takes all"),
         ("stack: s, ownership: label, prune: stack", "stack: t, ownership: label", False, "stacks of their own"),
         ("stack: s, ownership: label, prune: stack", "stack: s, ownership: label", True, "one stack"),
-        ("stack: s, ownership: label", "stack: s, ownership: label", False, "one stack, and nobody prunes"),
+        ("stack: s, ownership: label", "stack: s, ownership: label", False, "one stack, and no prune"),
         ("removed: [{name: z-x}]", "prune: never", True, "removes what the other one has"),
         ("removed: [{name: gone}]", "removed: [{name: gone}]", True, "both remove it"),
     ],

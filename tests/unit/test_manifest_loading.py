@@ -1,4 +1,4 @@
-"""Files to a manifest: what is said, what defaults add, what several files are together, and what is no manifest."""
+"""Files to a manifest: values, defaults, several files together, and files that are not a manifest."""
 
 from pathlib import Path
 

@@ -111,7 +111,7 @@ def test_an_entry_with_a_matrix_is_one_bucket_for_each_combination():
     [
         ({"net_type": "${x}"}, {"net_type": 1}, "a number stays one"),
         ({"labels": "${list}"}, {"labels": ["a", "b"]}, "a whole list"),
-        ({"labels": ["${x}"]}, "E131", "a number is no label"),
+        ({"labels": ["${x}"]}, "E131", "a number is not a label"),
         ({"labels": ["v${x}"]}, {"labels": ["v1"]}, "a number inside a text"),
         ({"labels": ["${yes}!"]}, {"labels": ["true!"]}, "a truth value inside a text"),
         ({"labels": ["$${x}"]}, {"labels": ["${x}"]}, "the text itself"),
@@ -133,7 +133,7 @@ def test_an_entry_with_a_matrix_is_one_bucket_for_each_combination():
         ({"labels": ["${wrd}"]}, "E162", "no such variable"),
         ({"region": "${nested}"}, {"region": "us-west-2"}, "a variable of a variable"),
         ({"id": "${x}"}, {}, "an id"),
-        ({"protect": "${word}"}, "E131", "a text is no truth value"),
+        ({"protect": "${word}"}, "E131", "a text is not a boolean"),
         ({"labels": "\\u0024{list}"}, {"labels": ["a", "b"]}, "an escape"),
     ],
 )

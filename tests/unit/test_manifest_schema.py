@@ -40,7 +40,7 @@ def test_everything_is_described():
 
 
 def test_every_mapping_of_the_schema_refuses_unknown_keys():
-    free = {"include", "exclude"}  # of a matrix; whoever writes it names its other keys
+    free = {"include", "exclude"}  # of a matrix; its other keys are free
     for part in parts(SCHEMA):
         if "properties" in part and set(part["properties"]) != free:
             assert part["additionalProperties"] is False

@@ -77,7 +77,7 @@ def test_an_alias_is_the_value_of_its_anchor(loader):
         ("a: &x {b: c}\nd:\n  <<: *x", ("E114", 3, 3), "merge"),
         ("a: !x b", ("E113", 1, 4), "a tag of one's own"),
         ("a: !!int '1'", ("E113", 1, 4), "a tag of YAML"),
-        ("a: ! b", ("E113", 1, 4), "the tag that says nothing"),
+        ("a: ! b", ("E113", 1, 4), "the empty tag"),
         ("!x {a: b}", ("E113", 1, 1), "a tag on everything"),
         ("a: *x", ("E118", 1, 4), "no such anchor"),
         ("a: *x\nb: &x c", ("E118", 1, 4), "the anchor comes later"),

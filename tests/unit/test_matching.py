@@ -1,4 +1,4 @@
-"""Which bucket an entry means, and every question that is told instead of guessed."""
+"""Which bucket an entry matches, and every ambiguity that is reported instead of guessed."""
 
 from __future__ import annotations
 

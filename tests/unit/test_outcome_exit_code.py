@@ -18,7 +18,7 @@ def ends(*statuses, wrote=True):
     [
         (End(), 0, "nothing to do"),
         (End(outcomes=ends(Status.CREATED, Status.UPDATED)), 0, "all done"),
-        (End(outcomes=ends(Status.ALREADY, wrote=False)), 0, "as wanted before"),
+        (End(outcomes=ends(Status.ALREADY, wrote=False)), 0, "already as desired"),
         (End(changes=True), 2, "a plan with changes that was asked to say so"),
         (End(errors=True), 1, "nothing could be done"),
         (End(outcomes=ends(Status.FAILED, wrote=False)), 1, "nothing was written"),
@@ -29,7 +29,7 @@ def ends(*statuses, wrote=True):
         (End(outcomes=ends(Status.REFUSED, wrote=False)), 3, "a guard objected right before the write"),
         (End(outcomes=ends(Status.STALE, wrote=False)), 4, "only stale"),
         (End(outcomes=(*ends(Status.CREATED), *ends(Status.STALE, wrote=False))), 4, "the rest is done"),
-        (End(outcomes=ends(Status.CREATED), other_leftovers=True), 4, "somebody else changed another bucket"),
+        (End(outcomes=ends(Status.CREATED), other_leftovers=True), 4, "someone else changed another bucket"),
         (End(outcomes=ends(Status.CREATED), own_leftovers=True), 6, "ours do not read back"),
         (End(outcomes=ends(Status.CREATED), errors=True), 6, "written, and not read back"),
         (End(outcomes=(*ends(Status.CREATED), *ends(Status.FAILED, wrote=False))), 6, "one written, one failed"),

@@ -216,7 +216,7 @@ def test_in_an_empty_account_changes_stop_if_the_first_create_lands_in_another_a
     [
         (Prune.NEVER, live(1, "one", marks=("acrsync:radio",)), False, "never is never"),
         (Prune.STACK, live(1, "one", marks=("acrsync:radio",)), True, "our mark"),
-        (Prune.STACK, live(1, "one", marks=("acrsync:protected",)), False, "protected is no stack"),
+        (Prune.STACK, live(1, "one", marks=("acrsync:protected",)), False, "protected is not a stack"),
         (Prune.STACK, live(1, "one", marks=("acrsync:radio-2",)), False, "another stack"),
         (Prune.STACK, live(1, "one"), False, "no mark"),
         (

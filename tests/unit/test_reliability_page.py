@@ -22,7 +22,7 @@ ROWS = [
     if line.startswith("| ") and not line.startswith(("| -", "| belief"))
 ]
 NAMED = sorted({named for *_, tests in ROWS for named in re.findall(r"`(test_\w+\.py)::(test_\w+)`", tests)})
-# Of a fault, how an error repeats the token; and an account word for word instead of the seeded one.
+# Of a fault, how an error repeats the token; and a copied account instead of the seeded one.
 OTHER_MEANS = ("echo", "copy")
 FOUND = 20  # rows: each wrong belief is one
 

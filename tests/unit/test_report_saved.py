@@ -30,7 +30,7 @@ def text_of(plan: Plan | None, run: Run = RUN) -> str:
 
 
 def edited(edit: Edit, *, sealed: bool) -> str:
-    """Return a saved plan after an edit of its document; `sealed` by somebody who knows how to compute the checksum."""
+    """Return a saved plan after an edit of its document; `sealed` with a new checksum."""
     document = json.loads(text_of(EVERYTHING))
     edit(document)
     return json.dumps(document | {"checksum": checksum(document)} if sealed else document)
@@ -94,7 +94,7 @@ UNREADABLE = [
     ("empty", b"", "E050"),
     ("not JSON", b"version: 1\n", "E050"),
     ("not UTF-8", text_of(EVERYTHING).encode().replace(b"OPS-311", b"OPS-\xff"), "E053"),
-    ("NaN is no JSON", b'{"a": NaN}', "E050"),
+    ("NaN is not JSON", b'{"a": NaN}', "E050"),
     ("a number beyond all bounds", b'{"a": 1e999}', "E050"),
     ("more digits than can be read", b"9" * 5000, "E050"),
     ("a list", b"[]", "E051"),
@@ -158,14 +158,18 @@ MISFITS: list[tuple[str, Edit, str]] = [
     ("true for a number", lambda d: first(d)["live"].update(id=True), "resource_changes[0].live.id"),
     ("a text for a list", lambda d: d.update(notes="x"), "notes"),
     ("an unknown action", lambda d: first(d).update(action="move"), "resource_changes[0].action"),
-    ("keep is no work", lambda d: first(d).update(action="keep"), "resource_changes[0].wave"),
+    ("keep is not a change", lambda d: first(d).update(action="keep"), "resource_changes[0].wave"),
     ("an attribute we could not send", lambda d: first(d)["desired"]["attributes"].update(colour=1), "(not colour)"),
     ("a bucket without a name", lambda d: first(d)["desired"]["attributes"].pop("name"), "attributes"),
     ("labels that are no list", lambda d: first(d)["desired"]["attributes"].update(labels="a,b"), "attributes.labels"),
     ("a field that is not desired", lambda d: first(d).update(fields=["region"]), "resource_changes[0].fields"),
     ("waves out of order", lambda d: first(d).update(wave=9), "resource_changes"),
     ("another way to write the time", lambda d: d.update(timestamp="yesterday"), "timestamp"),
-    ("a limit that is no number", lambda d: d["manifest"]["limits"].update(deletes="all"), "manifest.limits.deletes"),
+    (
+        "a limit that is not a number",
+        lambda d: d["manifest"]["limits"].update(deletes="all"),
+        "manifest.limits.deletes",
+    ),
     ("a list for an object", lambda d: d.update(account=[]), "account"),
     ("a severity that there is not", lambda d: d["diagnostics"][0].update(severity="fatal"), "diagnostics[0].severity"),
 ]

@@ -72,7 +72,7 @@ LINES = [
     (Outcome(REPLACE, Status.REPLACED, live=live(9, "us-bucket")), "replaced  ± us-bucket (id 1159 -> 9)"),
     (Outcome(DELETE, Status.DELETED), "deleted   - ads-2019 (id 12309)"),
     (Outcome(UPDATE, Status.FAILED, error("E1", "No", "long")), "failed    ~ music (id 1116)  # No"),
-    (Outcome(UPDATE, Status.ALREADY), "already   ~ music (id 1116)  # as wanted before; nothing was sent"),
+    (Outcome(UPDATE, Status.ALREADY), "already   ~ music (id 1116)  # already as desired; nothing was sent"),
     (
         Outcome(CREATE, Status.ALREADY, live=live(30358, "radio-live"), wrote=True),
         "already   + radio-live (id 30358)  # as wanted, though the request for it was refused",
@@ -89,7 +89,7 @@ def test_a_refused_write_that_was_done_is_not_reported_as_not_sent() -> None:
     before, refused = (
         outcome_line(Outcome(DELETE, Status.ALREADY, wrote=wrote), style=PLAIN) for wrote in (False, True)
     )
-    assert before.endswith("# as wanted before; nothing was sent")
+    assert before.endswith("# already as desired; nothing was sent")
     assert refused.endswith("# as wanted, though the request for it was refused")
 
 

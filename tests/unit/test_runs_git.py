@@ -164,7 +164,7 @@ def test_the_users_git_configuration_changes_nothing(project: Path, tmp_path: Pa
 def served(root: Path, *, wanted: str = "", readers: bool = False) -> Iterator[tuple[str, list[str]]]:
     """Serve repositories to requests with one Authorization header; yield the address and all command lines seen.
 
-    `readers`: who has none may read, and is told 403 when it pushes.
+    `readers`: without one it can read, and gets 403 when it pushes.
     """
     lines: list[str] = []
 

@@ -70,7 +70,7 @@ OTHER_NAME = Outcome(CREATE, Status.FAILED, live=live(20, "talk-1"), wrote=True)
 @pytest.mark.parametrize(
     ("change", "outcome", "is_open", "undecided", "reason"),
     [
-        (CREATE, None, True, True, "nobody knows whether it was sent"),
+        (CREATE, None, True, True, "unknown whether it was sent"),
         (CREATE, LOST_ANSWER, True, True, "its answer was lost"),
         (CREATE, Outcome(CREATE, Status.CREATED, live=TALK, wrote=True), False, False, "it was answered"),
         (CREATE, Outcome(CREATE, Status.FAILED), False, False, "it was refused"),
@@ -130,7 +130,7 @@ def test_a_new_bucket_that_a_lost_create_may_have_made_is_its_alias(stored):
         (CREATE, None, [live(20, "jazz")], "skipped", True, "nothing of its name is like it"),
         (CREATE, OTHER_NAME, [live(20, "talk-1")], None, False, "it still lives"),
         (CREATE, OTHER_NAME, [], "skipped", True, "it is gone"),
-        (RENAME, None, [NEWS], "skipped", True, "the next plan decides anew"),
+        (RENAME, None, [NEWS], "skipped", True, "the next plan decides again"),
         (MOVE, None, [MUSIC], "skipped", True, "it was not deleted"),
         (MOVE, None, [MOVED], "replaced", True, "it is there again, with its attributes"),
         (MOVE, None, [], "failed", False, "it is gone, and its attributes are here only"),

@@ -87,7 +87,7 @@ def test_a_manifest_may_name_a_folder_in_the_project_a_remote_or_an_object_store
 
 
 @pytest.mark.parametrize("text", [text for text, _ in NOT_IN_A_MANIFEST])
-def test_a_manifest_does_not_choose_where_a_job_connects_or_writes(text: str):
+def test_a_manifest_cannot_set_the_host_or_an_outside_folder_for_runs(text: str):
     with pytest.raises(AcrsyncError) as caught:
         parse_where(text, in_manifest=True)
     assert caught.value.diagnostic.code == "E082"

@@ -142,7 +142,7 @@ def test_a_missing_bucket_cannot_be_reverted(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("writes", [1, 2, 3])
-def test_an_interrupted_swap_is_reverted_from_where_it_stopped(writes: int, tmp_path: Path) -> None:
+def test_an_interrupted_swap_is_reverted_from_its_last_step(writes: int, tmp_path: Path) -> None:
     account = MemoryAccount.with_buckets({"id": 1, "name": "a"}, {"id": 2, "name": "b"})
     lines = run(Manifest((entry("b", bucket=1), entry("a", bucket=2))), account, tmp_path)
     steps = [line for line in lines if line["event"] in ("run", "intent", "outcome")][: 1 + 2 * writes]

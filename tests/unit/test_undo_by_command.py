@@ -119,7 +119,7 @@ def test_limits_and_approvals_are_given_by_flags(shell: Shell) -> None:
 def test_a_manifest_does_not_go_with_an_undo(shell: Shell, arguments: tuple[str, ...]) -> None:
     code, _, err = shell.acrsync("plan", "--undo", shell.records[-1].stem, *arguments)
     assert (code, codes(err)) == (1, ["E002"])
-    assert "--undo plans from the record of a run and cannot be combined with PATH or --prune." in err
+    assert "--undo plans from the record of a run: remove PATH and --prune." in err
 
 
 @pytest.mark.parametrize(

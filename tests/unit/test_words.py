@@ -25,11 +25,22 @@ TEXTS = (
     ROOT / "docs" / "acrcloud-openapi.yaml",
     *sorted((ROOT / "templates").glob("*.yml")),
 )
-# The packages whose comments, docstrings and names are plain, too.
+# The code: its comments, docstrings and names are plain, too. Tests and pipelines are code.
 PLAIN = [
-    path
-    for package in ("acrcloud", "client", "emulator", "probe", "rehearse")
-    for path in sorted((ROOT / "acrsync" / package).glob("*.py"))
+    *sorted((ROOT / "acrsync").rglob("*.py")),
+    *(
+        path
+        for pattern in ("*.py", "*.md", "*.toml", "survivors.txt", "golden/**/*.yaml")
+        for path in sorted((ROOT / "tests").rglob(pattern))
+        if path != Path(__file__)
+    ),
+    *sorted(path for path in (ROOT / ".github").rglob("*") if path.suffix in {".py", ".yml"}),
+    *sorted(path for path in (ROOT / "examples").rglob("*") if path.suffix in {".py", ".yml", ".rego", ".yaml", ".md"}),
+    *sorted((ROOT / "templates").glob("*.yml")),
+    ROOT / "action.yml",
+    ROOT / "Makefile",
+    ROOT / "pyproject.toml",
+    ROOT / "acrsync" / "explanations.toml",
 ]
 # What is not used: what is written instead.
 WORDS = {
@@ -73,9 +84,9 @@ WORDS = {
 CODE_WORDS = {
     r"\btold\b": "reported, given, set",
     r"\bTell whether\b": "Return whether",
-    r"\bmisfortunes?\b(?!\")": "fault, disruption",
+    r"\bmisfortunes?\b(?![\"`])": "fault, disruption",
     r"\banew\b|\bany more\b": "again, no longer",
-    r"\bnobody\b|\bsomebody\b": "no one, someone; better: passive or the actor",
+    r"(?<![\"'-])\b(nobody|somebody)\b": "no one, someone; better: passive or the actor",
     r"\bso (much|long|often)\b": "this number, this long",
     r"\bnothing but\b|\bthe one door\b": "only",
     r"\bspeaks? (to|for)\b|\bgoes by\b": "uses, belongs to",
@@ -83,8 +94,17 @@ CODE_WORDS = {
     r"\bwhere (nothing|none|nobody|it|an? [a-z]+|the [a-z]+) (is|are|was|has|cannot|can|does|may)\b": "if, when",
     r"\bputs? all right\b|\bset the stage\b": "reaches the desired state, sets",
 }
+# The same for the names of tests and functions.
+NAME_WORDS = {
+    r"told|nobody|somebody|whoever|whichever|shall|bears?|borne|anew|misfortunes?": "reported, no one, has, again",
+    r"(so|nor)_(do|does|is|are|from|where)": "a complete sentence",
+    r"where_(a|an|the|no|nothing|none|it)": "if",
+    r"(without|with)_a_word|needs_no_word": "silently, with a message",
+    r"whatever|in_whatever_way|all_the_same|ends_well": "every, still, succeeds",
+}
 PATTERN = re.compile("|".join(f"(?:{word})" for word in WORDS), re.IGNORECASE)
 CODE_PATTERN = re.compile("|".join(f"(?:{word})" for word in CODE_WORDS), re.IGNORECASE)
+NAME_PATTERN = re.compile("|".join(f"(?<=_)(?:{word})(?=[_(])" for word in NAME_WORDS))
 
 
 def found(pattern: re.Pattern[str], paths: Iterable[Path]) -> Iterator[str]:
@@ -101,6 +121,24 @@ def test_texts_use_plain_words():
 
 def test_code_uses_plain_words():
     assert list(found(CODE_PATTERN, PLAIN)) == []
+    assert list(found(PATTERN, PLAIN)) == []
+
+
+def test_tests_have_plain_names():
+    names = [
+        f"{path.relative_to(ROOT)}: {name}"
+        for path in sorted((ROOT / "tests").rglob("*.py"))
+        for name in re.findall(r"def (\w+\()", path.read_text("utf-8"))
+        if NAME_PATTERN.search(name)
+    ]
+    assert names == []
+
+
+@pytest.mark.parametrize(
+    "name", ["test_a_loss_is_told(", "so_does_a_write(", "test_nor_does_it(", "test_where_a_run_ends("]
+)
+def test_a_name_that_is_not_plain_is_found(name):
+    assert NAME_PATTERN.search(f"_{name}")
 
 
 @pytest.mark.parametrize(
