@@ -111,6 +111,6 @@ def _section(text: str, key: str) -> Iterator[str]:
 
 
 def _runs() -> list[str]:
-    from acrsync.cli.options import RECORDS
+    from acrsync.runs.where import DEFAULT
 
-    return sorted((path.stem for path in RECORDS.glob("*.jsonl")), reverse=True)
+    return sorted((path.stem for path in Path(DEFAULT).glob("*.jsonl")), reverse=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import Common, Finite, common
+from acrsync.cli.options import Common, Finite, common, profile
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.plan.outcome import ExitCode
@@ -24,13 +24,7 @@ MEMORY = ":memory:"
     "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Port on 127.0.0.1, by default a free one."
 )
 @click.option("--state", default=MEMORY, show_default=True, metavar="PATH", help="Where its buckets are kept.")
-@click.option(
-    "--profile",
-    default="documented",
-    show_default=True,
-    metavar="NAME|FILE",
-    help="Behavior where the real API is undocumented: documented, strict, lenient, or a file.",
-)
+@profile("Behavior where the real API is undocumented: documented, strict, lenient, or a file.")
 @click.option("--faults", type=click.Path(path_type=Path), metavar="FILE", help="A file of faults to inject.")
 @click.option("--latency", type=Finite(0, 60_000), default=0, metavar="MS", help="Milliseconds before each response.")
 @click.option("--copy", is_flag=True, help="Start with a copy of the account, read with GET requests.")
@@ -70,7 +64,6 @@ def _copied(where: Common) -> AccountCopy:
     from acrsync.cli.viewing import uid_of_manifest
     from acrsync.diagnostics import error
     from acrsync.rehearse.copying import copy_account
-    from acrsync.report import PLAIN, diagnostics_text
 
     with opened(where, read_only=True) as account:
         copy = copy_account(account.client, uid=uid_of_manifest())
@@ -80,5 +73,5 @@ def _copied(where: Common) -> AccountCopy:
     if copy.missing:
         detail = f"These lists could not be read, so the copy has none: {'; '.join(copy.missing)}."
         fix = "use a token that may read them, if your plan deletes, renames or replaces buckets."
-        output.say(diagnostics_text((error("W652", detail, fix=fix),), style=PLAIN).rstrip("\n"))
+        output.say_all((error("W652", detail, fix=fix),))
     return copy

@@ -20,7 +20,6 @@ Function = Callable[..., Any]
 DEFAULT_PATH = "acrsync.yaml"
 RECORD = "record"  # the format of `--out` for the record of an apply, which is not a report on its plan
 OTHER_PATH = "acrsync.yml"
-RECORDS = Path(".acrsync/runs")
 HOUR_S = 3_600
 DAY_S = 86_400
 
@@ -95,13 +94,7 @@ def output_format(*formats: str, help_text: str = "Output format.") -> Callable[
 def common(function: Function) -> Function:
     """Add the options of every command with an account, as one argument `Common`."""
 
-    @click.option(
-        "--endpoint",
-        envvar="ACRSYNC_ENDPOINT",
-        show_envvar=True,
-        metavar="URL|emulator:...",
-        help="Address of the API; `emulator:` is a built-in test account on this machine.",
-    )
+    @endpoint("Address of the API; `emulator:` is a built-in test account on this machine.")
     @click.option("--token-file", type=click.Path(path_type=Path), metavar="FILE", help="Read the token from a file.")
     @seconds("--timeout", most=DAY_S, default=60, help_text="Seconds for one request, to its last byte.", zero=False)
     @env
@@ -127,6 +120,18 @@ def common(function: Function) -> Function:
 def _is_typed(name: str) -> bool:
     """Return whether an option is set on the command line, not by a variable."""
     return click.get_current_context().get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+
+
+def endpoint(help_text: str) -> Callable[[Function], Function]:
+    """Add `--endpoint`."""
+    return click.option(
+        "--endpoint", envvar="ACRSYNC_ENDPOINT", show_envvar=True, metavar="URL|emulator:...", help=help_text
+    )
+
+
+def profile(help_text: str) -> Callable[[Function], Function]:
+    """Add `--profile`: the behavior of an emulator."""
+    return click.option("--profile", default="documented", show_default=True, metavar="NAME|FILE", help=help_text)
 
 
 def env(function: Function) -> Function:

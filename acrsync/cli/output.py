@@ -7,9 +7,11 @@ import sys
 from typing import TYPE_CHECKING, Literal, TextIO
 
 if TYPE_CHECKING:  # loaded by every command, `--version` too, so it loads nothing that it may not need
+    from collections.abc import Iterable
     from datetime import datetime
     from pathlib import Path
 
+    from acrsync.diagnostics import Diagnostic
     from acrsync.report.style import Style
 
 
@@ -53,6 +55,13 @@ def say(text: str) -> None:
     _write(sys.stderr, text + "\n")
 
 
+def say_all(diagnostics: Iterable[Diagnostic], *, style: Style | None = None) -> None:
+    """Write messages to stderr."""
+    from acrsync.report import PLAIN, diagnostics_text
+
+    say(diagnostics_text(diagnostics, style=style or PLAIN).rstrip("\n"))
+
+
 def draw(stream: TextIO, text: str) -> None:
     """Write a part of a line to a terminal."""
     _write(stream, text)
@@ -86,11 +95,8 @@ def _write(stream: TextIO, text: str) -> bool:
 
 def _report_unwritten(failure: OSError) -> None:
     from acrsync.diagnostics import error
-    from acrsync.report import PLAIN, diagnostics_text
 
-    fix = "free some space, or write to another file."
-    diagnostic = error("E004", f"{failure.strerror}.", fix=fix)
-    say(diagnostics_text((diagnostic,), style=PLAIN).rstrip("\n"))
+    say_all((error("E004", f"{failure.strerror}.", fix="free some space, or write to another file."),))
 
 
 def coloured(color: str, stream: TextIO) -> bool:

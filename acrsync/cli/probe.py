@@ -105,7 +105,6 @@ def _probe(
     from acrsync.probe import ClientSender, probe
     from acrsync.probe.profile import profile_text
     from acrsync.probe.report import probe_document, probe_text
-    from acrsync.report import PLAIN, diagnostics_text
 
     stop = threading.Event()
     clock = WallClock(stop)
@@ -133,7 +132,7 @@ def _probe(
     else:
         output.last_answer(probe_text(report, found))
     if report.messages:
-        output.say(diagnostics_text(report.messages, style=PLAIN).rstrip("\n"))
+        output.say_all(report.messages)
     return code
 
 

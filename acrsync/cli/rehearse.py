@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from acrsync.cli.options import Common, Planning, approvals, common, limit, output_format, paths
+from acrsync.cli.options import Common, Planning, approvals, common, limit, output_format, paths, profile
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync import Account, ExitCode, Manifest, Plan
@@ -31,13 +31,7 @@ SMALLER_TRIES = 150  # cases to try in search of a smaller one that fails
 @click.option("--prune", is_flag=True, help="As in `acrsync apply`.")
 @click.option("--max-deletes", callback=limit, metavar="N|P%", help="As in `acrsync apply`.")
 @click.option("--allow", multiple=True, callback=approvals, metavar="GUARD:ID", help="As in `acrsync apply`.")
-@click.option(
-    "--profile",
-    default="documented",
-    show_default=True,
-    metavar="NAME|FILE",
-    help="How the copy behaves; a file that `acrsync probe --out FILE` wrote.",
-)
+@profile("How the copy behaves; a file that `acrsync probe --out FILE` wrote.")
 @click.option("--replay", type=click.Path(path_type=Path), metavar="FILE", help="Run one failed case again.")
 @click.option(
     "--workers",
@@ -112,7 +106,6 @@ def _rehearse(where: Common, planning: Planning, profile: JSON, *, workers: int)
     from acrsync.cli.planning import show_plan, targets_of
     from acrsync.diagnostics import error
     from acrsync.rehearse.copying import copy_account
-    from acrsync.report import PLAIN, diagnostics_text
 
     targets = targets_of(where, planning)
     if len(targets) > 1:
@@ -124,8 +117,8 @@ def _rehearse(where: Common, planning: Planning, profile: JSON, *, workers: int)
         if not plan.can_apply:
             return show_plan(plan, account, where, planning)
         if not plan.work:
-            nothing = error("E655", "The account matches the manifest.", fix="change the manifest, or do nothing.")
-            output.say(diagnostics_text((nothing,), style=PLAIN).rstrip("\n"))
+            fix = "change the manifest, or do nothing."
+            output.say_all((error("E655", "The account matches the manifest.", fix=fix),))
             return acrsync.ExitCode.DONE
         copy = copy_account(account.client, uid=plan.uid)
         files = _files(manifest, plan, account, copy, profile)

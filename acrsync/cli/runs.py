@@ -25,14 +25,8 @@ LAST = "last"
 
 def location(function: Callable[..., Any]) -> Callable[..., Any]:
     """Add the options that select the runs."""
-    function = click.option(
-        "--endpoint",
-        envvar="ACRSYNC_ENDPOINT",
-        show_envvar=True,
-        metavar="URL|emulator:...",
-        help="Address of the API, if runs are not kept in a folder.",
-    )(function)
-    return options.env(options.runs(function))
+    endpoint = options.endpoint("Address of the API, if runs are not kept in a folder.")
+    return options.env(options.runs(endpoint(function)))
 
 
 @click.group("runs", invoke_without_command=True)

@@ -65,14 +65,13 @@ def _usage(failure: click.ClickException, arguments: Sequence[str]) -> Diagnosti
 def _failed(diagnostics: Sequence[Diagnostic], code: ExitCode, arguments: Sequence[str]) -> ExitCode:
     """Report a run that ended without a result, in the requested format, and return the code."""
     from acrsync.plan.outcome import Run
-    from acrsync.report import FORMATS, diagnostics_text
+    from acrsync.report import FORMATS
 
     run = Run(timestamp=output.now(), exit_code=code, diagnostics=tuple(diagnostics))
     if wants_json(arguments):
         output.last_answer(FORMATS["json"](None, run))
     else:
-        style = output.style(_colour_of(arguments), sys.stderr)
-        output.say(diagnostics_text(diagnostics, style=style).rstrip("\n"))
+        output.say_all(diagnostics, style=output.style(_colour_of(arguments), sys.stderr))
     ci.report(None, run, environment=_last(arguments, "--env") or environment("ACRSYNC_ENV") or "")
     return code
 

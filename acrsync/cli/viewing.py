@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import acrsync
 from acrsync.cli import output
 from acrsync.cli.options import default_paths
 from acrsync.cli.progress import reading
@@ -30,7 +31,7 @@ class View:
 
     @property
     def uid(self) -> int | None:
-        return account_uid(self.plan.manifest if self.plan else Manifest(), self.snapshot)
+        return self.plan.uid if self.plan else account_uid(Manifest(), self.snapshot)
 
 
 def view(account: Account, manifests: Sequence[Path], env: str | None = None) -> View:
@@ -69,14 +70,7 @@ def uid_of_manifest(paths: Sequence[Path] = ()) -> int | None:
 
     Raises: Invalid.
     """
-    from acrsync import manifest as manifests
-
-    if not paths and not default_paths()[0].is_file():
-        return None
-    loaded = manifests.load(paths or default_paths())
-    if loaded.manifest is None:
-        raise Invalid(loaded.diagnostics)
-    return loaded.manifest.account_uid
+    return acrsync.load(*paths).account_uid if paths or default_paths()[0].is_file() else None
 
 
 def selected(rows: Sequence[Live], names: Sequence[str]) -> tuple[Live, ...]:

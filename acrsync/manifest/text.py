@@ -17,8 +17,9 @@ _FORBIDDEN = re.compile(
 )
 _BEYOND_UNICODE = re.compile(r"\\U(?!000|0010)[0-9A-Fa-f]{8}")  # PyYAML without libyaml fails on such an escape
 # Conflict markers of git (also diff3's for the common base), Mercurial and Subversion.
-_CONFLICT = re.compile(r"(?:\A|(?<=[\r\n]))(?:<{7,}|={7,}|>{7,}|\|{7,})(?=[ \r\n]|\Z)")
+_CONFLICT = re.compile(r"([<=>|])(?<![^\r\n].)\1{6,}(?=[ \r\n]|\Z)")
 _ODD_SPACES = "\u00a0\u1680\u2000-\u200b\u202f\u205f\u2060\u3000"
+_ODD_SPACE = re.compile(f"[{_ODD_SPACES}]")
 _ODD_INDENTATION = re.compile(rf"(?:\A|(?<=[\r\n])) *(?:- *)*(?P<odd>[{_ODD_SPACES}])")
 _ODD_AFTER_COLON = re.compile(rf"(?:\A|(?<=[\r\n])) *(?:- +)*[\w\"']+:(?P<odd>[{_ODD_SPACES}])")
 _BEFORE_ANY_DOCUMENT = re.compile(r"(?: *(?:#[^\r\n]*)?[\r\n]|\.\.\. *(?:#[^\r\n]*)?(?:[\r\n]|\Z))*")
@@ -66,7 +67,8 @@ def unreadable(text: str, file: str) -> Iterator[Diagnostic]:
 
 def odd_indentation(text: str) -> Iterator[int]:
     """Yield the positions of indentation with other spaces than U+0020, such as in text from a web page."""
-    yield from (found.start("odd") for found in _ODD_INDENTATION.finditer(text))
+    if _ODD_SPACE.search(text):  # few files have any, and this pattern finds that out ten times as fast
+        yield from (found.start("odd") for found in _ODD_INDENTATION.finditer(text))
 
 
 def odd_after_colon(text: str) -> Iterator[int]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from acrsync.model import JSON
 from acrsync.probe.evidence import Content, Evidence, Narrowed, Row, Search, id_of, whole_number
-from acrsync.probe.wire import ANY_TYPE, Answer, Wire
+from acrsync.probe.wire import ANY_TYPE, Answer, Request, Wire
 
 PER_PAGE = 100
 MANY = 1000  # requested once, to see whether the server lowers it
@@ -35,8 +35,8 @@ def read(wire: Wire, evidence: Evidence) -> None:
     evidence.again = [wire.get("/buckets", page=1, per_page=wire.fresh_size()) for _ in range(READINGS)]
     evidence.unknown = wire.get(f"/buckets/{UNKNOWN_ID}")
     evidence.bad_token = [
-        wire.send("GET", "/buckets", params={"per_page": 1}, bad_token=True),
-        wire.send("GET", "/buckets", params={"per_page": 1}, bad_token=True, accept=ANY_TYPE),
+        wire.send(Request("GET", "/buckets", {"per_page": 1}, bad_token=True)),
+        wire.send(Request("GET", "/buckets", {"per_page": 1}, bad_token=True, accept=ANY_TYPE)),
     ]
     evidence.narrowed = [_narrowed(wire, evidence.rows, filters) for filters in _filters(evidence.rows)]
     evidence.searches = searches(wire, evidence.rows)

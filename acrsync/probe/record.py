@@ -16,6 +16,7 @@ from pathlib import Path
 from acrsync.diagnostics import AcrsyncError
 from acrsync.extras import make_private
 from acrsync.model import JSON
+from acrsync.runs.recordfile import sync_folder
 
 FOLDER = "probes"
 PREFIX = "acrsync-probe-"
@@ -98,9 +99,10 @@ class Record:
         """Write the first line of a new record. Raises: AcrsyncError."""
         try:
             make_private(self.path.parent)
+            self._write("probe", nonce=self.nonce, endpoint=self.endpoint, uid=self.uid)
+            sync_folder(self.path.parent)
         except OSError as e:
             raise _unwritable(self.path, e) from e
-        self._write("probe", nonce=self.nonce, endpoint=self.endpoint, uid=self.uid)
 
     def _write(self, event: str, **entry: JSON) -> None:
         """Append a line and flush it to disk. Raises: AcrsyncError; then nothing may be sent."""

@@ -16,7 +16,7 @@ from acrsync.frozen import frozen
 from acrsync.probe.evidence import Row, id_of, whole_number
 from acrsync.probe.forms import may_be
 from acrsync.probe.record import PREFIX, Record, Throwaway
-from acrsync.probe.wire import Answer, Wire
+from acrsync.probe.wire import Answer, Request, Wire
 from acrsync.visible import visible
 
 TYPE = "File"
@@ -68,7 +68,7 @@ class Throwaways:
         if objection := self._objection(bucket, row):
             return Removal(why=objection)
         self.record.deleting(bucket)
-        answer = self.wire.send("DELETE", f"/buckets/{bucket.id}")
+        answer = self.wire.send(Request("DELETE", f"/buckets/{bucket.id}"))
         if answer.ok or (answer.status == self.unknown_status and _was_lost(self.wire, answer)):
             self.record.gone(bucket)
             return Removal(answer)

@@ -15,7 +15,7 @@ from acrsync.probe.evidence import Evidence, Reading, Row, Series, Trial, id_of
 from acrsync.probe.listing import STEP_S, Listing
 from acrsync.probe.record import PREFIX, Record, Throwaway
 from acrsync.probe.throwaways import TYPE, Throwaways
-from acrsync.probe.wire import Answer, Wire
+from acrsync.probe.wire import Answer, Request, Wire
 
 REGIONS = ("eu-west-1", "us-west-2", "ap-southeast-1")
 
@@ -43,7 +43,7 @@ class Trials:
         bucket = Throwaway(name or base, base, region or self.region)
         self.record.creating(bucket)
         body = {"name": bucket.name, "region": bucket.region, "type": TYPE, **fields}
-        answer = self.wire.send("POST", "/buckets", body=body)
+        answer = self.wire.send(Request("POST", "/buckets", body=body))
         self.evidence.trials[role] = Trial(role, answer)
         if answer.status is not None and 300 <= answer.status < 500 and answer.status != 408:  # noqa: PLR2004
             self.evidence.refused.append(answer)
@@ -138,7 +138,7 @@ class Trials:
         """Change a bucket and read it again."""
         assert bucket.id is not None, "A trial on a bucket without id. This is a bug in acrsync."
         before = self._rows.get(bucket.id)
-        answer = self.wire.send("PUT", f"/buckets/{bucket.id}", body=body, accept=accept)
+        answer = self.wire.send(Request("PUT", f"/buckets/{bucket.id}", body=body, accept=accept))
         if not answer.ok:
             self.evidence.refused.append(answer)
         read = self._read_after_put(bucket.id)

@@ -23,6 +23,18 @@ ANY_TYPE = "*/*"  # the Accept header of a program that does not ask for JSON
 
 
 @frozen
+class Request:
+    """One request of a probe."""
+
+    method: Method
+    path: str  # without `/api`
+    params: Mapping[str, JSON] = field(default_factory=dict)
+    body: Mapping[str, JSON] | None = None
+    accept: str = "application/json"
+    bad_token: bool = False  # use an invalid token
+
+
+@frozen
 class Answer:
     """One request and its answer. `status` is None if none came; times are those of this machine's clock."""
 
@@ -84,17 +96,8 @@ class Answer:
 class Sender(Protocol):
     """Sends one request, once."""
 
-    def send(
-        self,
-        method: Method,
-        path: str,
-        *,
-        params: Mapping[str, JSON] | None = None,
-        body: Mapping[str, JSON] | None = None,
-        accept: str = "application/json",
-        bad_token: bool = False,
-    ) -> tuple[int | None, Mapping[str, str], bytes]:
-        """Return status, headers and body; the status is None if no answer came. `bad_token`: use an invalid token."""
+    def send(self, request: Request) -> tuple[int | None, Mapping[str, str], bytes]:
+        """Return status, headers and body; the status is None if no answer came."""
         ...
 
 
@@ -105,23 +108,15 @@ class ClientSender:
     client: Client
     bad_token_client: Client
 
-    def send(
-        self,
-        method: Method,
-        path: str,
-        *,
-        params: Mapping[str, JSON] | None = None,
-        body: Mapping[str, JSON] | None = None,
-        accept: str = "application/json",
-        bad_token: bool = False,
-    ) -> tuple[int | None, Mapping[str, str], bytes]:
-        client = self.bad_token_client if bad_token else self.client
+    def send(self, request: Request) -> tuple[int | None, Mapping[str, str], bytes]:
+        client = self.bad_token_client if request.bad_token else self.client
+        path, headers = request.path, {"Accept": request.accept}
         try:
-            if method == "GET":
-                response = client.get(f"/api{path}", params, headers={"Accept": accept})
+            if request.method == "GET":
+                response = client.get(f"/api{path}", request.params, headers=headers)
             else:
-                bucket_id = None if method == "POST" else int(path.rpartition("/")[2])
-                response = client.write(method, bucket_id, body, headers={"Accept": accept})
+                bucket_id = None if request.method == "POST" else int(path.rpartition("/")[2])
+                response = client.write(request.method, bucket_id, request.body, headers=headers)
         except RemoteError as e:
             answered = getattr(e, "response", None)
             if answered is None:  # no answer, or one whose body the client does not keep
@@ -160,35 +155,24 @@ class Wire:
             raise Stopped
         return waited
 
-    def send(
-        self,
-        method: Method,
-        path: str,
-        *,
-        params: Mapping[str, JSON] | None = None,
-        body: Mapping[str, JSON] | None = None,
-        accept: str = "application/json",
-        bad_token: bool = False,
-    ) -> Answer:
+    def send(self, request: Request) -> Answer:
         """Return the answer to the last attempt; `answers` has all of them."""
         for attempt in range(TRIES):
             begun = self.clock.wall().timestamp()
-            status, headers, content = self.sender.send(
-                method, path, params=params, body=body, accept=accept, bad_token=bad_token
-            )
+            status, headers, content = self.sender.send(request)
             answer = Answer(
-                len(self.answers) + 1, method, path, params or {}, body, status, headers, content, begun,
-                self.clock.wall().timestamp(),
+                len(self.answers) + 1, request.method, request.path, request.params, request.body, status, headers,
+                content, begun, self.clock.wall().timestamp(),
             )  # fmt: skip
             self.answers.append(answer)
-            again = status == AGAIN[0] or (method != "POST" and (status is None or status in AGAIN))
+            again = status == AGAIN[0] or (request.method != "POST" and (status is None or status in AGAIN))
             if not again or attempt == TRIES - 1 or not self.wait(_pause(answer, attempt)):
                 break
         return answer
 
     def get(self, path: str, **params: JSON) -> Answer:
         """Return the answer to a GET."""
-        return self.send("GET", path, params=params)
+        return self.send(Request("GET", path, params))
 
     def fresh_size(self) -> int:
         """Return a page size that was not requested yet, so that no cache of pages answers."""

@@ -23,7 +23,7 @@ from acrsync.probe.samples import (
 )
 from acrsync.probe.throwaways import TYPE, Throwaways, listed
 from acrsync.probe.trials import REGIONS, Trials, usual_region
-from acrsync.probe.wire import ANY_TYPE, INVALID, Wire
+from acrsync.probe.wire import ANY_TYPE, INVALID, Request, Wire
 
 TICK_S = 1.1  # after this time a stamp in seconds has changed
 
@@ -209,4 +209,4 @@ class Writing:
             self.listing.watch("delete", self.evidence.deleted[-1], second.id)
         again = self.wire.get(f"/buckets/{second.id}")
         if again.row is None and again.status == (self.evidence.unknown.status if self.evidence.unknown else None):
-            self.evidence.deleted_again = self.wire.send("DELETE", f"/buckets/{second.id}")
+            self.evidence.deleted_again = self.wire.send(Request("DELETE", f"/buckets/{second.id}"))

@@ -8,7 +8,6 @@ uptime of the machine gives the age of its last request. Otherwise the age count
 
 from __future__ import annotations
 
-import errno
 import os
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -37,7 +36,7 @@ from acrsync.runs.record import (
     outcome_line,
     run_line,
 )
-from acrsync.runs.recordfile import add_lines, cannot_write, is_closed, read
+from acrsync.runs.recordfile import add_lines, cannot_write, is_closed, read, sync_folder
 
 POLL_S = 0.5
 NEWEST = 20  # closed records that are read, too: they contain what the next list must show
@@ -193,7 +192,7 @@ class FolderRun:
         try:
             self._file = os.fdopen(os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
             try:
-                _sync_folder(runs.folder)
+                sync_folder(runs.folder)
             except OSError:
                 self._file.close()
                 raise
@@ -249,20 +248,3 @@ def boot_id() -> str:
         return BOOT.read_text(encoding="ascii").strip()
     except (OSError, ValueError):
         return ""
-
-
-# Windows cannot open a folder, and some file systems, such as network shares, cannot sync one.
-_CANNOT_SYNC = (errno.EACCES, errno.EPERM, errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP, errno.EISDIR)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Fsync the directory entry of a new file, if possible: fsync of the file alone may not do that."""
-    try:
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as e:
-        if e.errno not in _CANNOT_SYNC:
-            raise

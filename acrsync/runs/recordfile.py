@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -11,6 +12,8 @@ from acrsync.diagnostics import AcrsyncError
 from acrsync.runs.memory import MALFORMED, past_run
 from acrsync.runs.record import NEWER, Lines, NewerFormat, decoded, encoded
 
+# Windows cannot open a folder, and some file systems, such as network shares, cannot sync one.
+_CANNOT_SYNC = (errno.EACCES, errno.EPERM, errno.EINVAL, errno.EBADF, errno.ENOSYS, errno.ENOTSUP, errno.EISDIR)
 TAIL = 1_000_000  # bytes: the end line of a run names all buckets of its manifest
 
 
@@ -58,6 +61,19 @@ def add_lines(path: Path, lines: Lines) -> None:
             os.fsync(file.fileno())
     except OSError as e:
         raise cannot_write(path, e) from e
+
+
+def sync_folder(folder: Path) -> None:
+    """Fsync the directory entry of a new file, if possible: fsync of the file alone may not do that."""
+    try:
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as e:
+        if e.errno not in _CANNOT_SYNC:
+            raise
 
 
 def is_closed(path: Path) -> bool:

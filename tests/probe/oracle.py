@@ -21,6 +21,7 @@ from acrsync.emulator.state import Account, Emulator, Setup
 from acrsync.emulator.store import Bucket, Store
 from acrsync.emulator.web import handle
 from acrsync.probe import Report, probe
+from acrsync.probe.wire import Request as Asked
 from step_clock import at_once
 
 TOKEN = "a-token-of-the-account"
@@ -84,17 +85,17 @@ class Oracle:
     def buckets(self) -> Mapping[int, Bucket]:
         return dict(self.emulator.store.buckets())
 
-    def send(
-        self, method, path, *, params=None, body=None, accept="application/json", bad_token=False
-    ) -> tuple[int | None, Mapping[str, str], bytes]:
+    def send(self, asked: Asked) -> tuple[int | None, Mapping[str, str], bytes]:
         self.asked += 1
         dies = self.dies_at == self.asked
         if (dies and not self.acts) or (self.dies_at or self.asked) < self.asked:
             raise Killed  # also all that a dead probe would still ask
         self.time.seconds += 0.003
-        sent: Any = {"Accept": accept, "Authorization": f"Bearer {'nobody' if bad_token else TOKEN}"}
-        query = {key: str(value) for key, value in (params or {}).items()}
-        builder = EnvironBuilder(path=f"/api{path}", method=method, query_string=query, json=body, headers=sent)
+        sent: Any = {"Accept": asked.accept, "Authorization": f"Bearer {'nobody' if asked.bad_token else TOKEN}"}
+        query = {key: str(value) for key, value in asked.params.items()}
+        builder = EnvironBuilder(
+            path=f"/api{asked.path}", method=asked.method, query_string=query, json=asked.body, headers=sent
+        )
         environ: dict[str, Any] = builder.get_environ()
         environ["werkzeug.socket"] = _Dead()
         try:

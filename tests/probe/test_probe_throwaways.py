@@ -6,6 +6,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -112,14 +113,28 @@ def test_each_test_bucket_is_recorded_before_it_is_created(tmp_path, monkeypatch
     with oracle(under("documented")) as one:
         ask = Oracle.send
 
-        def recorded(self, method, path, **how):
-            if method == "POST":
+        def recorded(self, request):
+            if request.method == "POST":
                 (file,) = (tmp_path / "probes").glob("*.jsonl")
                 lines = [json.loads(line) for line in file.read_text().splitlines()]
-                assert (lines[-1]["event"], lines[-1]["name"]) == ("creating", how["body"]["name"])
-            return ask(self, method, path, **how)
+                assert (lines[-1]["event"], lines[-1]["name"]) == ("creating", request.body["name"])
+            return ask(self, request)
 
         monkeypatch.setattr(Oracle, "send", recorded)
+        one.probed(tmp_path)
+
+
+def test_the_name_of_a_record_is_on_disk_before_its_first_create(tmp_path, monkeypatch):
+    synced: list[Path] = []
+    monkeypatch.setattr("acrsync.probe.record.sync_folder", synced.append)
+    with oracle(under("documented")) as one:
+        ask = Oracle.send
+
+        def after_sync(self, request):
+            assert request.method == "GET" or synced == [tmp_path / "probes"]
+            return ask(self, request)
+
+        monkeypatch.setattr(Oracle, "send", after_sync)
         one.probed(tmp_path)
 
 
