@@ -9,8 +9,8 @@ the list decides (`settling.py`). Other fields that were sent may show later.
 
 A refusal alone proves nothing. If a proxy delivers a write twice, the first delivery may be carried out and the second
 one refused, and the client gets the second response: 409, 422 or 400 because a name is taken or a state has changed,
-404 or 410 because a bucket is gone, 401 or 403 because a token ended or a server hides what is gone, 412 or 413 from the proxy. So after
-each refusal the bucket is read again before the write counts as not carried out.
+404 or 410 because a bucket is gone, 401 or 403 because a token has ended or a server hides what is gone, 412 or 413
+from the proxy. So after each refusal the bucket is read again before the write counts as not carried out.
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ from acrsync.frozen import frozen
 from acrsync.model import JSON, Attrs, Live, Manifest
 from acrsync.plan.changes import Action
 from acrsync.plan.earlier import Earlier, Pending, Unsettled
-from acrsync.plan.likeness import resembles, same_place
+from acrsync.plan.likeness import resembles
 from acrsync.plan.outcome import WELL, Status
 from acrsync.runs.record import KNOWN_EVENTS, Key, Line, Lines, closed_line, end_line, key_of, settled_line, to_json
 from acrsync.visible import visible
@@ -351,8 +351,12 @@ def _found(left: OpenChange, run: PastRun, rows: Sequence[Live]) -> tuple[Status
 
 
 def _may_be(row: Live, left: OpenChange) -> bool:
-    """Return whether a new bucket may come from a create: similar, but the server changed the spelling of its name."""
-    return same_place(row.attrs, left.attrs) and resembles(left.name, row.name, shortest=1)
+    """Return whether a new bucket may come from a create: it is similar in all that can be read of it.
+
+    The server may have changed the spelling of its name.
+    """
+    place = (key in row.unreadable or row.attrs.get(key) == left.attrs.get(key) for key in ("region", "type"))
+    return all(place) and ("name" in row.unreadable or resembles(left.name, row.name, shortest=1))
 
 
 def _ids(names: Mapping[str, JSON]) -> dict[int, str | None]:

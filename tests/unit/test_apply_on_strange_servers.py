@@ -103,7 +103,7 @@ def test_words_of_a_name_that_was_stored_otherwise():
     assert words(job.one().diagnostic) == (
         "error[E517] The server stored another name | The server stored the name R&amp;B (id 20001) instead of "
         "R&B. The bucket is not created again while that one exists. | write `id: 20001` in the entry, with a name "
-        "that the server keeps, such as `name: R&amp;B`; or delete that bucket if you do not need it."
+        "that the server keeps, such as `name: R&amp;B`; or delete that bucket if it is not wanted."
     )
 
 
