@@ -201,10 +201,20 @@ class Known:
     def shown_by(self, rows: Iterable[Live], *, now: datetime) -> bool:
         """Return whether a list shows what the last runs wrote. If not, it may be older."""
         names = {row.id: row.name for row in rows}
+        return all(names.get(bucket_id) == name for bucket_id, name in self._changed(now).items())
+
+    def unlisted(self, rows: Iterable[Live], *, now: datetime) -> tuple[int, ...]:
+        """Return the ids of the buckets that the last runs wrote to and that a list does not show, newest first."""
+        listed = {row.id for row in rows}
+        kept = {bucket_id for bucket_id, name in self._changed(now).items() if name is not None}
+        return tuple(sorted(kept - listed, reverse=True))
+
+    def _changed(self, now: datetime) -> Mapping[int, str | None]:
+        """Return the names by id of the buckets that the last runs wrote to; None: deleted."""
         changed: dict[int, str | None] = {}
         for run in self.runs:
             changed |= run.changed if now - run.last < FORGET_AFTER else {}
-        return all(names.get(bucket_id) == name for bucket_id, name in changed.items())
+        return changed
 
     def settled(
         self, rows: Sequence[Live], *, by: str, now: datetime, lines: Iterable[Line] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -181,6 +181,8 @@ def test_a_list_must_show_what_was_written_last():
     assert not now.shown_by(whole[1:], now=NOW)
     assert not now.shown_by([TALK, NEWS, MOVED], now=NOW)
     assert not now.shown_by([*whole, MUSIC], now=NOW)
+    assert now.unlisted([TALK], now=NOW) == (21, 8), "not what was deleted"
+    assert now.unlisted([TALK], now=NOW + timedelta(days=2)) == ()
 
 
 def test_of_two_runs_the_later_one_says_what_a_list_must_show():
