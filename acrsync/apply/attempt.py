@@ -9,8 +9,8 @@ the list decides (`settling.py`). Other fields that were sent may show later.
 
 A refusal alone proves nothing. If a proxy delivers a write twice, the first delivery may be carried out and the second
 one refused, and the client gets the second response: 409, 422 or 400 because a name is taken or a state has changed,
-404 or 410 because a bucket is gone, 403 because a server hides what is gone, 412 or 413 from the proxy. So after each
-refusal the bucket is read again before the write counts as not carried out.
+404 or 410 because a bucket is gone, 401 or 403 because a token has ended or a server hides what is gone, 412 or 413
+from the proxy. So after each refusal the bucket is read again before the write counts as not carried out.
 """
 
 from __future__ import annotations
@@ -213,8 +213,9 @@ class Attempt:
             raise refusal
         try:
             return self.account.read(bucket_id)
-        except RemoteError:
-            refusal.may_have_acted = True
+        except RemoteError as unread:
+            # The token of the write is still not accepted, so the write was not either.
+            refusal.may_have_acted = not refusal.status == unread.status == UNAUTHORIZED
             raise refusal from None
 
     def _updated(self, fresh: Live, answer: Live, attrs: Attrs, marks: tuple[str, ...]) -> Outcome:
@@ -361,13 +362,13 @@ _LOST_FIX = "write the old values into the entry, or restore them in the console
 
 
 REFUSED = range(400, 500)
-# Statuses sent before a server handles a write: a bad token, for each delivery; too many requests (GUESS).
-NOT_LOOKED_AT = (401, 429)
+UNAUTHORIZED = 401
+THROTTLED = 429  # sent before a server handles a write (GUESS)
 
 
 def is_refusal(error: RemoteError) -> bool:
     """Return whether a server refused a write. An earlier delivery of the same write may have been carried out."""
-    return not error.may_have_acted and error.status in REFUSED and error.status not in NOT_LOOKED_AT
+    return not error.may_have_acted and error.status in REFUSED and error.status != THROTTLED
 
 
 def _unproven(live: Live) -> Diagnostic:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 from acrsync.apply.terms import DEFAULTS, Seen, Settings
 from acrsync.clock import Clock, WallClock
-from acrsync.diagnostics import AcrsyncError, Diagnostic, error, in_reading_order
+from acrsync.diagnostics import AcrsyncError, Diagnostic, RemoteError, error, in_reading_order
 from acrsync.frozen import frozen
-from acrsync.model import Evidence, Manifest, Snapshot
+from acrsync.model import Evidence, Live, Manifest, Snapshot
 from acrsync.plan.changes import Replace
 from acrsync.plan.document import Plan, plan_document
 from acrsync.plan.outcome import WELL, End, ExitCode, Outcome, exit_code
@@ -33,6 +33,7 @@ from acrsync.visible import visible
 if TYPE_CHECKING:  # only an apply loads what applies
     from acrsync.apply.verify import Verification
 
+UNLISTED_READ = 20  # how many buckets that are missing in a list are read by id
 ROUNDS = 5  # how often an apply starts again because another run was faster
 
 
@@ -218,7 +219,15 @@ class Reconciler:
             self.clock.wait(wait_s := min(wait_s, left_s))
             left_s, wait_s = left_s - wait_s, 2 * wait_s
             snapshot = self.account.observe()
+        self._refuse_unlisted(known, snapshot)
         return snapshot
+
+    def _refuse_unlisted(self, known: Known, snapshot: Snapshot) -> None:
+        """Refuse a list that does not show a bucket which the last runs wrote to, and which still exists."""
+        for bucket_id in known.unlisted(snapshot.rows, now=self.clock.wall())[:UNLISTED_READ]:
+            with suppress(RemoteError):  # if it cannot be read, nothing is proven
+                if (hidden := self.account.read(bucket_id)) is not None:
+                    raise _incomplete(hidden, settle_s=self.settings.settle_s)
 
     def _carried_out(self, seen: Seen, run: Run, stream: Callable[[Iterable[Outcome]], Iterable[Outcome]]) -> Result:
         from acrsync.apply.waves import Applier
@@ -329,6 +338,16 @@ def _refuse_other_runs(plan: Plan, known: Known) -> None:
         names = ", ".join(visible(one.name) for one in {**dict.fromkeys(plan.open), **dict.fromkeys(left)})
         detail = f"Open changes of other runs differ from those at the time of the plan: {names}."
         raise AcrsyncError("E089", detail, fix="plan again.")
+
+
+def _incomplete(hidden: Live, *, settle_s: float) -> AcrsyncError:
+    """Return the error for a list without a bucket that exists."""
+    detail = (
+        f"The list does not show bucket {visible(hidden.name)} (id {hidden.id}), although an earlier run wrote to it "
+        f"more than {settle_s:.0f} s ago and it can be read by its id. On an incomplete list an existing bucket would "
+        "be created again."
+    )
+    return AcrsyncError("E440", detail, fix="run it again when the list shows the bucket, or use a longer --settle.")
 
 
 def _lost_bucket(outcome: Outcome) -> Diagnostic | None:

@@ -19,6 +19,7 @@ from acrsync.plan.changes import Create, Replace, Update
 from acrsync.plan.likeness import resembles, same_place
 from acrsync.plan.outcome import Outcome, Status
 from acrsync.plan.ownership import is_own
+from acrsync.plan.planner import naming
 from acrsync.visible import visible
 
 CONFLICT = 409
@@ -126,12 +127,9 @@ def _refused(change: Create | Replace, rows: Sequence[Live], before: Outcome, se
 
 
 def _another_name(sent: str, row: Live) -> Diagnostic:
+    stored = f"the name {visible(row.name)}" if row.name else "an empty name"
     detail = (
-        f"The server stored the name {visible(row.name)} (id {row.id}) instead of {visible(sent)}. The bucket is not "
-        "created again while that one exists."
+        f"The server stored {stored} (id {row.id}) instead of {visible(sent)}. The bucket is not created again while "
+        "that one exists."
     )
-    fix = (
-        f"write `id: {row.id}` in the entry, with a name that the server keeps, such as `name: {visible(row.name)}`; "
-        "or delete that bucket if you do not need it."
-    )
-    return error("E517", detail, fix=fix)
+    return error("E517", detail, fix=naming(row.id, row.name, wanted=sent))

@@ -15,6 +15,7 @@ from types import FrameType
 import click
 
 from acrsync.cli import output
+from acrsync.cli.commands import Group
 from acrsync.version import __version__
 
 COMMANDS = (
@@ -44,7 +45,7 @@ Each option has an environment variable: --max-deletes is ACRSYNC_MAX_DELETES.
 """
 
 
-class Commands(click.Group):
+class Commands(Group):
     """The commands, each imported only when it is used: start-up counts in a pipeline."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's interface
@@ -80,7 +81,7 @@ def acrsync(context: click.Context, *, version: bool, format_: str | None) -> No
     if format_ is not None:
         raise click.UsageError("--format must follow the command, as in `acrsync plan --format json`.")
     if context.invoked_subcommand is None:
-        click.echo(context.get_help())
+        output.answer(context.get_help() + "\n")
 
 
 def _print_version(*, as_json: bool) -> None:

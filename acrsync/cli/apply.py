@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from acrsync.cli.commands import Command
 from acrsync.cli.options import Applying, Common, Finite, Planning, applying, common, planning
 
 if TYPE_CHECKING:  # `--help` imports every command
@@ -24,7 +25,7 @@ if TYPE_CHECKING:  # `--help` imports every command
 ANSWER_S = 30.0  # after a longer time for an answer, the account is planned again
 
 
-@click.command("apply")
+@click.command("apply", cls=Command)
 @common
 @planning
 @click.option("--plan", "plan_file", type=click.Path(path_type=Path), metavar="FILE", help="Apply this saved plan.")

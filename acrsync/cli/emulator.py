@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from acrsync.cli.commands import Command
 from acrsync.cli.options import Common, Finite, common, profile
 
 if TYPE_CHECKING:  # `--help` imports every command
@@ -18,7 +19,7 @@ if TYPE_CHECKING:  # `--help` imports every command
 MEMORY = ":memory:"
 
 
-@click.command("emulator")
+@click.command("emulator", cls=Command)
 @common
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=0, metavar="N", help="Port on 127.0.0.1, by default a free one."

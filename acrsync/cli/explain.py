@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from acrsync.cli.commands import Command
 from acrsync.cli.options import color, offered, output_format
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.plan.outcome import ExitCode
 
 
-@click.command("explain")
+@click.command("explain", cls=Command)
 @click.argument("codes", nargs=-1, metavar="[CODE]...", shell_complete=offered("codes"))
 @output_format("text", "json")
 @color

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from acrsync.cli.commands import Command
 from acrsync.cli.options import Common, common, compared, names
 from acrsync.frozen import frozen
 
@@ -32,7 +33,7 @@ class _Options:
         return bool(self.names) or self.unmanaged
 
 
-@click.command("export")
+@click.command("export", cls=Command)
 @common
 @names
 @compared

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from acrsync.cli.commands import Command
 from acrsync.cli.options import Common, common, compared, names, output_format
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.plan.outcome import ExitCode
 
 
-@click.command("list")
+@click.command("list", cls=Command)
 @common
 @names
 @compared

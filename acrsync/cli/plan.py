@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from acrsync.cli.commands import Command
 from acrsync.cli.options import Common, Planning, common, offered, planning
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync import Account, ExitCode, Plan
 
 
-@click.command("plan")
+@click.command("plan", cls=Command)
 @common
 @planning
 @click.option(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from acrsync.cli.commands import Command
 from acrsync.cli.options import DAY_S, Common, common, output_format, paths, runs, seconds
 
 if TYPE_CHECKING:  # `--help` imports every command
@@ -26,7 +27,7 @@ UNAUTHORIZED = "acrsync-probe-a-token-that-nobody-has"
 TIMEOUT_S = 30.0
 
 
-@click.command("probe")
+@click.command("probe", cls=Command)
 @common
 @paths
 @click.option("--write", is_flag=True, help="Also create, change and delete throw-away buckets.")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from acrsync.cli.commands import Command
 from acrsync.cli.options import Common, Planning, approvals, common, limit, output_format, paths, profile
 
 if TYPE_CHECKING:  # `--help` imports every command
@@ -25,7 +26,7 @@ FAILURES = "rehearsals"
 SMALLER_TRIES = 150  # cases to try in search of a smaller one that fails
 
 
-@click.command("rehearse")
+@click.command("rehearse", cls=Command)
 @common
 @paths
 @click.option("--prune", is_flag=True, help="As in `acrsync apply`.")

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from acrsync.cli.commands import Command
 from acrsync.cli.options import env, paths
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.plan.outcome import ExitCode
 
 
-@click.command("render")
+@click.command("render", cls=Command)
 @paths
 @env
 def command(paths: tuple[Path, ...], envs: tuple[str, ...]) -> ExitCode:

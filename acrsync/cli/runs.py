@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from acrsync.cli import options
+from acrsync.cli.commands import Group
 
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.model import Manifest
@@ -29,7 +30,7 @@ def location(function: Callable[..., Any]) -> Callable[..., Any]:
     return options.env(options.runs(endpoint(function)))
 
 
-@click.group("runs", invoke_without_command=True)
+@click.group("runs", cls=Group, invoke_without_command=True)
 @location
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text", help="Output format.")
 @click.pass_context

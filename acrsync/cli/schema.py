@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from acrsync.cli.commands import Command
+
 if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.plan.outcome import ExitCode
 
 
-@click.command("schema")
+@click.command("schema", cls=Command)
 @click.argument("name", type=click.Choice(["manifest", "plan", "run"]), default="manifest")
 def command(name: str) -> ExitCode:
     """Print a JSON Schema.

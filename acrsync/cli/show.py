@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from acrsync.cli import options
+from acrsync.cli.commands import Command
 from acrsync.cli.options import Common, common, compared, offered, output_format
 from acrsync.cli.runs import LAST
 
@@ -19,7 +20,7 @@ RUN_ID = re.compile(r"[0-9]{8}T[0-9]{6}Z-[0-9a-f]{6}")
 FORMATS = ("text", "json", "markdown", "html", "gitlab", "terraform-json")
 
 
-@click.command("show")
+@click.command("show", cls=Command)
 @common
 @click.argument("what", metavar="FILE|RUN|NAME", shell_complete=offered("shown"))
 @compared

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from acrsync.cli.commands import Command
 from acrsync.cli.options import color, env, output_format, paths
 
 if TYPE_CHECKING:  # `--help` imports every command
@@ -15,7 +16,7 @@ if TYPE_CHECKING:  # `--help` imports every command
     from acrsync.plan.outcome import ExitCode
 
 
-@click.command("validate")
+@click.command("validate", cls=Command)
 @paths
 @output_format(
     "text",

@@ -123,7 +123,9 @@ class _Matcher:
     def leave_unreadable(self) -> None:
         """Refuse each entry that selects an unreadable bucket, or would create one with its name."""
         rows = {row.id: row for row in self.unreadable}
-        alike = {lookalike(row.name): row for row in self.unreadable if row.name}
+        # A server may show the name 101 as a number.
+        names = ((row.name or row.unreadable.get("name", ""), row) for row in self.unreadable)
+        alike = {lookalike(name): row for name, row in names if name}
         left = []
         for entry in self.entries:
             if entry.id is not None:

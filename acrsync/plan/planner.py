@@ -162,15 +162,22 @@ def _without_doubles(removed: Sequence[Removed], own: Sequence[Live]) -> tuple[L
 
 def stored_elsewhere(desired: Desired, bucket_id: int, name: str) -> Diagnostic:
     """Return the error for an entry that the server stored under another name."""
+    stored = f"{visible(name)} (id {bucket_id})" if name else f"bucket {bucket_id}, whose name is empty or unreadable"
     detail = (
-        f"An earlier run sent the name {visible(desired.name)}, and the server stored {visible(name)} (id {bucket_id})."
-        " A second create would make a second bucket."
+        f"An earlier run sent the name {visible(desired.name)}, and the server stored {stored}. A second create would "
+        "make a second bucket."
     )
-    fix = (
-        f"write `id: {bucket_id}` in the entry, with a name that the server keeps, such as `name: {visible(name)}`; or "
-        "delete that bucket if it is not wanted."
-    )
+    fix = naming(bucket_id, name, wanted=desired.name)
     return error("E210", detail, fix=fix, span=desired.span)
+
+
+def naming(bucket_id: int, name: str, *, wanted: str) -> str:
+    """Return what to do about a bucket that a create made under this name, empty if it cannot be read."""
+    delete = "delete that bucket if it is not wanted."
+    if not name:
+        return f"give bucket {bucket_id} the name {visible(wanted)} in the ACRCloud console; or {delete}"
+    kept = f"with a name that the server keeps, such as `name: {visible(name)}`"
+    return f"write `id: {bucket_id}` in the entry, {kept}; or {delete}"
 
 
 def _may_be_made(desired: Desired, rows: Sequence[Live], earlier: Earlier) -> tuple[Live, Pending] | None:

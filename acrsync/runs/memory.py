@@ -24,7 +24,7 @@ from acrsync.frozen import frozen
 from acrsync.model import JSON, Attrs, Live, Manifest
 from acrsync.plan.changes import Action
 from acrsync.plan.earlier import Earlier, Pending, Unsettled
-from acrsync.plan.likeness import resembles, same_place
+from acrsync.plan.likeness import resembles
 from acrsync.plan.outcome import WELL, Status
 from acrsync.runs.forms import REQUIRED
 from acrsync.runs.record import Key, Line, Lines, Who, closed_line, end_line, key_of, settled_line, to_json
@@ -212,10 +212,20 @@ class Known:
     def shown_by(self, rows: Iterable[Live], *, now: datetime) -> bool:
         """Return whether a list shows what the last runs wrote. If not, it may be older."""
         names = {row.id: row.name for row in rows}
+        return all(names.get(bucket_id) == name for bucket_id, name in self._changed(now).items())
+
+    def unlisted(self, rows: Iterable[Live], *, now: datetime) -> tuple[int, ...]:
+        """Return the ids of the buckets that the last runs wrote to and that a list does not show, newest first."""
+        listed = {row.id for row in rows}
+        kept = {bucket_id for bucket_id, name in self._changed(now).items() if name is not None}
+        return tuple(sorted(kept - listed, reverse=True))
+
+    def _changed(self, now: datetime) -> Mapping[int, str | None]:
+        """Return the names by id of the buckets that the last runs wrote to; None: deleted."""
         changed: dict[int, str | None] = {}
         for run in self.runs:
             changed |= run.changed if now - run.last < FORGET_AFTER else {}
-        return all(names.get(bucket_id) == name for bucket_id, name in changed.items())
+        return changed
 
     def settled(
         self, rows: Sequence[Live], *, by: str, now: datetime, lines: Iterable[Line] = ()
@@ -362,8 +372,12 @@ def _found(left: OpenChange, run: PastRun, rows: Sequence[Live]) -> tuple[Status
 
 
 def _may_be(row: Live, left: OpenChange) -> bool:
-    """Return whether a new bucket may come from a create: similar, but the server changed the spelling of its name."""
-    return same_place(row.attrs, left.attrs) and resembles(left.name, row.name, shortest=1)
+    """Return whether a new bucket may come from a create: it is similar in all that can be read of it.
+
+    The server may have changed the spelling of its name.
+    """
+    place = (key in row.unreadable or row.attrs.get(key) == left.attrs.get(key) for key in ("region", "type"))
+    return all(place) and ("name" in row.unreadable or resembles(left.name, row.name, shortest=1))
 
 
 def _ids(names: Mapping[str, JSON]) -> dict[int, str | None]:

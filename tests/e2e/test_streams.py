@@ -36,6 +36,12 @@ def test_a_closed_pipe_is_not_a_failure(ready: Place, command):
     assert (done.returncode, done.stdout.strip(), done.stderr) == (0, "1", "")
 
 
+@pytest.mark.parametrize("command", ["", "--help", "apply --help", "runs close --help"], ids=str)
+def test_a_reader_of_help_that_is_gone_before_it_comes_is_no_failure(ready: Place, command):
+    done = shell(ready, f"(sleep 0.3; acrsync {command}) | true")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.parametrize("closed", ["| true", ">&-", ">&- 2>&-", ">&- 2>&- <&-", "2>&-"])
 def test_a_closed_output_stops_no_apply_and_changes_no_code(ready: Place, api: Api, closed):
     done = shell(ready, f"acrsync apply --yes {closed}")
@@ -46,11 +52,19 @@ def test_a_closed_output_stops_no_apply_and_changes_no_code(ready: Place, api: A
 
 
 @needs_a_full_disk
-@pytest.mark.parametrize("command", ["plan", "plan --format json", "export", "schema"], ids=lambda line: line)
+@pytest.mark.parametrize(
+    "command",
+    [
+        *("plan", "plan --format json", "export", "schema"),
+        *("", "--help", "apply --help", "runs --help", "runs show --help"),
+    ],
+    ids=lambda line: line or "no command",
+)
 def test_output_that_does_not_fit_on_the_disk_is_a_failure(ready: Place, command):
     done = shell(ready, f"acrsync {command} > /dev/full")
     assert done.returncode == 1
     assert done.stderr.startswith("error[E004]: Cannot write the output\n  No space left on device.\n  fix: ")
+    assert done.stderr.count("error[") == 1
 
 
 @needs_a_full_disk

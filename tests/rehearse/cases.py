@@ -27,6 +27,7 @@ FAULTS: tuple[Mapping[str, JSON], ...] = (
     {"kind": "error_after", "status": 504, "body": "html"},
     # A proxy sent a write twice, and tells the second answer.
     {"kind": "error_after", "status": 400, "text": TAKEN, "body": "error", "method": WRITES},
+    {"kind": "error_after", "status": 401, "method": WRITES},
     {"kind": "error_after", "status": 403, "method": WRITES},
     {"kind": "error_after", "status": 404, "body": "html", "method": WRITES},
     {"kind": "error_after", "status": 409, "body": "error", "method": WRITES},

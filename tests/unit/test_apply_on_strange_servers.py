@@ -103,7 +103,7 @@ def test_the_message_for_a_name_that_was_stored_differently():
     assert words(job.one().diagnostic) == (
         "error[E517] The server stored another name | The server stored the name R&amp;B (id 20001) instead of "
         "R&B. The bucket is not created again while that one exists. | write `id: 20001` in the entry, with a name "
-        "that the server keeps, such as `name: R&amp;B`; or delete that bucket if you do not need it."
+        "that the server keeps, such as `name: R&amp;B`; or delete that bucket if it is not wanted."
     )
 
 
@@ -243,13 +243,13 @@ def test_a_refused_rename_that_someone_else_made_is_already_done():
 
 # A write to a bucket that was refused although it was carried out: something on the way delivered it twice.
 
-REFUSALS = (400, 403, 404, 409, 410, 412, 413, 422)
+REFUSALS = (400, 401, 403, 404, 409, 410, 412, 413, 422)
 
 
 def no(status):
     """Say no as the client does."""
-    if status == 403:
-        return denied(403)
+    if status in (401, 403):
+        return denied(status)
     return raising(NotFound("E405", "no", status=404)) if status == 404 else refused(status)
 
 
@@ -331,12 +331,16 @@ def test_after_any_refusal_of_a_create_the_list_is_read(status):
     assert (outcome.status, outcome.wrote) == (Status.ALREADY, True)
 
 
-def test_after_a_refused_token_the_list_is_not_read():
-    job = apply((relabel(OTHER),))
-    job.account.before["update"] = [denied(401)]
-    reads = job.account.reads
-    outcome = job.one()
-    assert (outcome.status, outcome.wrote, job.account.reads - reads) == (Status.FAILED, False, 2)
+@pytest.mark.parametrize("change", [relabel(OTHER), rename(OTHER, "new"), Delete(OTHER, ""), create("new")])
+def test_a_token_that_ended_is_not_accepted_for_reading_either_so_nothing_was_written(change):
+    verb = {Create: "create", Delete: "delete"}.get(type(change), "update")
+    job = apply((change, relabel(THREE[1])), rows=(OTHER, *THREE[1:]))
+    ended = denied(401)
+    job.account.before[verb] = [lambda: job.account.before.update(read=[ended] * 9, observe=[ended] * 9) or ended()]
+    outcome, after = job.run()
+    assert (outcome.status, outcome.wrote, outcome.lost) == (Status.FAILED, False, None)
+    assert (after.status, after.diagnostic.code) == (Status.SKIPPED, "E403")
+    assert job.account.writes == []
 
 
 @pytest.mark.parametrize("stores", ["new nam", "something else"])

@@ -98,3 +98,16 @@ def test_each_option_of_each_command_has_one_variable():
             if isinstance(option, click.Option):
                 assert option.envvar == "ACRSYNC_" + option.opts[0].lstrip("-").upper().replace("-", "_")
     assert "ACRSYNC_SETTLE" not in os.environ
+
+
+@pytest.mark.parametrize(
+    ("line", "command"),
+    [
+        ("apply --strict-runs=1", "acrsync apply"),
+        ("plan --out", "acrsync plan"),
+        ("runs close x --reason", "acrsync runs close"),
+        ("--version=1", "acrsync"),
+    ],
+)
+def test_wrong_usage_of_an_option_names_the_help_of_its_command(line, command):
+    assert advice_for(*line.split()).endswith(f"see `{command} --help`.")

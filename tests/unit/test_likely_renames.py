@@ -287,6 +287,23 @@ def test_if_the_server_stored_another_name_the_message_has_the_id() -> None:
     assert "`id: 5`" in error.fix
 
 
+def test_a_bucket_whose_name_cannot_be_read_is_named_in_the_console() -> None:
+    odd = replace(live(5, "x"), attrs={**ATTRS}, unreadable={"name": "null"})
+    plan = planned(Manifest((entry("radio"),)), odd, earlier=Earlier(aliases={"radio": (5, "")}))
+    (error,) = plan.errors
+    assert (error.code, actions_of(plan)) == ("E210", [])
+    assert "bucket 5, whose name is empty or unreadable" in error.detail
+    assert error.fix.startswith("give bucket 5 the name radio in the ACRCloud console;")
+
+
+@pytest.mark.parametrize(("shown", "made"), [("101", []), ("102", [("create", "101")])])
+def test_a_name_that_the_server_shows_as_a_number_is_not_created_again(shown: str, made: list[tuple[str, str]]) -> None:
+    odd = replace(live(5, "x"), attrs={**ATTRS}, unreadable={"name": shown})
+    plan = planned(Manifest((entry("101"),)), odd)
+    assert actions_of(plan) == made
+    assert [error.code for error in plan.errors] == ([] if made else ["E211"])
+
+
 # Slips of the pen, and what only follows from another mistake.
 
 

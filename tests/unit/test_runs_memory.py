@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -181,6 +181,8 @@ def test_a_list_must_show_what_was_written_last():
     assert not now.shown_by(whole[1:], now=NOW)
     assert not now.shown_by([TALK, NEWS, MOVED], now=NOW)
     assert not now.shown_by([*whole, MUSIC], now=NOW)
+    assert now.unlisted([TALK], now=NOW) == (21, 8), "not what was deleted"
+    assert now.unlisted([TALK], now=NOW + timedelta(days=2)) == ()
 
 
 def test_the_later_of_two_runs_decides_what_a_list_must_show():
@@ -325,3 +327,22 @@ def test_open_changes_are_named_except_for_runs_of_the_same_plan():
     assert Known((of_plan,)).unsettled() == (Unsettled("r1", Action.CREATE, "talk"),)
     assert Known((of_plan,)).unsettled(except_digest="sha256:2") == (Unsettled("r1", Action.CREATE, "talk"),)
     assert Known((of_plan,)).unsettled(except_digest="sha256:1") == ()
+
+
+@pytest.mark.parametrize("keys", [("name",), ("name", "type"), ("name", "region", "type")])
+def test_a_new_bucket_that_cannot_be_read_may_be_what_an_open_create_made(keys):
+    """The server shows a name as a number, or none: a second create would make another one, in each run."""
+    whole = live(20, "talk")
+    shown = {key: value for key, value in whole.attrs.items() if key not in keys}
+    odd = replace(whole, attrs=shown, unreadable=dict.fromkeys(keys, "null"))
+    lines = lines_of(CREATE, outcomes=(LOST_ANSWER,), ends=True)
+    assert dict(Known((past_run(lines),)).earlier([odd]).aliases) == {"talk": (20, "")}
+    run = after(lines, [odd])
+    assert dict(Known((run,)).earlier([odd]).aliases) == {"talk": (20, "")}, "also for the runs after the next"
+    assert after(lines, []).done
+
+
+def test_a_bucket_that_could_not_be_read_before_is_not_what_a_create_made():
+    listed = live(7, "music")
+    odd = replace(listed, attrs={key: listed.attrs[key] for key in ("region", "type")}, unreadable={"name": "null"})
+    assert after(lines_of(CREATE, outcomes=(LOST_ANSWER,), ends=True), [odd]).done
