@@ -51,7 +51,7 @@ class Who:
     @classmethod
     def of(cls, recorded: Mapping[str, JSON]) -> Who:
         """Return who is recorded, without keys that a newer acrsync added."""
-        return cls(**{key: recorded[key] for key in asdict(NOBODY) if key in recorded})
+        return cls(**{key: recorded[key] for key in asdict(UNKNOWN_USER) if key in recorded})
 
     def __str__(self) -> str:
         person = self.actor or self.user or "someone"

@@ -209,7 +209,7 @@ def _folder(project: Path, path: str) -> Path:
         folder.stat()
     except (FileNotFoundError, PermissionError):  # it is made when a run begins
         return folder
-    except (OSError, RuntimeError) as e:  # such as a name that is too long, and a home folder of nobody
+    except (OSError, RuntimeError) as e:  # such as a name that is too long, and an unknown home folder
         raise _not_understood(path, f"{e.strerror if isinstance(e, OSError) else e}".rstrip(".")) from e
     return folder
 

@@ -19,7 +19,7 @@ from acrsync.clock import WallClock
 from acrsync.diagnostics import AcrsyncError
 from acrsync.runs.git import GitStore
 from acrsync.runs.lease import Lease, LeasedRuns, Object
-from acrsync.runs.record import NOBODY
+from acrsync.runs.record import UNKNOWN_USER
 from acrsync.runs.store import Store, StoreError, Unanswered
 from store_places import REF, bare
 from store_servers import Quiet, git_backend, listening
@@ -503,7 +503,9 @@ def test_a_server_that_never_takes_the_swap_is_not_called_another_run(
     if trouble is in_the_way:
         git("update-ref", "-d", REF, folder=tmp_path / "remote.git")
     trouble(tmp_path / "remote.git")
-    runs = LeasedRuns(opened("../remote.git", project), WallClock(threading.Event()), who=NOBODY, settle_s=0, ttl_s=60)
+    runs = LeasedRuns(
+        opened("../remote.git", project), WallClock(threading.Event()), who=UNKNOWN_USER, settle_s=0, ttl_s=60
+    )
     assert runs.read()[1] is None
     error = refused(lambda: Lease(runs, Object(), None).put(note="no")).diagnostic
     assert (error.code, "another run was faster" in error.detail) == ("E071", False)

@@ -483,7 +483,7 @@ def test_a_claim_that_the_store_does_not_answer_is_not_sent_and_not_open(store, 
     assert two.take().open == ()
 
 
-def test_a_record_that_nobody_keeps_any_more_is_left_out_of_the_history(one, store):
+def test_a_record_that_no_longer_exists_is_left_out_of_the_history(one, store):
     run = one.run()
     run.end(rows=[TALK], **WELL)
     store.records["README"] = b"not a record\n"

@@ -178,7 +178,7 @@ def test_a_relative_path_of_a_repository_starts_at_the_working_directory(tmp_pat
     assert f"refs/acrsync/{KEY}\n".encode() in refs
 
 
-@pytest.mark.parametrize("path", ["a" * 300, "~nobody-has-this-name/x"])
+@pytest.mark.parametrize("path", ["a" * 300, "~no-such-user/x"])
 def test_a_folder_that_cannot_exist_is_refused(path: str):
     with pytest.raises(AcrsyncError) as caught:
         Memory(Folder(path)).opened(WallClock(Event()), endpoint=None, uid=None, settle_s=0, landing_s=0)
