@@ -82,7 +82,7 @@ def test_one_interrupt_leaves_a_whole_record(place: Place, api: Api, store):
 
 
 def test_the_second_interrupt_leaves_what_was_recorded_until_then(place: Place, api: Api, store):
-    """A runner that cancels a job sends two signals, and keeps the artifact nevertheless."""
+    """A runner that cancels a job sends two signals, and still keeps the artifact."""
     place.write("acrsync.yaml", IDENTIFIED)
     api.faults({"kind": "hang_before", "method": "POST", "seconds": 20, "nth": 2})
     process = place.start("apply", *QUICK, "--parallelism", "1", *store, *OUT)
