@@ -30,6 +30,20 @@ def reconcile(manifest: Manifest, remote: Remote, **how) -> Result:
     return applied(plan_for(manifest, remote), remote, **how)
 
 
+def changed_but_absent(manifest: Manifest, remote: Remote, **how) -> list[tuple[str, str]]:
+    """Reconcile; return name and key of each value that changed although the manifest does not mention it."""
+    before = {live.name: live.attrs for live in remote.observe().rows}
+    done = reconcile(manifest, remote, **how)
+    after = {live.name: live.attrs for live in remote.observe().rows}
+    return [
+        (entry.name, key)
+        for entry in manifest.desired
+        for key in ("net_type", "labels", "metadata_template")
+        if done.plan.can_apply and key not in entry.attrs and entry.name in before
+        if after[entry.name][key] != before[entry.name][key]
+    ]
+
+
 def applied(plan: Plan, remote: Remote, **how) -> Result:
     """Apply a plan that was just made, or one that was saved."""
     if not plan.can_apply:

@@ -19,8 +19,9 @@ def manifest(trees: Sequence[Tree], environment: str | None = None) -> Manifest:
     for tree in trees:
         for key in tree.data:
             spans.setdefault(key, tree.span((), key=key))
+    kept: dict[str, JSON] = {}
     return Manifest(
-        desired=tuple(_desired(entry) for entry in entries(trees, "buckets")),
+        desired=tuple(_desired(entry, kept) for entry in entries(trees, "buckets")),
         removed=tuple(
             Removed(
                 entry.data.get("name", ""), entry.data.get("forget", False), plain(entry.span), entry.data.get("id")
@@ -47,15 +48,25 @@ def manifest(trees: Sequence[Tree], environment: str | None = None) -> Manifest:
     )
 
 
-def _desired(entry: Entry) -> Desired:
+def _desired(entry: Entry, kept: dict[str, JSON]) -> Desired:
     attrs = canonical({**entry.tree.defaults, **entry.data})
     return Desired(
-        attrs={key: _plain(value) for key, value in attrs.items()},
+        attrs={key: _shared(value, kept) for key, value in attrs.items()},
         span=plain(entry.span),
         id=entry.data.get("id"),
         was=entry.data.get("was"),
         protect=entry.data.get("protect"),
     )
+
+
+def _shared(value: JSON, kept: dict[str, JSON]) -> JSON:
+    """Return a value without positions. Thousands of buckets share a few templates and labels: each is kept once."""
+    if not isinstance(value, list | dict):
+        return value
+    text = repr(value)
+    if text not in kept:
+        kept[text] = _plain(value)
+    return kept[text]
 
 
 def _plain(value: JSON) -> JSON:

@@ -24,6 +24,7 @@ AT_READS: Mapping[str, Callable[[int], Disruption]] = {
 AT_WRITES: Mapping[str, Callable[[int], Disruption]] = {
     **AT_READS,
     KILLED_AFTER: lambda at: Kill(acted=True, at=at),
+    "4xx, done": lambda at: Fault({"kind": "error_after", "status": 409, "body": "error"}, at),
     "5xx, done": lambda at: Fault({"kind": "error_after", "status": 500}, at),
     "list lagging": lambda at: Fault({"kind": "lag", "seconds": LAG_S}, at),
 }

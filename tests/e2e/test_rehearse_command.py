@@ -114,7 +114,7 @@ def test_a_plan_is_rehearsed_and_the_account_is_only_read(place: Place, api):
     assert report["broken"] == []
     assert set(report["tried"]) == {
         "killed before the server acted", "killed after the server acted", "answer lost", "429", "5xx, not done",
-        "5xx, done", "list lagging",
+        "4xx, done", "5xx, done", "list lagging",
     }  # fmt: skip
     assert report["tried"]["answer lost"] == report["requests"]
     assert max(map(int, report["further_runs"])) <= 2
