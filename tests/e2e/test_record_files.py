@@ -30,8 +30,12 @@ def store(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> tuple
     return ("--runs", f"git:{tmp_path / 'store.git'}")
 
 
+def record_lines(place: Place, name: str = "record.jsonl") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (place.folder / name).read_text().splitlines()]
+
+
 def record(place: Place, name: str = "record.jsonl") -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in (place.folder / name).read_text().splitlines()]
+    lines = record_lines(place, name)
     for line in lines:
         validator("run").validate(line)
     return lines
@@ -57,6 +61,15 @@ def test_the_record_is_what_the_store_keeps_and_can_be_shown_and_undone(place: P
     assert place.acrsync("plan", "--undo", "record.jsonl", "--max-deletes", "3", "--out", "undo.json").code == 0
     assert place.acrsync("apply", *QUICK, "--plan", "undo.json").code == 0
     assert not {"b0", "b1", "b2"} & {row["name"] for row in api.get("/buckets")["data"]}
+
+
+def test_a_record_with_a_key_less_can_be_undone(place: Place, api: Api):
+    place.write("acrsync.yaml", CREATES)
+    assert place.acrsync("apply", *QUICK, *OUT).code == 0
+    lines = [{key: value for key, value in line.items() if key != "lost"} for line in record_lines(place)]
+    place.write("record.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    undo = place.acrsync("plan", "--undo", "record.jsonl", "--max-deletes", "3")
+    assert (undo.code, undo.out.count("  - b")) == (0, 3)
 
 
 def test_a_failed_write_is_in_the_record(place: Place, api: Api, store):
