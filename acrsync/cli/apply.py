@@ -105,7 +105,8 @@ def _saved(where: Common, path: Path, *, expect: str | None, ttl: timedelta) -> 
 
     if is_fleet(where.envs) and PLACEHOLDER not in str(path):
         raise click.UsageError(f"Each environment has its own saved plan: --plan 'plan-{PLACEHOLDER}.json'.")
-    names = manifests.environment_names(()) if ALL in where.envs else [*dict.fromkeys(where.envs)]
+    all_names = manifests.environment_names(()) if ALL in where.envs else ()
+    names = [*dict.fromkeys((*all_names, *(name for name in where.envs if name != ALL)))]
     if not names:
         plan = accepted(path, expect=expect, ttl=ttl)
         return {plan.manifest.environment or "": plan}

@@ -71,9 +71,10 @@ def loaded_of(read: Source, envs: Sequence[str]) -> dict[str, Loaded]:
     """Return the loaded manifest of each requested environment, by name."""
     if not envs:
         return {"": read.loaded(None)}
-    if ALL in envs and read.names:
-        return {**read.all().environments}
-    return {name: read.loaded(name) for name in dict.fromkeys(envs)}
+    if ALL not in envs or not read.names:
+        return {name: read.loaded(name) for name in dict.fromkeys(envs)}
+    unknown = {name: read.loaded(name) for name in envs if name not in (ALL, *read.names)}
+    return {**read.all().environments, **unknown}
 
 
 def access_to_one(where: Common, paths: Sequence[Path]) -> Common:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Literal, TextIO
 
@@ -132,16 +133,43 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def clear(path: Path) -> None:
-    """Remove a file that `save` will write later. Raises: AcrsyncError if it could not be written now."""
-    if not path.exists() or path.is_file():
-        save(path, "")
-        path.unlink(missing_ok=True)
+def clear(path: Path, *, begins: bytes) -> None:
+    """Remove a file that `save` will write later, and that begins like one that it wrote before.
+
+    Raises: AcrsyncError if it could not be written now, or if it is another file.
+    """
+    if _descriptor(path) is not None or (path.exists() and not path.is_file()):
+        return
+    try:
+        is_other = path.exists() and path.read_bytes()[: len(begins)] not in (begins, b"")
+    except OSError:
+        is_other = False  # `save` reports the error
+    if is_other:
+        from acrsync.diagnostics import AcrsyncError
+
+        detail = f"{path} exists and does not look like a file that acrsync wrote here before, so it is not replaced."
+        raise AcrsyncError("E005", detail, fix="choose another name, or remove that file.")
+    save(path, "")
+    path.unlink(missing_ok=True)
+
+
+def _descriptor(path: Path) -> int | None:
+    """Return the number of the open file that a path such as /dev/stdout stands for, None if it is another path.
+
+    Why: if stdout is redirected, this path is a link to a regular file. To replace it would replace the link in /dev.
+    """
+    match = re.fullmatch("/dev/std(out|err)|(?:/dev|/proc/self)/fd/([0-9]+)", str(path))
+    return match and (int(match[2]) if match[2] else ("out", "err").index(match[1]) + 1)
 
 
 def save(path: Path, text: str) -> None:
     """Write a file atomically, or in place if it is not a regular file, such as /dev/stdout."""
     try:
+        if (number := _descriptor(path)) is not None:
+            sys.stdout.flush()
+            with os.fdopen(os.dup(number), "w", encoding="utf-8") as stream:  # at its position, as for all other output
+                stream.write(text)
+            return
         if path.exists() and not path.is_file():
             path.write_text(text, encoding="utf-8")
             return

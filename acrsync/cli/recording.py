@@ -1,7 +1,7 @@
 """The files of `--out record:FILE`: the record of this apply, in addition to the run store.
 
 Why from the run and not from the store: if the store cannot be reached when the run ends, the run still knows what it
-did. Why removed first: the file in a job's artifact must be of this apply, or of none.
+did. Why removed first: the file in a job's artifact must be of this apply, or of none. Only a record is removed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class RecordFiles:
         self._paths = paths
         self._began: list[tuple[str, Run]] = []
         for path in dict.fromkeys(file_for(path, name) for path in paths for name in names):
-            output.clear(path)
+            output.clear(path, begins=b'{"event": "run"')
 
     def began(self, name: str, run: Run) -> None:
         """Remember the run of an environment, so that `save` writes its record."""

@@ -103,7 +103,7 @@ class _Undoing:
         return row.id in self.listed
 
     def created(self, change: Create, outcome: Line | None) -> None:
-        found = outcome is None or outcome["lost"] or outcome["status"] in (Status.ADOPTED, Status.ALREADY)
+        found = outcome is None or outcome.get("lost") or outcome["status"] in (Status.ADOPTED, Status.ALREADY)
         if outcome is None or found or outcome["after"] is None:  # a list alone does not prove that the run made it
             for namesake in (row for row in self.rows.values() if row.name == change.name):
                 why = "the run's create got no response, so someone else may have created this bucket"

@@ -65,7 +65,7 @@ class GitStore:
             return None
         version = self._git.run("rev-parse", self._ref).output.decode().strip()
         self._known.add(version)
-        file = self._git.run("cat-file", "blob", f"{version}:{_FILE}")
+        file = self._git.run("cat-file", "blob", f"{version}^{{commit}}:{_FILE}")
         if file.code:
             fix = f"read the history of {self._ref}, and delete the ref if no run is unfinished."
             raise self._error(

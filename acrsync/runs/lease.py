@@ -179,7 +179,7 @@ class LeasedRuns:
             wait_s = self.remaining_wait_s(current, unchanged_s=now - since, in_flight=in_flight)
             if wait_s <= 0:
                 self._last_read = current, version
-                return current.known()
+                return replace(current.known(), holder=None)  # if it has a holder, its time is over
             if (message := _waiting(current, unchanged_s=now - since)) != last_message:
                 notify(last_message := message)
             if not self.clock.wait(min(POLL_S, wait_s)):

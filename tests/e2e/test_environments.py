@@ -103,6 +103,15 @@ def test_validate_checks_every_environment(bare: Place):
     assert bare.acrsync("validate", "--env", "staging").code == 0, "only that one is asked about"
 
 
+def test_an_unknown_environment_beside_all_is_an_error(bare: Place):
+    bare.write("acrsync.yaml", EXAMPLE)
+    for command in ("validate", "plan", "apply"):
+        yes = ["--yes"] if command == "apply" else []
+        done = bare.acrsync(command, "--env", "all", "--env", "stagin", *yes)
+        assert (done.code, done.codes) == (1, ["E161"])
+        assert "did you mean staging?" in done.out + done.err
+
+
 def test_validate_finds_the_other_name_and_reads_folders_and_standard_input(bare: Place):
     bare.write("acrsync.yml", EXAMPLE)
     bare.write("more/b.yaml", EXAMPLE)

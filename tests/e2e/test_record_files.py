@@ -30,8 +30,12 @@ def store(request: pytest.FixtureRequest, place: Place, tmp_path: Path) -> tuple
     return ("--runs", f"git:{tmp_path / 'store.git'}")
 
 
+def record_lines(place: Place, name: str = "record.jsonl") -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (place.folder / name).read_text().splitlines()]
+
+
 def record(place: Place, name: str = "record.jsonl") -> list[dict[str, Any]]:
-    lines = [json.loads(line) for line in (place.folder / name).read_text().splitlines()]
+    lines = record_lines(place, name)
     for line in lines:
         validator("run").validate(line)
     return lines
@@ -57,6 +61,15 @@ def test_the_record_is_what_the_store_keeps_and_can_be_shown_and_undone(place: P
     assert place.acrsync("plan", "--undo", "record.jsonl", "--max-deletes", "3", "--out", "undo.json").code == 0
     assert place.acrsync("apply", *QUICK, "--plan", "undo.json").code == 0
     assert not {"b0", "b1", "b2"} & {row["name"] for row in api.get("/buckets")["data"]}
+
+
+def test_a_record_with_a_key_less_can_be_undone(place: Place, api: Api):
+    place.write("acrsync.yaml", CREATES)
+    assert place.acrsync("apply", *QUICK, *OUT).code == 0
+    lines = [{key: value for key, value in line.items() if key != "lost"} for line in record_lines(place)]
+    place.write("record.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    undo = place.acrsync("plan", "--undo", "record.jsonl", "--max-deletes", "3")
+    assert (undo.code, undo.out.count("  - b")) == (0, 3)
 
 
 def test_a_failed_write_is_in_the_record(place: Place, api: Api, store):
@@ -145,6 +158,26 @@ def test_a_file_that_cannot_be_written_at_the_end_does_not_change_the_exit_code(
     assert "Verified" in done.out
 
 
+def test_a_file_that_is_not_a_record_is_not_removed(place: Place, api: Api):
+    manifest = place.write("acrsync.yaml", CREATES)
+    done = place.acrsync("apply", *QUICK, "--out", "record:acrsync.yaml")
+    assert (done.code, done.codes, api.requests()) == (1, ["E005"], [])
+    assert manifest.read_text() == CREATES
+
+
+@pytest.mark.parametrize("name", ["/dev/fd/1", "/proc/self/fd/1"])
+@pytest.mark.parametrize("form", ["record", "text"])
+def test_a_redirected_stdout_is_written_and_never_replaced(place: Place, api: Api, name: str, form: str):
+    """Not tried with /dev/stdout itself, which an error here would remove from this machine."""
+    place.write("acrsync.yaml", CREATES)
+    with (place.folder / "out.txt").open("w") as out:
+        assert place.acrsync("apply", *QUICK, "--out", f"{form}:{name}", stdout=out).code == 0
+    text = (place.folder / "out.txt").read_text()
+    assert "\0" not in text
+    assert text.count('"event": "end"' if form == "record" else "Plan: 3 to create") == (1 if form == "record" else 2)
+    assert "Verified" in text
+
+
 PLANS = [("plan",), ("plan", "--undo", "last"), ("apply", "--dry-run")]
 
 
@@ -162,7 +195,7 @@ def test_each_environment_has_its_own_record(fleet: Fleet):
     shared = fleet.run("apply", "--env", "all", *QUICK, *OUT)
     assert (shared.code, "record:record-{env}.jsonl" in shared.err) == (1, True)
     fleet.apis["staging"].faults({"kind": "error_before", "method": "GET", "status": 403})
-    fleet.place.write("record-staging.jsonl", "an earlier run")
+    fleet.place.write("record-staging.jsonl", '{"event": "run"}\n')
     assert fleet.run("apply", "--env", "all", *QUICK, "--out", "record:record-{env}.jsonl").code == 1
     assert not (fleet.place.folder / "record-staging.jsonl").exists(), "no run began there"
     lines = record(fleet.place, "record-prod.jsonl")

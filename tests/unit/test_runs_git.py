@@ -510,3 +510,10 @@ def test_a_server_that_never_takes_the_swap_is_not_called_another_run(
     error = refused(lambda: Lease(runs, Object(), None).put(note="no")).diagnostic
     assert (error.code, "another run was faster" in error.detail) == ("E071", False)
     assert f"{REF}.lock" in error.fix
+
+
+def test_a_ref_to_a_tree_is_damage_and_not_a_full_disk(project: Path, tmp_path: Path):
+    remote = tmp_path / "remote.git"
+    opened("../remote.git", project).swap(b"{}", expected=None, note="first")
+    (remote / REF).write_text(git("rev-parse", f"{REF}^{{tree}}", folder=remote))
+    assert refused(opened("../remote.git", project).read).diagnostic.code == "E072"

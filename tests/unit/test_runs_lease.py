@@ -118,6 +118,13 @@ def test_after_a_dead_holder_the_wait_is_ttl_plus_the_time_of_its_requests(one, 
     assert sum(two.clock.waited) == pytest.approx(TTL_S + LANDING_S + SETTLE_S)
 
 
+def test_a_dead_holder_was_cut_off_and_is_not_called_running(one, two):
+    run = one.run()
+    assert [hint.code for hint in two.runs.peek().hints] == ["H515"], "a plan cannot know that it is dead"
+    hints = two.take().hints
+    assert [(hint.code, run.id in hint.detail) for hint in hints] == [("H511", True)]
+
+
 def test_after_a_dead_holder_with_nothing_open_the_wait_is_the_ttl(one, two):
     one.run().outcome(CREATED)
     one.renew()
