@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 # The same as in pyproject.toml.
-EXTRAS = {"werkzeug": "werkzeug>=3.1.8", "obstore": "obstore>=0.11", "truststore": "truststore>=0.10"}
+EXTRAS = {"werkzeug": "werkzeug>=3.1.8", "obstore": "obstore>=0.11", "truststore": "truststore>=0.10.1"}
 
 
 def installing(package: str) -> str:

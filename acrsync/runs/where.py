@@ -207,7 +207,7 @@ def _folder(project: Path, path: str) -> Path:
     try:
         folder = project / Path(path).expanduser()
         folder.stat()
-    except (FileNotFoundError, PermissionError):  # it is made when a run begins
+    except (FileNotFoundError, NotADirectoryError, PermissionError):  # a run makes it, or says why it cannot
         return folder
     except (OSError, RuntimeError) as e:  # such as a name that is too long, or no home folder
         raise _not_understood(path, f"{e.strerror if isinstance(e, OSError) else e}".rstrip(".")) from e

@@ -173,7 +173,7 @@ def test_without_truststore_the_package_to_install_is_named(ready: Place):
     hidden = "import sys; sys.modules['truststore'] = None; from acrsync.cli import main; main()"
     done = ready.ended(ready.begin([sys.executable, "-c", hidden, "plan"], environment={"ACRSYNC_TRUSTSTORE": "yes"}))
     assert (done.code, done.codes) == (1, ["E018"])
-    assert f'fix: install it: {sys.executable} -m pip install "truststore>=0.10"\n' in done.err
+    assert f'fix: install it: {sys.executable} -m pip install "truststore>=0.10.1"\n' in done.err
     done = ready.acrsync("plan", environment={"ACRSYNC_TRUSTSTORE": "perhaps"})
     assert (done.code, done.codes, "ACRSYNC_TRUSTSTORE" in done.err) == (1, ["E002"], True)
 
