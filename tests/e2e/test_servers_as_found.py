@@ -175,7 +175,16 @@ def test_an_update_that_resets_other_fields_is_made_once(place: Place, api: Api,
 
 
 @pytest.mark.parametrize("parallelism", sampled(["3", "1"], every=2))
-@pytest.mark.parametrize("shown", [{"update_answer": "empty"}, {"get_lag_seconds": 1, "list_lag_seconds": 1}], ids=str)
+@pytest.mark.parametrize(
+    "shown",
+    [
+        {"update_answer": "empty"},
+        {"get_lag_seconds": 1, "list_lag_seconds": 1},
+        {"update_answer": "empty", "get_lag_seconds": 1, "list_lag_seconds": 1},
+        {"update_answer": "old_row", "get_lag_seconds": 1, "list_lag_seconds": 1},
+    ],
+    ids=str,
+)
 @pytest.mark.parametrize("renamed", [True, False])
 def test_a_reset_field_is_reported_even_if_the_answer_or_a_list_does_not_show_it(
     place: Place, api: Api, renamed: bool, shown: dict[str, Any], parallelism: str
