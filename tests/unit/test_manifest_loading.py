@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from acrsync.diagnostics import Span
-from acrsync.manifest import load, load_texts
+from acrsync.manifest import files, load, load_texts
 from acrsync.model import Approval, Limit, Prune, Removed
 
 HEAD = "version: 1\n"
@@ -274,3 +274,19 @@ def test_unreadable_paths_are_reported_with_a_fix(tmp_path, monkeypatch):
     fixes = {problem.code: problem.fix for problem in result.diagnostics}
     assert "acrsync export --out acrsync.yaml" in fixes["E100"]
     assert "acrsync export --out folder/acrsync.yaml" in fixes["E101"]
+
+
+@pytest.mark.parametrize("file", ["-", "/dev/stdin", "/dev/fd/63"])
+def test_what_a_program_wrote_is_not_overwritten_by_an_export(file):
+    (told,) = load_texts({file: b""}).diagnostics
+    assert (told.code, told.fix) == ("E103", "check the program that writes the manifest.")
+
+
+def test_a_file_without_an_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "MAX_BYTES", 2**20)
+    path = tmp_path / "acrsync.yaml"
+    path.write_bytes(b"#" * (2**20 + 1))
+    texts, (told,) = files.contents([path])
+    assert (texts, told.code, "longer than 1 MiB" in told.detail) == ({}, "E102", True)
+    path.write_bytes(b"#" * 2**20)
+    assert files.contents([path])[1] == []
