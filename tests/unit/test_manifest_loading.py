@@ -278,15 +278,22 @@ def test_unreadable_paths_are_reported_with_a_fix(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("file", ["-", "/dev/stdin", "/dev/fd/63"])
 def test_what_a_program_wrote_is_not_overwritten_by_an_export(file):
-    (told,) = load_texts({file: b""}).diagnostics
-    assert (told.code, told.fix) == ("E103", "check the program that writes the manifest.")
+    (problem,) = load_texts({file: b""}).diagnostics
+    assert (problem.code, problem.fix) == ("E103", "check the program that writes the manifest.")
 
 
 def test_a_file_without_an_end_is_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(files, "MAX_BYTES", 2**20)
     path = tmp_path / "acrsync.yaml"
     path.write_bytes(b"#" * (2**20 + 1))
-    texts, (told,) = files.contents([path])
-    assert (texts, told.code, "longer than 1 MiB" in told.detail) == ({}, "E102", True)
+    texts, (problem,) = files.contents([path])
+    assert (texts, problem.code, "longer than 1 MiB" in problem.detail) == ({}, "E102", True)
     path.write_bytes(b"#" * 2**20)
     assert files.contents([path])[1] == []
+
+
+@pytest.mark.parametrize("number", [10**15, 10**18 - 1])
+def test_a_long_id_is_a_number(number):
+    """Fix lines and `export` print the ids of the API, also those of a counter that began high."""
+    manifest = loaded(f"{HEAD}account: {{uid: {number}}}\nbuckets: [{{name: a, id: {number}, {WHERE}}}]\n")
+    assert (manifest.account_uid, manifest.desired[0].id) == (number, number)
