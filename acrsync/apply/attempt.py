@@ -16,6 +16,7 @@ from the proxy. So after each refusal the bucket is read again before the write 
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Literal, assert_never
 
@@ -186,12 +187,28 @@ class Attempt:
         if lost.status is None:  # without any response, a read would get none either
             raise lost
         try:
-            shown = self.account.read(bucket_id)
+            shown = self._awaited(bucket_id, attrs, marks)
         except RemoteError:
             raise lost from None
-        if shown is None or not shows(shown, attrs, marks):
+        if shown is None:
             raise lost
         return shown
+
+    def _awaited(self, bucket_id: int, attrs: Attrs, marks: tuple[str, ...]) -> Live | None:
+        """Return the bucket as soon as it shows an update, None if it does not.
+
+        Until then no other change begins: the server may change other fields in each of them, too. If one update of
+        this run was never shown, the next ones are not waited for.
+        """
+        with self.gate.closed():
+            for _ in self.patience.looks():
+                shown = self.account.read(bucket_id)
+                if shown is not None and shows(shown, attrs, marks):
+                    return shown
+                if self.gate.in_vain:
+                    return None
+            self.gate.in_vain = True
+        return None
 
     def _made_all_the_same(self, refusal: RemoteError, fresh: Live, attrs: Attrs, marks: tuple[str, ...]) -> Live:
         """Return the bucket if it shows an update that was refused.
@@ -225,6 +242,9 @@ class Attempt:
         live = answer
         if differences(live, wanted, marks):
             live = self._read_again(fresh.id, answer, attrs, marks)
+        if shows(live, {key: fresh.attrs.get(key) for key in attrs}, fresh.marks):  # both are older than the update
+            with suppress(RemoteError):
+                live = self._awaited(fresh.id, attrs, marks) or live
         if lost_keys(fresh, live, attrs):
             with self.gate.closed():  # the next update would lose the same values
                 for _ in self.patience.looks():

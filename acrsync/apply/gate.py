@@ -14,6 +14,7 @@ class Gate:
         self._condition = threading.Condition()
         self._in_progress = 0
         self._closed = 0
+        self.in_vain = False  # whether the gate was closed for an update that was never shown
 
     @contextmanager
     def passed(self) -> Iterator[None]:

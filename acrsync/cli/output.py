@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -183,8 +184,8 @@ def save(path: Path, text: str) -> None:
         from acrsync.diagnostics import AcrsyncError
         from acrsync.extras import as_owner
 
-        raise AcrsyncError(
-            "E005",
-            f"{path}: {error.strerror or error}. No incomplete file is left.",
-            fix=f"choose a folder that exists and that you may write to{as_owner(path)}.",
-        ) from error
+        fix = f"choose a folder that exists and that you may write to{as_owner(path)}."
+        if error.errno == errno.ENOSPC:
+            fix = "free some space, or choose another folder."
+        detail = f"{path}: {error.strerror or error}. No incomplete file is left."
+        raise AcrsyncError("E005", detail, fix=fix) from error

@@ -12,6 +12,7 @@ from acrsync.visible import visible
 
 STDIN = Path("-")
 DEFAULTS = (Path("acrsync.yaml"), Path("acrsync.yml"))  # the first that exists, if no path is given
+MAX_BYTES = 64 * 2**20  # a manifest of 10,000 buckets has a few; a device has no end
 _ENDINGS = (".yaml", ".yml")
 
 
@@ -65,9 +66,18 @@ def _in_folder(path: Path) -> Path | Sequence[Path] | Diagnostic:
 def _bytes(path: Path) -> bytes | Diagnostic:
     shown = visible(str(path))
     try:
-        return sys.stdin.buffer.read() if path == STDIN else path.read_bytes()
+        data = sys.stdin.buffer.read(MAX_BYTES + 1) if path == STDIN else _beginning(path)
     except FileNotFoundError:
         fix = f"correct the path, or write the account's buckets into it: acrsync export --out {quote(shown)}"
         return error("E100", f"There is no file {shown}.", fix=fix)
     except OSError as problem:
         return error("E102", f"{shown} cannot be read: {problem.strerror}.", fix="make the file readable.")
+    if len(data) > MAX_BYTES:
+        detail = f"{shown} is not read: it is longer than {MAX_BYTES // 2**20} MiB, so it is not a manifest."
+        return error("E102", detail, fix="correct the path, or divide the manifest into several files.")
+    return data
+
+
+def _beginning(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MAX_BYTES + 1)

@@ -171,5 +171,7 @@ def _tree(file: str, text: str) -> tuple[Tree | None, Sequence[Diagnostic]]:
     if tree.data is None and not tree.problems:
         detail = f"{visible(file)} is empty; a pipeline that lost its files must not look like an empty manifest."
         fix = f"restore the file, or write the account's buckets into it: acrsync export > {quote(visible(file))}"
+        if file == "-" or file.startswith("/dev/"):
+            fix = "check the program that writes the manifest."
         return None, (error("E103", detail, fix=fix, span=Span(file, 1, 1)),)
     return tree, tree.problems

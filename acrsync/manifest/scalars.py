@@ -2,7 +2,7 @@
 
 Why not the rules of one YAML version: for a YAML 1.1 reader `no` is false, `012` is ten and `1:30` is ninety; for a
 YAML 1.2 reader all three are something else. Editors, linters and people read a manifest, too. So a value is refused if
-readers do not agree on it, and so is a number that JSON cannot represent exactly.
+readers do not agree on it, and so is a number that does not fit in 64 bits.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ _YES_AND_NO = frozenset(
     form for word in ("y", "n", "yes", "no", "on", "off") for form in (word, word.capitalize(), word.upper())
 )
 _SIGNS = frozenset("0123456789+-.")
-_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,14})")
+_INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]{0,17})")
 _NUMBER = ", or a plain decimal number if that is meant"
 _DIFFER = "it is a number for some YAML readers and text for others"
 # The first pattern that matches explains.
 _TRAPS: tuple[tuple[re.Pattern[str], Trap], ...] = (
     (re.compile(r"[-+]?0[0-9]+"), Trap("YAML 1.1 readers read a number that begins with 0 as octal", _NUMBER)),
-    (re.compile(r"[-+]?[0-9]+"), Trap("some readers change a number with more than 15 digits")),
+    (re.compile(r"[-+]?[0-9]+"), Trap("a number with more than 18 digits does not fit in 64 bits")),
     (re.compile(r"[-+]?[0-9][0-9_]*"), Trap(_DIFFER, _NUMBER)),
     (re.compile(r"[-+]?0[bBoOxX][0-9a-fA-F_]+"), Trap(_DIFFER, _NUMBER)),
     (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), Trap("YAML 1.1 readers read it as base 60")),

@@ -50,13 +50,17 @@ def dump(snapshot: Snapshot, *, uid: int | None, ids: bool = False, portable: bo
         f"# The line above is for editors; the file that it names is made by: acrsync schema > {SCHEMA_FILE}",
         "version: 1",
         *(_several_accounts(owners) if guessed else ()),
-        *([] if uid is None or portable else [f"account: {{uid: {uid}}}"]),
+        *([] if uid is None or portable else [_account(uid)]),
         "buckets: []" if all(entry_lines[0].startswith("#") for entry_lines in entries) else "buckets:",
         *(INDENT + line for entry_lines in entries for line in entry_lines),
         *(["# Not managed:"] if left_out else []),
         *left_out,
     ]
     return "\n".join(lines) + "\n"
+
+
+def _account(uid: int) -> str:
+    return f"account: {{uid: {uid}}}" if uid > 0 else f"# No `account:`, because the list shows {uid} as uid."
 
 
 def dump_entries(rows: Sequence[Live], snapshot: Snapshot, *, uid: int | None, ids: bool = False) -> str:

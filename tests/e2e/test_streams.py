@@ -90,6 +90,7 @@ def test_out_to_a_device_writes_to_it_and_leaves_it_a_device(ready: Place):
     full = shell(ready, "acrsync plan --out /dev/full")
     assert (full.returncode, full.stdout) == (1, "")
     assert "error[E005]: Cannot write a file\n  /dev/full: No space left on device." in full.stderr
+    assert "fix: free some space," in full.stderr
     assert Path("/dev/full").is_char_device()
 
 

@@ -207,7 +207,10 @@ FAULTS: dict[str, Fault] = {
     ),
     "rule 8": Fault("an end forgets what was open before", lambda: patch.object(Object, "compacted", _tidied_early)),
     "rule 9": Fault(
-        "any list is believed", lambda: patch.object(memory.Known, "shown_by", lambda self, rows, now: True)
+        "any list is believed",
+        lambda: patch.multiple(
+            memory.Known, shown_by=lambda self, rows, now: True, unlisted=lambda self, rows, now: ()
+        ),
     ),
     "rule 10": Fault("the first swap names a newer version", lambda: patch.object(LeasedRuns, "begin", _restart)),
     "no look": Fault(

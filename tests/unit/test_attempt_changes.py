@@ -24,7 +24,11 @@ CREATE = Create(desired("music", region="eu-west-1", type="File", labels=["News"
 
 
 def apply(change, *rows, **rest):
-    return Apply(Troubled().holding(*rows), plan_of((change,)), **rest)
+    return apply_all((change,), *rows, **rest)
+
+
+def apply_all(changes, *rows, **rest):
+    return Apply(Troubled().holding(*rows), plan_of(changes), **rest)
 
 
 def is_now(account, bucket_id):
@@ -148,7 +152,17 @@ def test_a_field_that_does_not_show_yet_is_left_to_the_reading_back():
     outcome = job.one()
     assert (outcome.status, outcome.wrote, outcome.diagnostic) == (Status.UPDATED, True, None)
     assert outcome.live.attrs["labels"] == ["News"], "as it must be shown after the lag"
-    assert job.clock.seconds == 0
+    assert job.clock.seconds == 30, "nothing showed whether other fields changed, too"
+
+
+def test_only_one_update_that_never_shows_is_waited_for():
+    """A server that ignores a field costs one wait, not one for each bucket."""
+    other = replace(MUSIC, id=8, attrs={**MUSIC.attrs, "name": "talk"})
+    both = tuple(Update(desired(row.name, labels=["News"]), row, ("labels",), "") for row in (MUSIC, other))
+    job = apply_all(both, MUSIC, other)
+    job.account.column = lambda labels: "Music"
+    assert [outcome.status for outcome in job.run()] == [Status.UPDATED] * 2
+    assert job.clock.seconds == 30
 
 
 def test_an_answer_that_is_older_than_the_write_is_read_again():

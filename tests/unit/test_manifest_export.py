@@ -324,3 +324,23 @@ def test_an_account_in_china_is_portable_to_another_one_there():
 def test_a_name_that_looks_like_a_variable_is_written_as_a_text():
     text = exported({"name": "${x}", "labels": ["$${y}"], "metadata_template": '{"${a}": {"default": "${b}"}}'})
     assert '- name: "$${x}"' in text
+
+
+@pytest.mark.parametrize("uid", [0, -1, 10**17])
+def test_an_account_with_an_unusual_number_is_exported(uid):
+    rows = snapshot({"name": "one"}, {"name": "two"}, uid=uid)
+    text = dump(rows, uid=uid)
+    loaded = load_texts({"a.yaml": text.encode()})
+    assert loaded.diagnostics == ()
+    assert loaded.manifest is not None
+    plan = make_plan(loaded.manifest, rows)
+    assert (plan.work, plan.diagnostics, plan.uid) == ((), (), uid)
+    assert f"account: {{uid: {uid}}}" in text if uid > 0 else f"the list shows {uid} as uid" in text
+
+
+def test_ids_of_many_digits_are_exported():
+    rows = snapshot({"name": "one", "id": 10**17 + 1}, {"name": "one", "id": 10**17 + 2})
+    loaded = load_texts({"a.yaml": dump(rows, uid=19).encode()})
+    assert loaded.diagnostics == ()
+    assert loaded.manifest is not None
+    assert not make_plan(loaded.manifest, rows).work

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from acrsync.diagnostics import Span
-from acrsync.manifest import load, load_texts
+from acrsync.manifest import files, load, load_texts
 from acrsync.model import Approval, Limit, Prune, Removed
 
 HEAD = "version: 1\n"
@@ -274,3 +274,26 @@ def test_unreadable_paths_are_reported_with_a_fix(tmp_path, monkeypatch):
     fixes = {problem.code: problem.fix for problem in result.diagnostics}
     assert "acrsync export --out acrsync.yaml" in fixes["E100"]
     assert "acrsync export --out folder/acrsync.yaml" in fixes["E101"]
+
+
+@pytest.mark.parametrize("file", ["-", "/dev/stdin", "/dev/fd/63"])
+def test_what_a_program_wrote_is_not_overwritten_by_an_export(file):
+    (problem,) = load_texts({file: b""}).diagnostics
+    assert (problem.code, problem.fix) == ("E103", "check the program that writes the manifest.")
+
+
+def test_a_file_without_an_end_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "MAX_BYTES", 2**20)
+    path = tmp_path / "acrsync.yaml"
+    path.write_bytes(b"#" * (2**20 + 1))
+    texts, (problem,) = files.contents([path])
+    assert (texts, problem.code, "longer than 1 MiB" in problem.detail) == ({}, "E102", True)
+    path.write_bytes(b"#" * 2**20)
+    assert files.contents([path])[1] == []
+
+
+@pytest.mark.parametrize("number", [10**15, 10**18 - 1])
+def test_a_long_id_is_a_number(number):
+    """Fix lines and `export` print the ids of the API, also those of a counter that began high."""
+    manifest = loaded(f"{HEAD}account: {{uid: {number}}}\nbuckets: [{{name: a, id: {number}, {WHERE}}}]\n")
+    assert (manifest.account_uid, manifest.desired[0].id) == (number, number)

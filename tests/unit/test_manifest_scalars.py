@@ -80,7 +80,7 @@ def test_a_scalar_that_all_yaml_readers_take_as_text_is_text(text, reason):
         (".inf", "no number of JSON"),
         ("-.INF", "no number of JSON"),
         (".NaN", "no number of JSON"),
-        ("1234567890123456", "more digits than a double keeps"),
+        ("1234567890123456789", "more digits than 64 bits keep in every case"),
         ("9" * 5000, "more digits than Python converts"),
         ("=", "the default value of YAML 1.1"),
         ("<<", "the merge key of YAML 1.1"),
