@@ -17,7 +17,7 @@ STALLED = 1  # a seed in which a process that is suspended right before it sends
 # Where each fault was found first; `test_every_planted_fault_is_found_again` searches from the beginning.
 FOUND = {
     "rule 1": 0, "rule 2": 698, "rule 3": 14, "rule 4": 11, "rule 5: sent": 13, "rule 5: clocks": 132,
-    "rule 5: last": 269, "rule 5: again": 374, "rule 6": 23, "rule 7": 1914, "rule 8": 23, "rule 9": 2707, "rule 10": 42,
+    "rule 5: last": 269, "rule 5: again": 374, "rule 6": 23, "rule 7": 1914, "rule 8": 23, "rule 9": 14, "rule 10": 42,
     "no look": 13, "moved on": 2, "no settle": 351, "closed early": 23, "unknown is done": 1075, "resent": 23,
     "name forgotten": 23, "attributes lost": 980, "undo by id": 1296,
 }  # fmt: skip
