@@ -542,6 +542,6 @@ def test_a_claimed_create_that_no_list_shows_needs_a_person_and_blocks_nothing_e
     plan = planned(Manifest((wanted("talk"), wanted("news"))), earlier=earlier)
     assert [change.name for change in plan.work] == ["news"]
     (problem,) = plan.errors
-    assert (problem.code, plan.can_apply) == ("E212", True)
+    assert (problem.code, problem.span, plan.can_apply) == ("E212", desired("talk").span, True)
     assert "acrsync runs close r1 --reason 'talk was not created'" in problem.fix
     assert planned(Manifest((wanted("talk"),)), live(20, "talk", **PLACE), earlier=earlier).errors == ()
