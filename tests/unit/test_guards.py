@@ -608,6 +608,14 @@ def test_earlier_diagnostics_are_kept() -> None:
     assert plan.notes == ("known before",)
 
 
+def test_a_wrong_account_hides_only_the_names_that_it_has() -> None:
+    wanted = Manifest((entry("shared"), replace(entry("lost"), id=9)), account_uid=19)
+    right = planned(wanted, live(1, "mine"), live(23, "shared", uid=20))
+    assert ([found.code for found in right.diagnostics], objections_of(right)) == (["E201", "E208"], [])
+    wrong = planned(wanted, live(23, "shared", uid=20))
+    assert ([found.code for found in wrong.diagnostics], objections_of(wrong)) == (["E201"], [("account", None, "")])
+
+
 def test_one_change_can_meet_several_objections_each_with_its_own_approval() -> None:
     row = live(1, "one", marks=("acrsync:protected", "acrsync:tv"), num=2)
     change = Replace(desired("one"), row, ("region",), "region cannot change in place")

@@ -155,6 +155,7 @@ def test_an_entry_for_an_unreadable_bucket_is_an_error_only_for_that_entry(entry
         "Bucket two (id 2, region unknown, File, 0 items, created 2020-07-16 11:09:20): `region` is null, which "
         "acrsync cannot read. A write could destroy it, so the bucket is left alone."
     )
+    assert error.fix == "correct it in the ACRCloud console."
     assert plan.can_apply
     assert plan.exit_code(detailed=True) is ExitCode.FAILED
     assert "1 error. Nothing is done to a bucket that cannot be read." in plan_text(plan, style=PLAIN)
