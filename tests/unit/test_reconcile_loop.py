@@ -91,20 +91,20 @@ class Watched(MemoryRuns):
 
 @dataclass
 class Scene:
-    """One account, its runs, and everything that people are told."""
+    """One account, its runs, and all messages for people."""
 
     account: Any
     runs: Watched = field(default_factory=Watched)
     settle_s: float = 30
     clock: FakeClock = field(default_factory=FakeClock)
     stop: threading.Event = field(default_factory=threading.Event)
-    told: list[str] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
     memory: Memory | None = None
 
     @property
     def loop(self) -> Reconciler:
         settings = Settings(1, self.settle_s, lock_timeout_s=7)
-        return Reconciler(self.account, self.clock, self.runs, settings, self.stop, self.told.append, self.memory)
+        return Reconciler(self.account, self.clock, self.runs, settings, self.stop, self.messages.append, self.memory)
 
     def apply(self, manifest: Manifest = ONE, **how):
         loop = self.loop
@@ -138,10 +138,10 @@ def test_an_apply_that_is_overtaken_plans_again():
     there = scene(ROW, runs=Watched(races=2))
     done = there.apply()
     assert (done.exit_code, done.verified) == (ExitCode.DONE, True)
-    assert there.told == ["Another run was faster. Planning again."] * 2
+    assert there.messages == ["Another run was faster. Planning again."] * 2
     assert there.runs.asked == [*["wait", "begin"] * 3, "release"]
     assert [how["lock_timeout_s"] for how in there.runs.waited] == [7] * 3
-    assert all(how["notify"] == there.told.append for how in there.runs.waited)
+    assert all(how["notify"] == there.messages.append for how in there.runs.waited)
 
 
 def test_an_apply_that_is_always_overtaken_writes_nothing():
@@ -152,7 +152,7 @@ def test_an_apply_that_is_always_overtaken_writes_nothing():
     assert caught.value.diagnostic.detail == "Other runs were faster 5 times. Nothing was written."
     assert caught.value.diagnostic.fix == "run apply again."
     assert (there.account.writes, there.runs.asked) == ([], [*["wait", "begin"] * 5, "release"])
-    assert len(there.told) == 5
+    assert len(there.messages) == 5
 
 
 @pytest.mark.parametrize(
@@ -458,10 +458,10 @@ def test_a_list_that_does_not_show_an_earlier_write_is_read_again_with_longer_pa
     seen = there.loop.observe_and_plan(ONE)
     assert [found.id for found in seen.snapshot.rows] == [9, 1]
     assert (there.account.listings, there.clock.seconds) == (4, 1 + 2 + 4)
-    assert there.told == ["Waiting up to 30 s: the list may not yet show what an earlier run wrote."]
+    assert there.messages == ["Waiting up to 30 s: the list may not yet show what an earlier run wrote."]
     there = scene(ROW, row, runs=Watched(known=made(row)))
     assert len(there.loop.observe_and_plan(ONE, known=made(row)).snapshot.rows) == 2
-    assert (there.clock.seconds, there.told, there.account.listings) == (0, [], 1)
+    assert (there.clock.seconds, there.messages, there.account.listings) == (0, [], 1)
 
 
 def test_a_list_without_a_bucket_that_exists_is_refused_when_the_time_is_over():
@@ -603,11 +603,11 @@ def test_a_saved_plan_continues_its_own_run_that_was_cut_off():
 def test_the_loop_of_the_command_line_has_real_time_and_the_runs_of_its_place(tmp_path):
     account = MemoryAccount.with_buckets({"id": 1, "name": "one"})
     memory = Memory(Folder("runs"), UNKNOWN_USER, tmp_path)
-    told: list[str] = []
+    messages: list[str] = []
     stop = threading.Event()
-    loop = reconciler(account, memory=memory, uid=19, settings=Settings(1, 3), stop=stop, notify=told.append)
+    loop = reconciler(account, memory=memory, uid=19, settings=Settings(1, 3), stop=stop, notify=messages.append)
     assert (loop.account, loop.settings, loop.stop, loop.memory) == (account, Settings(1, 3), stop, memory)
-    assert loop.notify == told.append
+    assert loop.notify == messages.append
     before = datetime.now(UTC)
     assert before <= loop.clock.wall() <= before + timedelta(minutes=1)
     assert loop.runs is not None
