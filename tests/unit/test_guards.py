@@ -137,6 +137,12 @@ def test_content_does_not_matter_if_a_change_keeps_the_bucket() -> None:
         assert plan.notes == ()
 
 
+def test_unread_signs_are_noted_for_every_delete_of_a_plan() -> None:
+    manifest = Manifest((entry("four", labels=["TV"]),), (Removed("one"), Removed("two")), deletes_limit=HUNDRED)
+    plan = planned(manifest, *ROWS, evidence=Evidence({1: None, 2: None}))
+    assert [note.partition(":")[0] for note in plan.notes] == ["one", "two"]
+
+
 def test_a_name_cannot_hide_the_note_that_its_content_list_is_forbidden() -> None:
     row = live(1, "a\u202eb")
     change = Delete(row, "")
@@ -354,6 +360,17 @@ def test_several_other_stacks_are_all_named() -> None:
     assert "is marked as managed by stack a\\u{202e}, tv." in plan.objections[0].diagnostic.detail
 
 
+@pytest.mark.parametrize(("stacks", "named"), [(("tv",), "tv"), (("film", "tv"), None), (("a", "film", "tv"), None)])
+def test_an_objection_names_a_stack_only_if_the_bucket_has_one(stacks: tuple[str, ...], named: str | None) -> None:
+    row = live(1, "one", marks=tuple(f"acrsync:{stack}" for stack in stacks))
+    assert [objection.stack for objection in planned(Manifest((entry("one"),), **OURS), row).objections] == [named]
+
+
+def test_the_line_that_gives_up_a_bucket_shows_its_name_without_escapes() -> None:
+    plan = planned(Manifest((entry("Café"),), **OURS), live(1, "Café", marks=("acrsync:tv",)))
+    assert '`removed: [{name: "Café", forget: true}]`' in the(plan, Guard.TAKEOVER).diagnostic.fix
+
+
 @pytest.mark.parametrize("marks", [(), ("acrsync:radio",), ("acrsync:protected", "acrsync:radio")])
 def test_our_own_bucket_and_an_unowned_one_are_not_takeovers(marks: tuple[str, ...]) -> None:
     row = live(1, "one", marks=marks)
@@ -533,6 +550,21 @@ def test_an_approval_is_for_one_guard_and_one_bucket() -> None:
     assert not plan.can_apply
 
 
+def test_beside_an_existing_approval_an_objection_prints_an_entry() -> None:
+    approvals = (Approval("replace", 2, "OPS-311", Span("radio.yaml", 9, 9)),)
+    manifest = Manifest((entry("one"), entry("two", net_type=2)), approvals=approvals, deletes_limit=HUNDRED)
+    fix = the(planned(manifest, *ROWS), Guard.REPLACE).diagnostic.fix
+    assert fix == (
+        'undo the edit, or approve it by adding to `allow:` in the manifest:\n- {guard: replace, id: 1, reason: "..."}'
+    )
+
+
+def test_an_approval_on_the_command_line_does_not_count_as_an_existing_key() -> None:
+    manifest = Manifest((entry("one"), entry("two", net_type=2)), approvals=(Approval("replace", 2),))
+    fix = the(planned(replace(manifest, deletes_limit=HUNDRED), *ROWS), Guard.REPLACE).diagnostic.fix
+    assert fix.endswith('allow: [{guard: replace, id: 1, reason: "..."}]')
+
+
 def test_an_approval_whose_bucket_is_gone_is_a_warning_never_an_error() -> None:
     span = Span("radio.yaml", 9, 9)
     manifest = Manifest((entry("two"),), approvals=(Approval("replace", 99, "OPS-1", span), Approval("in-use", 2)))
@@ -574,6 +606,14 @@ def test_earlier_diagnostics_are_kept() -> None:
     plan = guarded(plan, Evidence())
     assert [diagnostic.code for diagnostic in plan.diagnostics] == ["E201"]
     assert plan.notes == ("known before",)
+
+
+def test_a_wrong_account_hides_only_the_names_that_it_has() -> None:
+    wanted = Manifest((entry("shared"), replace(entry("lost"), id=9)), account_uid=19)
+    right = planned(wanted, live(1, "mine"), live(23, "shared", uid=20))
+    assert ([found.code for found in right.diagnostics], objections_of(right)) == (["E201", "E208"], [])
+    wrong = planned(wanted, live(23, "shared", uid=20))
+    assert ([found.code for found in wrong.diagnostics], objections_of(wrong)) == (["E201"], [("account", None, "")])
 
 
 def test_one_change_can_meet_several_objections_each_with_its_own_approval() -> None:

@@ -6,12 +6,14 @@ from dataclasses import replace
 
 import pytest
 
+from acrsync.diagnostics import Span
 from acrsync.model import JSON, Desired, Evidence, Live, Manifest, Prune, Removed, Snapshot
 from acrsync.plan.changes import Action, action_of
 from acrsync.plan.document import Plan
 from acrsync.plan.earlier import Earlier, Pending
 from acrsync.plan.guards import guarded
 from acrsync.plan.likeness import is_stored, resembles
+from acrsync.plan.matching import describe
 from acrsync.plan.planner import make_plan
 from report_plans import ENDPOINT, desired, live
 
@@ -174,6 +176,12 @@ def test_a_bucket_that_the_last_run_managed_and_no_entry_names_now_is_an_objecti
     assert f"add `was: {row.name}` to the entry {create.name}, or approve it" in objection.diagnostic.fix
 
 
+def test_a_likely_rename_is_shown_at_the_entry_that_would_be_created() -> None:
+    plan = planned(Manifest((entry("radio"),)), live(5, "moved"), earlier=Earlier(managed={5: "radio"}))
+    (objection,) = plan.objections
+    assert (objection.diagnostic.code, objection.diagnostic.span) == ("E305", desired("radio").span)
+
+
 def test_a_rename_in_the_console_takes_precedence_over_a_similar_name() -> None:
     rows = (live(5, "moved"), live(6, "radio-old", num=3))
     plan = planned(Manifest((entry("radio"),)), *rows, earlier=Earlier(managed={5: "radio"}))
@@ -255,9 +263,38 @@ def test_a_new_bucket_that_an_open_create_may_have_made_is_an_error_with_its_id(
                    earlier=Earlier((pending,)))  # fmt: skip
     assert actions_of(plan) == [("create", "other")], reason
     (error,) = plan.errors
-    assert error.code == "E210"
-    assert "`id: 5`" in error.fix
+    assert (error.code, error.span) == ("E210", desired("radio").span)
+    assert error.detail == (
+        f"An earlier run sent a create for radio, and its outcome is unknown. Bucket {describe(row)} is new since "
+        "then, so it may be the result. A second create would make a second bucket."
+    )
+    assert error.fix == (
+        "write `id: 5` in the entry; or, if it is another bucket, close that run: `acrsync runs close r1 "
+        "--reason TEXT`."
+    )
     assert not plan.can_apply
+
+
+def test_every_open_create_is_looked_for_among_the_new_buckets() -> None:
+    others = (replace(PENDING, name="news", run="r0"), replace(PENDING, action=Action.UPDATE, run="r2"))
+    plan = planned(Manifest((entry("radio"),)), live(5, "ra"), earlier=Earlier((*others, PENDING)))
+    assert ([error.code for error in plan.errors], actions_of(plan)) == (["E210"], [])
+    assert "runs close r1 " in plan.errors[0].fix
+    assert planned(Manifest((entry("radio"),)), live(5, "ra"), earlier=Earlier(others)).errors == ()
+
+
+def test_a_lost_create_without_labels_is_recognized_by_its_mark() -> None:
+    marked = replace(PENDING, marks=("acrsync:s",))
+    plan = planned(Manifest((entry("radio"),), stack="s", ownership=True), live(5, "x", marks=("acrsync:s",)),
+                   earlier=Earlier((marked,)))  # fmt: skip
+    assert [error.code for error in plan.errors] == ["E210"]
+    unlabelled = planned(Manifest((entry("radio"),)), live(5, "x"), earlier=Earlier((PENDING,)))
+    assert (unlabelled.errors, actions_of(unlabelled)) == ((), [("create", "radio")])
+
+
+def test_a_new_bucket_needs_only_one_letter_of_the_name_that_was_sent() -> None:
+    plan = planned(Manifest((entry("radio"),)), live(5, "r"), earlier=Earlier((PENDING,)))
+    assert [error.code for error in plan.errors] == ["E210"]
 
 
 @pytest.mark.parametrize(
@@ -283,8 +320,15 @@ def test_a_bucket_with_an_entry_or_removal_does_not_come_from_an_open_create() -
 def test_if_the_server_stored_another_name_the_message_has_the_id() -> None:
     plan = planned(Manifest((entry("R&B"),)), live(5, "R&amp;B"), earlier=Earlier(aliases={"R&B": (5, "R&amp;B")}))
     (error,) = plan.errors
-    assert (error.code, actions_of(plan)) == ("E210", [])
-    assert "`id: 5`" in error.fix
+    assert (error.code, error.span, actions_of(plan)) == ("E210", desired("R&B").span, [])
+    assert error.detail == (
+        "An earlier run sent the name R&B, and the server stored R&amp;B (id 5). A second create would make a second "
+        "bucket."
+    )
+    assert error.fix == (
+        "write `id: 5` in the entry, with a name that the server keeps, such as `name: R&amp;B`; or delete that bucket "
+        "if it is not wanted."
+    )
 
 
 def test_a_bucket_whose_name_cannot_be_read_is_named_in_the_console() -> None:
@@ -293,7 +337,9 @@ def test_a_bucket_whose_name_cannot_be_read_is_named_in_the_console() -> None:
     (error,) = plan.errors
     assert (error.code, actions_of(plan)) == ("E210", [])
     assert "bucket 5, whose name is empty or unreadable" in error.detail
-    assert error.fix.startswith("give bucket 5 the name radio in the ACRCloud console;")
+    assert error.fix == (
+        "give bucket 5 the name radio in the ACRCloud console; or delete that bucket if it is not wanted."
+    )
 
 
 @pytest.mark.parametrize(("shown", "made"), [("101", []), ("102", [("create", "101")])])
@@ -312,7 +358,33 @@ def test_a_removal_of_an_unknown_name_suggests_a_similar_one() -> None:
     (warning,) = plan.diagnostics
     assert (warning.code, actions_of(plan)) == ("W212", [])
     assert warning.detail.startswith("`removed` has musik, but there is only music (id 5,")
-    assert "write `music`" in warning.fix
+    assert warning.fix == "if you mean that bucket, write `music`; else delete musik from `removed`."
+
+
+def test_each_removal_of_an_unknown_name_is_a_warning_with_its_position() -> None:
+    removed = tuple(Removed(name, span=Span("radio.yaml", line, 3)) for line, name in ((8, "musik"), (9, "newss")))
+    plan = planned(Manifest((replace(entry("one"), was="zero"),), removed), live(5, "music"), live(6, "news"))
+    assert [(found.code, found.span and found.span.line) for found in plan.diagnostics] == [
+        ("W211", 7), ("W212", 8), ("W212", 9)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("names", "suggested"),
+    [
+        (("zebra", "MUSIKBOX"), "MUSIKBOX"),
+        (("musicbox-1", "musikboxx"), "musikboxx"),
+        (("zebra", "musicbox"), "musicbox"),
+        (("zebra", "boxmusik"), None),
+        (("musikb", "zebra"), "musikb"),
+        (("mubox", "zebra"), None),
+    ],
+)
+def test_only_the_most_similar_name_is_suggested(names: tuple[str, ...], suggested: str | None) -> None:
+    rows = tuple(live(number, name) for number, name in enumerate(names, 1))
+    plan = planned(Manifest((), (Removed("musikbox"),)), *rows)
+    expected = [f"if you mean that bucket, write `{suggested}`; else delete musikbox from `removed`."]
+    assert [warning.fix for warning in plan.diagnostics] == (expected if suggested else [])
 
 
 @pytest.mark.parametrize("name", ["music", "news"])

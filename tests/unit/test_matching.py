@@ -361,3 +361,11 @@ def test_a_rename_to_the_name_that_a_refused_rename_keeps_is_refused_too() -> No
     assert f"{describe(THREE)} must be renamed to One, but {describe(ONE)} keeps that name." in [
         diagnostic.detail for diagnostic in matching.diagnostics
     ]
+
+
+def test_a_create_that_looks_like_a_bucket_selected_by_its_id_leaves_that_bucket_alone() -> None:
+    matching = match([wanted("ONE", bucket=7), wanted("one")], [live(7, "ONE")])
+    assert codes(matching) == ["E207"]
+    assert matching.in_question == {7}
+    assert not matching.pairs
+    assert not matching.unmatched

@@ -362,6 +362,13 @@ def test_removed_of_two_namesakes_is_an_error_that_shows_both_and_both_stay() ->
     assert plan.errors[0].span == span
 
 
+def test_namesakes_that_are_removed_by_their_ids_are_deleted_in_the_order_of_the_ids() -> None:
+    rows = tuple(live(number, "one") for number in (3, 2, 1))
+    for ids in permutations((1, 2, 3)):
+        plan = plan_of(rows=rows, removed=tuple(Removed(id=number) for number in ids))
+        assert [change.live.id for change in plan.work if isinstance(change, Delete)] == [1, 2, 3]
+
+
 def test_removed_of_an_ambiguous_bucket_adds_no_message() -> None:
     rows = (live(2, "new"), live(1, "one"))
     plan = plan_of(wanted("new", was="one"), rows=rows, removed=(Removed("one"),))
@@ -542,6 +549,6 @@ def test_a_claimed_create_that_no_list_shows_needs_a_person_and_blocks_nothing_e
     plan = planned(Manifest((wanted("talk"), wanted("news"))), earlier=earlier)
     assert [change.name for change in plan.work] == ["news"]
     (problem,) = plan.errors
-    assert (problem.code, plan.can_apply) == ("E212", True)
+    assert (problem.code, problem.span, plan.can_apply) == ("E212", desired("talk").span, True)
     assert "acrsync runs close r1 --reason 'talk was not created'" in problem.fix
     assert planned(Manifest((wanted("talk"),)), live(20, "talk", **PLACE), earlier=earlier).errors == ()

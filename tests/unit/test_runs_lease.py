@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import count
 
 import pytest
 
+from acrsync.model import Manifest
 from acrsync.plan.changes import Create, Replace
 from acrsync.plan.outcome import Outcome, Status
 from acrsync.runs import LANDING_S, Held, LeaseLost, LostRace
 from acrsync.runs.lease import LeasedRuns
+from acrsync.runs.memory import Holder
 from acrsync.runs.record import Wanted, Who
-from acrsync.runs.store import StoreError
+from acrsync.runs.store import Conflict, StoreError
 from memory_store import MemoryStore
 from report_plans import desired, live, plan_of
 from step_clock import StepClock
@@ -28,16 +32,17 @@ WELL = {"exit_code": 0, "verified": True, "managed": {20: "talk"}}
 class Machine:
     """One machine with a clock of its own."""
 
-    def __init__(self, store, name="one", *, strict=False):
+    def __init__(self, store, name="one", *, strict=False, repository=""):
         self.clock, self.store, self.said = StepClock(), store, []
-        who = Who(user=name, host="host")
+        who = Who(user=name, host="host", repository=repository)
         self.runs = LeasedRuns(store, self.clock, who=who, settle_s=SETTLE_S, ttl_s=TTL_S, strict=strict)
 
     def take(self, lock_timeout_s=300.0):
         return self.runs.wait_until_free(lock_timeout_s=lock_timeout_s, notify=self.said.append)
 
-    def begin(self, rows=(), *, change=CREATE, environment=""):
-        wanted = Wanted(plan_of((change,)), {}, frozenset(row.id for row in rows), environment)
+    def begin(self, rows=(), *, change=CREATE, environment="", **manifest):
+        plan = plan_of((change,), manifest=Manifest(**manifest))
+        wanted = Wanted(plan, {}, frozenset(row.id for row in rows), environment)
         return self.runs.begin(wanted, rows=rows)
 
     def run(self, **what):
@@ -500,3 +505,222 @@ def test_a_dropped_record_is_left_out_of_the_history(one, store):
     store.records.clear()
     store.record_ids = lambda: ids
     assert list(dict(one.runs.history())) == [run.id]
+
+
+# What is kept and said.
+
+
+def test_each_swap_has_a_note_that_names_the_run(one, two, store):
+    run = one.run()
+    run.renew()
+    run.outcome(Outcome(CREATE, Status.FAILED, live=live(20, "talk-1"), wrote=True))
+    run.end(exit_code=6, verified=False, rows=None, managed={})
+    two.take()
+    two.runs.close(run.id, reason="")
+    run_id = run.id
+    assert store.notes == [
+        f"{run_id}: begins",
+        f"{run_id}: continues",
+        f"{run_id}: ends with exit code 6",
+        f"{run_id}: closed by hand",
+    ]
+    other = Machine(store, "three", strict=True)
+    lost = other.run(change=MOVE)
+    hidden = Create(desired("ta\u202elk", region="eu-west-1", type="File"), "")
+    claim(lost, hidden)
+    assert store.notes[-1] == f"{lost.id}: claims ta\\u{{202e}}lk"
+    two.take()
+    two.runs.settle(rows=[MUSIC])
+    assert store.notes[-1] == f"nothing to do: settles {lost.id}"
+
+
+def test_the_holder_is_described_by_its_run_its_user_and_when_it_began(one, two):
+    run = one.run()
+    assert two.runs.peek().holder == Holder(run.id, "one on host", "2026-01-01T00:16:40+00:00", TTL_S)
+    assert (run.where, two.runs.where) == (f"run {run.id} in memory:", "memory:")
+
+
+def test_each_change_of_what_is_waited_for_is_reported_once(one, two):
+    run = one.run()
+    two.take(lock_timeout_s=0)
+    assert two.said == [
+        f"Waiting: run {run.id} of one on host, since 2026-01-01T00:16:40+00:00 holds the account.",
+        "Waiting: an earlier run was cut off. Its last request may still arrive, or the list may lag.",
+    ]
+
+
+def test_the_store_is_read_every_two_seconds_and_once_more_at_the_end(one, two):
+    one.run().outcome(CREATED)
+    one.renew()
+    two.runs.ttl_s = 1
+    two.clock.seconds += 0.5
+    two.take()
+    assert two.clock.waited == [2.0] * 30
+    assert two.said == two.said[:1]
+
+
+def test_an_interrupt_ends_the_wait_for_another_run(one, two):
+    one.run()
+    two.clock.wait = lambda seconds: False
+    with pytest.raises(KeyboardInterrupt):
+        two.take()
+
+
+def test_the_wait_starts_again_with_each_sign_of_life_until_the_timeout(one, two):
+    run = one.run()
+    renewals = [40.0, 80.0]
+
+    def sometimes():
+        if renewals and sum(two.clock.waited) >= renewals[0]:
+            renewals.pop(0)
+            run.renew()
+
+    two.clock.when_waiting = sometimes
+    two.take(lock_timeout_s=81)
+    assert sum(two.clock.waited) == pytest.approx(80 + TTL_S + LANDING_S + SETTLE_S)
+
+
+def test_a_run_that_just_ended_is_no_reason_to_give_up(one, two):
+    run = one.run()
+    run.outcome(CREATED)
+    two.clock.when_waiting = lambda: run.end(rows=[TALK], **WELL) if two.clock.waited == [2.0] else None
+    assert two.take(lock_timeout_s=0).holder is None
+
+
+def test_requests_in_flight_need_not_be_waited_for(one, two):
+    one.run()
+    two.runs.wait_until_free(lock_timeout_s=0, notify=two.said.append, in_flight=False)
+    assert sum(two.clock.waited) == TTL_S
+
+
+def test_a_run_knows_its_own_lines_also_those_that_are_not_stored(one, store):
+    run = one.run()
+    run.outcome(CREATED)
+    assert [line["event"] for line in run.lines] == ["run", "intent", "outcome"]
+    (stored,) = json.loads(store.stored.data)["runs"]
+    assert [line["event"] for line in stored["lines"]] == ["run", "intent"]
+    run.end(rows=[TALK], **WELL)
+    assert [line["event"] for line in run.lines] == ["run", "intent", "outcome", "end"]
+
+
+def test_a_claim_is_recorded_with_all_that_is_sent(store, strict):
+    run = strict.run()
+    run.intent("create", CREATE, attrs={"name": "talk", "labels": ["TV"]}, marks=("acrsync:radio",))
+    (_, line) = run.lines
+    assert (line["event"], line["verb"], line["claim"]) == ("intent", "create", True)
+    assert (line["attrs"], line["marks"]) == ({"name": "talk", "labels": ["TV"]}, ["acrsync:radio"])
+    assert json.loads(store.stored.data)["runs"][0]["lines"] == list(run.lines)
+
+
+def test_only_a_strict_run_claims_and_only_creates(store, one, strict):
+    run = one.run()
+    swaps = store.swaps
+    claim(run)
+    assert store.swaps == swaps
+    run.end(rows=[], **WELL)
+    run = strict.run()
+    swaps = store.swaps
+    run.intent("delete", MOVE, attrs={}, marks=())
+    assert store.swaps == swaps
+
+
+def test_a_run_that_is_overtaken_reports_what_it_did_not_do(one, two):
+    run = one.run()
+    two.run()
+    one.clock.seconds += TTL_S
+    with pytest.raises(LeaseLost) as caught:
+        run.before_write()
+    found = caught.value.diagnostic
+    assert (found.code, found.detail) == ("E076", "The write was not sent: another run has taken over.")
+    assert found.fix == "run apply again."
+    with pytest.raises(LeaseLost) as caught:
+        run.end(rows=None, **WELL)
+    assert caught.value.diagnostic.detail == "The end of this run cannot be recorded: another run has taken over."
+    assert one.clock.tasks == []
+
+
+def test_a_lease_that_cannot_be_renewed_reports_why(one, store):
+    run = one.run()
+    one.clock.seconds += TTL_S
+    asked = count(1)
+    store.trouble = lambda: "before" if next(asked) else ""
+    with pytest.raises(LeaseLost) as caught:
+        run.before_write()
+    assert caught.value.diagnostic.detail == (
+        "The write was not sent: the run store could not be reached in time."
+    )  # fmt: skip
+    assert next(asked) == 3 * 3 + 1, "three renewals with three attempts"
+
+
+@pytest.mark.parametrize(("fix", "shown"), [("", "run again."), ("allow pushes.", "allow pushes.")])
+def test_a_store_that_refuses_without_a_reason_is_reported(one, store, fix, shown):
+    tries = []
+
+    def refuses(data, *, expected, note, records):
+        tries.append(expected)
+        raise Conflict("E073", "Refused.", fix=fix)
+
+    store.swap = refuses
+    with pytest.raises(StoreError) as caught:
+        one.run()
+    found = caught.value.diagnostic
+    assert (found.code, found.fix, tries) == ("E071", shown, [None] * 3)
+    assert found.detail == "Refused. It refused 3 times, although no other run changed it."
+
+
+def test_a_store_that_does_not_answer_is_reported_after_three_attempts(one, store):
+    attempts = count(1)
+    store.trouble = lambda: "before" if next(attempts) else ""
+    with pytest.raises(StoreError) as caught:
+        one.run()
+    assert (caught.value.diagnostic.code, next(attempts)) == ("E074", 3 + 1)
+
+
+def test_a_damaged_object_or_record_is_named(one, store):
+    run = one.run()
+    run.outcome(CREATED)
+    run.end(rows=[TALK], **WELL)
+    (run_id,) = store.records
+    store.records[run_id] = b"damage\n"
+    with pytest.raises(StoreError) as caught:
+        dict(one.runs.history())
+    assert caught.value.diagnostic.code == "E072"
+    assert re.fullmatch(
+        rf"memory:: run {run_id}: .+\. It may record a create that must not be sent again\.",
+        caught.value.diagnostic.detail,
+    )
+    assert caught.value.diagnostic.fix == "restore an older version of it."
+
+
+def test_an_object_names_what_is_missing(one, store):
+    store.swap(b'{"format_version": "1.0"}', expected=None, note="damage")
+    with pytest.raises(StoreError) as caught:
+        one.take()
+    assert caught.value.diagnostic.detail == (
+        "memory:: 'holder'. It may record a create that must not be sent again."
+    )  # fmt: skip
+
+
+def test_managed_buckets_are_kept_for_each_repository_and_manifest(store):
+    for repository, files in (("h/radio", ("a.yaml",)), ("h/tv", ("a.yaml",)), ("h/tv", ("b.yaml",))):
+        machine = Machine(store, repository=repository)
+        machine.clock.seconds += 100_000 * (1 + store.swaps)
+        machine.take()
+        run = machine.begin(files=files)
+        run.outcome(CREATED)
+        run.end(rows=[TALK], **WELL)
+    assert [(run.who.repository, run.header["files"]) for run in machine.runs.peek().runs] == [
+        ("h/radio", ["a.yaml"]), ("h/tv", ["a.yaml"]), ("h/tv", ["b.yaml"])
+    ]  # fmt: skip
+
+
+def test_a_run_that_managed_nothing_is_dropped_after_a_day(one, store):
+    kept = []
+    for seconds in (86_000, 1_000, 0):
+        run = one.run()
+        run.outcome(CREATED)
+        run.end(exit_code=1, verified=False, rows=[TALK], managed={})
+        kept.append(len(json.loads(store.stored.data)["runs"]))
+        one.clock.seconds += seconds
+    assert kept == [1, 2, 2]
+    assert run.id in [left["id"] for left in json.loads(store.stored.data)["runs"]]

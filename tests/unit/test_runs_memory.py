@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from acrsync.diagnostics import AcrsyncError
+from acrsync.model import Manifest
 from acrsync.plan.changes import Action, Create, Delete, Replace, Update
 from acrsync.plan.earlier import Unsettled
 from acrsync.plan.outcome import Outcome, Status
-from acrsync.runs.memory import Known, manifest_key, past_run, reduced
+from acrsync.runs.memory import Holder, Known, key_of_manifest, manifest_key, past_run, reduced
 from acrsync.runs.record import (
     Wanted,
     Who,
@@ -113,7 +114,7 @@ def test_a_bucket_stored_under_another_name_is_closed_if_it_is_gone_or_has_the_r
         assert earlier.aliases == {change.name: (bucket_id, outcome.live.name)}
 
 
-@pytest.mark.parametrize("stored", ["ta", "TALK!", "talk (2)", "t&#97;lk", "tálk"])
+@pytest.mark.parametrize("stored", ["t", "ta", "TALK!", "talk (2)", "t&#97;lk", "tálk"])
 def test_a_new_bucket_that_a_lost_create_may_have_made_is_its_alias(stored):
     found = known(CREATE, outcomes=[LOST_ANSWER]).earlier([live(20, stored)])
     assert found.aliases == {"talk": (20, stored)}
@@ -167,6 +168,11 @@ def test_a_lost_bucket_that_a_later_run_created_is_settled_even_with_other_label
     assert after(lines_of(MOVE), [again], done=done).closed
 
 
+def test_a_run_that_a_list_settles_is_closed_without_a_reason():
+    (*_, closing) = Known((past_run(lines_of(CREATE)),)).settled([TALK], by="r2", now=NOW)["r1"]
+    assert (closing["event"], closing["by"], closing["reason"]) == ("closed", "r2", "")
+
+
 def test_a_run_does_not_settle_itself():
     assert known(CREATE).settled([TALK], by="r1", now=NOW) == {}
 
@@ -182,7 +188,27 @@ def test_a_list_must_show_what_was_written_last():
     assert not now.shown_by([TALK, NEWS, MOVED], now=NOW)
     assert not now.shown_by([*whole, MUSIC], now=NOW)
     assert now.unlisted([TALK], now=NOW) == (21, 8), "not what was deleted"
-    assert now.unlisted([TALK], now=NOW + timedelta(days=2)) == ()
+    assert now.unlisted([TALK], now=NOW + timedelta(days=1, microseconds=-1)) == (21, 8)
+    assert now.unlisted([TALK], now=NOW + timedelta(days=1)) == ()
+    assert now.shown_by([], now=NOW + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "changed"),
+    [
+        (Outcome(DELETE, Status.DELETED, wrote=True), {8: None}),
+        (Outcome(DELETE, Status.DELETED), {}),
+        (Outcome(DELETE, Status.ALREADY), {}),
+        (Outcome(DELETE, Status.FAILED, wrote=True), {}),
+        (Outcome(MOVE, Status.FAILED, wrote=True), {}),
+        (Outcome(MOVE, Status.FAILED, live=MOVED, wrote=True), {7: None, 21: "music"}),
+        (Outcome(RENAME, Status.UPDATED, live=live(8, "newer"), wrote=True), {8: "newer"}),
+        (Outcome(RENAME, Status.ALREADY, live=live(8, "newer")), {}),
+        (Outcome(RENAME, Status.FAILED, wrote=True), {}),
+    ],
+)
+def test_a_run_changed_only_buckets_that_it_wrote_to(outcome, changed):
+    assert past_run(lines_of(outcome.change, outcomes=[outcome])).changed == changed
 
 
 def test_the_later_of_two_runs_decides_what_a_list_must_show():
@@ -195,15 +221,26 @@ def test_the_later_of_two_runs_decides_what_a_list_must_show():
 def test_a_reduced_run_keeps_required_ids_and_managed_buckets():
     lines = (*lines_of(CREATE)[:1], end_line(**{**END, "changed": {20: "talk", 8: None}, "managed": {20: "talk"}}))
     small = reduced((*lines, closed_line(by="r1", reason="", now=NOW)), managed=True)
-    assert "plan" not in small[0]
+    assert not {"plan", "listed"} & set(small[0])
     run = past_run(decoded(encoded(small)))
     assert (run.changed, run.managed, run.done) == ({20: "talk", 8: None}, {20: "talk"}, True)
 
 
+def test_an_older_reduced_run_keeps_required_ids_only():
+    lines = (*lines_of(CREATE)[:1], end_line(**{**END, "changed": {20: "talk"}, "managed": {20: "talk"}}))
+    run = past_run(decoded(encoded(reduced(lines, managed=False))))
+    assert (run.changed, run.managed) == ({20: "talk"}, {})
+
+
 def test_only_an_unfinished_run_can_be_named():
     assert known(CREATE).unfinished_run("r1").id == "r1"
-    with pytest.raises(AcrsyncError, match="r1"):
-        known(CREATE).unfinished_run("other")
+    with pytest.raises(AcrsyncError) as caught:
+        known(CREATE).unfinished_run("other\u202e")
+    found = caught.value.diagnostic
+    assert (found.code, found.fix) == ("E079", "`acrsync runs` lists them all.")
+    assert found.detail == "other\\u{202e} is not an unfinished run. Unfinished runs: r1."
+    with pytest.raises(AcrsyncError, match=r"Unfinished runs: none\."):
+        Known().unfinished_run("r1")
 
 
 @pytest.mark.parametrize(
@@ -321,12 +358,54 @@ def test_the_last_verified_run_is_of_the_same_repository_and_manifest():
     assert Known(runs).last_verified(repository="h/none", manifest=key) is None
 
 
+def test_a_run_whose_only_open_bucket_is_managed_now_causes_no_hint():
+    stored = lines_of(CREATE, outcomes=[OTHER_NAME], ends=True)
+    both = lines_of(CREATE, MOVE, outcomes=[OTHER_NAME], ends=True)
+    later = ({**lines_of()[0], "id": "r2"}, end_line(**{**END, "verified": True, "managed": {20: "talk-1"}}))
+    other = ({**lines_of()[0], "id": "r2"}, end_line(**{**END, "verified": True, "managed": {21: "talk-1"}}))
+
+    def hinted(*runs):
+        return [hint.code for hint in Known(tuple(map(past_run, runs))).hints]
+
+    assert hinted(stored) == hinted(stored, other) == ["H511"]
+    assert hinted(stored, later) == []
+    assert hinted(both, later) == ["H511"]
+    cut_off = lines_of(CREATE, outcomes=[Outcome(CREATE, Status.SKIPPED)])
+    assert hinted(cut_off, later) == ["H511"], "nothing is open, so nothing is managed"
+
+
+def test_a_manifest_is_identified_by_its_environment_and_its_stack_or_else_its_files():
+    of_stack = Manifest(stack="radio", environment="test", files=("a.yaml", "b.yaml"))
+    assert key_of_manifest(of_stack) == ("test", "stack", "radio")
+    of_files = Manifest(files=("a.yaml", "b.yaml"))
+    assert key_of_manifest(of_files) == ("", "files", "a.yaml", "b.yaml")
+    assert key_of_manifest(Manifest(stack="radio")) == ("", "stack", "radio")
+    lines = lines_of(CREATE)
+    for manifest in (of_stack, of_files):
+        written = {"stack": manifest.stack, "environment": manifest.environment, "files": list(manifest.files)}
+        assert past_run(({**lines[0], **written}, *lines[1:])).manifest == key_of_manifest(manifest)
+    before_stacks = {key: value for key, value in lines[0].items() if key not in ("stack", "environment", "files")}
+    assert past_run((before_stacks, *lines[1:])).manifest == ("", "files")
+
+
+def test_only_runs_of_the_account_count_and_those_that_did_not_know_it():
+    lines = lines_of(CREATE)
+    held = Holder("r9", "someone", "now", 60)
+    runs = tuple(past_run(({**lines[0], "id": str(uid), "uid": uid}, *lines[1:])) for uid in (19, 20, None))
+    of_account = Known(runs, held).of_account(19)
+    assert ([run.id for run in of_account.runs], of_account.holder) == (["19", "None"], held)
+    assert Known(runs).of_account(None).runs == runs
+
+
 def test_open_changes_are_named_except_for_runs_of_the_same_plan():
     lines = lines_of(CREATE)
     of_plan = past_run(({**lines[0], "plan": {"digest": "sha256:1"}}, *lines[1:]))
     assert Known((of_plan,)).unsettled() == (Unsettled("r1", Action.CREATE, "talk"),)
     assert Known((of_plan,)).unsettled(except_digest="sha256:2") == (Unsettled("r1", Action.CREATE, "talk"),)
     assert Known((of_plan,)).unsettled(except_digest="sha256:1") == ()
+    no_plan = {key: value for key, value in lines[0].items() if key != "plan"}
+    assert len(Known((past_run((no_plan, *lines[1:])),)).unsettled(except_digest="sha256:1")) == 1
+    assert known(RENAME).unsettled() == (Unsettled("r1", Action.RENAME, "newer", 8),)
 
 
 @pytest.mark.parametrize("keys", [("name",), ("name", "type"), ("name", "region", "type")])

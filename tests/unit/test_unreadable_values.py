@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from acrsync.bucket import decode
-from acrsync.diagnostics import Severity
+from acrsync.diagnostics import Severity, Span
 from acrsync.model import JSON, Desired, Evidence, Live, Manifest, Prune, Removed, Snapshot
 from acrsync.plan.changes import Action, Create, Delete, Keep, Kept, Update, action_of
 from acrsync.plan.codec import At
@@ -119,6 +119,7 @@ def test_long_values_are_shortened_and_hidden_characters_are_escaped() -> None:
 
 # One of which it cannot be read what it is.
 
+LINE = Span("radio.yaml", 9, 3)
 NAMELESS, PLACELESS, ONE = read(3, name=None), read(2, name="two", region=None), read(1, name="one")
 
 
@@ -154,15 +155,16 @@ def test_an_entry_for_an_unreadable_bucket_is_an_error_only_for_that_entry(entry
         "Bucket two (id 2, region unknown, File, 0 items, created 2020-07-16 11:09:20): `region` is null, which "
         "acrsync cannot read. A write could destroy it, so the bucket is left alone."
     )
+    assert error.fix == "correct it in the ACRCloud console."
     assert plan.can_apply
     assert plan.exit_code(detailed=True) is ExitCode.FAILED
     assert "1 error. Nothing is done to a bucket that cannot be read." in plan_text(plan, style=PLAIN)
 
 
 def test_a_removal_of_an_unreadable_bucket_is_an_error_only_for_that_removal() -> None:
-    plan = planned(Manifest((), (Removed("two"), Removed("one"))), NAMELESS, PLACELESS, ONE)
+    plan = planned(Manifest((), (Removed("two", span=LINE), Removed("one"))), NAMELESS, PLACELESS, ONE)
     assert actions_of(plan) == [("delete", "one")]
-    assert [error.code for error in plan.errors] == ["E211"]
+    assert [(error.code, error.span) for error in plan.errors] == [("E211", LINE)]
 
 
 def test_with_errors_and_no_changes_the_report_does_not_say_in_sync() -> None:
@@ -216,6 +218,19 @@ def test_changes_that_do_not_need_the_unreadable_value_continue() -> None:
     assert kept(planned(Manifest(), ODD)) == {12: Kept.UNMANAGED}
 
 
+def test_a_mark_is_written_beside_another_value_that_cannot_be_read() -> None:
+    odd = read(12, name="odd", metadata_template=["a"])
+    plan = planned(Manifest((entry("odd"),), stack="s", ownership=True), odd)
+    assert (actions_of(plan), plan.diagnostics) == ([("update", "odd")], ())
+
+
+def test_an_unreadable_bucket_of_another_account_is_only_foreign() -> None:
+    theirs = read(4, name=None, uid=20)
+    plan = planned(Manifest((replace(entry("new"), id=4),), account_uid=19), theirs, ONE)
+    assert [(keep.live.id, keep.kept) for keep in plan.kept] == [(4, Kept.FOREIGN), (1, Kept.UNMANAGED)]
+    assert [error.code for error in plan.errors] == ["E201"]
+
+
 @pytest.mark.parametrize("value", [{"labels": {"0": "acrsync:s"}}, {"metadata_template": ["a"]}, {"net_type": None}])
 @pytest.mark.parametrize("prune", [Prune.ACCOUNT, Prune.STACK])
 def test_a_bucket_with_a_value_that_cannot_be_read_is_never_pruned(value: dict[str, JSON], prune: Prune) -> None:
@@ -225,8 +240,9 @@ def test_a_bucket_with_a_value_that_cannot_be_read_is_never_pruned(value: dict[s
 
 
 def test_a_bucket_whose_marks_cannot_be_read_is_not_removed() -> None:
-    plan = planned(Manifest((), (Removed("odd"), Removed("one"))), ODD, ONE)
-    assert (actions_of(plan), [error.code for error in plan.errors]) == ([("delete", "one")], ["E211"])
+    plan = planned(Manifest((), (Removed("odd", span=LINE), Removed("one"))), ODD, ONE)
+    assert actions_of(plan) == [("delete", "one")]
+    assert [(error.code, error.span) for error in plan.errors] == [("E211", LINE)]
     forgotten = planned(Manifest((), (Removed("odd", forget=True),), stack="s", ownership=True), ODD)
     assert (actions_of(forgotten), [error.code for error in forgotten.errors]) == ([], ["E211"])
 
