@@ -6,6 +6,7 @@ than people write them: Persian has one after letters that never join. The rules
 not refuse or change a word. Two names that differ only in such characters are equal for `lookalike`.
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -38,6 +39,11 @@ _CURSIVE = ("ADLAM", "ARABIC", "CHORASMIAN", "HANIFI", "MANDAIC", "MANICHAEAN", 
             "PSALTER", "SOGDIAN", "SYRIAC")  # fmt: skip
 
 
+# A text that every YAML reader reads as it is: it begins with a letter, and does not mean true, false or null.
+_PLAIN = re.compile(
+    r"(?!(?:y|n|yes|no|on|off|true|false|null|inf|nan)\Z)[^\W\d_](?:[\w ./&;()+!?'-]*[\w./&;()+!?'-])?", re.IGNORECASE
+)
+
 # Source: actions/runner, ActionCommand: `::` is a command also after leading space, `##[` anywhere in a line.
 _BRACKET_COMMAND = re.compile(r"#(?=#(?:vso|teamcity)?\[)")
 _COLON_COMMAND = re.compile(r"^([^\S\n]*):(?=:)", re.MULTILINE)
@@ -59,6 +65,14 @@ def visible(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(_escaped(character) if hidden else character for character, hidden in characters(text))
+
+
+def pasteable(text: str) -> str:
+    """Return a text as a value to paste into a manifest: in quotes if it needs them, with hidden characters escaped."""
+    if _PLAIN.fullmatch(text) and visible(text) == text:
+        return text
+    inside = (json.dumps(character, ensure_ascii=hidden)[1:-1] for character, hidden in characters(text))
+    return f'"{"".join(inside)}"'
 
 
 def without_login(text: str) -> str:

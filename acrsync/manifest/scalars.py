@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from acrsync.frozen import frozen
 from acrsync.model import JSON
-from acrsync.visible import characters
+from acrsync.visible import characters, visible
 
 
 @frozen
@@ -108,7 +108,7 @@ def written(text: str) -> str:
     Hidden characters are escaped, so that a reviewer sees them.
     """
     ordinary = all(character.isalnum() or character in " _-./" for character in text)
-    if ordinary and text[:1].isalpha() and not text.endswith(" ") and plain(text) == text:
+    if ordinary and visible(text) == text and text[:1].isalpha() and not text.endswith(" ") and plain(text) == text:
         return text
     inside = (
         _escaped(character) if hidden else _SHORT.get(character, character) for character, hidden in characters(text)

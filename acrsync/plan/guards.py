@@ -21,7 +21,7 @@ from acrsync.plan.likeness import shares_values
 from acrsync.plan.matching import describe
 from acrsync.plan.ownership import is_shared, prunable
 from acrsync.plan.renames import Likely, likely_renames
-from acrsync.visible import visible
+from acrsync.visible import pasteable, visible
 
 
 class Guard(StrEnum):
@@ -263,7 +263,7 @@ def _rename_like(plan: Plan) -> Iterator[Objection]:
                 f"Bucket {describe(live)} would be deleted and {visible(twin.name)} created with the same region, "
                 "type and labels or template: this looks like a rename, which keeps the id and the content."
             )
-            fix = f"add `was: {visible(live.name)}` to the entry {visible(twin.name)}"
+            fix = f"add `was: {pasteable(live.name)}` to the entry {visible(twin.name)}"
             if plan.manifest.removes(live):
                 fix += f" and remove {visible(live.name)} from `removed`"
             yield _objection(Guard.RENAME_LIKE, "E305", detail, fix=fix, live=live, span=twin.desired.span)
@@ -293,7 +293,7 @@ def _as_rename(plan: Plan, found: Likely) -> tuple[str, str]:
         "the id and the content."
     )
     alone = sum(other.name == live.name for other in plan.lives) == 1
-    line = f"was: {visible(live.name)}" if alone else f"id: {live.id}"
+    line = f"was: {pasteable(live.name)}" if alone else f"id: {live.id}"
     return detail, f"add `{line}` to the entry {name}"
 
 

@@ -14,7 +14,7 @@ from acrsync.bucket import items_of
 from acrsync.diagnostics import Diagnostic, Span, error
 from acrsync.frozen import frozen
 from acrsync.model import Desired, Live
-from acrsync.visible import lookalike, visible
+from acrsync.visible import lookalike, pasteable, visible
 
 
 @frozen
@@ -75,7 +75,7 @@ def _finds_nothing(entry: Desired, was: str) -> Diagnostic:
     detail = (
         f"No bucket is named {visible(was)} or {visible(entry.name)}, so {visible(entry.name)} would be created, empty."
     )
-    fix = f"correct `was: {visible(was)}` to rename a bucket, or remove it to create one."
+    fix = f"correct `was: {pasteable(was)}` to rename a bucket, or remove it to create one."
     return error("W211", detail, fix=fix, span=entry.span)
 
 
@@ -190,11 +190,11 @@ class _Matcher:
             f"`was` says that {visible(entry.name)} was named {visible(old.name)}, but both exist: {describe(old)} and "
             f"{', '.join(map(describe, new))}. acrsync cannot know which one you mean."
         )
-        fix = f"remove `was: {visible(old.name)}`; or write `id: {old.id}`, and rename or delete the other one."
+        fix = f"remove `was: {pasteable(old.name)}`; or write `id: {old.id}`, and rename or delete the other one."
         self.refuse(entry, error("E206", detail, fix=fix, span=entry.span), [old, *new])
 
     def hint(self, entry: Desired, why: str) -> None:
-        fix = f"remove `was: {visible(str(entry.was))}`."
+        fix = f"remove `was: {pasteable(str(entry.was))}`."
         self.diagnostics.append(error("H201", why, fix=fix, span=entry.span))
 
     def ambiguous(self, entry: Desired, name: str, rows: Sequence[Live]) -> Diagnostic:
@@ -226,7 +226,7 @@ class _Matcher:
             f"No bucket is named {visible(entry.name)}, but {describe(row)} exists. The names differ only in case, "
             "space or Unicode form."
         )
-        fix = f"write the existing name, or add `was: {visible(row.name)}` to rename that bucket."
+        fix = f"write the existing name, or add `was: {pasteable(row.name)}` to rename that bucket."
         return error("E207", detail, fix=fix, span=entry.span)
 
     def of_another_account(self, entry: Desired) -> Diagnostic:

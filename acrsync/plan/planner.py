@@ -48,7 +48,7 @@ from acrsync.plan.likeness import resembles, same_place
 from acrsync.plan.matching import cannot_be_read, describe, match, several_named
 from acrsync.plan.order import waves
 from acrsync.plan.ownership import account_uid, is_explained, is_own, prunable, wanted_marks
-from acrsync.visible import lookalike, visible
+from acrsync.visible import lookalike, pasteable, visible
 
 
 @dataclass(slots=True)
@@ -176,7 +176,7 @@ def naming(bucket_id: int, name: str, *, wanted: str) -> str:
     delete = "delete that bucket if it is not wanted."
     if not name:
         return f"give bucket {bucket_id} the name {visible(wanted)} in the ACRCloud console; or {delete}"
-    kept = f"with a name that the server keeps, such as `name: {visible(name)}`"
+    kept = f"with a name that the server keeps, such as `name: {pasteable(name)}`"
     return f"write `id: {bucket_id}` in the entry, {kept}; or {delete}"
 
 
@@ -250,7 +250,9 @@ def _nearest(name: str, rows: Sequence[Live]) -> Live | None:
 
 def _none_named(removed: Removed, near: Live) -> Diagnostic:
     detail = f"`removed` has {visible(removed.name)}, but there is only {describe(near)}. Nothing is removed."
-    fix = f"if you mean that bucket, write `{visible(near.name)}`; else delete {visible(removed.name)} from `removed`."
+    fix = (
+        f"if you mean that bucket, write `{pasteable(near.name)}`; else delete {visible(removed.name)} from `removed`."
+    )
     return error("W212", detail, fix=fix, span=removed.span)
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from acrsync.manifest import load_texts
 from acrsync.manifest.scalars import flow, written
 from acrsync.manifest.tree import FASTEST, read
-from acrsync.visible import characters, cleaned, lookalike, visible
+from acrsync.visible import characters, cleaned, lookalike, pasteable, visible
 
 PIECES = [
     *("a", "B", " ", "ß", "1", "#", "é", "e\u0301", "ر", "م", "ه", "۱", "\u064e", "क", "्", "ി", "ന", "ක", "্", "র"),
@@ -109,13 +109,17 @@ def test_cleaning_and_showing_are_idempotent(word):
     assert lookalike(lookalike(word)) == lookalike(word)
 
 
+@example("\u1160")
+@example("new ")
+@example("yes")
+@example("#1: a")
 @given(words)
 def test_written_text_is_read_back_and_shows_all_characters(word):
-    text = written(word)
-    assert visible(text) == text
-    for loader in (FASTEST, yaml.BaseLoader):
-        tree = read(f"a: {text}", "f", loader=loader)
-        assert (tree.data, tree.problems) == ({"a": word}, ())
+    for text in (written(word), pasteable(word)):
+        assert visible(text) == text
+        for loader in (FASTEST, yaml.BaseLoader):
+            tree = read(f"a: {text}", "f", loader=loader)
+            assert (tree.data, tree.problems) == ({"a": word}, ())
 
 
 json_texts = st.lists(

@@ -369,3 +369,12 @@ def test_a_create_that_looks_like_a_bucket_selected_by_its_id_leaves_that_bucket
     assert matching.in_question == {7}
     assert not matching.pairs
     assert not matching.unmatched
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [("Two words", "Two words"), ("new ", '"new "'), ("#1", '"#1"'), ("YES", '"YES"'), ("a: b", '"a: b"')],
+)
+def test_a_name_in_a_fix_line_is_in_quotes_if_yaml_needs_them(name: str, shown: str) -> None:
+    _, text = the_error([wanted(name.swapcase() + " ")], [live(1, name)])
+    assert f"or add `was: {shown}` to rename that bucket." in text
