@@ -282,6 +282,20 @@ def test_a_change_that_reuses_a_deleted_name_comes_after_the_delete() -> None:
     assert [change.needs for change in plan.work if isinstance(change, Update)] == [(), (1,)]
 
 
+def test_chains_whose_names_rise_and_fall_share_their_waves() -> None:
+    rows = tuple(live(number, name) for number, name in enumerate(["a", "b", "c", "z3", "z2", "z1"], 1))
+    ends = ("b", "c", "d", "z2", "z1", "z0")
+    plan = plan_of(*(wanted(name, bucket=number) for number, name in enumerate(ends, 1)), rows=rows)
+    assert waves(plan) == [["c -> d", "z1 -> z0"], ["b -> c", "z2 -> z1"], ["a -> b", "z3 -> z2"]]
+
+
+def test_every_rename_of_a_chain_that_ends_with_a_delete_comes_after_it() -> None:
+    rows = (live(1, "a"), live(2, "b"), live(3, "c"), live(4, "göne"))
+    entries = [wanted("b", bucket=1), wanted("c", bucket=2), wanted("gone", bucket=3)]
+    plan = plan_of(*entries, rows=rows, removed=(Removed(id=4),))
+    assert waves(plan) == [["göne"], ["c -> gone"], ["b -> c"], ["a -> b"]]
+
+
 def test_a_long_chain_of_renames_is_put_in_order() -> None:
     """Longer than Python's stack is deep, and as quick as a chain can be shown."""
     rows = tuple(live(number, f"b{number}") for number in range(1, 1201))

@@ -616,3 +616,19 @@ def test_the_loop_of_the_command_line_has_real_time_and_the_runs_of_its_place(tm
     assert (plain.runs, plain.memory, plain.stop.is_set()) == (None, None, False)
     stop.set()
     assert loop.clock.wait(60) is False
+
+
+def test_a_plan_takes_earlier_runs_into_account():
+    stored = live(9, "talk-1")
+    outcome = Outcome(CREATE, Status.FAILED, live=stored, wrote=True)
+    there = scene(ROW, stored, runs=Watched(known=known_of(CREATE, outcomes=[outcome], ends=True)))
+    seen = there.loop.observe_and_plan(Manifest((desired("talk", **PLACE),)))
+    assert (seen.plan.work, [found.code for found in seen.plan.errors]) == ((), ["E210"])
+
+
+def test_a_plan_objects_to_a_rename_of_what_the_last_run_managed():
+    header = {**run_line("r1", Wanted(plan_of(()), {}, frozenset()), Who(), now=NOW), "uid": 19}
+    end = end_line(exit_code=0, verified=True, left=0, changed={}, managed={1: "one"}, now=NOW)
+    there = scene(ROW, runs=Watched(known=Known((past_run((header, end)),))))
+    plan = there.loop.observe_and_plan(Manifest((desired("other", **PLACE),))).plan
+    assert [objection.guard for objection in plan.objections] == ["rename-like"]

@@ -367,6 +367,7 @@ def test_a_run_can_be_closed_manually(one, two, store):
     two.runs.close(run.id, reason="seen to by hand")
     assert two.runs.peek().unfinished == ()
     assert json.loads(store.records[run.id].splitlines()[-1])["reason"] == "seen to by hand"
+    assert json.loads(store.records[run.id].splitlines()[-1])["by"] == "two on host"
 
 
 def test_history_includes_runs_that_the_object_no_longer_holds(one, store):
