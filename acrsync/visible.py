@@ -6,7 +6,6 @@ than people write them: Persian has one after letters that never join. The rules
 not refuse or change a word. Two names that differ only in such characters are equal for `lookalike`.
 """
 
-import json
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -38,6 +37,8 @@ _TAGGED_FLAG = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a
 _CURSIVE = ("ADLAM", "ARABIC", "CHORASMIAN", "HANIFI", "MANDAIC", "MANICHAEAN", "MONGOLIAN", "NKO", "OLD", "PHAGS-PA",
             "PSALTER", "SOGDIAN", "SYRIAC")  # fmt: skip
 
+
+_SHORT = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}  # escapes of YAML
 
 # A text that every YAML reader reads as it is: it begins with a letter, and does not mean true, false or null.
 _PLAIN = re.compile(
@@ -71,8 +72,24 @@ def pasteable(text: str) -> str:
     """Return a text as a value to paste into a manifest: in quotes if it needs them, with hidden characters escaped."""
     if _PLAIN.fullmatch(text) and visible(text) == text:
         return text
-    inside = (json.dumps(character, ensure_ascii=hidden)[1:-1] for character, hidden in characters(text))
+    return in_quotes(text)
+
+
+def in_quotes(text: str) -> str:
+    """Return a text in double quotes as YAML reads it, with hidden characters escaped."""
+    inside = (
+        _yaml_escape(character) if hidden else _SHORT.get(character, character)
+        for character, hidden in characters(text)
+    )
     return f'"{"".join(inside)}"'
+
+
+def _yaml_escape(character: str) -> str:
+    if character in _SHORT:
+        return _SHORT[character]
+    code = f"{ord(character):X}"
+    letter, width = next((letter, width) for letter, width in (("x", 2), ("u", 4), ("U", 8)) if len(code) <= width)
+    return f"\\{letter}{code.zfill(width)}"
 
 
 def without_login(text: str) -> str:

@@ -29,6 +29,7 @@ from acrsync.apply.comparing import (
     lost_values,
     read_back_mismatch,
     shows,
+    shows_before,
     stale,
 )
 from acrsync.apply.gate import Gate
@@ -219,7 +220,7 @@ class Attempt:
         if shown is not None:
             if shows(shown, attrs, marks):
                 return shown
-            if shows(shown, {key: fresh.attrs.get(key) for key in attrs}, fresh.marks):
+            if shows_before(shown, fresh, attrs):
                 raise refusal
         refusal.may_have_acted = True
         raise refusal
@@ -242,7 +243,7 @@ class Attempt:
         live = answer
         if differences(live, wanted, marks):
             live = self._read_again(fresh.id, answer, attrs, marks)
-        if shows(live, {key: fresh.attrs.get(key) for key in attrs}, fresh.marks):  # both are older than the update
+        if shows_before(live, fresh, attrs):  # both are older than the update
             with suppress(RemoteError):
                 live = self._awaited(fresh.id, attrs, marks) or live
         if lost_keys(fresh, live, attrs):

@@ -38,6 +38,11 @@ def shows(live: Live, sent: Attrs, marks: tuple[str, ...]) -> bool:
     return not differences(live, sent, marks if "labels" in sent else live.marks)
 
 
+def shows_before(live: Live, before: Live, sent: Attrs) -> bool:
+    """Return whether a bucket still has all values that an update was sent to change."""
+    return shows(live, {key: before.attrs.get(key) for key in sent}, before.marks)
+
+
 def lost_keys(before: Live, after: Live, sent: Attrs) -> tuple[str, ...]:
     """Return the keys that were not sent but have another value now. Marks count as labels."""
     keys = [key for key in FIELDS if key not in sent and before.attrs.get(key) != after.attrs.get(key)]

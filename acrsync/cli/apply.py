@@ -186,7 +186,6 @@ def _apply(  # noqa: C901 - one apply, from the first list to the report
         def begin(run: Run) -> None:
             records.began(target.name, run)
             until_end.enter_context(in_two_stages(stop, last=records.save))
-            until_end.callback(records.save)
 
         try:
             result = loop.reconcile(observe_and_show, on_begin=begin, approve=approve, stream=stream)

@@ -87,7 +87,6 @@ def apply(
     with ExitStack() as until_end, ci.section("acrsync_apply", "acrsync apply"):
         if due:
             until_end.enter_context(in_two_stages(stop, last=records.save))
-            until_end.callback(records.save)
 
         def task(target: Target, plan: Plan) -> Callable[[], Part]:
             return lambda: _guarded(
@@ -213,7 +212,7 @@ def _report(
 
 def _save(parts: Iterable[Part], planning: Planning) -> None:
     parts = [*parts]
-    for name, path in planning.out:
+    for name, path in planning.reports:
         if PLACEHOLDER in str(path):
             for part in parts:
                 output.save(file_for(path, part.name), FORMATS[name](part.plan, part.run))
@@ -222,7 +221,7 @@ def _save(parts: Iterable[Part], planning: Planning) -> None:
 
 
 def _refuse_shared_files(planning: Planning) -> None:
-    for name, path in (*planning.out, *((RECORD, path) for path in planning.records)):
+    for name, path in planning.out:
         if name in ("json", "terraform-json", RECORD) and PLACEHOLDER not in str(path):
             better = path.with_name(f"{path.stem}-{PLACEHOLDER}{path.suffix}")
             message = f"A {name} file is for one environment; add {PLACEHOLDER} to its name: --out {name}:{better}"

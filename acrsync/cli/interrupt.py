@@ -18,7 +18,10 @@ CLEAR_LINE = "\r\x1b[2K"  # clears the progress line
 
 @contextmanager
 def in_two_stages(stop: threading.Event, *, last: Callable[[], object] = lambda: None) -> Iterator[None]:
-    """Handle signals during the block: the first sets `stop`, the second ends the process, after a call of `last`."""
+    """Handle signals during the block: the first sets `stop`, the second ends the process.
+
+    `last` is called at the end of the block, and before the second signal ends the process.
+    """
     interrupted = False
 
     def handle(_signum: int, _frame: FrameType | None) -> None:
@@ -35,7 +38,10 @@ def in_two_stages(stop: threading.Event, *, last: Callable[[], object] = lambda:
 
     before = {number: signal.signal(number, handle) for number in SIGNALS}
     try:
-        yield
+        try:
+            yield
+        finally:
+            last()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

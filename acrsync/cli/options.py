@@ -51,9 +51,18 @@ class Planning:
     landing_s: float
     runs: str | None
     format: str
-    out: tuple[tuple[str, Path], ...]
+    out: tuple[tuple[str, Path], ...]  # format and file
     detailed_exitcode: bool
-    records: tuple[Path, ...] = ()  # files for the record of an apply
+
+    @property
+    def reports(self) -> tuple[tuple[str, Path], ...]:
+        """Format and file of each report on the plan."""
+        return tuple(one for one in self.out if one[0] != RECORD)
+
+    @property
+    def records(self) -> tuple[Path, ...]:
+        """The files for the record of an apply."""
+        return tuple(path for name, path in self.out if name == RECORD)
 
 
 @frozen
@@ -223,11 +232,8 @@ def planning(function: Function) -> Function:
         **rest: Any,
     ) -> Any:
         shared = Planning(
-            paths, prune, max_deletes, allow, parallelism, settle, landing, runs, format_,
-            tuple(one for one in out if one[0] != RECORD),
-            detailed_exitcode,
-            tuple(path for name, path in out if name == RECORD),
-        )  # fmt: skip
+            paths, prune, max_deletes, allow, parallelism, settle, landing, runs, format_, out, detailed_exitcode
+        )
         return function(*args, shared, **rest)
 
     return wrapper

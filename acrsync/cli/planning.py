@@ -167,7 +167,7 @@ def save_plan(plan: Plan, run: Run, planning: Planning) -> None:
     from acrsync.cli.environments import file_for
     from acrsync.report import FORMATS
 
-    for name, path in planning.out:
+    for name, path in planning.reports:
         output.save(file_for(path, plan.manifest.environment or ""), FORMATS[name](plan, run))
 
 

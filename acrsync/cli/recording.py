@@ -12,7 +12,6 @@ from pathlib import Path
 from acrsync.cli import output
 from acrsync.cli.environments import file_for
 from acrsync.diagnostics import AcrsyncError
-from acrsync.report import PLAIN, diagnostics_text
 from acrsync.runs import Run
 from acrsync.runs.record import encoded
 
@@ -39,4 +38,4 @@ class RecordFiles:
                 for path in self._paths:
                     output.save(file_for(path, name), text)
             except AcrsyncError as e:
-                output.say(diagnostics_text((e.diagnostic,), style=PLAIN).rstrip("\n"))
+                output.say_all((e.diagnostic,))

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 from acrsync.frozen import frozen
 from acrsync.model import JSON
-from acrsync.visible import characters, visible
+from acrsync.visible import in_quotes, visible
 
 
 @frozen
@@ -57,7 +57,6 @@ _TRAPS: tuple[tuple[re.Pattern[str], Trap], ...] = (
     ),
     (re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)"), Trap("JSON has no such number")),
 )
-_SHORT: Mapping[str, str] = {'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t", "\0": "\\0"}
 _TRUTH = Trap("it is true or false for YAML 1.1 readers and text for others", ", or true or false if that is meant")
 _OPERATOR = Trap("it has a special meaning for YAML 1.1 readers")
 
@@ -110,15 +109,4 @@ def written(text: str) -> str:
     ordinary = all(character.isalnum() or character in " _-./" for character in text)
     if ordinary and visible(text) == text and text[:1].isalpha() and not text.endswith(" ") and plain(text) == text:
         return text
-    inside = (
-        _escaped(character) if hidden else _SHORT.get(character, character) for character, hidden in characters(text)
-    )
-    return f'"{"".join(inside)}"'
-
-
-def _escaped(character: str) -> str:
-    if character in _SHORT:
-        return _SHORT[character]
-    code = f"{ord(character):X}"
-    letter, width = next((letter, width) for letter, width in (("x", 2), ("u", 4), ("U", 8)) if len(code) <= width)
-    return f"\\{letter}{code.zfill(width)}"
+    return in_quotes(text)

@@ -190,9 +190,17 @@ def command_lines() -> list[str]:
     return [line for line in found if "git" in line]
 
 
-def test_the_password_of_a_url_reaches_the_server_and_no_command_line(project: Path, tmp_path: Path):
-    with served(tmp_path, wanted=BASIC) as (url, lines):
-        store = opened(url.replace("//", f"//x-access-token:{SECRET}@") + "/remote.git", project)
+AS_USER = "Basic " + base64.b64encode(f"{SECRET}:".encode()).decode()
+
+
+@pytest.mark.parametrize(
+    ("login", "wanted"), [(f"x-access-token:{SECRET}@", BASIC), (f"{SECRET}:@", AS_USER)], ids=["password", "user"]
+)
+def test_the_login_of_a_url_reaches_the_server_and_no_command_line(
+    project: Path, tmp_path: Path, login: str, wanted: str
+):
+    with served(tmp_path, wanted=wanted) as (url, lines):
+        store = opened(url.replace("//", f"//{login}") + "/remote.git", project)
         used(store)
     assert any("remote.git" in line for line in lines)
     assert not [line for line in lines if SECRET in line]
@@ -473,16 +481,6 @@ def test_a_full_disk_is_not_called_a_bug(project: Path, monkeypatch: pytest.Monk
 def test_a_remote_in_the_settings_of_the_user_does_not_take_the_place_of_ours(project: Path, tmp_path: Path):
     (tmp_path / "mine").write_text('[remote "acrsync"]\n url = https://example.invalid/\n mirror = true\n')
     used(opened("../remote.git", project, GIT_CONFIG_GLOBAL=str(tmp_path / "mine")))
-
-
-def test_a_token_in_the_place_of_the_user_reaches_no_command_line(project: Path, tmp_path: Path):
-    wanted = "Basic " + base64.b64encode(f"{SECRET}:".encode()).decode()
-    with served(tmp_path, wanted=wanted) as (url, lines):
-        store = opened(url.replace("//", f"//{SECRET}:@") + "/remote.git", project)
-        used(store)
-    assert any("remote.git" in line for line in lines)
-    assert not [line for line in lines if SECRET in line]
-    assert SECRET not in store.where
 
 
 def in_the_way(remote: Path) -> None:
